@@ -1,0 +1,17 @@
+// Package local re-exports what is used of restic's internal/backend/local.
+package local
+
+import "github.com/restic/restic/internal/backend/local"
+
+type (
+	Config = local.Config
+	Local  = local.Local
+)
+
+var (
+	Create      = local.Create
+	NewConfig   = local.NewConfig
+	NewFactory  = local.NewFactory
+	Open        = local.Open
+	ParseConfig = local.ParseConfig
+)

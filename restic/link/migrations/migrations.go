@@ -1,0 +1,13 @@
+// Package migrations re-exports what is used of restic's internal/migrations.
+package migrations
+
+import "github.com/restic/restic/internal/migrations"
+
+type (
+	Migration     = migrations.Migration
+	UpgradeRepoV2 = migrations.UpgradeRepoV2
+)
+
+var (
+	All = &migrations.All
+)
