@@ -1,0 +1,56 @@
+package resticflags
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestParseBackup(t *testing.T) {
+	got, err := ParseBackup([]string{
+		"--exclude", "a,b", "-e", "*.o", "--exclude=-x", "-xn", "--tag", "a,b", "--tag=c", "--iexclude", "-dash",
+		"--exclude-larger-than", "1G", "--limit-upload", "100", "--compression", "max", "-vv", "--group-by=", "/srv", "--", "-odd",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"a,b", "*.o", "-x"}; !reflect.DeepEqual(got.Exclude, want) {
+		t.Errorf("Exclude = %q, want %q", got.Exclude, want)
+	}
+	if !got.OneFileSystem || !got.DryRun {
+		t.Error("-xn not understood")
+	}
+	if want := []string{"a,b", "c"}; !reflect.DeepEqual(got.Tag, want) {
+		t.Errorf("Tag = %q, want %q", got.Tag, want)
+	}
+	if want := []string{"-dash"}; !reflect.DeepEqual(got.Iexclude, want) {
+		t.Errorf("Iexclude = %q, want %q", got.Iexclude, want)
+	}
+	if got.ExcludeLargerThan != "1G" || got.LimitUpload != 100 || got.Compression != "max" || got.Verbose != 2 {
+		t.Errorf("values: %+v", got)
+	}
+	if got.GroupBy == nil || *got.GroupBy != "" {
+		t.Errorf("--group-by= not told from no --group-by: %v", got.GroupBy)
+	}
+	if want := []string{"/srv", "-odd"}; !reflect.DeepEqual(got.Paths, want) {
+		t.Errorf("Paths = %q, want %q", got.Paths, want)
+	}
+}
+
+func TestParseBackupRefuses(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"--exclud x", "exclud"},
+		{"--read-concurrency many", "read-concurrency"},
+		{"--one-file-system --no-such-flag", "no-such-flag"},
+		{"--compression best", "compression"},
+		{"-Z", "-Z"},
+	} {
+		_, err := ParseBackup(strings.Fields(test.args))
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one naming %s", test.args, err, test.want)
+		}
+	}
+	if _, err := ParseBackup([]string{"--tag foo"}); err == nil || !strings.Contains(err.Error(), "two list items") {
+		t.Errorf("flag and value in one argument: error %v", err)
+	}
+}
