@@ -2,16 +2,25 @@ package resticflags
 
 // Global are the flags every restic command takes, as in restic 0.19.1.
 type Global struct {
+	Output
+	Access
+}
+
+// Output says what is printed.
+type Output struct {
+	Quiet   bool `short:"q" help:"Show no progress."`
+	Verbose int  `short:"v" type:"counter" help:"Say more; twice says even more."`
+	JSON    bool `name:"json" help:"Print JSON."`
+}
+
+// Access says which repository is opened and how.
+type Access struct {
 	Repo               string `short:"r" help:"Repository to use instead of the configured one." placeholder:"REPOSITORY"`
 	RepositoryFile     string `help:"Read the repository's location from FILE." placeholder:"FILE"`
 	PasswordFile       string `short:"p" help:"Read the repository's password from FILE." placeholder:"FILE"`
 	PasswordCommand    string `help:"Get the repository's password from the output of COMMAND." placeholder:"COMMAND"`
 	KeyHint            string `env:"RESTIC_KEY_HINT" help:"Try the key with this ID first." placeholder:"ID"`
 	InsecureNoPassword bool   `help:"Use an empty password."`
-
-	Quiet   bool `short:"q" help:"Show no progress."`
-	Verbose int  `short:"v" type:"counter" help:"Say more; twice says even more."`
-	JSON    bool `name:"json" help:"Print JSON."`
 
 	NoLock       bool   `help:"Do not lock the repository (reading only)."`
 	CacheDir     string `env:"RESTIC_CACHE_DIR" help:"Keep the cache in DIRECTORY." placeholder:"DIRECTORY"`
