@@ -1,0 +1,54 @@
+package restic
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/restic/restic/rwmlink/backend"
+)
+
+const (
+	maxKeyFile   = 1 << 20
+	maxKDFMemory = 1 << 30 // bytes; restic itself makes keys that need 60 MiB at most
+	maxKDFPasses = 1 << 8
+)
+
+// loadKey lets pass only a key whose sealed part is long enough to be opened and whose key derivation stays within bounds: a planted key
+// could otherwise crash the program or eat all memory, and long before the password is found to be wrong.
+func (g *guard) loadKey(ctx context.Context, h backend.Handle, fn func(rd io.Reader) error) error {
+	return g.Backend.Load(ctx, h, 0, 0, func(rd io.Reader) error {
+		raw, err := io.ReadAll(io.LimitReader(rd, maxKeyFile+1))
+		if err != nil {
+			return err
+		}
+		if reason := badKey(raw); reason != "" {
+			return &damagedError{g.location, objectName(h), reason}
+		}
+		return fn(bytes.NewReader(raw))
+	})
+}
+
+// badKey says what is wrong with a key file.
+func badKey(raw []byte) string {
+	if len(raw) > maxKeyFile {
+		return fmt.Sprintf("it has more than %d bytes", maxKeyFile)
+	}
+	var key struct {
+		N, R, P int64
+		Data    []byte
+	}
+	if err := json.Unmarshal(raw, &key); err != nil {
+		return "it is not a key: " + err.Error()
+	}
+	if len(key.Data) < minStored {
+		return fmt.Sprintf("its sealed part has %d bytes, at least %d are needed", len(key.Data), minStored)
+	}
+	inRange := func(n, limit int64) bool { return n > 0 && n <= limit }
+	if !inRange(key.N, maxKDFMemory) || !inRange(key.R, maxKDFMemory) || !inRange(key.P, maxKDFPasses) || key.N > maxKDFMemory/128/key.R {
+		return fmt.Sprintf("its key derivation (N=%d r=%d p=%d) would need too much memory or time", key.N, key.R, key.P)
+	}
+	return ""
+}

@@ -1,0 +1,104 @@
+package restic
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/restic/restic/rwmlink/backend"
+)
+
+// lockWriteTime bounds how long writing or removing a lock goes on after the operation was cancelled.
+const lockWriteTime = 30 * time.Second
+
+// tracker remembers the locks that were written and not removed, so that none is left behind, and which index files the last listing showed.
+type tracker struct {
+	backend.Backend
+
+	mu      sync.Mutex
+	locks   map[string]bool
+	indexes map[string]bool
+}
+
+func newTracker(be backend.Backend) *tracker {
+	return &tracker{Backend: be, locks: map[string]bool{}, indexes: map[string]bool{}}
+}
+
+// Save finishes writing a lock even when ctx is cancelled meanwhile: the request could reach the storage anyway, and the engine
+// does not remove a lock it believes was never written.
+func (t *tracker) Save(ctx context.Context, h backend.Handle, rd backend.RewindReader) error {
+	if h.Type != backend.LockFile {
+		err := t.Backend.Save(ctx, h, rd)
+		if err == nil && h.Type == backend.IndexFile {
+			t.note(t.indexes, h.Name, true)
+		}
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t.note(t.locks, h.Name, true)
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockWriteTime)
+	defer cancel()
+	return t.Backend.Save(detached, h, rd)
+}
+
+func (t *tracker) Remove(ctx context.Context, h backend.Handle) error {
+	err := t.Backend.Remove(ctx, h)
+	if err == nil {
+		switch h.Type {
+		case backend.LockFile:
+			t.note(t.locks, h.Name, false)
+		case backend.IndexFile:
+			t.note(t.indexes, h.Name, false)
+		}
+	}
+	return err
+}
+
+func (t *tracker) List(ctx context.Context, ft backend.FileType, fn func(backend.FileInfo) error) error {
+	if ft != backend.IndexFile {
+		return t.Backend.List(ctx, ft, fn)
+	}
+	seen := map[string]bool{}
+	err := t.Backend.List(ctx, ft, func(fi backend.FileInfo) error {
+		seen[fi.Name] = true
+		return fn(fi)
+	})
+	if err == nil {
+		t.mu.Lock()
+		t.indexes = seen
+		t.mu.Unlock()
+	}
+	return err
+}
+
+func (t *tracker) Unwrap() backend.Backend { return t.Backend }
+
+func (t *tracker) note(set map[string]bool, name string, there bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if there {
+		set[name] = true
+	} else {
+		delete(set, name)
+	}
+}
+
+// ownLock reports whether this session wrote the lock.
+func (t *tracker) ownLock(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.locks[name]
+}
+
+// leftLocks returns the locks written and not removed.
+func (t *tracker) leftLocks() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var names []string
+	for name := range t.locks {
+		names = append(names, name)
+	}
+	return names
+}

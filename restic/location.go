@@ -1,0 +1,52 @@
+package restic
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/restic/restic/rwmlink/backend"
+	"github.com/restic/restic/rwmlink/local"
+)
+
+// Location is where a repository lives. S3 and Local make one.
+type Location interface {
+	// String names the location in messages: s3:https://host/bucket/prefix or a path.
+	String() string
+
+	// backend returns the innermost layer. With create set it makes what Init needs, a directory for instance.
+	backend(ctx context.Context, o *options, create bool) (backend.Backend, error)
+}
+
+// S3 is a repository in a bucket, below prefix (usually empty). Everything goes through the given client, which the caller may share
+// with anything else; its transport, credentials, region and retries apply. The bucket must exist.
+func S3(client *minio.Client, bucket, prefix string) Location {
+	return &s3Location{client: client, bucket: bucket, prefix: prefix}
+}
+
+// Local is a repository in a directory of this host. Init creates the directory.
+func Local(dir string) Location { return localLocation(dir) }
+
+type localLocation string
+
+func (l localLocation) String() string { return string(l) }
+
+func (l localLocation) backend(ctx context.Context, o *options, create bool) (backend.Backend, error) {
+	if l == "" {
+		return nil, fmt.Errorf("the directory of the repository is not given")
+	}
+	dir, err := filepath.Abs(string(l))
+	if err != nil {
+		return nil, err
+	}
+	cfg := local.NewConfig()
+	cfg.Path = dir
+	cfg.Connections = o.connections
+	quiet := func(string, ...interface{}) {}
+	if create {
+		return local.Create(ctx, cfg, quiet)
+	}
+	return local.Open(ctx, cfg, quiet)
+}

@@ -1,0 +1,154 @@
+package restic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/restic/restic/rwmlink/backend"
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// heldLock is a lock in the storage that the engine refreshes. Its context ends when the lock is lost or given back.
+type heldLock struct {
+	unlocker *repository.Unlocker
+	ctx      context.Context
+	cancel   context.CancelFunc
+}
+
+// locked runs fn with a context that also ends when the lock is lost. Without a lock (WithoutLock) it just runs fn.
+func (s *Session) locked(ctx context.Context, lock *heldLock, fn func(ctx context.Context) error) error {
+	if lock == nil {
+		return fn(ctx)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(lock.ctx, func() { cancel(ErrLockLost) })
+	defer stop()
+	err := fn(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), ErrLockLost) {
+		return fmt.Errorf("%s: %w: it was not refreshed in time or somebody removed it; the operation was stopped (%w)", s.loc, ErrLockLost, err)
+	}
+	return err
+}
+
+// ensureLock takes the shared lock unless it is held. The caller holds state.
+func (s *Session) ensureLock(ctx context.Context) error {
+	if s.opts.readOnly {
+		return nil
+	}
+	if s.lock != nil && s.lock.ctx.Err() == nil {
+		return nil
+	}
+	if err := s.releaseLock(); err != nil {
+		return err
+	}
+	// whoever held an exclusive lock meanwhile may have changed everything
+	s.poison()
+	repo, err := s.fresh(ctx, true)
+	if err != nil {
+		return err
+	}
+	lock, err := s.acquire(ctx, repo, false)
+	if err != nil {
+		return err
+	}
+	s.repo, s.lock = repo, lock
+	return nil
+}
+
+// releaseLock gives the shared lock back, if it is held. The caller holds state.
+func (s *Session) releaseLock() error {
+	if s.lock == nil {
+		return nil
+	}
+	lock := s.lock
+	s.lock = nil
+	return s.unlock(lock)
+}
+
+// acquire takes a lock. Other people's locks are looked at first: stale ones are removed, and for one in the way it waits as long as
+// WithRetryLock allows.
+func (s *Session) acquire(ctx context.Context, repo *repository.Repository, exclusive bool) (*heldLock, error) {
+	deadline := time.Now().Add(s.opts.retryLock)
+	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
+		lock, err := s.tryAcquire(ctx, repo, exclusive)
+		if err == nil || !errors.Is(err, ErrLocked) {
+			return lock, err
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			return nil, err
+		}
+		s.opts.logger.Info("waiting for a lock", "location", s.loc.String(), "reason", oneLine(err), "left", left)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(min(pause, left)):
+		}
+	}
+}
+
+func (s *Session) tryAcquire(ctx context.Context, repo *repository.Repository, exclusive bool) (*heldLock, error) {
+	if err := s.clearTheWay(ctx, repo, exclusive); err != nil {
+		return nil, err
+	}
+	// The engine ties the lock's life to the context it gets, so it is not the caller's, which only ends the acquisition.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, end)
+	quiet := func(string) {}
+	unlocker, lockCtx, err := repository.Lock(life, repo, exclusive, 0, quiet, s.logLock)
+	switch {
+	case err == nil && stop():
+		return &heldLock{unlocker: unlocker, ctx: lockCtx, cancel: end}, nil
+	case err == nil:
+		err = s.unlock(&heldLock{unlocker: unlocker, ctx: lockCtx, cancel: end})
+		return nil, errors.Join(ctx.Err(), err)
+	}
+	end()
+	if left := s.removeLeftLocks(); left != nil {
+		err = errors.Join(err, left)
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if restic.IsAlreadyLocked(err) {
+		// somebody was faster
+		if err := s.clearTheWay(ctx, repo, exclusive); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%s: %w: somebody else took a lock at the same moment", s.loc, ErrLocked)
+	}
+	return nil, fmt.Errorf("%s: taking a lock: %w", s.loc, err)
+}
+
+// unlock removes the lock from the storage, whatever happened to the operation's context.
+func (s *Session) unlock(lock *heldLock) error {
+	lock.unlocker.Unlock()
+	lock.cancel()
+	return s.removeLeftLocks()
+}
+
+// removeLeftLocks removes locks that the engine wrote and failed to remove.
+func (s *Session) removeLeftLocks() error {
+	names := s.stack.leftLocks()
+	if len(names) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lockWriteTime)
+	defer cancel()
+	var errs []error
+	for _, name := range names {
+		h := backend.Handle{Type: backend.LockFile, Name: name}
+		if err := s.stack.Remove(ctx, h); err != nil && !s.stack.IsNotExist(err) {
+			errs = append(errs, fmt.Errorf("%s: lock %s could not be removed, remove it with unlock: %w", s.loc, objectName(h), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Session) logLock(format string, args ...interface{}) {
+	s.opts.logger.Warn("lock", "location", s.loc.String(), "problem", oneLine(fmt.Errorf(format, args...)))
+}

@@ -1,0 +1,230 @@
+package restic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/restic/restic/rwmlink/cache"
+	"github.com/restic/restic/rwmlink/repository"
+)
+
+// Session is an open repository. It is safe for concurrent use: readers run side by side, one writer runs at a time beside them, and what
+// needs an exclusive lock (forget, prune) runs alone.
+//
+// A session takes one lock, when it is first needed, loads the index once and keeps both until Close, so that many operations cost
+// little more than one. An operation that needs an exclusive lock gives the shared one back first and takes its own; the next operation takes a
+// shared one again.
+type Session struct {
+	loc    Location
+	opts   options
+	stack  *tracker
+	cache  *cache.Cache
+	known  *known
+	keyID  ID
+	config repoConfig
+
+	users  *semaphore.Weighted // readers and the writer take 1, an exclusive operation takes all
+	writer *semaphore.Weighted // 1: restic allows one writer per repository object
+
+	state *semaphore.Weighted // guards what follows; a semaphore, so that waiting ends with the context
+	repo  *repository.Repository
+	index bool // repo has the index loaded
+	lock  *heldLock
+	shut  bool
+
+	spoiled atomic.Pointer[repository.Repository] // object whose index is not to be used any more
+}
+
+type repoConfig struct {
+	id      string
+	version uint
+}
+
+const allUsers = 1 << 40
+
+// Location returns where the repository lives.
+func (s *Session) Location() Location { return s.loc }
+
+// ID returns the repository's own random ID, 64 hexadecimal digits, which tells repositories apart wherever they are.
+func (s *Session) ID() string { return s.config.id }
+
+// Version returns the version of the repository's format, 1 or 2.
+func (s *Session) Version() uint { return s.config.version }
+
+// KeyID returns the ID of the key that the password opened.
+func (s *Session) KeyID() ID { return s.keyID }
+
+// read runs fn with the open repository under a shared lock (none with WithoutLock). With needIndex the index is loaded and knows every
+// blob that was in the storage when read was called.
+func (s *Session) read(ctx context.Context, needIndex bool, fn func(ctx context.Context, repo *repository.Repository) error) error {
+	return s.use(ctx, 1, func(ctx context.Context) error {
+		repo, lock, err := s.ready(ctx, needIndex, true)
+		if err != nil {
+			return err
+		}
+		return s.locked(ctx, lock, func(ctx context.Context) error { return fn(ctx, repo) })
+	})
+}
+
+// write runs fn under a shared or an exclusive lock; one writer at a time. Any error poisons the repository object: the next call opens
+// another and loads the index again, because restic's may hold half of what was being written. So does an exclusive operation,
+// which may have dropped or rewritten the index.
+func (s *Session) write(ctx context.Context, exclusive bool, fn func(ctx context.Context, repo *repository.Repository) error) error {
+	if s.opts.readOnly {
+		return fmt.Errorf("%s: %w", s.loc, ErrReadOnly)
+	}
+	if err := s.writer.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.writer.Release(1)
+	if exclusive {
+		return s.use(ctx, allUsers, func(ctx context.Context) error { return s.writeAlone(ctx, fn) })
+	}
+	return s.use(ctx, 1, func(ctx context.Context) error {
+		repo, lock, err := s.ready(ctx, true, false)
+		if err != nil {
+			return err
+		}
+		return s.locked(ctx, lock, func(ctx context.Context) error { return s.poisoning(ctx, repo, fn) })
+	})
+}
+
+// writeAlone runs fn under an exclusive lock, which is given back at the end.
+func (s *Session) writeAlone(ctx context.Context, fn func(ctx context.Context, repo *repository.Repository) error) (err error) {
+	if err := s.state.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.state.Release(1)
+	if err := s.releaseLock(); err != nil {
+		return err
+	}
+	s.poison()
+	repo, err := s.fresh(ctx, true)
+	if err != nil {
+		return err
+	}
+	lock, err := s.acquire(ctx, repo, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.unlock(lock)) }()
+	return s.locked(ctx, lock, func(ctx context.Context) error {
+		if err := repo.LoadIndex(ctx, nil); err != nil {
+			return fmt.Errorf("%s: loading the index: %w", s.loc, err)
+		}
+		return fn(ctx, repo)
+	})
+}
+
+// readFresh runs fn under a shared lock with a repository object of its own, whose index is not loaded. Without the cache every byte comes
+// from the storage, which is what a check has to look at. fn may call SetDryRun.
+func (s *Session) readFresh(ctx context.Context, withCache bool, fn func(ctx context.Context, repo *repository.Repository) error) error {
+	return s.use(ctx, 1, func(ctx context.Context) error {
+		_, lock, err := s.ready(ctx, false, false)
+		if err != nil {
+			return err
+		}
+		repo, err := s.fresh(ctx, withCache)
+		if err != nil {
+			return err
+		}
+		return s.locked(ctx, lock, func(ctx context.Context) error { return fn(ctx, repo) })
+	})
+}
+
+// use holds n of the users' places while fn runs.
+func (s *Session) use(ctx context.Context, n int64, fn func(ctx context.Context) error) error {
+	if err := s.users.Acquire(ctx, n); err != nil {
+		return err
+	}
+	defer s.users.Release(n)
+	if s.shut {
+		return fmt.Errorf("%s: %w", s.loc, ErrClosed)
+	}
+	return explain(s.loc, fn(ctx))
+}
+
+// ready returns the repository object and the lock, made as needed.
+func (s *Session) ready(ctx context.Context, needIndex, freshIndex bool) (*repository.Repository, *heldLock, error) {
+	if err := s.state.Acquire(ctx, 1); err != nil {
+		return nil, nil, err
+	}
+	defer s.state.Release(1)
+	if err := s.ensureLock(ctx); err != nil {
+		return nil, nil, err
+	}
+	if s.repo != nil && s.repo == s.spoiled.Load() {
+		s.poison()
+	}
+	if s.repo == nil {
+		repo, err := s.fresh(ctx, true)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.repo, s.index = repo, false
+	}
+	if needIndex {
+		if err := s.loadIndex(ctx, freshIndex); err != nil {
+			return nil, nil, err
+		}
+	}
+	return s.repo, s.lock, nil
+}
+
+// poisoning runs fn and forgets the repository object unless fn succeeds.
+func (s *Session) poisoning(ctx context.Context, repo *repository.Repository, fn func(ctx context.Context, repo *repository.Repository) error) error {
+	clean := false
+	defer func() {
+		if clean {
+			return
+		}
+		_ = s.state.Acquire(context.Background(), 1)
+		defer s.state.Release(1)
+		if s.repo == repo {
+			s.poison()
+		}
+	}()
+	err := fn(ctx, repo)
+	clean = err == nil && ctx.Err() == nil
+	return err
+}
+
+// forgetIndex makes the next operation load the index again, after the engine has dropped or rewritten the one in repo.
+func (s *Session) forgetIndex(repo *repository.Repository) { s.spoiled.Store(repo) }
+
+// poison forgets the repository object and all that was read through it. The caller holds state.
+func (s *Session) poison() {
+	s.repo, s.index = nil, false
+}
+
+// fresh opens another repository object over the same backend with the known master key: no request, no key derivation.
+func (s *Session) fresh(ctx context.Context, withCache bool) (*repository.Repository, error) {
+	repo, err := s.known.open(ctx, s.stack, &s.opts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: opening the repository again: %w", s.loc, err)
+	}
+	if withCache && s.cache != nil {
+		repo.UseCache(s.cache, s.logCache)
+	}
+	return repo, nil
+}
+
+func (s *Session) logCache(format string, args ...interface{}) {
+	s.opts.logger.Warn("cache", "location", s.loc.String(), "problem", oneLine(fmt.Errorf(format, args...)))
+}
+
+// Close gives the lock back. It waits for running operations. The session cannot be used afterwards; closing it again does nothing.
+func (s *Session) Close() error {
+	_ = s.users.Acquire(context.Background(), allUsers)
+	defer s.users.Release(allUsers)
+	if s.shut {
+		return nil
+	}
+	s.shut = true
+	s.poison()
+	return errors.Join(s.releaseLock(), s.stack.Close())
+}

@@ -1,0 +1,51 @@
+package restic
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/restic/restic/rwmlink/backend"
+)
+
+// loadIndex loads the index into s.repo unless it is there. With fresh set it also is loaded when the storage has index files that were not
+// there at the last time, for instance because another host made a backup. The caller holds state.
+func (s *Session) loadIndex(ctx context.Context, fresh bool) error {
+	if s.index && fresh {
+		grown, err := s.indexGrew(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: listing the index: %w", s.loc, err)
+		}
+		if grown {
+			// readers may be using the old object, so it is left as it is
+			if s.repo, err = s.fresh(ctx, true); err != nil {
+				return err
+			}
+			s.index = false
+		}
+	}
+	if s.index {
+		return nil
+	}
+	if err := s.repo.LoadIndex(ctx, nil); err != nil {
+		// a half-loaded index is as bad as a half-written one
+		s.poison()
+		return fmt.Errorf("%s: loading the index: %w", s.loc, err)
+	}
+	s.index = true
+	return nil
+}
+
+// indexGrew reports whether there are index files that were not listed or written before.
+func (s *Session) indexGrew(ctx context.Context) (bool, error) {
+	s.stack.mu.Lock()
+	known := s.stack.indexes
+	s.stack.mu.Unlock()
+	grown := false
+	err := s.stack.Backend.List(ctx, backend.IndexFile, func(fi backend.FileInfo) error {
+		if !known[fi.Name] {
+			grown = true
+		}
+		return nil
+	})
+	return grown, err
+}
