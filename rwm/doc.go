@@ -1,0 +1,23 @@
+// Package rwm runs protected backups: restic into a policed bucket, and the
+// state of that bucket saved after every run, so that the bucket can be rebuilt
+// as it was whatever happens to it later.
+//
+// A program makes a [Config] (in Go, or from a file with [LoadConfig]), hands it
+// to [New] and calls the [Manager]:
+//
+//	m, err := rwm.New(cfg)
+//	report, err := m.Backup(ctx, "home")      // prerun, backup, postrun, retention, state
+//	states, err := m.Storage().States(ctx, bucket)
+//	_, err = m.RestoreState(ctx, rwm.RestoreStateOptions{…})
+//
+// [Manager.Backup] and [Manager.BackupAll] do a whole run: one run at a time on a
+// host, one connection to the repository for all of it. [Manager.OpenRepository]
+// gives the repository itself as a [restic.Session]; [Manager.Storage] gives the
+// bucket operations. All of them share one S3 client, which the caller may hand
+// in ([WithClient]).
+//
+// Progress arrives as typed events ([WithEvents]), hooks write to the writers of
+// [WithOutput], and the package itself prints nothing and reads nothing from its
+// environment. Errors can be told apart with [errors.Is] and [errors.As];
+// [ExitCode] turns one into the exit status a command line should end with.
+package rwm

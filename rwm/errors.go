@@ -1,0 +1,100 @@
+package rwm
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+var (
+	// ErrConfig is wrapped by everything wrong with a configuration.
+	ErrConfig = errors.New("configuration error")
+	// ErrUnknownBackup says that a backup's name is not in the configuration.
+	ErrUnknownBackup = errors.New("no such backup")
+	// ErrRunLocked is wrapped by [*RunLockedError].
+	ErrRunLocked = errors.New("another backup run is at work")
+	// ErrNoEndpoint says that the S3 service could not be reached.
+	ErrNoEndpoint = errors.New("S3 endpoint not reachable")
+	// ErrCredentials says that the S3 service refused the credentials themselves.
+	ErrCredentials = errors.New("S3 credentials refused")
+	// ErrNoBucket says that the configured bucket does not exist.
+	ErrNoBucket = errors.New("no such bucket")
+	// ErrNotVersioned says that the bucket keeps no versions, so nothing put
+	// into it can be protected.
+	ErrNotVersioned = errors.New("bucket has no versioning")
+	// ErrHook is wrapped by [*HookError].
+	ErrHook = errors.New("hook failed")
+)
+
+// ConfigError is one thing wrong with a configuration. It wraps [ErrConfig] and
+// never contains the value of a secret.
+type ConfigError struct {
+	File string // file name; empty for a Config made in Go
+	Line int    // line in the file, counted from 1; 0 if not known
+	Key  string // path of the key, as "backups.home.filesdirs"
+	Msg  string // what is wrong and what would be right
+}
+
+func (e *ConfigError) Error() string {
+	var b strings.Builder
+	if e.File != "" {
+		b.WriteString(e.File)
+		if e.Line > 0 {
+			fmt.Fprintf(&b, ":%d", e.Line)
+		}
+		b.WriteString(": ")
+	} else if e.Line > 0 {
+		fmt.Fprintf(&b, "line %d: ", e.Line)
+	}
+	if e.Key != "" {
+		fmt.Fprintf(&b, "%s: ", e.Key)
+	}
+	b.WriteString(e.Msg)
+	return b.String()
+}
+
+// Unwrap makes errors.Is(err, ErrConfig) true.
+func (e *ConfigError) Unwrap() error { return ErrConfig }
+
+// RunLockedError says who holds the run lock. It wraps [ErrRunLocked].
+type RunLockedError struct {
+	Path  string    // the lock file
+	PID   int       // process id of the holder; 0 if unknown
+	Host  string    // its host; "" if unknown
+	Since time.Time // when it took the lock; zero if unknown
+}
+
+func (e *RunLockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("another backup run is at work: %s is locked; nothing was done", e.Path)
+	}
+	return fmt.Sprintf("another backup run is at work: process %d on %s since %s holds %s; nothing was done",
+		e.PID, e.Host, e.Since.Format(time.DateTime), e.Path)
+}
+
+// Unwrap makes errors.Is(err, ErrRunLocked) true.
+func (e *RunLockedError) Unwrap() error { return ErrRunLocked }
+
+// HookError is a shell command that failed. It wraps [ErrHook] and, where there
+// is one, the error of running it.
+type HookError struct {
+	Backup  string // the backup's name
+	Phase   string // "prerun" or "postrun"
+	Index   int    // which command of the list, from 0
+	Command string // as configured
+	Code    int    // exit code as a shell reports it: 126 or 127 if it did not start, 128+n if killed by signal n
+	Err     error
+}
+
+func (e *HookError) Error() string {
+	return fmt.Sprintf("%s %d of backup %q failed with return code %d: %s", e.Phase, e.Index+1, e.Backup, e.Code, e.Command)
+}
+
+// Unwrap gives ErrHook and the cause.
+func (e *HookError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrHook}
+	}
+	return []error{ErrHook, e.Err}
+}

@@ -1,0 +1,103 @@
+package rwm
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Validate checks that the values make sense: the endpoint and credentials are
+// there, every backup has something to back up, retention values and extra
+// arguments are ones restic takes. All that is wrong is reported at once, as
+// joined [*ConfigError]s. Nothing outside the Config is looked at.
+func (c *Config) Validate() error {
+	return errors.Join(c.validateS3(), c.validateRuns())
+}
+
+func (c *Config) validateS3() error {
+	var errs []error
+	for key, value := range c.s3Values() {
+		if value == "" {
+			errs = append(errs, c.source.at(key, "is missing or empty"))
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	if c.S3EndpointURL != "" {
+		if _, err := parseEndpoint(c.S3EndpointURL); err != nil {
+			errs = append(errs, c.source.at("s3_endpoint_url", "%s", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) s3Values() map[string]string {
+	return map[string]string{"s3_endpoint_url": c.S3EndpointURL, "s3_access_key": c.S3AccessKey, "s3_secret_key": c.S3SecretKey}
+}
+
+// parseEndpoint reads an endpoint URL. Its errors do not repeat the URL, which
+// may contain credentials.
+func parseEndpoint(endpoint string) (*url.URL, error) {
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil:
+		return nil, errors.New("is not a URL")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, errors.New("must be a URL that begins with https:// or http://")
+	case u.Host == "" || u.Hostname() == "":
+		return nil, errors.New("has no host name")
+	case u.User != nil:
+		return nil, errors.New("must not contain credentials; they have keys of their own")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("must have nothing after the host and port; the bucket has a key of its own")
+	}
+	return u, nil
+}
+
+func (c *Config) validateRuns() error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(c.Backups)) {
+		errs = append(errs, c.validateBackup(name, c.Backups[name])...)
+	}
+	if _, err := parseExtras(c.BackupExtras); err != nil {
+		errs = append(errs, c.source.at("backup_extras", "%s", err))
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Retention)) {
+		if problem := checkRetention(key, c.Retention[key]); problem != "" {
+			errs = append(errs, c.source.at("retention."+key, "%s", problem))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateBackup(name string, backup Backup) (errs []error) {
+	path := "backups." + name
+	if len(backup.FilesDirs) == 0 {
+		errs = append(errs, c.source.at(path, "has no filesdirs, so there is nothing to back up"))
+	}
+	for key, list := range map[string][]string{"filesdirs": backup.FilesDirs, "prerun": backup.PreRun, "postrun": backup.PostRun, "tags": backup.Tags} {
+		if slices.ContainsFunc(list, func(item string) bool { return strings.TrimSpace(item) == "" }) {
+			errs = append(errs, c.source.at(path+"."+key, "has an empty item"))
+		}
+	}
+	if _, err := parseExtras(backup.Extras); err != nil {
+		errs = append(errs, c.source.at(path+".extras", "%s", err))
+	}
+	return errs
+}
+
+// Warnings lists what is legal but probably not meant. A [Manager] sends each
+// as a [Warning] event before a run.
+func (c *Config) Warnings() []string {
+	var warnings []string
+	if mode := c.source.mode; mode&0o077 != 0 && runtime.GOOS != "windows" { // there the bits mean nothing
+		warnings = append(warnings, fmt.Sprintf("%s holds secrets and has mode %04o; make it readable by its owner only (chmod 600)", c.source.name, mode))
+	}
+	if _, ok := c.Retention["keep-within"]; !ok && len(c.Retention) > 0 {
+		warnings = append(warnings, "retention has no keep-within: snapshots made with a false clock can push out all the good ones")
+	}
+	return warnings
+}
