@@ -73,7 +73,7 @@ func (w *world) change() error {
 
 func (w *world) attack(ctx context.Context) error {
 	w.story.tell("Somebody breaks into the host and finds rwm.conf")
-	a, err := newAttacker(w.endpoint, w.host.AccessKey, w.host.SecretKey, bucket)
+	a, err := newAttacker(w.server.URL, w.host.AccessKey, w.host.SecretKey, bucket)
 	if err != nil {
 		return err
 	}

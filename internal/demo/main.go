@@ -31,7 +31,7 @@ func main() {
 
 func demo(ctx context.Context, rwm, server, source string) error {
 	start := time.Now()
-	w, err := newWorld(ctx, rwm, server)
+	w, err := newWorld(rwm, server)
 	if err != nil {
 		return err
 	}
