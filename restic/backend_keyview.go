@@ -58,8 +58,8 @@ func (v *keyView) Load(ctx context.Context, h backend.Handle, length int, offset
 func (v *keyView) Unwrap() backend.Backend { return v.Backend }
 
 // openWithKey returns a new repository object over be that shows only the key called name.
-func openWithKey(ctx context.Context, view *keyView, o *options, password string) (*repository.Repository, error) {
-	repo, err := repository.New(view, o.engine())
+func openWithKey(ctx context.Context, view *keyView, engine repository.Options, password string) (*repository.Repository, error) {
+	repo, err := repository.New(view, engine)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +105,6 @@ func wrapMaster(master *crypto.Key, config []byte) (*known, error) {
 }
 
 // open returns a repository object over be in a few milliseconds and without a request.
-func (k *known) open(ctx context.Context, be backend.Backend, o *options) (*repository.Repository, error) {
-	return openWithKey(ctx, &keyView{Backend: be, name: k.name, raw: k.raw, config: k.config}, o, k.password)
+func (k *known) open(ctx context.Context, be backend.Backend, engine repository.Options) (*repository.Repository, error) {
+	return openWithKey(ctx, &keyView{Backend: be, name: k.name, raw: k.raw, config: k.config}, engine, k.password)
 }

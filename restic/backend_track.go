@@ -18,11 +18,16 @@ type tracker struct {
 	mu      sync.Mutex
 	locks   map[string]bool
 	indexes map[string]bool
+
+	retries *broadcast
 }
 
-func newTracker(be backend.Backend) *tracker {
-	return &tracker{Backend: be, locks: map[string]bool{}, indexes: map[string]bool{}}
+func newTracker(be backend.Backend, retries *broadcast) *tracker {
+	return &tracker{Backend: be, locks: map[string]bool{}, indexes: map[string]bool{}, retries: retries}
 }
+
+// listen passes Retrying events to em until the returned function is called.
+func (t *tracker) listen(em *emitter) (stop func()) { return t.retries.add(em) }
 
 // Save finishes writing a lock even when ctx is cancelled meanwhile: the request could reach the storage anyway, and the engine
 // does not remove a lock it believes was never written.

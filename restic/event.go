@@ -1,6 +1,8 @@
 package restic
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -28,6 +30,13 @@ func (e *emitter) emit(ev Event) {
 	}
 }
 
+// wanted reports whether anybody listens.
+func (e *emitter) wanted() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.fn != nil
+}
+
 // stop returns when no event is being delivered and none will be.
 func (e *emitter) stop() {
 	e.mu.Lock()
@@ -43,3 +52,32 @@ type Retrying struct {
 }
 
 func (Retrying) event() {}
+
+// broadcast passes events of the connection to every operation under way.
+type broadcast struct {
+	mu  sync.Mutex
+	ems map[*emitter]struct{}
+}
+
+func (b *broadcast) add(em *emitter) (remove func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ems == nil {
+		b.ems = map[*emitter]struct{}{}
+	}
+	b.ems[em] = struct{}{}
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.ems, em)
+	}
+}
+
+func (b *broadcast) emit(ev Event) {
+	b.mu.Lock()
+	ems := slices.Collect(maps.Keys(b.ems))
+	b.mu.Unlock()
+	for _, em := range ems {
+		em.emit(ev)
+	}
+}

@@ -65,7 +65,7 @@ func reopen(ctx context.Context, loc Location, stack *tracker, o options, repo *
 		return nil, err
 	}
 	view := &keyView{Backend: stack, name: k.name, raw: k.raw}
-	again, err := openWithKey(ctx, view, &o, k.password)
+	again, err := openWithKey(ctx, view, o.engine(), k.password)
 	if err != nil {
 		return nil, fmt.Errorf("reading back the new repository: %w", err)
 	}

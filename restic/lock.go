@@ -47,7 +47,8 @@ func (s *Session) ensureLock(ctx context.Context) error {
 	}
 	// whoever held an exclusive lock meanwhile may have changed everything
 	s.poison()
-	repo, err := s.fresh(ctx, true)
+	s.view.forget()
+	repo, err := s.freshWith(ctx, s.engine, true)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func open(ctx context.Context, loc Location, stack *tracker, o options, password
 	wrong := false
 	for _, name := range names[:min(len(names), maxKeys)] {
 		view := &keyView{Backend: stack, name: name}
-		repo, err := openWithKey(ctx, view, &o, password)
+		repo, err := openWithKey(ctx, view, o.engine(), password)
 		switch {
 		case err == nil:
 			return newSession(loc, stack, o, repo, view.config)
@@ -123,6 +123,7 @@ func newSession(loc Location, stack *tracker, o options, repo *repository.Reposi
 	s := &Session{
 		loc: loc, opts: o, stack: stack, known: k, keyID: ID(repo.KeyID()),
 		config: repoConfig{id: cfg.ID, version: cfg.Version},
+		engine: o.engine(),
 		users:  semaphore.NewWeighted(allUsers), writer: semaphore.NewWeighted(1), state: semaphore.NewWeighted(1),
 	}
 	s.cache = openCache(&o, loc, cfg.ID)

@@ -30,12 +30,14 @@ type Session struct {
 	users  *semaphore.Weighted // readers and the writer take 1, an exclusive operation takes all
 	writer *semaphore.Weighted // 1: restic allows one writer per repository object
 
-	state *semaphore.Weighted // guards what follows; a semaphore, so that waiting ends with the context
-	repo  *repository.Repository
-	index bool // repo has the index loaded
-	lock  *heldLock
-	shut  bool
+	state  *semaphore.Weighted // guards what follows; a semaphore, so that waiting ends with the context
+	repo   *repository.Repository
+	engine repository.Options // how repo packs blobs
+	index  bool               // repo has the index loaded
+	lock   *heldLock
+	shut   bool
 
+	view    snapshotView                          // what is known of the snapshots
 	spoiled atomic.Pointer[repository.Repository] // object whose index is not to be used any more
 }
 
@@ -74,6 +76,29 @@ func (s *Session) read(ctx context.Context, needIndex bool, fn func(ctx context.
 // another and loads the index again, because restic's may hold half of what was being written. So does an exclusive operation,
 // which may have dropped or rewritten the index.
 func (s *Session) write(ctx context.Context, exclusive bool, fn func(ctx context.Context, repo *repository.Repository) error) error {
+	if !exclusive {
+		return s.writeWith(ctx, s.opts.engine(), fn)
+	}
+	return s.oneWriter(ctx, func() error {
+		return s.use(ctx, allUsers, func(ctx context.Context) error { return s.writeAlone(ctx, fn) })
+	})
+}
+
+// writeWith is write under a shared lock with the given packing of blobs.
+func (s *Session) writeWith(ctx context.Context, engine repository.Options, fn func(ctx context.Context, repo *repository.Repository) error) error {
+	return s.oneWriter(ctx, func() error {
+		return s.use(ctx, 1, func(ctx context.Context) error {
+			repo, lock, err := s.readyWith(ctx, &engine, true, false)
+			if err != nil {
+				return err
+			}
+			return s.locked(ctx, lock, func(ctx context.Context) error { return s.poisoning(ctx, repo, fn) })
+		})
+	})
+}
+
+// oneWriter runs fn while no other writer runs.
+func (s *Session) oneWriter(ctx context.Context, fn func() error) error {
 	if s.opts.readOnly {
 		return fmt.Errorf("%s: %w", s.loc, ErrReadOnly)
 	}
@@ -81,16 +106,7 @@ func (s *Session) write(ctx context.Context, exclusive bool, fn func(ctx context
 		return err
 	}
 	defer s.writer.Release(1)
-	if exclusive {
-		return s.use(ctx, allUsers, func(ctx context.Context) error { return s.writeAlone(ctx, fn) })
-	}
-	return s.use(ctx, 1, func(ctx context.Context) error {
-		repo, lock, err := s.ready(ctx, true, false)
-		if err != nil {
-			return err
-		}
-		return s.locked(ctx, lock, func(ctx context.Context) error { return s.poisoning(ctx, repo, fn) })
-	})
+	return fn()
 }
 
 // writeAlone runs fn under an exclusive lock, which is given back at the end.
@@ -150,6 +166,11 @@ func (s *Session) use(ctx context.Context, n int64, fn func(ctx context.Context)
 
 // ready returns the repository object and the lock, made as needed.
 func (s *Session) ready(ctx context.Context, needIndex, freshIndex bool) (*repository.Repository, *heldLock, error) {
+	return s.readyWith(ctx, nil, needIndex, freshIndex)
+}
+
+// readyWith is ready with an object that packs blobs in the given way; nil means in any way.
+func (s *Session) readyWith(ctx context.Context, engine *repository.Options, needIndex, freshIndex bool) (*repository.Repository, *heldLock, error) {
 	if err := s.state.Acquire(ctx, 1); err != nil {
 		return nil, nil, err
 	}
@@ -157,11 +178,14 @@ func (s *Session) ready(ctx context.Context, needIndex, freshIndex bool) (*repos
 	if err := s.ensureLock(ctx); err != nil {
 		return nil, nil, err
 	}
-	if s.repo != nil && s.repo == s.spoiled.Load() {
+	if s.repo != nil && (s.repo == s.spoiled.Load() || engine != nil && s.engine != *engine) {
 		s.poison()
 	}
 	if s.repo == nil {
-		repo, err := s.fresh(ctx, true)
+		if engine != nil {
+			s.engine = *engine
+		}
+		repo, err := s.freshWith(ctx, s.engine, true)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -203,7 +227,12 @@ func (s *Session) poison() {
 
 // fresh opens another repository object over the same backend with the known master key: no request, no key derivation.
 func (s *Session) fresh(ctx context.Context, withCache bool) (*repository.Repository, error) {
-	repo, err := s.known.open(ctx, s.stack, &s.opts)
+	return s.freshWith(ctx, s.opts.engine(), withCache)
+}
+
+// freshWith is fresh with an object that packs blobs in the given way.
+func (s *Session) freshWith(ctx context.Context, engine repository.Options, withCache bool) (*repository.Repository, error) {
+	repo, err := s.known.open(ctx, s.stack, engine)
 	if err != nil {
 		return nil, fmt.Errorf("%s: opening the repository again: %w", s.loc, err)
 	}

@@ -17,7 +17,7 @@ func (s *Session) loadIndex(ctx context.Context, fresh bool) error {
 		}
 		if grown {
 			// readers may be using the old object, so it is left as it is
-			if s.repo, err = s.fresh(ctx, true); err != nil {
+			if s.repo, err = s.freshWith(ctx, s.engine, true); err != nil {
 				return err
 			}
 			s.index = false

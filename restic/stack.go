@@ -23,16 +23,19 @@ func newStack(ctx context.Context, loc Location, o *options, create bool) (*trac
 		be = limiter.LimitBackend(be, limiter.NewStaticLimiter(limiter.Limits{UploadKb: o.up, DownloadKb: o.down}))
 	}
 	be = sema.NewBackend(&guard{Backend: be, location: loc.String()})
-	be = retry.New(be, o.retryFor, reportRetry(o.logger, loc), nil)
-	return newTracker(be), nil
+	retries := &broadcast{}
+	be = retry.New(be, o.retryFor, reportRetry(o.logger, loc, retries), nil)
+	return newTracker(be, retries), nil
 }
 
-func reportRetry(logger *slog.Logger, loc Location) func(string, error, time.Duration) {
+// reportRetry returns a function that is called after each failure, at the end with a negative pause.
+func reportRetry(logger *slog.Logger, loc Location, listeners *broadcast) func(string, error, time.Duration) {
 	return func(operation string, err error, after time.Duration) {
 		if after < 0 {
 			logger.Warn("request failed", "location", loc.String(), "operation", operation, "error", oneLine(err))
 			return
 		}
+		listeners.emit(Retrying{Operation: operation, Err: err, After: after})
 		logger.Warn("request failed, trying again", "location", loc.String(), "operation", operation, "error", oneLine(err), "after", after)
 	}
 }

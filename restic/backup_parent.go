@@ -1,0 +1,113 @@
+package restic
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"time"
+
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// parent finds the snapshot to compare with; nil if there is none. The session's view of the snapshots is used without listing them
+// again: a newer snapshot of the same host and paths by somebody else would only save some reading.
+func (s *Session) parent(ctx context.Context, repo *repository.Repository, b *BackupOptions, targets []string, host string, at time.Time) (*data.Snapshot, error) {
+	if b.Force || !b.local() {
+		return nil, nil
+	}
+	if b.Parent != "" && b.Parent != "latest" {
+		sn, _, err := s.view.find(ctx, repo, b.Parent, SnapshotFilter{})
+		if err != nil {
+			return nil, fmt.Errorf("backup: parent: %w", err)
+		}
+		return sn, nil
+	}
+	f := SnapshotFilter{Before: at}
+	by := b.GroupBy
+	if by == GroupByDefault {
+		by = GroupByHost | GroupByPaths
+	}
+	if by&GroupByHost != 0 {
+		f.Hosts = []string{host}
+	}
+	if by&GroupByTags != 0 {
+		f.Tags = []TagList{b.Tags}
+	}
+	if by&GroupByPaths != 0 {
+		for _, t := range targets {
+			abs, err := filepath.Abs(t)
+			if err != nil {
+				return nil, err
+			}
+			f.Paths = append(f.Paths, filepath.Clean(abs))
+		}
+	}
+	known, err := s.view.recent(ctx, repo)
+	if err != nil {
+		return nil, fmt.Errorf("backup: finding the parent: %w", err)
+	}
+	var latest *data.Snapshot
+	for _, sn := range known {
+		if f.match(sn) && (latest == nil || sn.Time.After(latest.Time)) {
+			latest = sn
+		}
+	}
+	if latest == nil {
+		if b.Parent != "" {
+			return nil, fmt.Errorf("backup: parent: %w", ErrNoSnapshot)
+		}
+		return nil, nil
+	}
+	return cloneSnapshot(latest), nil
+}
+
+// recent returns the snapshots as they were known last, and lists them only the first time.
+func (v *snapshotView) recent(ctx context.Context, repo *repository.Repository) (map[restic.ID]*data.Snapshot, error) {
+	v.mu.Lock()
+	known := v.byID
+	v.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	// One that cannot be read is no parent, and no reason to make no backup.
+	if _, err := v.load(ctx, repo); err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.byID, nil
+}
+
+// add makes a new snapshot known without reading it back. The map is replaced, never changed: others may be reading it.
+func (v *snapshotView) add(ctx context.Context, sn *data.Snapshot, id restic.ID) {
+	loaded, err := data.LoadSnapshot(ctx, inMemory{sn}, id)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err != nil || v.byID == nil {
+		v.byID = nil // list again
+		return
+	}
+	next := maps.Clone(v.byID)
+	next[id] = loaded
+	v.byID = next
+}
+
+// forget makes recent list the snapshots again.
+func (v *snapshotView) forget() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.byID = nil
+}
+
+// inMemory gives the engine a snapshot as if it had been loaded: only loading gives one its ID.
+type inMemory struct{ sn *data.Snapshot }
+
+func (m inMemory) Connections() uint { return 1 }
+
+func (m inMemory) LoadUnpacked(context.Context, restic.FileType, restic.ID) ([]byte, error) {
+	return json.Marshal(m.sn)
+}

@@ -1,0 +1,91 @@
+package restic
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/restic/restic/rwmlink/archiver"
+)
+
+// BackupResult tells what a backup did. Sizes are in bytes. Encoded as JSON it has the fields of the summary of `restic backup --json`.
+type BackupResult struct {
+	// SnapshotID is zero after a dry run, and when SkipIfUnchanged found nothing new.
+	SnapshotID ID
+	// ParentID is the snapshot that was compared with; zero if there was none.
+	ParentID ID
+	DryRun   bool
+	Start    time.Time
+	End      time.Time
+
+	FilesNew, FilesChanged, FilesUnmodified uint
+	DirsNew, DirsChanged, DirsUnmodified    uint
+
+	DataBlobs int // new blobs with content
+	TreeBlobs int // new blobs with directories
+
+	DataAdded       uint64 // new to the repository, before compression
+	DataAddedPacked uint64 // the same as stored
+	FilesProcessed  uint
+	BytesProcessed  uint64
+
+	// Errors are the files and directories that could not be read, the first MaxListedErrors of them. ErrorCount counts all.
+	Errors     []ItemError
+	ErrorCount uint
+}
+
+// MaxListedErrors bounds BackupResult.Errors.
+const MaxListedErrors = 10000
+
+func (r *BackupResult) add(s *archiver.Summary) {
+	r.Start, r.End = s.BackupStart, s.BackupEnd
+	r.FilesNew, r.FilesChanged, r.FilesUnmodified = s.Files.New, s.Files.Changed, s.Files.Unchanged
+	r.DirsNew, r.DirsChanged, r.DirsUnmodified = s.Dirs.New, s.Dirs.Changed, s.Dirs.Unchanged
+	r.DataBlobs, r.TreeBlobs = s.DataBlobs, s.TreeBlobs
+	r.DataAdded = s.DataSize + s.TreeSize
+	r.DataAddedPacked = s.DataSizeInRepo + s.TreeSizeInRepo
+	r.FilesProcessed = r.FilesNew + r.FilesChanged + r.FilesUnmodified
+	r.BytesProcessed = s.ProcessedBytes
+}
+
+// incomplete is the error for sources that could not be read.
+func (r *BackupResult) incomplete(loc Location) error {
+	if r.ErrorCount == 0 {
+		return nil
+	}
+	made := "snapshot " + r.SnapshotID.Short() + " was made without them"
+	if r.SnapshotID.IsZero() {
+		made = "no snapshot was made"
+	}
+	return fmt.Errorf("%s: %w; %s: %d errors: %s", loc, ErrIncomplete, made, r.ErrorCount, joinItems(r.Errors))
+}
+
+// MarshalJSON writes the result as restic's summary message, without its message_type.
+func (r *BackupResult) MarshalJSON() ([]byte, error) {
+	summary := struct {
+		FilesNew            uint      `json:"files_new"`
+		FilesChanged        uint      `json:"files_changed"`
+		FilesUnmodified     uint      `json:"files_unmodified"`
+		DirsNew             uint      `json:"dirs_new"`
+		DirsChanged         uint      `json:"dirs_changed"`
+		DirsUnmodified      uint      `json:"dirs_unmodified"`
+		DataBlobs           int       `json:"data_blobs"`
+		TreeBlobs           int       `json:"tree_blobs"`
+		DataAdded           uint64    `json:"data_added"`
+		DataAddedPacked     uint64    `json:"data_added_packed"`
+		TotalFilesProcessed uint      `json:"total_files_processed"`
+		TotalBytesProcessed uint64    `json:"total_bytes_processed"`
+		TotalDuration       float64   `json:"total_duration"`
+		BackupStart         time.Time `json:"backup_start"`
+		BackupEnd           time.Time `json:"backup_end"`
+		SnapshotID          string    `json:"snapshot_id,omitempty"`
+		DryRun              bool      `json:"dry_run,omitempty"`
+	}{
+		r.FilesNew, r.FilesChanged, r.FilesUnmodified, r.DirsNew, r.DirsChanged, r.DirsUnmodified, r.DataBlobs, r.TreeBlobs,
+		r.DataAdded, r.DataAddedPacked, r.FilesProcessed, r.BytesProcessed, r.End.Sub(r.Start).Seconds(), r.Start, r.End, "", r.DryRun,
+	}
+	if !r.SnapshotID.IsZero() {
+		summary.SnapshotID = r.SnapshotID.String()
+	}
+	return json.Marshal(summary)
+}
