@@ -1,0 +1,105 @@
+package restic
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// Cat returns the plain content of an object: JSON of the config, a snapshot, an index, a key, a lock or the master key,
+// the bytes of a pack (as stored), a blob or a tree.
+//
+// name is the whole ID, for snapshots and trees also what FindSnapshot takes (a tree is named by snapshot and
+// folder, "latest:/home"); it is not used for the config and the master key. A pack whose content is not what its name says is
+// returned together with an error that wraps ErrDamaged.
+//
+// Who has the master key can read the repository whatever becomes of passwords.
+func (s *Session) Cat(ctx context.Context, kind ObjectKind, name string) ([]byte, error) {
+	var id restic.ID
+	switch kind {
+	case ObjectConfig, ObjectMasterKey, ObjectSnapshot, ObjectTree:
+	case ObjectIndex, ObjectKey, ObjectLock, ObjectPack, ObjectBlob:
+		parsed, err := ParseID(name)
+		if err != nil {
+			return nil, err
+		}
+		id = restic.ID(parsed)
+	default:
+		return nil, fmt.Errorf("cannot show %q: config, masterkey, snapshots, index, keys, locks, packs, blobs or tree expected", string(kind))
+	}
+	var out []byte
+	run := s.read
+	if kind == ObjectLock {
+		run = func(ctx context.Context, _ bool, fn func(context.Context, *repository.Repository) error) error {
+			return s.unlocked(ctx, fn)
+		}
+	}
+	needIndex := kind == ObjectBlob || kind == ObjectTree
+	err := run(ctx, needIndex, func(ctx context.Context, repo *repository.Repository) (err error) {
+		switch kind {
+		case ObjectConfig:
+			out, err = indented(repo.Config())
+		case ObjectMasterKey:
+			out, err = indented(repo.Key())
+		case ObjectIndex:
+			out, err = repo.LoadUnpacked(ctx, restic.IndexFile, id)
+		case ObjectKey:
+			key, keyErr := repository.LoadKey(ctx, repo, id)
+			out, err = indentedIf(key, keyErr)
+		case ObjectLock:
+			lock, lockErr := restic.LoadLock(ctx, repo, id)
+			out, err = indentedIf(lock, lockErr)
+		case ObjectSnapshot:
+			sn, _, findErr := s.view.find(ctx, repo, name, SnapshotFilter{})
+			out, err = indentedIf(sn, findErr)
+		case ObjectPack:
+			out, err = catPack(ctx, repo, id)
+		case ObjectBlob:
+			out, err = catBlob(ctx, repo, id)
+		case ObjectTree:
+			out, err = s.catTree(ctx, repo, name)
+		}
+		return err
+	})
+	if err != nil {
+		return out, fmt.Errorf("showing %s %s: %w", kind, name, err)
+	}
+	return out, nil
+}
+
+func catPack(ctx context.Context, repo *repository.Repository, id restic.ID) ([]byte, error) {
+	raw, err := repo.LoadRaw(ctx, restic.PackFile, id)
+	if raw != nil && err != nil && restic.Hash(raw) != id {
+		return raw, fmt.Errorf("%w: the content of the pack has the hash %v: %w", ErrDamaged, restic.Hash(raw), err)
+	}
+	return raw, err
+}
+
+func catBlob(ctx context.Context, repo *repository.Repository, id restic.ID) ([]byte, error) {
+	for _, t := range []restic.BlobType{restic.DataBlob, restic.TreeBlob} {
+		if _, ok := repo.LookupBlobSize(t, id); ok {
+			return repo.LoadBlob(ctx, t, id, nil)
+		}
+	}
+	return nil, fmt.Errorf("the blob is in no index")
+}
+
+func (s *Session) catTree(ctx context.Context, repo *repository.Repository, name string) ([]byte, error) {
+	sn, _, err := s.findTree(ctx, repo, name, SnapshotFilter{})
+	if err != nil {
+		return nil, err
+	}
+	return repo.LoadBlob(ctx, restic.TreeBlob, *sn.Tree, nil)
+}
+
+func indented(v any) ([]byte, error) { return json.MarshalIndent(v, "", "  ") }
+
+func indentedIf(v any, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	return indented(v)
+}

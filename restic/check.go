@@ -1,0 +1,195 @@
+package restic
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/restic/restic/rwmlink/cache"
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// CheckOptions says how deep to look.
+type CheckOptions struct {
+	// Filter limits the check of trees, and with ReadData of packs, to what these snapshots use. Without
+	// IDs, Hosts, Tags and Paths everything is checked.
+	Filter SnapshotFilter
+	// ReadData reads packs and checks every blob in them. Without it the packs' names and sizes are looked at, and all trees.
+	ReadData bool
+	// Subset limits ReadData to some of the packs. The zero value means all of them.
+	Subset ReadSubset
+	// WithCache trusts the local cache. By default everything comes from the storage, since a warm cache
+	// hides what was damaged there.
+	WithCache bool
+	// OnEvent receives Progress and Warning events, and a CheckFinding as soon as something is found.
+	OnEvent func(Event)
+}
+
+// CheckFinding reports one finding while the check goes on.
+type CheckFinding struct{ Finding }
+
+func (CheckFinding) event() {}
+
+// CheckResult says what was looked at and found.
+type CheckResult struct {
+	// Findings is everything found, in the order it was found. Findings that are not damage are among them.
+	Findings []Finding
+	// Errors counts the findings that are damage.
+	Errors int
+	// Affected lists the snapshots that cannot be restored whole and the paths in them that are hit.
+	Affected []AffectedSnapshot
+	// DamagedPacks are packs whose content is wrong; RepairPacks saves what can be saved of them.
+	DamagedPacks []ID
+	// SuggestRepairIndex and SuggestPrune say what would put right what is not damage.
+	SuggestRepairIndex, SuggestPrune bool
+
+	// Snapshots, Trees, Packs and IndexFiles count what was looked at; PacksRead the packs read whole, BytesRead their size.
+	Snapshots, Trees, Packs, PacksRead int
+	BytesRead                          uint64
+}
+
+// Check looks for damage: unreadable or inconsistent indexes, missing, cut or unknown packs, snapshots and trees that
+// cannot be read or refer to what is not there and, with ReadData, packs whose content is not what it should be.
+//
+// If there is damage the error wraps ErrDamaged and the result says what it is. The result is there
+// together with any other error, too, and holds what was found until then.
+//
+// A check takes no more than a shared lock, so backups may run beside it: snapshots are listed before the index is read, and
+// the index before the packs, so what is missing really is. Packs that a running backup has not put into an index yet are reported
+// as PackNotIndexed.
+func (s *Session) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	rep := newReporter(o.OnEvent)
+	defer rep.stop()
+
+	c := &checkRun{o: o, rep: rep, res: &CheckResult{}}
+	err := s.readFresh(ctx, o.WithCache, func(ctx context.Context, repo *repository.Repository) error {
+		if !o.WithCache && s.cache != nil {
+			defer s.emptyCache(repo, rep)()
+		}
+		c.repo = repo
+		return c.run(ctx)
+	})
+	if err == nil && c.res.Errors > 0 {
+		err = fmt.Errorf("%s: %w: %d errors found, the first one: %w", s.Location(), ErrDamaged, c.res.Errors, c.first)
+	}
+	return c.res, err
+}
+
+func (o *CheckOptions) check() error {
+	if o.Filter.Latest != 0 {
+		return fmt.Errorf("check: Filter.Latest has no meaning here")
+	}
+	if o.Subset.kind != subsetAll && !o.ReadData {
+		return fmt.Errorf("check: Subset needs ReadData")
+	}
+	return o.Subset.check()
+}
+
+// emptyCache gives repo a cache that lives as long as the check: without one every tree would be fetched by itself.
+func (s *Session) emptyCache(repo *repository.Repository, rep *reporter) (cleanup func()) {
+	dir, err := os.MkdirTemp("", "restic-check-cache-")
+	if err != nil {
+		rep.warn("checking without a cache, which is slower", err)
+		return func() {}
+	}
+	cleanup = func() {
+		if err := os.RemoveAll(dir); err != nil {
+			rep.warn("the temporary cache of the check could not be removed", err)
+		}
+	}
+	c, err := cache.New(repo.Config().ID, dir)
+	if err != nil {
+		rep.warn("checking without a cache, which is slower", err)
+		return cleanup
+	}
+	repo.UseCache(c, func(format string, args ...any) { rep.warn(fmt.Sprintf(format, args...), nil) })
+	return cleanup
+}
+
+// checkRun is one check under way.
+type checkRun struct {
+	o    CheckOptions
+	rep  *reporter
+	repo *repository.Repository
+
+	mu    sync.Mutex
+	res   *CheckResult
+	first error
+
+	snapshots snapshotList
+	used      restic.AssociatedBlobSet // what the selected snapshots use; nil when all are selected
+	bad       badObjects
+}
+
+func (c *checkRun) filtered() bool { return len(c.o.Filter.IDs) > 0 || !c.o.Filter.empty() }
+
+func (c *checkRun) run(ctx context.Context) error {
+	c.bad = newBadObjects()
+	var view snapshotView // an empty one: the snapshots must come from the storage
+	all, err := view.load(ctx, c.repo)
+	if err != nil {
+		return err
+	}
+	if err := c.selectSnapshots(all); err != nil {
+		return err
+	}
+	usable, err := c.checkIndex(ctx)
+	if err != nil || !usable {
+		return err
+	}
+	if c.filtered() {
+		c.used = c.repo.NewAssociatedBlobSet()
+	}
+	for _, step := range []func(context.Context) error{c.checkPacks, c.checkTrees, c.readPacks, c.findAffected} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (c *checkRun) selectSnapshots(all snapshotList) error {
+	for _, b := range all.broken {
+		id, _ := ParseID(b.Item)
+		c.add(Finding{Kind: SnapshotUnreadable, Snapshot: id, Err: b.Err})
+	}
+	c.snapshots = all
+	if c.filtered() {
+		// Unreadable snapshots are in the findings already; those asked for by name must be there.
+		selected, err := all.selectAll(c.o.Filter)
+		if err != nil && len(c.o.Filter.IDs) > 0 {
+			return err
+		}
+		c.snapshots = snapshotList{all: selected, broken: all.broken}
+	}
+	c.res.Snapshots = len(c.snapshots.all)
+	return nil
+}
+
+// add records a finding. It may be called from several goroutines.
+func (c *checkRun) add(f Finding) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.res.Findings = append(c.res.Findings, f)
+	if f.Damage() {
+		c.res.Errors++
+		if c.first == nil {
+			c.first = f
+		}
+	}
+	c.rep.emit(CheckFinding{f})
+}
+
+func treeIDs(list data.Snapshots) restic.IDs {
+	ids := make(restic.IDs, len(list))
+	for i, sn := range list {
+		ids[i] = *sn.Tree
+	}
+	return ids
+}

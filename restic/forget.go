@@ -1,0 +1,233 @@
+package restic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// ForgetOptions says which snapshots to remove: those Filter.IDs names, or else those of the selected ones
+// that Policy does not keep.
+type ForgetOptions struct {
+	// Filter selects the snapshots the policy is applied to. Latest has no meaning here and is refused.
+	Filter SnapshotFilter
+	// Policy is applied to each group on its own. An empty policy is refused unless AllowRemoveAll is set
+	// and Filter selects by host, tag or path.
+	Policy Policy
+	// GroupBy is host and paths by default.
+	GroupBy GroupBy
+	// AllowRemoveAll lets an empty policy remove all selected snapshots.
+	AllowRemoveAll bool
+	// DryRun decides, and plans the prune, but removes nothing.
+	DryRun bool
+	// Prune, if not nil, prunes when snapshots were removed. Its DryRun and OnEvent are those given here.
+	Prune *PruneOptions
+	// OnEvent receives Progress, Message, Warning and SnapshotRemoved events.
+	OnEvent func(Event)
+}
+
+// SnapshotRemoved reports a removed snapshot.
+type SnapshotRemoved struct{ ID ID }
+
+func (SnapshotRemoved) event() {}
+
+// ForgetResult says what was forgotten, or would be in a dry run.
+type ForgetResult struct {
+	DryRun bool
+	// Groups is what the policy decided. It is nil when the snapshots were named.
+	Groups []ForgetGroup
+	// Removed are the snapshots that are gone (in a dry run: would be), in the order of their IDs.
+	Removed []ID
+	// Failed are the snapshots that could not be removed.
+	Failed []ItemError
+	// Unreadable are snapshots that could not be read and so were not considered. They were left alone.
+	Unreadable []ItemError
+	// Prune is the result of the prune, nil if there was none.
+	Prune *PruneResult
+}
+
+// RemoveError says which snapshots could not be removed; the others were.
+// It counts as ErrIncomplete, so that ExitCode is 3, as it is for restic.
+type RemoveError struct{ Failed []ItemError }
+
+func (e *RemoveError) Error() string {
+	return fmt.Sprintf("%d snapshots could not be removed: %s", len(e.Failed), joinItems(e.Failed))
+}
+
+// Unwrap returns the errors of the single snapshots.
+func (e *RemoveError) Unwrap() []error { return itemErrors(e.Failed) }
+
+// Is makes errors.Is(err, ErrIncomplete) true.
+func (e *RemoveError) Is(target error) bool { return target == ErrIncomplete }
+
+// Forget removes snapshots; the data only they use stays until a prune.
+//
+// Nothing is removed if anything is wrong with the options, a named snapshot does not exist, or the policy
+// would leave a group empty. If some snapshots could not be removed the error is a *RemoveError, the result lists them,
+// and no prune takes place. The result may be there together with an error.
+func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	rep := newReporter(o.OnEvent)
+	defer rep.stop()
+
+	run := func(ctx context.Context, fn func(context.Context, *repository.Repository) error) error {
+		return s.write(ctx, true, fn)
+	}
+	if o.DryRun {
+		run = func(ctx context.Context, fn func(context.Context, *repository.Repository) error) error {
+			return s.read(ctx, o.Prune != nil, fn)
+		}
+	}
+	var res *ForgetResult
+	var removeErr error
+	err := run(ctx, func(ctx context.Context, repo *repository.Repository) error {
+		list, err := s.view.load(ctx, repo)
+		if err != nil {
+			return err
+		}
+		res, err = o.decide(list, rep)
+		if err != nil {
+			return err
+		}
+		if !o.DryRun {
+			// The engine is not disturbed by this, so it must not cost the session its index.
+			if removeErr = res.remove(ctx, repo, rep); removeErr != nil {
+				return nil
+			}
+		}
+		if o.Prune == nil || len(res.Removed) == 0 {
+			return nil
+		}
+		po := *o.Prune
+		po.DryRun = o.DryRun
+		res.Prune, err = s.prune(ctx, repo, po, rep, list.without(res.Removed))
+		return err
+	})
+	return res, errors.Join(err, removeErr)
+}
+
+func (o *ForgetOptions) check() error {
+	if err := o.Policy.check(); err != nil {
+		return err
+	}
+	if o.Filter.Latest != 0 {
+		return errors.New("forget: use Policy.Last, not Filter.Latest")
+	}
+	if o.Prune != nil {
+		if err := o.Prune.check(); err != nil {
+			return err
+		}
+	}
+	if len(o.Filter.IDs) > 0 || !o.Policy.Empty() {
+		return nil
+	}
+	if !o.AllowRemoveAll {
+		return errors.New("forget: neither snapshots nor a policy given, nothing was removed")
+	}
+	if o.Filter.empty() {
+		return errors.New("forget: removing all snapshots needs a filter by host, tag or path, nothing was removed")
+	}
+	return nil
+}
+
+// decide finds out what is to be removed, without doing it.
+func (o *ForgetOptions) decide(list snapshotList, rep *reporter) (*ForgetResult, error) {
+	res := &ForgetResult{DryRun: o.DryRun, Unreadable: list.broken}
+	for _, b := range list.broken {
+		rep.warn(fmt.Sprintf("snapshot %s cannot be read and is left alone", b.Item), b.Err)
+	}
+	selected, err := list.selectAll(o.Filter)
+	if len(o.Filter.IDs) > 0 {
+		if err != nil {
+			return nil, fmt.Errorf("nothing was removed: %w", err)
+		}
+		for _, sn := range selected {
+			res.Removed = append(res.Removed, fromEngine(sn.ID()))
+		}
+	} else {
+		by := o.GroupBy
+		if by == GroupByDefault {
+			by = GroupByHost | GroupByPaths
+		}
+		for _, g := range groupSnapshots(selected, by) {
+			group, err := applyPolicy(g, o.Policy)
+			if err != nil {
+				return nil, err
+			}
+			res.Groups = append(res.Groups, group)
+			for _, sn := range group.Remove {
+				res.Removed = append(res.Removed, sn.ID)
+			}
+		}
+	}
+	slices.SortFunc(res.Removed, func(a, b ID) int { return slices.Compare(a[:], b[:]) })
+	return res, nil
+}
+
+// maxParallelRemoves lets the backend gather removals into large batches; it bounds its own requests.
+const maxParallelRemoves = 1000
+
+// remove removes the snapshots of r.Removed and leaves in it those that are really gone.
+func (r *ForgetResult) remove(ctx context.Context, repo *repository.Repository, rep *reporter) error {
+	bar := rep.counter("files deleted")
+	bar.SetMax(uint64(len(r.Removed)))
+	defer bar.Done()
+
+	var mu sync.Mutex
+	failed := make(map[ID]error)
+	var g errgroup.Group
+	g.SetLimit(maxParallelRemoves)
+	for _, id := range r.Removed {
+		g.Go(func() error {
+			err := ctx.Err()
+			if err == nil {
+				err = repo.RemoveUnpacked(ctx, restic.WriteableSnapshotFile, restic.ID(id))
+			}
+			if err != nil {
+				mu.Lock()
+				failed[id] = err
+				mu.Unlock()
+				return nil
+			}
+			bar.Add(1)
+			rep.emit(SnapshotRemoved{ID: id})
+			return nil
+		})
+	}
+	_ = g.Wait()
+	if len(failed) == 0 {
+		return nil
+	}
+	for id, err := range maps.All(failed) {
+		r.Failed = append(r.Failed, ItemError{Item: id.String(), Err: err})
+	}
+	slices.SortFunc(r.Failed, func(a, b ItemError) int { return strings.Compare(a.Item, b.Item) })
+	r.Removed = slices.DeleteFunc(r.Removed, func(id ID) bool { return failed[id] != nil })
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", err, &RemoveError{Failed: r.Failed})
+	}
+	return &RemoveError{Failed: r.Failed}
+}
+
+// without returns the snapshots left when some are gone.
+func (l snapshotList) without(gone []ID) snapshotList {
+	isGone := make(map[ID]bool, len(gone))
+	for _, id := range gone {
+		isGone[id] = true
+	}
+	left := snapshotList{broken: l.broken}
+	left.all = slices.DeleteFunc(slices.Clone(l.all), func(sn *data.Snapshot) bool { return isGone[fromEngine(sn.ID())] })
+	return left
+}

@@ -1,0 +1,154 @@
+package restic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// LsOptions says what to list.
+type LsOptions struct {
+	// Snapshot is an ID, a prefix of one or "latest", and optionally a folder in it: "latest:/home/me".
+	Snapshot string
+	// Filter narrows down which snapshot is the latest.
+	Filter SnapshotFilter
+	// Dirs limits the listing to these absolute paths and what is directly in them. Without any, everything is listed.
+	Dirs []string
+	// Recursive lists all that is below Dirs.
+	Recursive bool
+	// Sort orders all nodes; SortByPath, the default, lists them as they come, directories before what is in them.
+	// Any other order, and Reverse, holds all nodes in memory.
+	Sort    SortBy
+	Reverse bool
+}
+
+// LsVisitor receives what Ls lists. Functions that are nil are left out. An error they return ends the listing and is what Ls returns.
+type LsVisitor struct {
+	// Snapshot is called first.
+	Snapshot func(Snapshot) error
+	// Node is called for each node that is listed.
+	Node func(Node) error
+	// Above is called for each directory on the way to one of Dirs, which is not listed itself. Not when sorting.
+	Above func(Node) error
+	// LeaveDir is called with the path of each directory that was listed or is above, after what is in it. Not when sorting.
+	LeaveDir func(path string) error
+}
+
+// Ls lists the files of a snapshot, streaming.
+func (s *Session) Ls(ctx context.Context, o LsOptions, v LsVisitor) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	return s.read(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
+		sn, _, err := s.findTree(ctx, repo, o.Snapshot, o.Filter)
+		if err != nil {
+			return err
+		}
+		if v.Snapshot != nil {
+			if err := v.Snapshot(newSnapshot(sn)); err != nil {
+				return err
+			}
+		}
+		if o.Sort == SortByPath && !o.Reverse {
+			l := lister{ctx: ctx, repo: repo, o: o, v: v}
+			return l.dir(*sn.Tree, "/")
+		}
+		var nodes []Node
+		l := lister{ctx: ctx, repo: repo, o: o, v: LsVisitor{Node: func(n Node) error {
+			nodes = append(nodes, n)
+			return nil
+		}}}
+		if err := l.dir(*sn.Tree, "/"); err != nil || v.Node == nil {
+			return err
+		}
+		o.Sort.sort(nodes, o.Reverse)
+		for _, n := range nodes {
+			if err := v.Node(n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (o *LsOptions) check() error {
+	if o.Snapshot == "" {
+		return errors.New("ls: no snapshot given; \"latest\" is the newest one")
+	}
+	for _, dir := range o.Dirs {
+		if !strings.HasPrefix(dir, "/") {
+			return fmt.Errorf("ls: the path %q is not absolute: it must begin with a slash", dir)
+		}
+	}
+	return o.Sort.check()
+}
+
+// lister walks through the trees of a snapshot.
+type lister struct {
+	ctx  context.Context
+	repo *repository.Repository
+	o    LsOptions
+	v    LsVisitor
+}
+
+func (l *lister) dir(id restic.ID, dir string) error {
+	return eachNode(l.ctx, l.repo, id, dir, func(name string, node *data.Node) error {
+		listed := l.within(name)
+		above := !listed && l.leadsTo(name)
+		visit := l.v.Node
+		if above {
+			visit = l.v.Above
+		}
+		if (listed || above) && visit != nil {
+			if err := visit(newNode(name, node)); err != nil {
+				return err
+			}
+		}
+		if node.Type != data.NodeTypeDir || !listed && !above {
+			return nil
+		}
+		if above || len(l.o.Dirs) == 0 || l.o.Recursive || l.leadsTo(name) {
+			if err := l.dir(*node.Subtree, name); err != nil {
+				return err
+			}
+		}
+		if l.v.LeaveDir != nil {
+			return l.v.LeaveDir(name)
+		}
+		return nil
+	})
+}
+
+// within reports whether a path is one of the wanted ones or below one.
+func (l *lister) within(name string) bool {
+	if len(l.o.Dirs) == 0 {
+		return true
+	}
+	for _, dir := range l.o.Dirs {
+		if pathBelow(dir, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// leadsTo reports whether a path is one of the wanted ones or above one.
+func (l *lister) leadsTo(name string) bool {
+	for _, dir := range l.o.Dirs {
+		if pathBelow(name, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+// pathBelow reports whether the path p is base or below it.
+func pathBelow(base, p string) bool {
+	base, p = strings.TrimRight(base, "/"), strings.TrimRight(p, "/")
+	return p == base || strings.HasPrefix(p, base+"/")
+}

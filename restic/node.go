@@ -1,0 +1,76 @@
+package restic
+
+import (
+	"io/fs"
+	"time"
+
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// Node is an entry of a snapshot: a file, a directory or something else, as the backup recorded it.
+type Node struct {
+	// Path is the absolute path in the snapshot, with slashes on every system.
+	Path string
+	Name string
+	Type NodeType
+	Mode fs.FileMode
+
+	ModTime, AccessTime, ChangeTime time.Time
+
+	UID, GID    uint32
+	User, Group string
+
+	Inode    uint64
+	DeviceID uint64 // of the file system; recorded for files with several links
+	Links    uint64
+	Device   uint64 // number of a device node
+	Size     uint64 // of a file, in bytes
+
+	LinkTarget string
+	Xattrs     []Xattr
+	Content    []ID // blobs of a file, in order
+	Subtree    ID   // tree of a directory
+}
+
+// nodeTypeNames are the names restic uses.
+var nodeTypeNames = map[NodeType]string{
+	NodeFile:       "file",
+	NodeDir:        "dir",
+	NodeSymlink:    "symlink",
+	NodeDevice:     "dev",
+	NodeCharDevice: "chardev",
+	NodeFifo:       "fifo",
+	NodeSocket:     "socket",
+}
+
+// String returns restic's name for the type: file, dir, symlink, dev, chardev, fifo or socket; "" for NodeUnknown.
+func (t NodeType) String() string { return nodeTypeNames[t] }
+
+// MarshalText writes the type as String does.
+func (t NodeType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+func newNode(path string, n *data.Node) Node {
+	out := Node{
+		Path: path, Name: n.Name, Type: nodeType([]byte(n.Type)), Mode: n.Mode,
+		ModTime: n.ModTime, AccessTime: n.AccessTime, ChangeTime: n.ChangeTime,
+		UID: n.UID, GID: n.GID, User: n.User, Group: n.Group,
+		Inode: n.Inode, DeviceID: n.DeviceID, Links: n.Links, Device: n.Device, Size: n.Size,
+		LinkTarget: n.LinkTarget, Content: newIDs(n.Content), Subtree: fromEngine(n.Subtree),
+	}
+	for _, x := range n.ExtendedAttributes {
+		out.Xattrs = append(out.Xattrs, Xattr(x))
+	}
+	return out
+}
+
+func newIDs(ids restic.IDs) []ID {
+	if ids == nil {
+		return nil
+	}
+	out := make([]ID, len(ids))
+	for i, id := range ids {
+		out[i] = ID(id)
+	}
+	return out
+}

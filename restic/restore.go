@@ -1,0 +1,198 @@
+package restic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restorer"
+	"github.com/restic/restic/rwmlink/uirestore"
+)
+
+// Overwrite says what becomes of files that are there already.
+type Overwrite int
+
+// How to treat files that exist in the target.
+const (
+	OverwriteAlways    Overwrite = iota // make them what they are in the snapshot; only what differs is fetched
+	OverwriteIfChanged                  // as always, but take a file of the same size and time to be the same
+	OverwriteIfNewer                    // only if the one in the snapshot is newer
+	OverwriteNever                      // leave them
+)
+
+var overwriteNames = []string{"always", "if-changed", "if-newer", "never"}
+
+// ParseOverwrite reads always, if-changed, if-newer or never.
+func ParseOverwrite(s string) (Overwrite, error) {
+	for i, name := range overwriteNames {
+		if name == s {
+			return Overwrite(i), nil
+		}
+	}
+	return 0, fmt.Errorf("invalid overwrite mode %q: always, if-changed, if-newer or never expected", s)
+}
+
+// String returns the name that ParseOverwrite reads.
+func (o Overwrite) String() string {
+	if o < 0 || int(o) >= len(overwriteNames) {
+		return fmt.Sprintf("Overwrite(%d)", int(o))
+	}
+	return overwriteNames[o]
+}
+
+// RestoreOptions says what to restore, where to and how.
+type RestoreOptions struct {
+	// Snapshot is an ID, a prefix of one or "latest", and optionally a folder in it: "latest:/home/me".
+	Snapshot string
+	// Filter narrows down which snapshot is the latest.
+	Filter SnapshotFilter
+	// Target is the directory to restore to. It is created if need be.
+	Target string
+	// Patterns selects what is restored. Includes and excludes cannot be given together.
+	Patterns Patterns
+	// XattrInclude and XattrExclude are patterns for names of extended attributes. All are restored by default.
+	XattrInclude, XattrExclude []string
+	// Overwrite says what becomes of files that are there.
+	Overwrite Overwrite
+	// Delete removes from the target what is not in the snapshot, as far as Patterns selects it.
+	Delete bool
+	// Sparse makes holes of runs of zeros.
+	Sparse bool
+	// OwnershipByName goes by the names of users and groups instead of their numbers. Not on Windows.
+	OwnershipByName bool
+	// Verify reads the restored files again and compares them with the snapshot.
+	Verify bool
+	// DryRun writes nothing.
+	DryRun bool
+	// OnEvent receives RestoreStatus, RestoreItem, RestoreError, Progress and Warning events.
+	OnEvent func(Event)
+}
+
+// RestoreResult counts what was restored. In a dry run it counts what would be.
+type RestoreResult struct {
+	// Snapshot is the one that was restored.
+	Snapshot Snapshot
+	// Folder is what was restored of it, "" for all.
+	Folder string
+
+	FilesTotal    uint64 // files, directories and everything else that was to be restored
+	FilesRestored uint64
+	FilesSkipped  uint64 // left as they were
+	FilesDeleted  uint64
+	BytesTotal    uint64
+	BytesRestored uint64
+	BytesSkipped  uint64
+	// FilesVerified counts the files that were compared and found right.
+	FilesVerified uint64
+	Duration      time.Duration
+	// Failed lists every path that could not be restored or verified as it should be.
+	Failed []ItemError
+}
+
+// RestoreFailedError says that some files could not be restored or verified; the others were.
+type RestoreFailedError struct {
+	Target string
+	Failed []ItemError
+}
+
+func (e *RestoreFailedError) Error() string {
+	return fmt.Sprintf("%d errors while restoring to %s: %s", len(e.Failed), e.Target, joinItems(e.Failed))
+}
+
+// Unwrap returns the errors of the single paths.
+func (e *RestoreFailedError) Unwrap() []error { return itemErrors(e.Failed) }
+
+// Restore writes the files of a snapshot to a directory.
+//
+// It goes on when a file cannot be restored and returns a *RestoreFailedError at the end. The result is
+// there together with an error, unless the snapshot or the options were at fault.
+func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult, error) {
+	selectItem, err := o.check()
+	if err != nil {
+		return nil, err
+	}
+	selectXattr, err := o.xattrs()
+	if err != nil {
+		return nil, err
+	}
+	rep := newReporter(o.OnEvent)
+	defer rep.stop()
+
+	var res *RestoreResult
+	err = s.read(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
+		sn, folder, err := s.findTree(ctx, repo, o.Snapshot, o.Filter)
+		if err != nil {
+			return err
+		}
+		res = &RestoreResult{Snapshot: newSnapshot(sn), Folder: folder}
+		watch := &restoreWatch{eventPrinter: eventPrinter{rep: rep}, res: res}
+		bar := uirestore.NewProgress(watch, progressInterval)
+		r := restorer.NewRestorer(repo, sn, restorer.Options{
+			DryRun:          o.DryRun,
+			Sparse:          o.Sparse,
+			Progress:        bar,
+			Overwrite:       restorer.OverwriteBehavior(o.Overwrite),
+			Delete:          o.Delete,
+			OwnershipByName: o.OwnershipByName,
+		})
+		r.Error = bar.Error
+		r.Warn = func(text string) { rep.warn(text, nil) }
+		r.Info = func(text string) { watch.P("%s", text) }
+		r.SelectFilter = selectItem
+		r.XattrSelectFilter = selectXattr
+
+		start := time.Now()
+		defer func() { res.Duration = time.Since(start) }()
+		files, err := r.RestoreTo(ctx, o.Target)
+		bar.Finish()
+		if err == nil && o.Verify && len(res.Failed) == 0 {
+			var n int
+			n, err = r.VerifyFiles(ctx, o.Target, files, rep.counter("files verified"))
+			res.FilesVerified = uint64(n)
+		}
+		if err != nil && ctx.Err() == nil {
+			err = fmt.Errorf("restoring to %s: %w", o.Target, err)
+		}
+		return err
+	})
+	if err == nil && len(res.Failed) > 0 {
+		err = &RestoreFailedError{Target: o.Target, Failed: res.Failed}
+	}
+	return res, err
+}
+
+func (o *RestoreOptions) check() (func(string, bool) (bool, bool), error) {
+	switch {
+	case o.Snapshot == "":
+		return nil, errors.New("restore: no snapshot given; \"latest\" is the newest one")
+	case o.Target == "":
+		return nil, errors.New("restore: no target directory given")
+	case o.DryRun && o.Verify:
+		return nil, errors.New("restore: a dry run leaves nothing to verify")
+	case o.Overwrite < OverwriteAlways || o.Overwrite > OverwriteNever:
+		return nil, fmt.Errorf("restore: invalid overwrite mode %v", o.Overwrite)
+	case o.OwnershipByName && runtime.GOOS == "windows":
+		return nil, errors.New("restore: ownership by name cannot be had on Windows")
+	case o.Delete && o.Patterns.empty() && isRoot(o.Target):
+		return nil, errors.New("restore: deleting in the root directory needs an include or exclude pattern")
+	}
+	return o.Patterns.restoreFilter()
+}
+
+// isRoot reports whether dir is the root directory, or on Windows that of a drive.
+func isRoot(dir string) bool {
+	abs, err := filepath.Abs(dir)
+	return err != nil || filepath.Dir(abs) == abs
+}
+
+// restoreWatch turns what the engine reports about a restore into events and the result.
+type restoreWatch struct {
+	eventPrinter
+	mu  sync.Mutex
+	res *RestoreResult
+}

@@ -1,0 +1,77 @@
+package restic
+
+import (
+	"time"
+
+	"github.com/restic/restic/rwmlink/uirestore"
+)
+
+// RestoreAction says what was done with a path.
+type RestoreAction string
+
+// What a restore does with a path.
+const (
+	RestoredDir   RestoreAction = "dir restored"
+	RestoredFile  RestoreAction = "file restored"
+	UpdatedFile   RestoreAction = "file updated"
+	UnchangedFile RestoreAction = "file unchanged"
+	RestoredOther RestoreAction = "other restored"
+	DeletedPath   RestoreAction = "deleted"
+)
+
+// RestoreStatus reports several times a second how far a restore has come.
+type RestoreStatus struct {
+	FilesTotal, FilesRestored, FilesSkipped, FilesDeleted uint64
+	BytesTotal, BytesRestored, BytesSkipped               uint64
+	Elapsed                                               time.Duration
+}
+
+// RestoreItem reports a path that is done.
+type RestoreItem struct {
+	Action RestoreAction
+	Path   string // in the snapshot; of what was deleted, in the target
+	Size   uint64
+}
+
+// RestoreError reports a path that could not be restored. The restore goes on.
+type RestoreError struct {
+	Path string
+	Err  error
+}
+
+func (RestoreStatus) event() {}
+func (RestoreItem) event()   {}
+func (RestoreError) event()  {}
+
+var _ uirestore.ProgressPrinter = (*restoreWatch)(nil)
+
+// Update implements uirestore.ProgressPrinter.
+func (w *restoreWatch) Update(st uirestore.State, elapsed time.Duration) {
+	w.rep.emit(RestoreStatus{
+		FilesTotal: st.FilesTotal, FilesRestored: st.FilesFinished, FilesSkipped: st.FilesSkipped, FilesDeleted: st.FilesDeleted,
+		BytesTotal: st.AllBytesTotal, BytesRestored: st.AllBytesWritten, BytesSkipped: st.AllBytesSkipped,
+		Elapsed: elapsed,
+	})
+}
+
+// Finish implements uirestore.ProgressPrinter.
+func (w *restoreWatch) Finish(st uirestore.State, elapsed time.Duration) {
+	w.Update(st, elapsed)
+	w.res.FilesTotal, w.res.FilesRestored = st.FilesTotal, st.FilesFinished
+	w.res.FilesSkipped, w.res.FilesDeleted = st.FilesSkipped, st.FilesDeleted
+	w.res.BytesTotal, w.res.BytesRestored, w.res.BytesSkipped = st.AllBytesTotal, st.AllBytesWritten, st.AllBytesSkipped
+}
+
+// Error implements uirestore.ProgressPrinter.
+func (w *restoreWatch) Error(path string, err error) error {
+	w.mu.Lock()
+	w.res.Failed = append(w.res.Failed, ItemError{Item: path, Err: err})
+	w.mu.Unlock()
+	w.rep.emit(RestoreError{Path: path, Err: err})
+	return nil
+}
+
+// CompleteItem implements uirestore.ProgressPrinter.
+func (w *restoreWatch) CompleteItem(action uirestore.ItemAction, path string, size uint64) {
+	w.rep.emit(RestoreItem{Action: RestoreAction(action), Path: path, Size: size})
+}

@@ -1,0 +1,182 @@
+package restic
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// TagList is a set of tags a snapshot must have all of. The empty string stands for "has no tags".
+type TagList []string
+
+// ParseTagList splits tags at commas, as restic's --tag does.
+func ParseTagList(s string) TagList {
+	parts := strings.Split(s, ",")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return parts
+}
+
+// SnapshotFilter selects snapshots. The zero value selects all of them.
+type SnapshotFilter struct {
+	// IDs names snapshots: full IDs, unambiguous prefixes, or "latest". When there are any, only they
+	// are selected, and Hosts, Tags, Paths and Before serve only to find "latest".
+	IDs []string
+	// Hosts selects snapshots of any of these hosts.
+	Hosts []string
+	// Tags selects snapshots that have all tags of at least one of the lists.
+	Tags []TagList
+	// Paths selects snapshots of all of these paths, and maybe others.
+	Paths []string
+	// Before selects snapshots not younger than this. Zero means no limit.
+	Before time.Time
+	// Latest limits the selection to the newest N snapshots of each host and set of paths. 0 means no limit.
+	Latest int
+}
+
+// empty reports whether f narrows nothing by host, tag or path, as restic counts it.
+func (f SnapshotFilter) empty() bool {
+	return len(f.Hosts)+len(f.Tags)+len(f.Paths) == 0
+}
+
+func (f SnapshotFilter) match(sn *data.Snapshot) bool {
+	if !f.Before.IsZero() && sn.Time.After(f.Before) {
+		return false
+	}
+	return sn.HasHostname(f.Hosts) && f.matchTags(sn) && f.matchPaths(sn)
+}
+
+func (f SnapshotFilter) matchTags(sn *data.Snapshot) bool {
+	if len(f.Tags) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(f.Tags, func(tags TagList) bool { return sn.HasTags(tags) })
+}
+
+// matchPaths takes a path as it is or made absolute, so that snapshots of another system can be asked for too.
+func (f SnapshotFilter) matchPaths(sn *data.Snapshot) bool {
+	for _, p := range f.Paths {
+		if slices.Contains(sn.Paths, p) {
+			continue
+		}
+		abs, err := filepath.Abs(p)
+		if err != nil || !slices.Contains(sn.Paths, abs) {
+			return false
+		}
+	}
+	return true
+}
+
+// snapshotList is what the repository held when it was listed.
+type snapshotList struct {
+	all    data.Snapshots // oldest first
+	broken []ItemError    // snapshots that could not be read
+}
+
+// SnapshotsError says which snapshots could not be read or found.
+type SnapshotsError struct {
+	Items []ItemError
+}
+
+func (e *SnapshotsError) Error() string {
+	return fmt.Sprintf("%d snapshots left out: %s", len(e.Items), joinItems(e.Items))
+}
+
+// Unwrap returns the errors of the single snapshots.
+func (e *SnapshotsError) Unwrap() []error { return itemErrors(e.Items) }
+
+// selectAll returns the snapshots f asks for. The error lists what could not be read or found.
+func (l snapshotList) selectAll(f SnapshotFilter) (data.Snapshots, error) {
+	var items []ItemError
+	var found data.Snapshots
+	if len(f.IDs) == 0 {
+		items = slices.Clone(l.broken)
+		for _, sn := range l.all {
+			if f.match(sn) {
+				found = append(found, sn)
+			}
+		}
+	}
+	seen := make(map[restic.ID]bool)
+	for _, name := range f.IDs {
+		sn, folder, err := l.find(name, f)
+		if err == nil && folder != "" {
+			err = fmt.Errorf("%q names a folder, but whole snapshots are wanted here", name)
+		}
+		if err != nil {
+			items = append(items, ItemError{Item: name, Err: err})
+			continue
+		}
+		if !seen[*sn.ID()] {
+			seen[*sn.ID()] = true
+			found = append(found, sn)
+		}
+	}
+	sortSnapshots(found)
+	if len(items) > 0 {
+		return found, &SnapshotsError{Items: items}
+	}
+	return found, nil
+}
+
+// find returns the snapshot that name selects and the folder behind the colon, if any.
+func (l snapshotList) find(name string, f SnapshotFilter) (*data.Snapshot, string, error) {
+	prefix, folder, _ := strings.Cut(name, ":")
+	switch prefix {
+	case "":
+		return nil, "", fmt.Errorf("%w: no snapshot ID given in %q", ErrNoSnapshot, name)
+	case "latest":
+		sn, err := l.latest(f)
+		return sn, folder, err
+	}
+	var match *data.Snapshot
+	for _, sn := range l.all {
+		if !strings.HasPrefix(sn.ID().String(), prefix) {
+			continue
+		}
+		if match != nil {
+			return nil, "", fmt.Errorf("%w: more than one snapshot ID begins with %q, give more of it", ErrNoSnapshot, prefix)
+		}
+		match = sn
+	}
+	if match != nil {
+		return match, folder, nil
+	}
+	for _, b := range l.broken {
+		if strings.HasPrefix(b.Item, prefix) {
+			return nil, "", fmt.Errorf("snapshot %s cannot be read: %w", b.Item, b.Err)
+		}
+	}
+	return nil, "", fmt.Errorf("%w: no snapshot ID begins with %q", ErrNoSnapshot, prefix)
+}
+
+// latest returns the newest snapshot f matches. It refuses to guess while a snapshot that might be
+// newer cannot be read.
+func (l snapshotList) latest(f SnapshotFilter) (*data.Snapshot, error) {
+	if len(l.broken) > 0 {
+		return nil, fmt.Errorf("cannot tell which snapshot is the latest, give its ID: %w", &SnapshotsError{Items: l.broken})
+	}
+	for _, sn := range slices.Backward(l.all) {
+		if f.match(sn) {
+			return sn, nil
+		}
+	}
+	if f.empty() && f.Before.IsZero() {
+		return nil, fmt.Errorf("%w: the repository has no snapshots", ErrNoSnapshot)
+	}
+	return nil, fmt.Errorf("%w: none matches hosts %v, tags %v, paths %v", ErrNoSnapshot, f.Hosts, f.Tags, f.Paths)
+}
+
+// sortSnapshots puts the oldest first, by ID where the times are the same.
+func sortSnapshots(list data.Snapshots) {
+	slices.SortFunc(list, func(a, b *data.Snapshot) int {
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID().String(), b.ID().String()))
+	})
+}

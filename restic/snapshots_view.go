@@ -1,0 +1,105 @@
+package restic
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// snapshotView keeps the snapshots a session has read. A snapshot's name is the hash of its content, so
+// what was read once never has to be read again; only the list of names is asked for each time, since
+// other hosts may write to the repository too.
+type snapshotView struct {
+	mu   sync.Mutex
+	byID map[restic.ID]*data.Snapshot
+}
+
+// load lists the snapshots and reads, in parallel, those not known yet.
+func (v *snapshotView) load(ctx context.Context, repo *repository.Repository) (snapshotList, error) {
+	v.mu.Lock()
+	known := v.byID
+	v.mu.Unlock()
+
+	var mu sync.Mutex
+	now := make(map[restic.ID]*data.Snapshot, len(known))
+	var list snapshotList
+	err := restic.ParallelList(ctx, repo, restic.SnapshotFile, repo.Connections(), func(ctx context.Context, id restic.ID, _ int64) error {
+		sn := known[id]
+		var err error
+		if sn == nil {
+			sn, err = readSnapshot(ctx, repo, id)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			list.broken = append(list.broken, ItemError{Item: id.String(), Err: err})
+			return nil
+		}
+		now[id] = sn
+		return nil
+	})
+	if err != nil {
+		return snapshotList{}, fmt.Errorf("listing snapshots: %w", err)
+	}
+	v.mu.Lock()
+	v.byID = now
+	v.mu.Unlock()
+
+	for _, sn := range now {
+		list.all = append(list.all, cloneSnapshot(sn))
+	}
+	sortSnapshots(list.all)
+	slices.SortFunc(list.broken, func(a, b ItemError) int { return strings.Compare(a.Item, b.Item) })
+	return list, nil
+}
+
+// find returns one snapshot as snapshotList.find does, without listing if name is a full ID.
+func (v *snapshotView) find(ctx context.Context, repo *repository.Repository, name string, f SnapshotFilter) (*data.Snapshot, string, error) {
+	prefix, folder, _ := strings.Cut(name, ":")
+	if id, err := restic.ParseID(prefix); err == nil {
+		v.mu.Lock()
+		sn := v.byID[id]
+		v.mu.Unlock()
+		if sn == nil {
+			sn, err = readSnapshot(ctx, repo, id)
+		}
+		if err == nil {
+			return cloneSnapshot(sn), folder, nil
+		}
+		// A listing tells "not there" from "cannot be read".
+	}
+	list, err := v.load(ctx, repo)
+	if err != nil {
+		return nil, "", err
+	}
+	return list.find(name, f)
+}
+
+// readSnapshot reads one snapshot and refuses one that points to no tree, on which the engine would panic.
+func readSnapshot(ctx context.Context, repo restic.LoaderUnpacked, id restic.ID) (*data.Snapshot, error) {
+	sn, err := data.LoadSnapshot(ctx, repo, id)
+	if err != nil {
+		return nil, err
+	}
+	if sn.Tree == nil || sn.Tree.IsNull() {
+		return nil, fmt.Errorf("snapshot %s names no tree", id.Str())
+	}
+	return sn, nil
+}
+
+// cloneSnapshot copies what callers and the engine may change: grouping sorts tags and paths in place.
+func cloneSnapshot(sn *data.Snapshot) *data.Snapshot {
+	c := *sn
+	c.Paths = slices.Clone(sn.Paths)
+	c.Tags = slices.Clone(sn.Tags)
+	return &c
+}

@@ -1,0 +1,160 @@
+package restic
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/restic/restic/rwmlink/crypto"
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// StatsMode says what to count.
+type StatsMode int
+
+// What Stats can count.
+const (
+	// StatsRestoreSize counts what restoring the snapshots would write, each of them whole.
+	StatsRestoreSize StatsMode = iota
+	// StatsFilesByContents counts files of the same content once.
+	StatsFilesByContents
+	// StatsBlobsPerFile counts the blobs of files, those of one path once.
+	StatsBlobsPerFile
+	// StatsRawData counts the blobs in the repository that the snapshots use, as they are stored.
+	StatsRawData
+)
+
+var statsModeNames = []string{"restore-size", "files-by-contents", "blobs-per-file", "raw-data"}
+
+// ParseStatsMode reads restore-size, files-by-contents, blobs-per-file or raw-data.
+func ParseStatsMode(s string) (StatsMode, error) {
+	for i, name := range statsModeNames {
+		if name == s {
+			return StatsMode(i), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown counting mode %q: restore-size, files-by-contents, blobs-per-file or raw-data expected", s)
+}
+
+// String returns the name that ParseStatsMode reads.
+func (m StatsMode) String() string {
+	if m < 0 || int(m) >= len(statsModeNames) {
+		return fmt.Sprintf("StatsMode(%d)", int(m))
+	}
+	return statsModeNames[m]
+}
+
+// StatsOptions says what to count of which snapshots.
+type StatsOptions struct {
+	Filter SnapshotFilter
+	Mode   StatsMode
+	// OnEvent receives Progress and Warning events.
+	OnEvent func(Event)
+}
+
+// StatsResult is what was counted. Sizes are in bytes. What a mode does not count is zero.
+// Encoded as JSON it has the fields `restic stats --json` prints.
+type StatsResult struct {
+	TotalSize             uint64 `json:"total_size"`
+	TotalUncompressedSize uint64 `json:"total_uncompressed_size,omitempty"`
+	// CompressionRatio is how many times larger the compressed blobs were.
+	CompressionRatio float64 `json:"compression_ratio,omitempty"`
+	// CompressionProgress is how many percent of the data are compressed.
+	CompressionProgress float64 `json:"compression_progress,omitempty"`
+	// CompressionSpaceSaving is how many percent of the space are saved.
+	CompressionSpaceSaving float64 `json:"compression_space_saving,omitempty"`
+	TotalFileCount         uint64  `json:"total_file_count,omitempty"`
+	TotalBlobCount         uint64  `json:"total_blob_count,omitempty"`
+	SnapshotsCount         int     `json:"snapshots_count"`
+}
+
+// Stats counts what the snapshots that o.Filter selects hold. The meaning of the modes is restic's. A snapshot that is
+// named but not there is an error; one that cannot be read is, too.
+func (s *Session) Stats(ctx context.Context, o StatsOptions) (*StatsResult, error) {
+	if o.Mode < 0 || int(o.Mode) >= len(statsModeNames) {
+		return nil, fmt.Errorf("stats: unknown mode %v", o.Mode)
+	}
+	rep := newReporter(o.OnEvent)
+	defer rep.stop()
+
+	res := &StatsResult{}
+	err := s.read(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
+		list, err := s.view.load(ctx, repo)
+		if err != nil {
+			return err
+		}
+		selected, err := list.selectAll(o.Filter)
+		if err != nil {
+			return err
+		}
+		selected = latestPerGroup(selected, o.Filter.Latest)
+		res.SnapshotsCount = len(selected)
+		if o.Mode == StatsRawData {
+			return countRawData(ctx, repo, selected, res, rep)
+		}
+		return countFiles(ctx, repo, selected, o.Mode, res, rep)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// countRawData counts each blob once.
+func countRawData(ctx context.Context, repo *repository.Repository, list data.Snapshots, res *StatsResult, rep *reporter) error {
+	bar := rep.counter("snapshots")
+	bar.SetMax(uint64(len(list)))
+	defer bar.Done()
+	used := repo.NewAssociatedBlobSet()
+	if err := data.FindUsedBlobs(ctx, repo, treeIDs(list), used, bar); err != nil {
+		return fmt.Errorf("stats: reading the trees: %w", err)
+	}
+	var compressed, compressedFrom uint64
+	for h := range used.Keys() {
+		places := repo.LookupBlob(h.Type, h.ID)
+		if len(places) == 0 {
+			return fmt.Errorf("stats: %w: %v is in no index", ErrDamaged, h)
+		}
+		pb := places[0]
+		plain := uint64(crypto.CiphertextLength(int(pb.DataLength())))
+		res.TotalBlobCount++
+		res.TotalSize += uint64(pb.Length)
+		if repo.Config().Version >= 2 {
+			res.TotalUncompressedSize += plain
+			if pb.IsCompressed() {
+				compressed += uint64(pb.Length)
+				compressedFrom += plain
+			}
+		}
+	}
+	if compressed > 0 {
+		res.CompressionRatio = float64(compressedFrom) / float64(compressed)
+	}
+	if res.TotalUncompressedSize > 0 {
+		total := float64(res.TotalUncompressedSize)
+		res.CompressionProgress = float64(compressedFrom) / total * 100
+		res.CompressionSpaceSaving = (1 - float64(res.TotalSize)/total) * 100
+	}
+	return nil
+}
+
+// countFiles goes through the trees of one snapshot after the other.
+func countFiles(ctx context.Context, repo *repository.Repository, list data.Snapshots, mode StatsMode, res *StatsResult, rep *reporter) error {
+	bar := rep.counter("snapshots")
+	bar.SetMax(uint64(len(list)))
+	defer bar.Done()
+	var visit func(ctx context.Context, root restic.ID) error
+	if mode == StatsRestoreSize {
+		visit = newRestoreSize(repo, res).snapshot
+	} else {
+		visit = newContents(repo, res, mode).snapshot
+	}
+	for _, sn := range list {
+		if err := visit(ctx, *sn.Tree); err != nil {
+			return fmt.Errorf("stats: snapshot %s: %w", sn.ID().Str(), err)
+		}
+		bar.Add(1)
+	}
+	return nil
+}

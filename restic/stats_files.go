@@ -1,0 +1,166 @@
+package restic
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"path"
+
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+	"github.com/restic/restic/rwmlink/restorer"
+)
+
+// fileCount is what was counted in a tree.
+type fileCount struct{ files, bytes uint64 }
+
+// restoreSize counts what restoring writes. Trees that several snapshots share are read once: what is in them counts the same
+// each time, unless there are hard links, which count once in a snapshot wherever they are.
+type restoreSize struct {
+	repo  *repository.Repository
+	res   *StatsResult
+	known map[restic.ID]fileCount // trees without hard links
+}
+
+func newRestoreSize(repo *repository.Repository, res *StatsResult) *restoreSize {
+	return &restoreSize{repo: repo, res: res, known: make(map[restic.ID]fileCount)}
+}
+
+func (c *restoreSize) snapshot(ctx context.Context, root restic.ID) error {
+	links := make(map[restorer.HardlinkKey]bool)
+	sum, _, err := c.tree(ctx, root, "/", links)
+	c.res.TotalFileCount += sum.files
+	c.res.TotalSize += sum.bytes
+	return err
+}
+
+func (c *restoreSize) tree(ctx context.Context, id restic.ID, dir string, links map[restorer.HardlinkKey]bool) (sum fileCount, plain bool, err error) {
+	if sum, ok := c.known[id]; ok {
+		return sum, true, nil
+	}
+	plain = true
+	err = eachNode(ctx, c.repo, id, dir, func(name string, node *data.Node) error {
+		sum.files++
+		key := restorer.HardlinkKey{Inode: node.Inode, Device: node.DeviceID}
+		switch {
+		case node.Links == 1 || node.Type == data.NodeTypeDir:
+			sum.bytes += node.Size
+		case node.Inode == 0 || !links[key]:
+			links[key] = true
+			sum.bytes += node.Size
+			fallthrough
+		default:
+			plain = false
+		}
+		if node.Type != data.NodeTypeDir {
+			return nil
+		}
+		sub, subPlain, err := c.tree(ctx, *node.Subtree, name, links)
+		sum.files += sub.files
+		sum.bytes += sub.bytes
+		plain = plain && subPlain
+		return err
+	})
+	if err == nil && plain {
+		c.known[id] = sum
+	}
+	return sum, plain, err
+}
+
+// contents counts each content once. A tree that was seen before has no content that was not.
+type contents struct {
+	repo  *repository.Repository
+	res   *StatsResult
+	mode  StatsMode
+	trees map[restic.ID]bool
+	seen  map[[sha256.Size]byte]bool // hashes of the lists of blobs
+	blobs map[string]restic.IDSet    // blobs counted for a path
+}
+
+func newContents(repo *repository.Repository, res *StatsResult, mode StatsMode) *contents {
+	return &contents{
+		repo: repo, res: res, mode: mode,
+		trees: make(map[restic.ID]bool),
+		seen:  make(map[[sha256.Size]byte]bool),
+		blobs: make(map[string]restic.IDSet),
+	}
+}
+
+func (c *contents) snapshot(ctx context.Context, root restic.ID) error { return c.tree(ctx, root, "/") }
+
+func (c *contents) tree(ctx context.Context, id restic.ID, dir string) error {
+	if c.trees[id] {
+		return nil
+	}
+	c.trees[id] = true
+	return eachNode(ctx, c.repo, id, dir, func(name string, node *data.Node) error {
+		if err := c.node(name, node); err != nil {
+			return err
+		}
+		if node.Type == data.NodeTypeDir {
+			return c.tree(ctx, *node.Subtree, name)
+		}
+		return nil
+	})
+}
+
+func (c *contents) node(name string, node *data.Node) error {
+	h := sha256.New()
+	for _, id := range node.Content {
+		h.Write(id[:])
+	}
+	key := [sha256.Size]byte(h.Sum(nil))
+	if c.seen[key] {
+		return nil
+	}
+	c.seen[key] = true
+	if c.mode == StatsFilesByContents {
+		c.res.TotalFileCount++
+		c.res.TotalSize += node.Size
+		return nil
+	}
+	for _, id := range node.Content {
+		counted := c.blobs[name]
+		if counted == nil {
+			counted = restic.NewIDSet()
+			c.blobs[name] = counted
+			c.res.TotalFileCount++
+		}
+		if counted.Has(id) {
+			continue
+		}
+		size, ok := c.repo.LookupBlobSize(restic.DataBlob, id)
+		if !ok {
+			return fmt.Errorf("%w: blob %v of %s is in no index", ErrDamaged, id, name)
+		}
+		counted.Insert(id)
+		c.res.TotalBlobCount++
+		c.res.TotalSize += uint64(size)
+	}
+	return nil
+}
+
+// eachNode calls fn for each entry of a tree, with its path. A directory among them is sure to have a tree.
+func eachNode(ctx context.Context, repo restic.BlobLoader, id restic.ID, dir string, fn func(name string, node *data.Node) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	nodes, err := data.LoadTree(ctx, repo, id)
+	if err != nil {
+		return fmt.Errorf("reading the directory %s (tree %v): %w", dir, id, err)
+	}
+	for item := range nodes {
+		if item.Error != nil {
+			return fmt.Errorf("reading the directory %s (tree %v): %w", dir, id, item.Error)
+		}
+		name := path.Join(dir, item.Node.Name)
+		if item.Node.Type == data.NodeTypeDir && item.Node.Subtree == nil {
+			return fmt.Errorf("%w: the directory %s has no tree", ErrDamaged, name)
+		}
+		if err := fn(name, item.Node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
