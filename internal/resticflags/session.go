@@ -1,0 +1,47 @@
+package resticflags
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/cesnet/rwm/restic"
+)
+
+// SessionOptions are the options of restic.Open and restic.Init that the flags
+// amount to. Which repository and which password is the caller's business.
+func (a *Access) SessionOptions() ([]restic.Option, error) {
+	var opts []restic.Option
+	if a.NoLock {
+		opts = append(opts, restic.WithoutLock())
+	}
+	switch {
+	case a.NoCache:
+		opts = append(opts, restic.WithoutCache())
+	case a.CacheDir != "":
+		opts = append(opts, restic.WithCacheDir(a.CacheDir))
+	}
+	if a.Compression != "" {
+		compression, err := restic.ParseCompression(a.Compression)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, restic.WithCompression(compression))
+	}
+	if a.PackSize != 0 {
+		opts = append(opts, restic.WithPackSize(a.PackSize<<20))
+	}
+	if a.NoExtraVerify {
+		opts = append(opts, restic.WithoutExtraVerify())
+	}
+	if a.LimitUpload != 0 || a.LimitDownload != 0 {
+		opts = append(opts, restic.WithLimits(a.LimitUpload, a.LimitDownload))
+	}
+	if a.RetryLock != "" {
+		wait, err := time.ParseDuration(a.RetryLock)
+		if err != nil {
+			return nil, fmt.Errorf("--retry-lock: %w", err)
+		}
+		opts = append(opts, restic.WithRetryLock(wait))
+	}
+	return opts, nil
+}
