@@ -18,6 +18,7 @@ const maxDrain = 1 << 30
 // requests, and mends what the front end gets wrong.
 func (s *Server) handle(c fiber.Ctx) error {
 	rc := c.RequestCtx()
+	defer s.conns.request(rc.Conn())()
 	raw := string(rc.URI().PathOriginal())
 	bucket, key, err := splitPath([]byte(raw))
 	if err != nil {

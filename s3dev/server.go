@@ -49,6 +49,7 @@ type Server struct {
 	log     requestLog
 	latency atomic.Int64
 	logger  *slog.Logger
+	conns   connections
 
 	api       *s3api.S3ApiServer
 	served    chan error
@@ -183,10 +184,20 @@ func (s *Server) Close() error {
 		close(s.closing)
 		done := make(chan error, 1)
 		go func() { done <- s.api.ShutDown() }()
+		end, cancel := context.WithTimeout(context.Background(), closeWithin)
+		defer cancel()
+		for s.conns.busy() {
+			select {
+			case <-end.Done():
+				s.conns.forget()
+			case <-time.After(time.Millisecond):
+			}
+		}
+		s.conns.close()
 		select {
 		case <-s.served:
 		case <-done:
-		case <-time.After(closeWithin):
+		case <-end.Done():
 		}
 		s.mem.reset()
 	})
