@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// The errors of this package. Those of the storage are restic's and s3state's:
+// [restic.ErrNoBucket], [restic.ErrUnreachable], [restic.ErrAccessDenied],
+// [restic.ErrNoRepository], [restic.ErrWrongPassword],
+// [s3state.ErrNotVersioned] and so on.
 var (
 	// ErrConfig is wrapped by everything wrong with a configuration.
 	ErrConfig = errors.New("configuration error")
@@ -14,15 +18,6 @@ var (
 	ErrUnknownBackup = errors.New("no such backup")
 	// ErrRunLocked is wrapped by [*RunLockedError].
 	ErrRunLocked = errors.New("another backup run is at work")
-	// ErrNoEndpoint says that the S3 service could not be reached.
-	ErrNoEndpoint = errors.New("S3 endpoint not reachable")
-	// ErrCredentials says that the S3 service refused the credentials themselves.
-	ErrCredentials = errors.New("S3 credentials refused")
-	// ErrNoBucket says that the configured bucket does not exist.
-	ErrNoBucket = errors.New("no such bucket")
-	// ErrNotVersioned says that the bucket keeps no versions, so nothing put
-	// into it can be protected.
-	ErrNotVersioned = errors.New("bucket has no versioning")
 	// ErrHook is wrapped by [*HookError].
 	ErrHook = errors.New("hook failed")
 )

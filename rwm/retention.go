@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cesnet/rwm/restic"
 )
 
 // counted and within are the keys of a retention, as `restic forget` has them
@@ -45,4 +47,38 @@ func checkRetention(key, value string) string {
 		return "is no retention option of restic forget" + didYouMean(key, retentionKeys())
 	}
 	return ""
+}
+
+// Policy is the retention as restic's engine takes it. Unknown keys and values
+// that mean nothing are errors.
+func (r Retention) Policy() (restic.Policy, error) {
+	var p restic.Policy
+	counts := map[string]*int{
+		"keep-last": &p.Last, "keep-hourly": &p.Hourly, "keep-daily": &p.Daily,
+		"keep-weekly": &p.Weekly, "keep-monthly": &p.Monthly, "keep-yearly": &p.Yearly,
+	}
+	spans := map[string]*restic.Duration{
+		"keep-within": &p.Within, "keep-within-hourly": &p.WithinHourly, "keep-within-daily": &p.WithinDaily,
+		"keep-within-weekly": &p.WithinWeekly, "keep-within-monthly": &p.WithinMonthly, "keep-within-yearly": &p.WithinYearly,
+	}
+	for key, value := range r {
+		if problem := checkRetention(key, value); problem != "" {
+			return p, &ConfigError{Key: "retention." + key, Msg: problem}
+		}
+		var err error
+		switch {
+		case counts[key] != nil && value == "unlimited":
+			*counts[key] = restic.KeepAll
+		case counts[key] != nil:
+			*counts[key], err = strconv.Atoi(value)
+		case spans[key] != nil:
+			*spans[key], err = restic.ParseDuration(value)
+		default:
+			p.Tags = append(p.Tags, restic.ParseTagList(value))
+		}
+		if err != nil {
+			return p, &ConfigError{Key: "retention." + key, Msg: err.Error()}
+		}
+	}
+	return p, nil
 }
