@@ -1,0 +1,115 @@
+package rgw
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a daemon of the cluster.
+type process struct {
+	name   string
+	output string // the file its standard output and error go to
+	cmd    *exec.Cmd
+	done   chan struct{}
+}
+
+// run runs one of Ceph's programs to its end.
+func (c *Cluster) run(ctx context.Context, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, c.args(program, args)...)
+	cmd.Env = c.environ()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", program, err, tail(out))
+	}
+	return nil
+}
+
+// spawn starts a daemon. It dies when this process does: the kernel ties that to the
+// thread that started it, so a thread of its own waits for the daemon.
+func (c *Cluster) spawn(name, program string, args ...string) error {
+	p := &process{name: name, output: filepath.Join(c.dir, "log", name+".out"), done: make(chan struct{})}
+	out, err := os.Create(p.output)
+	if err != nil {
+		return err
+	}
+	p.cmd = exec.Command(program, c.args(program, args)...)
+	p.cmd.Env = c.environ()
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.SysProcAttr = dieWithParent()
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer out.Close() //nolint:errcheck // a log
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.cmd.Wait() //nolint:errcheck // what counts is that it ended
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	c.processes = append(c.processes, p)
+	return nil
+}
+
+func (c *Cluster) args(program string, args []string) []string {
+	if program == "monmaptool" {
+		return args
+	}
+	return append([]string{"-c", c.conf()}, args...)
+}
+
+// environ keeps settings for another cluster away from this one.
+func (c *Cluster) environ() []string {
+	return append(os.Environ(), "CEPH_CONF="+c.conf(), "CEPH_ARGS=", "MALLOC_ARENA_MAX=4")
+}
+
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop asks the daemon to end, and after a while makes it.
+func (p *process) stop() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop %s: %w", p.name, err)
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-time.After(10 * time.Second):
+	}
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill %s: %w", p.name, err)
+	}
+	<-p.done
+	return nil
+}
+
+func (p *process) lastWords() string {
+	out, err := os.ReadFile(p.output)
+	if err != nil {
+		return err.Error()
+	}
+	return tail(out)
+}
+
+// tail is the end of a program's output, which is where it says why it ended.
+func tail(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return strings.Join(lines[max(0, len(lines)-5):], "\n")
+}

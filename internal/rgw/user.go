@@ -1,0 +1,44 @@
+package rgw
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// User is a user of the gateway. Nobody is an administrator of the gateway itself:
+// an admin of RWM is a plain user who owns buckets.
+type User struct {
+	Tenant, Name         string
+	AccessKey, SecretKey string
+}
+
+// ID is the gateway's name of the user, "TENANT$NAME".
+func (u User) ID() string {
+	if u.Tenant == "" {
+		return u.Name
+	}
+	return u.Tenant + "$" + u.Name
+}
+
+func (c *Cluster) addUsers(ctx context.Context, users []User) error {
+	if len(users) == 0 {
+		return nil
+	}
+	// The first call makes what the others share; afterwards they can run side by side.
+	if err := c.addUser(ctx, users[0]); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, u := range users[1:] {
+		g.Go(func() error { return c.addUser(ctx, u) })
+	}
+	return g.Wait()
+}
+
+// The keys stand in the arguments of a process for a moment: they are worth nothing
+// outside of this cluster.
+func (c *Cluster) addUser(ctx context.Context, u User) error {
+	return c.run(ctx, "radosgw-admin", "user", "create", "--uid="+u.ID(), "--display-name="+u.Name,
+		"--access-key="+u.AccessKey, "--secret-key="+u.SecretKey)
+}
