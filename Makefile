@@ -27,7 +27,7 @@ install: build
 	install -D -m 0755 bin/rwm $(DESTDIR)$(PREFIX)/bin/rwm
 
 demo: build
-	$(GO) run ./internal/demo -rwm bin/rwm -s3dev bin/s3dev
+	$(GO) run ./internal/demo -rwm bin/rwm -s3dev bin/s3dev -source "$$($(GO) env GOROOT)/src"
 
 test: packages tools build lint cross unit
 

@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"runtime"
 	"time"
 )
 
@@ -20,7 +18,7 @@ func main() {
 	defer stop()
 	rwm := flag.String("rwm", "bin/rwm", "the rwm command")
 	server := flag.String("s3dev", "bin/s3dev", "the embedded S3 server")
-	source := flag.String("source", filepath.Join(runtime.GOROOT(), "src"), "the files to back up")
+	source := flag.String("source", "/usr/share/doc", "the files to back up")
 	flag.Parse()
 	if err := demo(ctx, *rwm, *server, *source); err != nil {
 		fmt.Fprintf(os.Stderr, "\nTHE DEMO FAILED: %v\n", err)
