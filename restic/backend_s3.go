@@ -2,13 +2,20 @@ package restic
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"path"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
 	"github.com/restic/restic/rwmlink/backend"
+	"github.com/restic/restic/rwmlink/layout"
+	"github.com/restic/restic/rwmlink/util"
 )
 
 type s3Location struct {
@@ -24,5 +31,134 @@ func (l *s3Location) String() string {
 }
 
 func (l *s3Location) backend(_ context.Context, o *options, _ bool) (backend.Backend, error) {
-	return nil, fmt.Errorf("%s: not there yet", l)
+	switch {
+	case l.client == nil:
+		return nil, fmt.Errorf("%s: no S3 client is given", l)
+	case l.bucket == "":
+		return nil, fmt.Errorf("%s: no bucket is given", l)
+	}
+	return newS3Backend(l, o), nil
+}
+
+// s3Backend keeps a repository in a bucket, in restic's default layout. One request is one try, or as many as the client makes by
+// itself; the retry layer above makes more.
+type s3Backend struct {
+	client      *minio.Client
+	core        minio.Core
+	bucket      string
+	prefix      string
+	layout      layout.Layout
+	connections uint
+	stallAfter  time.Duration
+	removals    *removals
+
+	answered    atomic.Bool // the server has answered at least once
+	noChecksums atomic.Bool // the server refuses x-amz-checksum-sha256
+	listV1      atomic.Bool // the server does not know ListObjectsV2
+}
+
+var _ backend.Backend = (*s3Backend)(nil)
+
+func newS3Backend(l *s3Location, o *options) *s3Backend {
+	prefix := strings.Trim(l.prefix, "/")
+	b := &s3Backend{
+		client: l.client, core: minio.Core{Client: l.client}, bucket: l.bucket, prefix: prefix,
+		layout: layout.NewDefaultLayout(prefix, path.Join), connections: o.connections, stallAfter: o.stallAfter,
+	}
+	b.removals = newRemovals(b.removeOne, b.removeMany)
+	return b
+}
+
+func (b *s3Backend) Properties() backend.Properties {
+	return backend.Properties{Connections: b.connections, HasAtomicReplace: true}
+}
+
+func (b *s3Backend) Hasher() hash.Hash { return nil }
+
+func (b *s3Backend) Close() error { return nil }
+
+// Delete would remove a whole repository. Nothing here asks for it, and in a bucket that is to survive attacks nothing should.
+func (b *s3Backend) Delete(context.Context) error {
+	return fmt.Errorf("%s: deleting a whole repository is not supported", b.bucket)
+}
+
+func (b *s3Backend) Warmup(context.Context, []backend.Handle) ([]backend.Handle, error) {
+	return nil, nil
+}
+
+func (b *s3Backend) WarmupWait(context.Context, []backend.Handle) error { return nil }
+
+// Load streams an object or a part of it to fn.
+func (b *s3Backend) Load(ctx context.Context, h backend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {
+	w, ctx := b.watch(ctx)
+	defer w.stop()
+	key := b.layout.Filename(h)
+	open := func(ctx context.Context, _ backend.Handle, length int, offset int64) (io.ReadCloser, error) {
+		rd, err := b.get(ctx, key, length, offset)
+		if err != nil {
+			return nil, b.fail("GET", key, err)
+		}
+		b.answered.Store(true)
+		w.pause()
+		return w.download(rd), nil
+	}
+	err := util.DefaultLoad(ctx, h, length, offset, open, func(rd io.Reader) error {
+		return fn(&bodyReader{rd: rd, fail: func(err error) error { return b.fail("GET", key, err) }})
+	})
+	return w.explain(err, func() error { return b.fail("GET", key, errStalled) })
+}
+
+func (b *s3Backend) get(ctx context.Context, key string, length int, offset int64) (io.ReadCloser, error) {
+	var opts minio.GetObjectOptions
+	ranged := length > 0 || offset > 0
+	switch {
+	case length > 0:
+		if err := opts.SetRange(offset, offset+int64(length)-1); err != nil {
+			return nil, err
+		}
+	case offset > 0:
+		if err := opts.SetRange(offset, 0); err != nil {
+			return nil, err
+		}
+	}
+	body, info, header, err := b.core.GetObject(ctx, b.bucket, key, opts)
+	if err != nil {
+		return nil, err
+	}
+	if ranged && header.Get("Content-Range") == "" && (offset > 0 || info.Size != int64(length)) {
+		_ = body.Close()
+		return nil, errors.New("the server ignored the requested range")
+	}
+	if length > 0 && info.Size >= 0 && info.Size != int64(length) {
+		_ = body.Close()
+		return nil, tooShort(fmt.Sprintf("%d bytes from offset %d were asked for, %d are there", length, offset, info.Size))
+	}
+	return body, nil
+}
+
+// Stat asks for an object's size.
+func (b *s3Backend) Stat(ctx context.Context, h backend.Handle) (backend.FileInfo, error) {
+	w, ctx := b.watch(ctx)
+	defer w.stop()
+	key := b.layout.Filename(h)
+	info, err := b.client.StatObject(ctx, b.bucket, key, minio.StatObjectOptions{})
+	if err != nil {
+		return backend.FileInfo{}, w.explain(b.fail("HEAD", key, err), func() error { return b.fail("HEAD", key, errStalled) })
+	}
+	b.answered.Store(true)
+	return backend.FileInfo{Name: h.Name, Size: info.Size}, nil
+}
+
+// bodyReader names the object in errors that happen while it is read.
+type bodyReader struct {
+	rd   io.Reader
+	fail func(error) error
+}
+
+func (r *bodyReader) Read(p []byte) (int, error) {
+	n, err := r.rd.Read(p)
+	if err != nil && err != io.EOF {
+		err = r.fail(err)
+	}
+	return n, err
 }

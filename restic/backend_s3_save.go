@@ -1,0 +1,101 @@
+package restic
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/restic/restic/rwmlink/backend"
+)
+
+// Save stores an object with one PUT. The name of nearly every object is the SHA-256 of its content, so no byte is hashed here: the name
+// signs the payload and is sent as checksum, with which the server verifies what arrived, keeps the sum, and is content where
+// object lock asks for one.
+func (b *s3Backend) Save(ctx context.Context, h backend.Handle, rd backend.RewindReader) error {
+	key := b.layout.Filename(h)
+	sum, err := payloadSum(h, rd)
+	if err != nil {
+		return err
+	}
+	err = b.put(ctx, key, sum, rd)
+	if err != nil && !b.noChecksums.Load() && refusesChecksum(err) && ctx.Err() == nil {
+		if rerr := rd.Rewind(); rerr != nil {
+			return rerr
+		}
+		b.noChecksums.Store(true)
+		err = b.put(ctx, key, sum, rd)
+	}
+	return err
+}
+
+func (b *s3Backend) put(ctx context.Context, key string, sum []byte, rd backend.RewindReader) error {
+	opts := minio.PutObjectOptions{ContentType: "application/octet-stream", DisableContentSha256: true}
+	contentMD5 := ""
+	if b.noChecksums.Load() {
+		var err error
+		if contentMD5, err = payloadMD5(rd); err != nil {
+			return err
+		}
+	} else {
+		opts.UserMetadata = map[string]string{"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(sum)}
+	}
+	w, ctx := b.watch(ctx)
+	defer w.stop()
+	info, err := b.core.PutObject(ctx, b.bucket, key, w.upload(rd), rd.Length(), contentMD5, hex.EncodeToString(sum), opts)
+	if err == nil && info.ETag == "" {
+		err = errors.New("the server did not confirm the upload with an ETag")
+	}
+	if err != nil {
+		return w.explain(b.fail("PUT", key, err), func() error { return b.fail("PUT", key, errStalled) })
+	}
+	b.answered.Store(true)
+	return nil
+}
+
+// payloadSum returns the SHA-256 of what is to be stored: the object's name, or for the small config, which has no such name, computed.
+func payloadSum(h backend.Handle, rd backend.RewindReader) ([]byte, error) {
+	if h.Type != backend.ConfigFile {
+		if sum, err := hex.DecodeString(h.Name); err == nil && len(sum) == sha256.Size {
+			return sum, nil
+		}
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, rd); err != nil {
+		return nil, err
+	}
+	return hash.Sum(nil), rd.Rewind()
+}
+
+func payloadMD5(rd backend.RewindReader) (string, error) {
+	hash := md5.New()
+	if _, err := io.Copy(hash, rd); err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(hash.Sum(nil)), rd.Rewind()
+}
+
+// refusesChecksum reports whether a server that does not know the checksum header may be the reason of an error.
+func refusesChecksum(err error) bool {
+	var resp minio.ErrorResponse
+	if !errors.As(err, &resp) {
+		return false
+	}
+	switch resp.Code {
+	case "NotImplemented", "InvalidArgument", "InvalidRequest", "InvalidHeader":
+		return true
+	}
+	return resp.StatusCode == http.StatusNotImplemented
+}
+
+// tooShort is the error for an object that ends before the requested range, in the form the rest of the classification knows.
+func tooShort(message string) error {
+	return minio.ErrorResponse{Code: "InvalidRange", StatusCode: http.StatusRequestedRangeNotSatisfiable, Message: fmt.Sprintf("object too short: %s", message)}
+}
