@@ -32,7 +32,7 @@ func disarm(key string) string {
 }
 
 // originalPath is where the front end looks for the path that was signed,
-// should its routing path differ.
+// unescaped, should its routing path differ.
 const originalPath = utils.ContextKey("original-uri-path")
 
 // splitPath gives the bucket and the key of a request's path as sent.
@@ -49,16 +49,17 @@ func splitPath(raw []byte) (bucket, key string, err error) {
 // it. It must be called after the signature was checked, since that header is
 // signed, and before the front end looks at it.
 func armorCopySource(rc *fasthttp.RequestCtx) {
-	if rc == nil {
+	const header, done = "X-Amz-Copy-Source", "s3dev-source-armored"
+	if rc == nil || rc.UserValue(done) != nil {
 		return
 	}
-	const header = "X-Amz-Copy-Source"
+	rc.SetUserValue(done, true)
 	raw := string(rc.Request.Header.Peek(header))
 	if raw == "" {
 		return
 	}
 	src, err := parseSource(raw)
-	if err != nil || !needsArmor(src.key) {
+	if err != nil || !needsArmor(src.key) && !strings.Contains(src.key, "?versionId=") {
 		return
 	}
 	value := url.QueryEscape(src.bucket) + "/" + armor(src.key)

@@ -29,7 +29,7 @@ func parseSource(header string) (source, error) {
 	if version, err = url.QueryUnescape(version); err != nil {
 		return source{}, s3err.GetInvalidArgumentErr(s3err.InvalidArgCopySourceEncoding, header)
 	}
-	return source{bucket, disarm(key), version}, nil
+	return source{bucket, key, version}, nil
 }
 
 // open finds the version a copy reads, and its id for the answer.
@@ -38,6 +38,7 @@ func (m *memory) open(src source, when backend.PreConditions) (v *version, id st
 	if err != nil {
 		return nil, "", err
 	}
+	src.key = disarm(src.key)
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	v, err = b.find(src.key, src.versionID)
@@ -68,7 +69,7 @@ func (m *memory) CopyObject(ctx context.Context, in s3response.CopyObjectInput) 
 		return out, err
 	}
 	replace := in.MetadataDirective == types.MetadataDirectiveReplace
-	if src.bucket == *in.Bucket && src.key == key && src.versionID == "" && !replace {
+	if src.bucket == *in.Bucket && disarm(src.key) == key && src.versionID == "" && !replace {
 		return out, s3err.GetAPIError(s3err.ErrInvalidCopyDest)
 	}
 	from, fromID, err := m.open(src, backend.PreConditions{

@@ -19,8 +19,7 @@ const maxDrain = 1 << 30
 func (s *Server) handle(c fiber.Ctx) error {
 	rc := c.RequestCtx()
 	defer s.conns.request(rc.Conn())()
-	raw := string(rc.URI().PathOriginal())
-	bucket, key, err := splitPath([]byte(raw))
+	bucket, key, err := splitPath(rc.URI().PathOriginal())
 	if err != nil {
 		return c.SendStatus(fiber.StatusBadRequest)
 	}
@@ -36,7 +35,8 @@ func (s *Server) handle(c fiber.Ctx) error {
 		s.log.add(req)
 	}()
 	if needsArmor(key) {
-		originalPath.Set(c, raw)
+		originalPath.Set(c, req.Path)
+		// The front end takes the path from here.
 		rc.URI().SetPath("/" + bucket + "/" + armor(key))
 		c.Path("/" + bucket + "/" + armor(key))
 	}
