@@ -140,7 +140,6 @@ func (m *memory) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMul
 // assemble makes the object of the parts named.
 func (u *upload) assemble(named []types.CompletedPart) (*version, error) {
 	v := &version{owner: u.owner, headers: u.headers, parts: uint16(len(named))}
-	etags := md5.New()
 	for i, c := range named {
 		if c.PartNumber == nil || c.ETag == nil {
 			return nil, s3err.GetAPIError(s3err.ErrMalformedXML)
@@ -148,6 +147,9 @@ func (u *upload) assemble(named []types.CompletedPart) (*version, error) {
 		if i > 0 && *c.PartNumber <= *named[i-1].PartNumber {
 			return nil, s3err.GetAPIError(s3err.ErrInvalidPartOrder)
 		}
+	}
+	etags := md5.New()
+	for i, c := range named {
 		p := u.parts[*c.PartNumber]
 		if p == nil || !backend.AreEtagsSame(*c.ETag, p.etagString()) {
 			return nil, s3err.GetInvalidPartErr(u.id, *c.PartNumber, *c.ETag)

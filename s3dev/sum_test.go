@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"hash"
 )
 
 func sha256Hex(b []byte) string {
@@ -26,3 +27,10 @@ func md5Hex(b []byte) string {
 	s := md5.Sum(b)
 	return hex.EncodeToString(s[:])
 }
+
+// hasher is what minio-go's streaming signer wants to be given.
+type hasher struct{ hash.Hash }
+
+func (hasher) Close() {}
+
+func newHasher() hasher { return hasher{sha256.New()} }
