@@ -1,0 +1,37 @@
+// Package s3state keeps buckets that a host can write to but not destroy.
+//
+// A policed bucket is versioned, belongs to an admin, and gives the host's user
+// the right to read, write and delete objects, never versions. What an intruder
+// with the host's credentials overwrites or deletes is still there as an old
+// version. A state is the list of all versions of a bucket at one time, saved
+// in the bucket itself; from any state the bucket can be rebuilt as it was.
+//
+// Begin with [New], which takes the *minio.Client the program uses anyway, and
+//
+//   - as the admin, [Store.Create] a policed bucket and [Store.CheckPolicy] it;
+//   - as the host, [Store.Save] the state after every backup;
+//   - as the admin, find a state with [Store.States] or [Store.Info], and
+//     [Store.Restore] it into a new bucket;
+//   - as the admin, once the storage is known to be complete,
+//     [Store.DropVersions] to win space back.
+//
+// # Trust
+//
+// The host writes the states, so a state is what the host claims. The server
+// keeps the version ids, times, sizes and ETags, which the host cannot forge.
+// [Store.VerifyState] compares the two, and [Store.Restore] refuses a state that
+// names what is not there or that the history contradicts.
+//
+// # Memory
+//
+// Listings, states and restores are streamed. Nothing grows with the number of
+// versions but temporary files (delete markers while capturing, the compressed
+// state before it is sent, the list of objects while restoring), which are
+// removed in the end.
+//
+// # Errors
+//
+// Errors name the bucket, key and version. Use errors.Is with the Err…
+// variables, and errors.As with [*BatchError], [*MissingVersionsError],
+// [*StateDiffersError] and [*StepError] for what was left behind.
+package s3state

@@ -1,0 +1,171 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// DropOptions refine DropVersions.
+type DropOptions struct {
+	OnEvent func(Event)
+}
+
+// DropResult counts what DropVersions removed.
+type DropResult struct {
+	Bucket        string
+	OldVersions   int64
+	DeleteMarkers int64
+	States        int64 // versions of saved states
+	Bytes         int64 // of old versions and states
+	// State is the one saved state that is left.
+	State *SavedState
+}
+
+// DropVersions removes the saved states, every old version and every delete
+// marker, and leaves one new state. It is the admin's way to win space back
+// once the storage is known to be complete: nothing older than now can be
+// restored afterwards.
+//
+// It removes single versions by their ids, as they were at one moment. What is
+// written or deleted while it runs stays as it is: a version that became
+// current is never removed, and a deletion not undone.
+//
+// A state is saved before anything is removed and replaced at the end, so that
+// there is a valid one at every moment; after an interruption run it again. If
+// single versions could not be removed the error is a *BatchError, and the
+// result says what is gone.
+func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOptions) (*DropResult, error) {
+	ev := newReporter(opts.OnEvent)
+	defer ev.close()
+	res := &DropResult{Bucket: bucket}
+	if err := s.requireVersioned(ctx, bucket); err != nil {
+		return res, err
+	}
+	if err := s.requireOwner(ctx, bucket); err != nil {
+		return res, fmt.Errorf("drop versions of bucket %s: %w; nothing was changed", bucket, err)
+	}
+	interim, err := s.save(ctx, bucket, nil, ev)
+	if err != nil {
+		return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
+	}
+	res.State = interim
+	if interim.Time, err = s.savedAt(ctx, interim); err != nil {
+		return res, dropError(err, res)
+	}
+	if err := s.dropOld(ctx, bucket, interim, res, ev); err != nil {
+		return res, dropError(err, res)
+	}
+	ev.emit(StepDone{Bucket: bucket, Step: "remove old versions, delete markers and states"})
+
+	// The interim state has the removed versions in its list, and must not be
+	// in the list of the one that replaces it.
+	isInterim := func(v *Version) bool { return v.Key == interim.Key }
+	final, err := s.save(ctx, bucket, isInterim, ev)
+	if err != nil {
+		return res, fmt.Errorf("drop versions of bucket %s: all is removed, and the state %q saved; saving the final one failed: %w", bucket, interim.Key, err)
+	}
+	res.State = final
+	r := s.newRemover(ctx, "drop versions of bucket", bucket, ev)
+	_ = r.add(doomed{key: interim.Key, version: interim.VersionID, size: interim.Size})
+	if _, err := r.finish(); err != nil {
+		return res, fmt.Errorf("drop versions of bucket %s: all is done but removing the interim state %q: %w", bucket, interim.Key, err)
+	}
+	return res, nil
+}
+
+// savedAt asks when the server received a state.
+func (s *Store) savedAt(ctx context.Context, st *SavedState) (at time.Time, err error) {
+	err = s.listVersions(ctx, st.Bucket, st.Key, nil, func(entries []Version) error {
+		for i := range entries {
+			if entries[i].Key == st.Key && entries[i].VersionID == st.VersionID {
+				at = entries[i].LastModified
+			}
+		}
+		return nil
+	})
+	if err == nil && at.IsZero() {
+		err = fmt.Errorf("%w: the state %q just saved is not in it", ErrBadListing, st.Key)
+	}
+	return at, err
+}
+
+func dropError(err error, res *DropResult) error {
+	gone := fmt.Sprintf("%d old versions, %d delete markers and %d states are gone, what is current is untouched; run it again",
+		res.OldVersions, res.DeleteMarkers, res.States)
+	var batch *BatchError
+	if errors.As(err, &batch) {
+		batch.Next = gone
+		return batch
+	}
+	return fmt.Errorf("drop versions of bucket %s: %w (%s)", res.Bucket, err, gone)
+}
+
+// dropOld removes what is old in one listing, in two passes over it: versions
+// first; then the delete markers that hide versions, which are nothing any
+// more. Markers wait in a spool meanwhile.
+func (s *Store) dropOld(ctx context.Context, bucket string, keep *SavedState, res *DropResult, ev *reporter) error {
+	var hiding markerSpool
+	defer hiding.close()
+	r := s.newRemover(ctx, "drop versions of bucket", bucket, ev)
+	err := s.listVersions(r.ctx, bucket, "", nil, func(entries []Version) error {
+		for i := range entries {
+			v := &entries[i]
+			switch {
+			case v.DeleteMarker && v.IsLatest:
+				// Without it, an older version would be current again.
+				if err := hiding.add(v.Key, v.VersionID); err != nil {
+					return err
+				}
+				continue
+			case v.Key == keep.Key && v.VersionID == keep.VersionID:
+				continue
+			case v.IsLatest && !isState(v):
+				continue
+			}
+			if isState(v) && v.IsLatest && v.LastModified.After(keep.Time) {
+				continue // a run of the host has saved it meanwhile
+			}
+			if err := r.add(doomed{key: v.Key, version: v.VersionID, size: v.Size, marker: v.DeleteMarker, state: isState(v)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	removed, rerr := r.finish()
+	res.OldVersions, res.States = removed.Versions-removed.States, removed.States
+	res.DeleteMarkers, res.Bytes = removed.DeleteMarkers, removed.Bytes
+	var batch *BatchError
+	if rerr != nil && !errors.As(rerr, &batch) {
+		return rerr
+	}
+	if err != nil && batch == nil {
+		return err
+	}
+	// Even if some versions could not be removed, the markers of other keys go.
+	m := s.newRemover(ctx, "drop versions of bucket", bucket, ev)
+	m.removed = removed
+	if err == nil {
+		err = hiding.each(func(key, version string) error {
+			if r.isStuck(key) {
+				return nil
+			}
+			return m.add(doomed{key: key, version: version, marker: true})
+		})
+	}
+	removed, merr := m.finish()
+	res.DeleteMarkers = removed.DeleteMarkers
+	switch {
+	case batch != nil:
+		var more *BatchError
+		if errors.As(merr, &more) {
+			batch.Total += more.Total
+			batch.Failed = append(batch.Failed, more.Failed...)
+		}
+		return batch
+	case merr != nil:
+		return merr
+	}
+	return err
+}

@@ -1,0 +1,224 @@
+package s3state
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// listVersions gives every version and delete marker of a bucket to emit, in
+// the order of a serial listing, a page at a time.
+//
+// A bucket larger than one page is listed in parallel, by ranges of keys that
+// together cover the whole key space: restic's data/ by the digits its names
+// begin with, and everything between and around those, whatever its name. How
+// finely data/ is cut only decides how fast it goes.
+func (s *Store) listVersions(ctx context.Context, bucket, prefix string, ev *reporter, emit func([]Version) error) error {
+	var count int64
+	deliver := func(entries []Version) error {
+		if len(entries) == 0 {
+			return nil
+		}
+		count += int64(len(entries))
+		if err := emit(entries); err != nil {
+			return err
+		}
+		ev.emit(ListProgress{Bucket: bucket, Entries: count})
+		return nil
+	}
+	l := s.newLister(bucket, keyRange{prefix: prefix}, ev)
+	entries, err := l.next(ctx)
+	if err != nil {
+		return err
+	}
+	if err := deliver(entries); err != nil || l.done {
+		return err
+	}
+	if prefix != "" || s.parallel == 1 {
+		for !l.done {
+			if entries, err = l.next(ctx); err != nil {
+				return err
+			}
+			if err := deliver(entries); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	digits, depth := cut(l.key)
+	return s.listRanges(ctx, bucket, rangesAfter(ranges(digits), l.key, l.ver), depth, ev, deliver)
+}
+
+// cut chooses by how many hex digits data/ is divided, and how many pages of a
+// range may wait for their turn, from how far the first page got. A range
+// should not have more pages than may wait, or the ranges behind it stall.
+func cut(lastKey string) (digits, depth int) {
+	entries := 500_000.0 // unknown
+	if name, ok := strings.CutPrefix(lastKey, "data/"); ok && len(name) >= 7 {
+		if n, err := strconv.ParseUint(name[3:7], 16, 32); err == nil && n > 0 {
+			entries = pageSize * 65536 / float64(n)
+		}
+	}
+	switch {
+	case entries <= 120_000:
+		return 1, 9
+	case entries <= 1_500_000:
+		return 2, 6
+	default:
+		return 3, 4
+	}
+}
+
+const hexDigits = "0123456789abcdef"
+
+// ranges divides the key space: consecutive, without overlap, from the first
+// possible key to the last.
+func ranges(digits int) []keyRange {
+	var rs []keyRange
+	at, marker := "", "" // what is covered so far ends before at
+	gap := func(to string) {
+		if at < to {
+			rs = append(rs, keyRange{start: at, end: to, after: marker, probe: at != ""})
+		}
+	}
+	add := func(prefix string) {
+		gap(prefix)
+		end := prefixEnd(prefix)
+		rs = append(rs, keyRange{prefix: prefix, start: prefix, end: end})
+		// Where keys with this prefix end is no key; the listing of what
+		// follows begins a little before and drops what belongs here.
+		at, marker = end, prefix+"~"
+	}
+	for i := range hexDigits {
+		switch digits {
+		case 1:
+			add("data/" + hexDigits[i:i+1])
+		default:
+			for j := range hexDigits {
+				dir := hexDigits[i:i+1] + hexDigits[j:j+1]
+				if digits == 2 {
+					add("data/" + dir)
+					continue
+				}
+				for k := range hexDigits {
+					add("data/" + dir + "/" + dir + hexDigits[k:k+1])
+				}
+			}
+		}
+	}
+	for _, to := range []string{"locks/", "snapshots/"} {
+		rs = append(rs, keyRange{start: at, end: to, after: marker})
+		at, marker = to, strings.TrimSuffix(to, "/")+"."
+	}
+	return append(rs, keyRange{start: at, after: marker})
+}
+
+// prefixEnd is the first string after all that begin with an ASCII prefix.
+func prefixEnd(prefix string) string {
+	return prefix[:len(prefix)-1] + string(prefix[len(prefix)-1]+1)
+}
+
+// rangesAfter keeps what a listing that got as far as key and version has not
+// seen yet.
+func rangesAfter(rs []keyRange, key, version string) []keyRange {
+	for i := range rs {
+		if rs[i].end == "" || rs[i].end > key {
+			rs = rs[i:]
+			break
+		}
+	}
+	if rs[0].start <= key {
+		rs[0].after, rs[0].afterVersion, rs[0].probe = key, version, false
+	}
+	return rs
+}
+
+// listWorkers is how many ranges are listed at once at most: more gain little,
+// for the reader of the pages has to keep up, and each holds pages in memory.
+const listWorkers = 16
+
+// listRanges lists the ranges in parallel and delivers their pages in order.
+func (s *Store) listRanges(ctx context.Context, bucket string, rs []keyRange, depth int, ev *reporter, deliver func([]Version) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	type result struct {
+		entries []Version
+		err     error
+	}
+	workers := min(s.parallel, listWorkers)
+	out := make([]chan result, len(rs))
+	for i := range out {
+		out[i] = make(chan result, depth)
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+
+	// Ranges are begun in order, and only a few ahead of the one whose turn it
+	// is, so that what waits in memory is bounded.
+	turn := make(chan int)
+	ahead := make(chan struct{}, workers+workers/2)
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		defer close(turn)
+		for i := range rs {
+			select {
+			case ahead <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case turn <- i:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for range workers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range turn {
+				l := s.newLister(bucket, rs[i], ev)
+				for !l.done {
+					entries, err := l.next(ctx)
+					if len(entries) == 0 && err == nil {
+						continue
+					}
+					select {
+					case out[i] <- result{entries, err}:
+					case <-ctx.Done():
+						return
+					}
+					if err != nil {
+						return
+					}
+				}
+				close(out[i])
+			}
+		}()
+	}
+	for i := range rs {
+	pages:
+		for {
+			select {
+			case r, ok := <-out[i]:
+				if !ok {
+					break pages
+				}
+				if r.err != nil {
+					return r.err
+				}
+				if err := deliver(r.entries); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		out[i] = nil
+		<-ahead
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package s3state
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// RestoreOrigin says what a bucket is being restored from.
+type RestoreOrigin struct {
+	Source       string
+	StateKey     string
+	StateVersion string
+}
+
+func (o RestoreOrigin) String() string {
+	return fmt.Sprintf("bucket %s, state %q version %s", o.Source, o.StateKey, o.StateVersion)
+}
+
+// While a restore is under way the target's policy is a single statement: all
+// for the admin, with a Sid that says what is being restored. Only the admin
+// can write it, nobody else gets in before everything is there, and replacing
+// it by the final policy completes the restore in one step.
+const unfinishedSid = "RWMrestore"
+
+func unfinishedPolicy(bucket, admin string, o RestoreOrigin) string {
+	st := adminStatement(bucket, admin)
+	st.Sid = unfinishedSid + hex.EncodeToString([]byte(o.Source+"\n"+o.StateKey+"\n"+o.StateVersion))
+	return encodePolicy(st)
+}
+
+// unfinishedRestore reads what unfinishedPolicy wrote; nil if it is any other
+// policy.
+func unfinishedRestore(bucket string, f *facts) *RestoreOrigin {
+	grants, err := readPolicy(f.policy)
+	if err != nil || len(grants) != 1 {
+		return nil
+	}
+	g := grants[0]
+	code, ok := strings.CutPrefix(g.sid, unfinishedSid)
+	if !ok || g.effect != "Allow" || len(g.other) > 0 || !sameSet(g.actions, []string{"*"}) || !sameSet(g.resources, resources(bucket)) {
+		return nil
+	}
+	text, err := hex.DecodeString(code)
+	if err != nil {
+		return nil
+	}
+	parts := strings.Split(string(text), "\n")
+	if len(parts) != 3 {
+		return nil
+	}
+	return &RestoreOrigin{Source: parts[0], StateKey: parts[1], StateVersion: parts[2]}
+}

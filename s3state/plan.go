@@ -1,0 +1,202 @@
+package s3state
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// planned is an object that a state says was current.
+type planned struct {
+	Key, VersionID, ETag string
+	Size                 int64
+}
+
+// plan is the list of objects a state names, in the order of keys. It is kept
+// in a spool, for it is gone through several times and can be long.
+type plan struct {
+	header StateHeader
+	spool  spool
+	count  int64
+	bytes  int64
+}
+
+// readPlan reads a state wholly and checks it as far as it can be by itself.
+func readPlan(sr *StateReader) (*plan, error) {
+	p := &plan{}
+	sorted, last := true, ""
+	for {
+		v, err := sr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil && !v.DeleteMarker && v.IsLatest {
+			if v.Key == last {
+				err = twoLatest(v.Key)
+			} else {
+				sorted = sorted && v.Key > last
+				last = v.Key
+				err = p.add(planned{v.Key, v.VersionID, v.ETag, v.Size})
+			}
+		}
+		if err != nil {
+			p.close()
+			return nil, err
+		}
+	}
+	p.header = sr.Header()
+	if !sorted {
+		if err := p.sort(); err != nil {
+			p.close()
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func twoLatest(key string) error {
+	return fmt.Errorf("%w: it names two latest versions of key %q", ErrBadState, clip(key))
+}
+
+func (p *plan) add(o planned) error {
+	var buf []byte
+	for _, s := range []string{o.Key, o.VersionID, o.ETag} {
+		buf = binary.AppendUvarint(buf, uint64(len(s)))
+		buf = append(buf, s...)
+	}
+	buf = binary.AppendUvarint(buf, uint64(o.Size))
+	p.count++
+	p.bytes += o.Size
+	return p.spool.write(buf)
+}
+
+// maxUnsorted is how many objects a state in no order may have. RWM and the
+// original write states in the order of the listing.
+const maxUnsorted = 2_000_000
+
+func (p *plan) sort() error {
+	if p.count > maxUnsorted {
+		return fmt.Errorf("%w: its %d objects are in no order", ErrBadState, p.count)
+	}
+	all := make([]planned, 0, p.count)
+	r, err := p.reader()
+	if err != nil {
+		return err
+	}
+	for {
+		o, err := r.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		all = append(all, o)
+	}
+	slices.SortFunc(all, func(a, b planned) int { return strings.Compare(a.Key, b.Key) })
+	p.close()
+	p.count, p.bytes = 0, 0
+	for i, o := range all {
+		if i > 0 && o.Key == all[i-1].Key {
+			return twoLatest(o.Key)
+		}
+		if err := p.add(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *plan) close() { p.spool.close() }
+
+func (p *plan) reader() (*planReader, error) {
+	r, err := p.spool.reader()
+	if err != nil {
+		return nil, err
+	}
+	return &planReader{r: bufio.NewReaderSize(r, 64<<10)}, nil
+}
+
+type planReader struct {
+	r *bufio.Reader
+	// head is the object peek returned.
+	head *planned
+	err  error
+}
+
+// peek returns the next object without taking it, nil at the end.
+func (r *planReader) peek() (*planned, error) {
+	if r.head == nil && r.err == nil {
+		o, err := r.next()
+		if err != nil {
+			r.err = err
+		} else {
+			r.head = &o
+		}
+	}
+	if r.head == nil && !errors.Is(r.err, io.EOF) {
+		return nil, r.err
+	}
+	return r.head, nil
+}
+
+func (r *planReader) next() (planned, error) {
+	if r.head != nil {
+		o := *r.head
+		r.head = nil
+		return o, nil
+	}
+	var o planned
+	for i, field := range []*string{&o.Key, &o.VersionID, &o.ETag} {
+		n, err := binary.ReadUvarint(r.r)
+		if err != nil {
+			if i > 0 && err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return planned{}, err
+		}
+		buf := make([]byte, n)
+		if _, err := io.ReadFull(r.r, buf); err != nil {
+			return planned{}, err
+		}
+		*field = string(buf)
+	}
+	n, err := binary.ReadUvarint(r.r)
+	if err != nil {
+		return planned{}, err
+	}
+	o.Size = int64(n)
+	return o, nil
+}
+
+// markerSpool keeps keys and version ids for later.
+type markerSpool struct{ plan plan }
+
+func (m *markerSpool) add(key, version string) error {
+	return m.plan.add(planned{Key: key, VersionID: version})
+}
+
+func (m *markerSpool) each(fn func(key, version string) error) error {
+	r, err := m.plan.reader()
+	if err != nil {
+		return err
+	}
+	for {
+		o, err := r.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := fn(o.Key, o.VersionID); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *markerSpool) close() { m.plan.close() }

@@ -1,0 +1,255 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// RestoreOptions say what to restore where.
+type RestoreOptions struct {
+	Source string // bucket with the state and the versions
+	Target string // bucket to be made
+	// StateKey and StateVersion name the state; an empty version means the
+	// current one of that key, which the host may have overwritten.
+	StateKey     string
+	StateVersion string
+	// TargetUser gets the limited grant in the target, as a user name or an
+	// ARN. Empty for the one who has it in the source.
+	TargetUser string
+	// AllowUnverified restores a state although it contradicts the version
+	// history. Versions that are missing are refused all the same.
+	AllowUnverified bool
+	// Parallel is how many copies are under way at once; 0 for the Store's.
+	Parallel int
+	OnEvent  func(Event)
+}
+
+// RestoreResult describes a completed restore.
+type RestoreResult struct {
+	Source, Target string
+	StateKey       string
+	StateVersion   string
+	StateTime      time.Time // when the state was saved, by the server's clock
+	Objects, Bytes int64     // in the target now
+	Copied         int64     // of Objects
+	Skipped        int64     // of Objects: a former run had copied them
+	// ETagUnchecked counts objects of which only the size could be compared,
+	// for the ETag of a multipart upload is not kept by every server's copy.
+	ETagUnchecked int64
+	TargetUser    string // principal
+	Verification  *Verification
+	Check         *PolicyCheck // of the target
+	Started       time.Time
+	Duration      time.Duration
+}
+
+// Restore makes the target bucket and copies into it, server-side and in
+// parallel, every object that was current when the state was saved.
+//
+// Before anything is made, the state is compared with the versions the source
+// really has: a *MissingVersionsError lists what it names in vain, a
+// *StateDiffersError where the history contradicts it. The target gets the
+// policy of Create for the user of the source's policy; the state's own policy
+// is never copied. Until everything is copied and compared, only the admin has
+// access to the target.
+//
+// A target that exists is refused with ErrTargetExists, unless it is this very
+// restore's, unfinished: then what is missing is copied. So after an
+// interruption or a *BatchError run it again.
+func (s *Store) Restore(ctx context.Context, opts RestoreOptions) (*RestoreResult, error) {
+	ev := newReporter(opts.OnEvent)
+	defer ev.close()
+	r := &restorer{s: s, opts: opts, ev: ev, res: &RestoreResult{
+		Source: opts.Source, Target: opts.Target, StateKey: opts.StateKey, Started: time.Now(),
+	}}
+	if r.opts.Parallel <= 0 {
+		r.opts.Parallel = s.parallel
+	}
+	defer func() {
+		if r.plan != nil {
+			r.plan.close()
+		}
+	}()
+	err := r.run(ctx)
+	r.res.Duration = time.Since(r.res.Started)
+	return r.res, err
+}
+
+type restorer struct {
+	s      *Store
+	opts   RestoreOptions
+	ev     *reporter
+	res    *RestoreResult
+	plan   *plan
+	origin RestoreOrigin
+	admin  string
+	target string // principal
+	resume bool
+}
+
+func (r *restorer) run(ctx context.Context) error {
+	if err := r.checkNames(); err != nil {
+		return err
+	}
+	if err := r.s.requireVersioned(ctx, r.opts.Source); err != nil {
+		return err
+	}
+	p, saved, err := r.s.loadPlan(ctx, r.opts.Source, r.opts.StateKey, r.opts.StateVersion)
+	if err != nil {
+		return err
+	}
+	r.plan = p
+	r.res.StateVersion, r.res.StateTime = saved.VersionID, saved.Time
+	r.origin = RestoreOrigin{r.opts.Source, r.opts.StateKey, saved.VersionID}
+	r.ev.emit(StepDone{Bucket: r.opts.Source, Step: "read the state"})
+	if err := r.choosePrincipals(ctx); err != nil {
+		return fmt.Errorf("restore into %s: %w", r.opts.Target, err)
+	}
+	if err := r.lookAtTarget(ctx); err != nil {
+		return fmt.Errorf("restore into %s: %w", r.opts.Target, err)
+	}
+	if err := r.verify(ctx, saved); err != nil {
+		return err
+	}
+	return r.fill(ctx)
+}
+
+func (r *restorer) checkNames() error {
+	for _, b := range []string{r.opts.Source, r.opts.Target} {
+		if err := checkBucketName(b); err != nil {
+			return err
+		}
+	}
+	if r.opts.Source == r.opts.Target {
+		return fmt.Errorf("restore %s: %w; give the name of a new bucket as target", r.opts.Source, ErrSameBucket)
+	}
+	if r.opts.StateKey == "" {
+		return fmt.Errorf("%w: no state key given", ErrInvalid)
+	}
+	return nil
+}
+
+// choosePrincipals finds who gets the limited grant. The source's own policy
+// is the admin's word; the state is the host's.
+func (r *restorer) choosePrincipals(ctx context.Context) error {
+	f, err := r.s.facts(ctx, r.opts.Source)
+	if err != nil {
+		return err
+	}
+	live := checkPolicy(r.opts.Source, f)
+	claimed := ""
+	if r.plan.header.Policy != nil {
+		claimed = checkPolicy(r.opts.Source, &facts{acl: f.acl, policy: r.plan.header.Policy, versioning: "Enabled"}).Target
+	}
+	user := r.opts.TargetUser
+	if user == "" {
+		switch {
+		case live.OK && claimed != "" && claimed != live.Target:
+			return fmt.Errorf("%w: it gives access to %q, the bucket's policy to %q; if that is right, name the target user explicitly",
+				ErrBadState, clip(claimed), live.Target)
+		case live.OK:
+			user = live.Target
+		case claimed != "":
+			user = claimed
+		default:
+			return fmt.Errorf("%w: neither the state nor the source's policy names a target user; name it explicitly", ErrBadState)
+		}
+	}
+	r.admin, r.target, err = r.s.principals(ctx, user)
+	if err != nil {
+		return err
+	}
+	if r.admin == "" {
+		if r.admin, r.target, err = r.s.principalsOf(ctx, r.opts.Source, user); err != nil {
+			return err
+		}
+	}
+	if r.opts.TargetUser == "" && tenantOf(r.admin) != tenantOf(r.target) {
+		return fmt.Errorf("%w: its target user %q is not of the admin's tenant; name the target user explicitly", ErrBadState, clip(r.target))
+	}
+	return nil
+}
+
+// lookAtTarget refuses every existing bucket but our own unfinished one.
+func (r *restorer) lookAtTarget(ctx context.Context) error {
+	found, err := r.s.exists(ctx, r.opts.Target)
+	if err != nil || !found {
+		return err
+	}
+	f, err := r.s.facts(ctx, r.opts.Target)
+	if err != nil && !errors.Is(err, ErrAccessDenied) {
+		return err
+	}
+	var origin *RestoreOrigin
+	if err == nil {
+		origin = unfinishedRestore(r.opts.Target, f)
+	}
+	switch {
+	case origin == nil:
+		return fmt.Errorf("%w; choose another name, nothing was changed", ErrTargetExists)
+	case *origin != r.origin:
+		return fmt.Errorf("%w: it is an unfinished restore of something else (%s); choose another name, nothing was changed", ErrTargetExists, origin)
+	}
+	r.resume = true
+	return nil
+}
+
+func (r *restorer) verify(ctx context.Context, saved *SavedState) error {
+	v, err := r.s.verify(ctx, r.opts.Source, r.plan, saved.Time, r.ev)
+	if err != nil {
+		return err
+	}
+	r.res.Verification = v
+	if v.TotalMissing > 0 {
+		return &MissingVersionsError{
+			Bucket: r.opts.Source, StateKey: r.opts.StateKey, Missing: v.Missing, Total: v.TotalMissing, OfVersions: int(r.plan.count),
+		}
+	}
+	if v.Status == Differs && !r.opts.AllowUnverified {
+		return &StateDiffersError{Bucket: r.opts.Source, StateKey: r.opts.StateKey, Verification: v}
+	}
+	r.ev.emit(StepDone{Bucket: r.opts.Source, Step: "compare the state with the version history"})
+	return nil
+}
+
+// fill makes the target, copies, compares, and only then lets the host in.
+func (r *restorer) fill(ctx context.Context) error {
+	m := &maker{s: r.s, ev: r.ev, op: "restore", bucket: r.opts.Target, next: "run the same restore again"}
+	if !r.resume {
+		m.next = "remove the bucket with storage-delete, then restore again"
+		m.makeBucket(ctx, "")
+		m.step("mark the bucket as unfinished", func() error {
+			return m.setPolicy(ctx, unfinishedPolicy(r.opts.Target, r.admin, r.origin))
+		})
+		m.next = "run the same restore again"
+	}
+	m.protect(ctx)
+	if m.err != nil {
+		return m.err
+	}
+	if err := r.copyAll(ctx); err != nil {
+		return r.partial(err)
+	}
+	r.ev.emit(StepDone{Bucket: r.opts.Target, Step: "copy the objects"})
+	if err := r.compare(ctx); err != nil {
+		return r.partial(err)
+	}
+	r.ev.emit(StepDone{Bucket: r.opts.Target, Step: "compare the copies"})
+	r.res.Check = m.police(ctx, r.admin, r.target)
+	r.res.TargetUser = r.target
+	return m.err
+}
+
+// partial says what a restore that stopped leaves behind.
+func (r *restorer) partial(err error) error {
+	next := fmt.Sprintf("%d of %d objects are in place; run the same restore again to go on, or remove bucket %s with storage-delete",
+		r.res.Copied+r.res.Skipped, r.plan.count, r.opts.Target)
+	var batch *BatchError
+	if errors.As(err, &batch) {
+		batch.Next = next
+		return batch
+	}
+	return &StepError{Op: "restore", Bucket: r.opts.Target, Step: "copy the objects", Err: err, Next: next}
+}

@@ -1,0 +1,332 @@
+package s3state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// StateHeader is what a state says besides its versions. Whoever can write to
+// the bucket can write a state: all of this is a claim.
+type StateHeader struct {
+	BucketName string
+	ACL        ACL
+	Policy     json.RawMessage // JSON; nil if the bucket had none
+	TimeStart  time.Time
+	TimeEnd    time.Time
+}
+
+// StateReader reads a state entry by entry.
+type StateReader struct {
+	header  StateHeader
+	budget  budgetReader
+	dec     *json.Decoder
+	seen    map[string]bool
+	markers bool // in delete_markers, else in versions
+	inList  bool
+	started bool
+	err     error // sticky; io.EOF after the last entry
+	closer  func() error
+}
+
+// Bounds of what one field or entry of a state may take; a key has at most
+// 1024 bytes, a bucket policy 20 KiB.
+const (
+	maxField = 256 << 10
+	maxDepth = 32
+)
+
+// ReadState reads a state from its JSON text, as Capture writes it; fields may
+// be in any order, unknown ones are skipped. It holds one entry at a time, and
+// no input makes it hold more than a bounded amount.
+func ReadState(r io.Reader) *StateReader {
+	sr := &StateReader{seen: make(map[string]bool)}
+	sr.budget.r = r
+	sr.dec = json.NewDecoder(&sr.budget)
+	sr.dec.UseNumber()
+	return sr
+}
+
+// Next returns the next version or delete marker, and io.EOF after the last.
+// Other errors are an ErrBadState, or come from the underlying reader.
+func (sr *StateReader) Next() (Version, error) {
+	if sr.err != nil {
+		return Version{}, sr.err
+	}
+	v, err := sr.next()
+	if err != nil {
+		sr.err = sr.explain(err)
+		return Version{}, sr.err
+	}
+	return v, nil
+}
+
+// All iterates over the entries that Next would return. An error ends it.
+func (sr *StateReader) All() iter.Seq2[Version, error] {
+	return func(yield func(Version, error) bool) {
+		for {
+			v, err := sr.Next()
+			if err == io.EOF {
+				return
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Header is complete once Next has returned io.EOF.
+func (sr *StateReader) Header() StateHeader { return sr.header }
+
+// Close releases the connection of a state that was opened from a bucket.
+func (sr *StateReader) Close() error {
+	if sr.closer == nil {
+		return nil
+	}
+	return sr.closer()
+}
+
+func (sr *StateReader) explain(err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case err == io.EOF && sr.done(), errors.Is(err, ErrBadState):
+		return err
+	case sr.budget.err != nil && !errors.Is(sr.budget.err, io.EOF) && !errors.Is(sr.budget.err, io.ErrUnexpectedEOF):
+		return sr.budget.err
+	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: it is truncated", ErrBadState)
+	case errors.As(err, &syntax), errors.As(err, &kind):
+		return fmt.Errorf("%w: %v", ErrBadState, err)
+	}
+	return fmt.Errorf("%w: %w", ErrBadState, err)
+}
+
+func (sr *StateReader) done() bool { return sr.started && sr.seen["\x00end"] }
+
+func (sr *StateReader) token() (json.Token, error) {
+	sr.budget.left = maxField
+	return sr.dec.Token()
+}
+
+func (sr *StateReader) decode(v any) error {
+	sr.budget.left = maxField
+	return sr.dec.Decode(v)
+}
+
+func (sr *StateReader) next() (Version, error) {
+	if !sr.started {
+		sr.started = true
+		if t, err := sr.token(); err != nil {
+			return Version{}, err
+		} else if t != json.Delim('{') {
+			return Version{}, fmt.Errorf("%w: it is no JSON object", ErrBadState)
+		}
+	}
+	for {
+		if sr.inList {
+			sr.budget.left = maxField
+			if sr.dec.More() {
+				return sr.entry()
+			}
+			if _, err := sr.token(); err != nil { // the list's ]
+				return Version{}, err
+			}
+			sr.inList = false
+		}
+		t, err := sr.token()
+		if err != nil {
+			return Version{}, err
+		}
+		if t == json.Delim('}') {
+			return Version{}, sr.end()
+		}
+		name, ok := t.(string)
+		if !ok {
+			return Version{}, fmt.Errorf("%w: a field has no name", ErrBadState)
+		}
+		if err := sr.field(name); err != nil {
+			return Version{}, err
+		}
+	}
+}
+
+func (sr *StateReader) field(name string) error {
+	switch name {
+	case "versions", "delete_markers", "bucket_name", "bucket_acl", "bucket_policy", "time_start", "time_end":
+		if sr.seen[name] {
+			return fmt.Errorf("%w: the field %s is there twice", ErrBadState, name)
+		}
+		sr.seen[name] = true
+	}
+	switch name {
+	case "versions", "delete_markers":
+		t, err := sr.token()
+		if err != nil {
+			return err
+		}
+		if t != json.Delim('[') {
+			return fmt.Errorf("%w: %s is no list", ErrBadState, name)
+		}
+		sr.inList, sr.markers = true, name == "delete_markers"
+		return nil
+	case "bucket_name":
+		return sr.decode(&sr.header.BucketName)
+	case "bucket_acl":
+		var acl aclJSON
+		err := sr.decode(&acl)
+		sr.header.ACL = ACL{Owner: acl.Owner, Grants: acl.Grants}
+		return err
+	case "bucket_policy":
+		var policy json.RawMessage
+		if err := sr.decode(&policy); err != nil {
+			return err
+		}
+		if string(policy) != "null" {
+			sr.header.Policy = slices.Clone(policy)
+		}
+		return nil
+	case "time_start":
+		return sr.time(name, &sr.header.TimeStart)
+	case "time_end":
+		return sr.time(name, &sr.header.TimeEnd)
+	}
+	return sr.skip()
+}
+
+func (sr *StateReader) time(name string, t *time.Time) error {
+	var text *string
+	if err := sr.decode(&text); err != nil || text == nil {
+		return err
+	}
+	var err error
+	if *t, err = parseStateTime(*text); err != nil {
+		return fmt.Errorf("%w: %s is no time: %q", ErrBadState, name, clip(*text))
+	}
+	return nil
+}
+
+// skip passes over a value of any kind and size.
+func (sr *StateReader) skip() error {
+	for depth := 0; ; {
+		t, err := sr.token()
+		if err != nil {
+			return err
+		}
+		switch t {
+		case json.Delim('{'), json.Delim('['):
+			if depth++; depth > maxDepth {
+				return fmt.Errorf("%w: it is nested too deeply", ErrBadState)
+			}
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth == 0 {
+			return nil
+		}
+	}
+}
+
+type entryJSON struct {
+	ETag         string
+	Size         *int64
+	StorageClass string
+	Key          string
+	VersionID    string `json:"VersionId"`
+	IsLatest     *bool
+	LastModified string
+	Owner        Owner
+}
+
+func (sr *StateReader) entry() (Version, error) {
+	var e entryJSON
+	if err := sr.decode(&e); err != nil {
+		return Version{}, err
+	}
+	v := Version{
+		Key: e.Key, VersionID: e.VersionID, DeleteMarker: sr.markers,
+		ETag: e.ETag, StorageClass: e.StorageClass, Owner: e.Owner,
+	}
+	switch {
+	case e.Key == "" || len(e.Key) > 1024 || !utf8.ValidString(e.Key):
+		return Version{}, fmt.Errorf("%w: it has an entry with key %q", ErrBadState, clip(e.Key))
+	case e.VersionID == "" || len(e.VersionID) > 1024:
+		return Version{}, fmt.Errorf("%w: key %q has version id %q", ErrBadState, clip(e.Key), clip(e.VersionID))
+	case e.IsLatest == nil:
+		return Version{}, fmt.Errorf("%w: key %q version %s does not say whether it is the latest", ErrBadState, clip(e.Key), clip(e.VersionID))
+	case !sr.markers && (e.Size == nil || *e.Size < 0):
+		return Version{}, fmt.Errorf("%w: key %q version %s has no valid size", ErrBadState, clip(e.Key), clip(e.VersionID))
+	}
+	v.IsLatest = *e.IsLatest
+	if !sr.markers {
+		v.Size = *e.Size
+	}
+	var err error
+	if v.LastModified, err = parseStateTime(e.LastModified); err != nil {
+		return Version{}, fmt.Errorf("%w: key %q version %s: LastModified is no time: %q", ErrBadState, clip(e.Key), clip(e.VersionID), clip(e.LastModified))
+	}
+	return v, nil
+}
+
+// end checks that nothing is missing and nothing follows.
+func (sr *StateReader) end() error {
+	for _, name := range []string{"bucket_name", "versions", "delete_markers"} {
+		if !sr.seen[name] {
+			return fmt.Errorf("%w: it has no %s", ErrBadState, name)
+		}
+	}
+	if sr.header.BucketName == "" {
+		return fmt.Errorf("%w: it names no bucket", ErrBadState)
+	}
+	for {
+		// Reading to the end also has the gzip checksum verified.
+		switch t, err := sr.token(); {
+		case err == io.EOF:
+			sr.seen["\x00end"] = true
+			return io.EOF
+		case err != nil:
+			return err
+		default:
+			return fmt.Errorf("%w: data follows after its end: %q", ErrBadState, clip(fmt.Sprint(t)))
+		}
+	}
+}
+
+// parseStateTime reads the forms of ISO-8601 that Python's isoformat and str
+// and Go's RFC 3339 give. Without an offset it is local time.
+func parseStateTime(text string) (time.Time, error) {
+	text = strings.Replace(text, " ", "T", 1)
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.ParseInLocation("2006-01-02T15:04:05.999999999", text, time.Local)
+}
+
+// budgetReader limits how much the JSON decoder may read for one field.
+type budgetReader struct {
+	r    io.Reader
+	left int
+	err  error
+}
+
+func (b *budgetReader) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		b.err = fmt.Errorf("%w: one of its fields is larger than %d KiB", ErrBadState, maxField>>10)
+		return 0, b.err
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	if err != nil {
+		b.err = err
+	}
+	return n, err
+}

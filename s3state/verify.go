@@ -1,0 +1,281 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Verification is the comparison of a saved state with the version history,
+// which the server keeps and the host cannot change.
+type Verification struct {
+	Status       VerifyStatus
+	Differences  []Difference // at most the first 1000
+	Total        int          // how many there are
+	Missing      []MissingVersion
+	TotalMissing int
+	// From and To bound the time, by the server's clock, at which the state was
+	// captured. What was written between them may be in the state or not.
+	From, To time.Time
+}
+
+// VerifyStatus is the outcome of a verification.
+type VerifyStatus string
+
+const (
+	// Verified: the history shows exactly these objects at the state's time.
+	Verified VerifyStatus = "verified"
+	// Differs: the history contradicts the state. It was forged, or written by
+	// something else than RWM.
+	Differs VerifyStatus = "differs"
+	// Unverifiable: versions the state names are gone, so neither can be said.
+	Unverifiable VerifyStatus = "unverifiable"
+)
+
+// Difference is one contradiction.
+type Difference struct {
+	Key       string
+	VersionID string // as the state has it; "" if it leaves the key out
+	Reason    string
+}
+
+func (d Difference) String() string {
+	if d.VersionID == "" {
+		return fmt.Sprintf("%q: %s", d.Key, d.Reason)
+	}
+	return fmt.Sprintf("%q version %s: %s", d.Key, d.VersionID, d.Reason)
+}
+
+// StateDiffersError says that a state contradicts the version history. It is an
+// ErrStateDiffers.
+type StateDiffersError struct {
+	Bucket, StateKey string
+	Verification     *Verification
+}
+
+func (e *StateDiffersError) Error() string {
+	first := ""
+	if len(e.Verification.Differences) > 0 {
+		first = ", first " + e.Verification.Differences[0].String()
+	}
+	return fmt.Sprintf("state %q of bucket %s: %v in %d places%s; it may be forged, nothing was created",
+		e.StateKey, e.Bucket, ErrStateDiffers, e.Verification.Total, first)
+}
+
+func (e *StateDiffersError) Is(target error) bool { return target == ErrStateDiffers }
+
+const (
+	// saveSlack is how long after its capture a state may have reached the
+	// server.
+	saveSlack = 5 * time.Minute
+	// maxCapture bounds how long a capture may claim to have taken, so that a
+	// forger cannot make everything uncertain.
+	maxCapture = 24 * time.Hour
+)
+
+// verifier compares a plan with the version listing as it comes: both are in
+// the order of keys, so neither is held.
+type verifier struct {
+	res     Verification
+	plan    *planReader
+	from    time.Time
+	to      time.Time
+	key     string // being looked at
+	want    *planned
+	found   bool
+	ok      bool // want was current at some moment between from and to
+	settled bool // an entry older than from has been seen
+	absent  bool // the key may have been absent at such a moment
+	present bool // an object version is known from that time
+	why     string
+}
+
+// verify compares the plan of a state saved at saved (by the server's clock)
+// with the bucket's listing.
+func (s *Store) verify(ctx context.Context, bucket string, p *plan, saved time.Time, ev *reporter) (*Verification, error) {
+	r, err := p.reader()
+	if err != nil {
+		return nil, err
+	}
+	took := min(max(p.header.TimeEnd.Sub(p.header.TimeStart), 0), maxCapture)
+	// Servers that give whole seconds round down.
+	v := &verifier{plan: r, from: saved.Add(-took - saveSlack), to: saved.Add(time.Second)}
+	v.res.From, v.res.To = v.from, v.to
+	first := true
+	err = s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+		for i := range entries {
+			e := &entries[i]
+			if first || e.Key != v.key {
+				if !first {
+					v.endKey()
+				}
+				first = false
+				if err := v.beginKey(e.Key); err != nil {
+					return err
+				}
+			}
+			v.entry(e)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !first {
+		v.endKey()
+	}
+	if err := v.missingBefore("", true); err != nil {
+		return nil, err
+	}
+	switch {
+	case v.res.Total > 0:
+		v.res.Status = Differs
+	case v.res.TotalMissing > 0:
+		v.res.Status = Unverifiable
+	default:
+		v.res.Status = Verified
+	}
+	return &v.res, nil
+}
+
+// missingBefore notes the planned objects whose keys the listing has passed.
+func (v *verifier) missingBefore(key string, all bool) error {
+	for {
+		o, err := v.plan.peek()
+		if err != nil || o == nil || !all && o.Key >= key {
+			return err
+		}
+		v.missing(o, "the bucket has no version of this key")
+		_, _ = v.plan.next()
+	}
+}
+
+func (v *verifier) missing(o *planned, reason string) {
+	v.res.TotalMissing++
+	if len(v.res.Missing) < maxListed {
+		v.res.Missing = append(v.res.Missing, MissingVersion{o.Key, o.VersionID, reason})
+	}
+}
+
+func (v *verifier) differs(key, version, format string, args ...any) {
+	v.res.Total++
+	if len(v.res.Differences) < maxListed {
+		v.res.Differences = append(v.res.Differences, Difference{key, version, fmt.Sprintf(format, args...)})
+	}
+}
+
+func (v *verifier) beginKey(key string) error {
+	if err := v.missingBefore(key, false); err != nil {
+		return err
+	}
+	v.key, v.want = key, nil
+	v.found, v.ok, v.settled, v.absent, v.present, v.why = false, false, false, false, false, ""
+	o, err := v.plan.peek()
+	if err != nil {
+		return err
+	}
+	if o != nil && o.Key == key {
+		taken, err := v.plan.next()
+		if err != nil {
+			return err
+		}
+		v.want = &taken
+	}
+	return nil
+}
+
+// entry takes the key's entries, the newest first.
+func (v *verifier) entry(e *Version) {
+	later := e.LastModified.After(v.to)
+	current := !later && !v.settled // at some moment between from and to
+	if current && !e.LastModified.After(v.from) {
+		v.settled = true
+	}
+	if current {
+		if e.DeleteMarker {
+			v.absent = true
+		} else {
+			v.present = true
+		}
+	}
+	if v.want == nil || e.VersionID != v.want.VersionID {
+		return
+	}
+	v.found = true
+	switch {
+	case e.DeleteMarker:
+		v.missing(v.want, "it is a delete marker")
+		v.found, v.want = true, nil
+		v.absent = true // reported already
+		return
+	case e.Size != v.want.Size:
+		v.missing(v.want, fmt.Sprintf("its size is %d, not %d", e.Size, v.want.Size))
+	case v.want.ETag != "" && e.ETag != "" && bareETag(e.ETag) != bareETag(v.want.ETag):
+		v.missing(v.want, fmt.Sprintf("its ETag is %s, not %s", bareETag(e.ETag), bareETag(v.want.ETag)))
+	}
+	v.ok = current
+	if later {
+		v.why = "it was written " + e.LastModified.Sub(v.to).Round(time.Second).String() + " after the state was saved"
+	} else if !current {
+		v.why = "it had been replaced or deleted before the state was captured"
+	}
+}
+
+func (v *verifier) endKey() {
+	switch {
+	case v.want != nil && !v.found:
+		v.missing(v.want, "no such version")
+	case v.want != nil && !v.ok:
+		v.differs(v.key, v.want.VersionID, "%s", v.why)
+	case v.want == nil && v.settled && v.present && !v.absent && !strings.HasPrefix(v.key, statePrefix):
+		// Saved states are no part of the repository, and DropVersions leaves
+		// out the one it is about to remove.
+		v.differs(v.key, "", "the state leaves this key out, but it existed when the state was captured")
+	}
+}
+
+// VerifyState compares a saved state with the version history at its own time.
+// An empty version id means the current version of the key.
+func (s *Store) VerifyState(ctx context.Context, bucket, key, versionID string) (*Verification, error) {
+	p, saved, err := s.loadPlan(ctx, bucket, key, versionID)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	return s.verify(ctx, bucket, p, saved.Time, nil)
+}
+
+// loadPlan reads a saved state and says which version it was and when the
+// server received it.
+func (s *Store) loadPlan(ctx context.Context, bucket, key, versionID string) (*plan, *SavedState, error) {
+	body, info, err := s.openObject(ctx, bucket, key, versionID)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer body.Close()
+	saved := &SavedState{Bucket: bucket, Key: key, VersionID: info.VersionID, Time: info.LastModified, Size: info.Size, ETag: info.ETag}
+	if saved.VersionID == "" {
+		saved.VersionID = versionID
+	}
+	named := func(err error) error {
+		if errors.Is(err, ErrBadState) {
+			return fmt.Errorf("state %q version %s in bucket %s: %w", key, saved.VersionID, bucket, err)
+		}
+		return err
+	}
+	sr, err := ReadPackedState(body)
+	if err != nil {
+		return nil, nil, named(err)
+	}
+	p, err := readPlan(sr)
+	if err != nil {
+		return nil, nil, named(err)
+	}
+	if p.header.BucketName != bucket {
+		defer p.close()
+		return nil, nil, named(fmt.Errorf("%w: it is the state of bucket %q", ErrBadState, clip(p.header.BucketName)))
+	}
+	return p, saved, nil
+}

@@ -1,0 +1,121 @@
+package s3state
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/s3test"
+)
+
+// world is a server with a policed bucket, seen by its admin and its host.
+type world struct {
+	t      testing.TB
+	ctx    context.Context
+	srv    *s3test.Server
+	admin  *Store
+	host   *Store
+	bucket string
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), srv: s3test.Start(t)}
+	w.admin, w.host = w.store(w.srv.Admin), w.store(w.srv.Host)
+	w.bucket = w.srv.Bucket(t)
+	if _, err := w.admin.Create(w.ctx, w.bucket, w.srv.Host.Name, CreateOptions{}); err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	return w
+}
+
+// store returns a Store that retries quickly.
+func (w *world) store(id s3test.Identity, opts ...Option) *Store {
+	return w.storeVia(id, nil, opts...)
+}
+
+func (w *world) storeVia(id s3test.Identity, rt http.RoundTripper, opts ...Option) *Store {
+	if rt == nil {
+		tr := &http.Transport{MaxIdleConnsPerHost: 64}
+		w.t.Cleanup(tr.CloseIdleConnections)
+		rt = tr
+	}
+	opts = append([]Option{WithTransport(rt), WithRetries(3, time.Millisecond), WithRequestTimeout(20 * time.Second)}, opts...)
+	return New(w.srv.ClientVia(w.t, id, rt), opts...)
+}
+
+func put(t testing.TB, s *Store, bucket, key, body string) string {
+	t.Helper()
+	info, err := s.client.PutObject(t.Context(), bucket, key, strings.NewReader(body), int64(len(body)),
+		minio.PutObjectOptions{SendContentMd5: true, DisableMultipart: true})
+	if err != nil {
+		t.Fatalf("put %q: %v", key, err)
+	}
+	return info.VersionID
+}
+
+func del(t testing.TB, s *Store, bucket, key string) {
+	t.Helper()
+	if err := s.client.RemoveObject(t.Context(), bucket, key, minio.RemoveObjectOptions{}); err != nil {
+		t.Fatalf("delete %q: %v", key, err)
+	}
+}
+
+func (w *world) put(key, body string) string {
+	w.t.Helper()
+	return put(w.t, w.host, w.bucket, key, body)
+}
+func (w *world) del(key string) { w.t.Helper(); del(w.t, w.host, w.bucket, key) }
+
+func (w *world) save() *SavedState {
+	w.t.Helper()
+	st, err := w.host.Save(w.ctx, w.bucket, CaptureOptions{})
+	if err != nil {
+		w.t.Fatalf("save: %v", err)
+	}
+	return st
+}
+
+// contents reads every current object of a bucket.
+func contents(t testing.TB, s *Store, bucket string) map[string]string {
+	t.Helper()
+	got := make(map[string]string)
+	for v, err := range s.Versions(t.Context(), bucket, "") {
+		if err != nil {
+			t.Fatalf("versions: %v", err)
+		}
+		if !v.IsLatest || v.DeleteMarker {
+			continue
+		}
+		o, err := s.client.GetObject(t.Context(), bucket, v.Key, minio.GetObjectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if _, err := io.Copy(&b, o); err != nil {
+			t.Fatalf("read %q: %v", v.Key, err)
+		}
+		got[v.Key] = b.String()
+	}
+	return got
+}
+
+// dump describes every entry of a bucket, for comparison.
+func dump(t testing.TB, s *Store, bucket string) []string {
+	t.Helper()
+	var all []string
+	for v, err := range s.Versions(t.Context(), bucket, "") {
+		if err != nil {
+			t.Fatalf("versions: %v", err)
+		}
+		all = append(all, fmt.Sprintf("%q %s latest=%v marker=%v", v.Key, v.VersionID, v.IsLatest, v.DeleteMarker))
+	}
+	return all
+}
