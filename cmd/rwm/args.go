@@ -1,0 +1,183 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// orderArgs rewrites a command line the way GNU programs and restic read it, as
+// kong alone does not: flags may stand between arguments (`backup /a -x /b`), a
+// flag takes the next word whatever it looks like (`--exclude -old`), `-x=v`, `-xv`
+// and `-x v` are the same, and `--` after a group of commands is dropped. Which
+// flags take a value is read from kong's model. Unknown flags stay as they are:
+// kong has the better error for them.
+func orderArgs(root *kong.Node, args []string) ([]string, error) {
+	o := orderer{node: root, rest: args}
+	for len(o.rest) > 0 {
+		arg := o.rest[0]
+		o.rest = o.rest[1:]
+		switch {
+		case arg == "--" && len(o.node.Children) > 0:
+		case arg == "--":
+			o.takeAll()
+		case len(arg) > 2 && strings.HasPrefix(arg, "--"):
+			o.long(arg)
+		case len(arg) > 1 && arg[0] == '-':
+			o.short(arg)
+		default:
+			if err := o.word(arg); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if o.help {
+		o.out = append(o.out, "--help")
+	}
+	if len(o.words) > 0 {
+		o.out = append(append(o.out, "--"), o.words...)
+	}
+	return o.out, nil
+}
+
+type orderer struct {
+	node  *kong.Node // the command reached
+	rest  []string   // not looked at yet
+	out   []string   // commands and flags
+	words []string   // arguments of the command
+	help  bool
+}
+
+func (o *orderer) takeAll() {
+	o.words = append(o.words, o.rest...)
+	o.rest = nil
+}
+
+func (o *orderer) word(arg string) error {
+	if len(o.node.Children) == 0 {
+		o.words = append(o.words, arg)
+		return nil
+	}
+	for _, child := range o.node.Children {
+		if child.Name != arg {
+			continue
+		}
+		o.node = child
+		o.out = append(o.out, arg)
+		if child.Passthrough {
+			if len(o.rest) > 0 && o.rest[0] == "--" {
+				o.rest = o.rest[1:]
+			}
+			// kong takes everything after such a command, a `--` of ours included.
+			o.out = append(o.out, o.rest...)
+			o.rest = nil
+		}
+		return nil
+	}
+	if arg == "help" {
+		o.help = true
+		return nil
+	}
+	return usageError{unknownCommand(o.node, arg)}
+}
+
+func (o *orderer) long(arg string) {
+	name, _, hasValue := strings.Cut(arg[2:], "=")
+	flag := findFlag(o.node, func(f *kong.Flag) bool { return f.Name == name || contains(f.Aliases, name) })
+	if flag != nil && !hasValue && takesValue(flag) && len(o.rest) > 0 {
+		arg += "=" + o.rest[0]
+		o.rest = o.rest[1:]
+	}
+	o.out = append(o.out, arg)
+}
+
+func (o *orderer) short(arg string) {
+	letters := []rune(arg[1:])
+	for i, letter := range letters {
+		flag := findFlag(o.node, func(f *kong.Flag) bool { return f.Short == letter })
+		tail := string(letters[i+1:])
+		switch {
+		case flag == nil:
+			o.out = append(o.out, "-"+string(letters[i:]))
+			return
+		case strings.HasPrefix(tail, "="):
+			o.out = append(o.out, "--"+flag.Name+tail)
+			return
+		case !takesValue(flag):
+			o.out = append(o.out, "--"+flag.Name)
+		case tail != "":
+			o.out = append(o.out, "--"+flag.Name+"="+tail)
+			return
+		case len(o.rest) > 0:
+			o.out = append(o.out, "--"+flag.Name+"="+o.rest[0])
+			o.rest = o.rest[1:]
+			return
+		default:
+			o.out = append(o.out, "--"+flag.Name)
+		}
+	}
+}
+
+func takesValue(f *kong.Flag) bool { return !f.IsBool() && !f.IsCounter() }
+
+func findFlag(node *kong.Node, match func(*kong.Flag) bool) *kong.Flag {
+	for ; node != nil; node = node.Parent {
+		for _, f := range node.Flags {
+			if match(f) {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+func contains(list []string, s string) bool {
+	for _, have := range list {
+		if have == s {
+			return true
+		}
+	}
+	return false
+}
+
+// unknownCommand says what there is instead.
+func unknownCommand(node *kong.Node, name string) error {
+	if node.Name == "restic" {
+		if why, known := resticElsewhere[name]; known {
+			return fmt.Errorf("restic's command %q is not part of rwm: %s", name, why)
+		}
+		return fmt.Errorf("there is no restic command %q in rwm; it has: %s", name, strings.Join(childNames(node), ", "))
+	}
+	for _, group := range node.Children {
+		for _, child := range group.Children {
+			if child.Name == name {
+				return fmt.Errorf("there is no command %q; did you mean: rwm %s %s", name, group.Name, name)
+			}
+		}
+	}
+	return fmt.Errorf("there is no command %q; there are: %s", name, strings.Join(childNames(node), ", "))
+}
+
+func childNames(node *kong.Node) []string {
+	var names []string
+	for _, child := range node.Children {
+		if !child.Hidden {
+			names = append(names, child.Name)
+		}
+	}
+	return names
+}
+
+// commandName is the first word that is not a flag, for use before parsing.
+func commandName(args []string) string {
+	for i := 0; i < len(args); i++ {
+		switch {
+		case args[i] == "--config":
+			i++
+		case !strings.HasPrefix(args[i], "-"):
+			return args[i]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestOrderArgs(t *testing.T) {
+	var c cli
+	parser, err := newParser(&c, os.Stdout, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]string{
+		"version":            "version",
+		"--config x version": "--config=x version",
+		"restic snapshots -c -H h latest -g host": "restic snapshots --compact --host=h --group-by=host -- latest",
+		"restic -r /x snapshots -cg=host a b":     "restic --repo=/x snapshots --compact --group-by=host -- a b",
+		"restic forget -l5 -d 7 --keep-tag -x id": "restic forget --keep-last=5 --keep-daily=7 --keep-tag=-x -- id",
+		"restic -- snapshots --json":              "restic snapshots --json",
+		"restic snapshots -vv --nope x":           "restic snapshots --verbose --verbose --nope -- x",
+		"restic snapshots -v=2":                   "restic snapshots --verbose=2",
+		"restic snapshots -- -odd":                "restic snapshots -- -odd",
+		"help restic forget":                      "restic forget --help",
+		"restic help forget":                      "restic forget --help",
+		"aws -- s3api --help":                     "aws s3api --help",
+		"aws s3 ls -- x":                          "aws s3 ls -- x",
+		"--debug aws --version":                   "--debug aws --version",
+		"restic forget a --prune b -n":            "restic forget --prune --dry-run -- a b",
+		"restic snapshots --host":                 "restic snapshots --host",
+	} {
+		got, err := orderArgs(parser.Model.Node, strings.Fields(in))
+		if err != nil {
+			t.Errorf("%s: %v", in, err)
+		}
+		if !reflect.DeepEqual(got, strings.Fields(want)) {
+			t.Errorf("%s:\n got %q\nwant %q", in, got, want)
+		}
+	}
+}

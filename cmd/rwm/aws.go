@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/cesnet/rwm/rwm"
+)
+
+type awsCmd struct {
+	Args []string `arg:"" optional:"" help:"Arguments of the AWS CLI."`
+}
+
+func (awsCmd) Help() string {
+	return `Everything after the word aws goes to the AWS CLI as it is; a first -- is dropped. The endpoint and the credentials of the configuration reach it through its environment, not its arguments.
+
+  rwm aws s3 ls s3://backups
+  rwm aws s3api list-object-versions --bucket backups --max-items 5
+  rwm aws -- s3api --help
+
+The exit code is that of the AWS CLI.`
+}
+
+func (c awsCmd) Run(a *app) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	program, err := exec.LookPath("aws")
+	if err != nil {
+		return fmt.Errorf("the AWS CLI is not installed: there is no program aws in $PATH (Debian: apt install awscli)")
+	}
+	settings, err := writeAWSConfig()
+	if err != nil {
+		return err
+	}
+	defer os.Remove(settings) //nolint:errcheck // holds no secret
+	return a.runProgram(program, c.Args, awsEnv(cfg, settings))
+}
+
+// writeAWSConfig writes what the AWS CLI takes from a file only: path-style
+// addressing, which a server without wildcard DNS needs.
+func writeAWSConfig() (string, error) {
+	f, err := os.CreateTemp("", "rwm-aws-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.WriteString("[default]\ns3 =\n    addressing_style = path\n")
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+// awsEnv is our environment without any AWS setting of the user's, which might
+// send the configured credentials elsewhere, and with ours.
+func awsEnv(cfg *rwm.Config, settings string) []string {
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		return strings.HasPrefix(kv, "AWS_") && !strings.HasPrefix(kv, "AWS_CA_BUNDLE=") && !strings.HasPrefix(kv, "AWS_PAGER=")
+	})
+	return append(env,
+		"AWS_ENDPOINT_URL="+cfg.S3EndpointURL,
+		"AWS_ACCESS_KEY_ID="+cfg.S3AccessKey,
+		"AWS_SECRET_ACCESS_KEY="+cfg.S3SecretKey,
+		"AWS_DEFAULT_REGION="+region,
+		"AWS_CONFIG_FILE="+settings,
+		"AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
+		"AWS_EC2_METADATA_DISABLED=true",
+		// Not every S3 server knows the newer default checksums.
+		"AWS_REQUEST_CHECKSUM_CALCULATION=when_required",
+		"AWS_RESPONSE_CHECKSUM_VALIDATION=when_required",
+	)
+}
+
+const region = "us-east-1"
+
+// runProgram runs a program on our own stdin, stdout and stderr. It gets Ctrl-C
+// from the terminal itself; a SIGTERM to us is passed on.
+func (a *app) runProgram(path string, args, env []string) error {
+	cmd := exec.CommandContext(a.ctx, path, args...)
+	cmd.Env = env
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, os.Stdout, os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Exited() {
+		return &exitError{code: exit.ExitCode()}
+	}
+	return err
+}

@@ -1,0 +1,42 @@
+package main
+
+import "github.com/cesnet/rwm/internal/resticflags"
+
+const description = `Restic WORM Manager: restic backups on S3 that survive whoever breaks into the backed-up host.
+
+The repository lies in a bucket that keeps every version of every object. The host may write and delete objects, never versions; after every backup the state of the bucket is saved, and from any saved state the bucket can be rebuilt as it was.
+
+Commands of a host:
+  rwm backup-all                                         what the schedule runs
+  rwm restic snapshots                                   any restic command on the configured repository
+  rwm restic restore latest --target /tmp/back
+
+Commands of the admin, with the admin's own rwm.conf, never on the host:
+  rwm storage-create backups host1                       a new policed bucket for the user host1
+  rwm storage-info backups                               is it as it should be, which states are saved
+  rwm storage-restore-state backups rescue KEY VERSION   rebuild it in the new bucket "rescue"
+
+` + exitCodes
+
+const defaultConfig = "rwm.conf"
+
+// cli is every command and the flags all of them share.
+type cli struct {
+	Config string `help:"Configuration file (YAML, mode 0600)." placeholder:"FILE" default:"rwm.conf" predictor:"file"`
+	Debug  bool   `help:"Log what is done to stderr, requests included."`
+	resticflags.Output
+
+	Version             versionCmd             `cmd:"" group:"Other:" help:"Print the version."`
+	Backup              backupCmd              `cmd:"" group:"Backup:" help:"Run the named backups of the configuration, then retention, then save the bucket's state."`
+	BackupAll           backupAllCmd           `cmd:"" group:"Backup:" help:"Run every backup of the configuration, then retention, then save the bucket's state."`
+	Restic              resticCmd              `cmd:"" group:"Backup:" help:"Run a restic command on the configured repository, in this process."`
+	StorageCreate       storageCreateCmd       `cmd:"" group:"Storage:" help:"Create a policed bucket."`
+	StorageDelete       storageDeleteCmd       `cmd:"" group:"Storage:" help:"Delete every object, version and delete marker of a bucket, then the bucket."`
+	StorageList         storageListCmd         `cmd:"" group:"Storage:" help:"List the buckets and whether their policy is as it should be."`
+	StorageInfo         storageInfoCmd         `cmd:"" group:"Storage:" help:"Show a bucket: policy check, owner, counts and sizes, ACL, policy, saved states."`
+	StorageState        storageStateCmd        `cmd:"" group:"Storage:" help:"Print the current state of a bucket as JSON."`
+	StorageDropVersions storageDropVersionsCmd `cmd:"" group:"Storage:" help:"Remove the saved states, old versions and delete markers, then save one new state."`
+	StorageRestoreState storageRestoreStateCmd `cmd:"" group:"Storage:" help:"Rebuild a saved state of a bucket in a new bucket."`
+	Aws                 awsCmd                 `cmd:"" passthrough:"" group:"Other:" help:"Run the AWS CLI with the configured endpoint and credentials."`
+	Completion          completionCmd          `cmd:"" group:"Other:" help:"Print the shell's completion script."`
+}

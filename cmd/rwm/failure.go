@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/cesnet/rwm/restic"
+)
+
+// printFailure writes the error that ended the run: one line, a second one with
+// advice where there is some. With --json it is restic's exit_error.
+func (a *app) printFailure(err error, code int) {
+	a.bar.end()
+	message := failureText(err)
+	if code == exitBrokenPipe || message == "" {
+		return
+	}
+	if a.cli.JSON {
+		emitTo(a.stderr, struct {
+			MessageType string `json:"message_type"`
+			Code        int    `json:"code"`
+			Message     string `json:"message"`
+		}{"exit_error", code, message})
+		return
+	}
+	a.warn("rwm: %s", message)
+	if h := hint(err); h != "" {
+		a.warn("     %s", h)
+	}
+}
+
+func failureText(err error) string {
+	var own *exitError
+	if errors.As(err, &own) && own.err == nil {
+		return ""
+	}
+	return strings.TrimSpace(err.Error())
+}
+
+// hint is what to do next, where the error itself cannot know the command for it.
+func hint(err error) string {
+	switch {
+	case errors.Is(err, restic.ErrLocked):
+		return "`rwm restic unlock` removes stale locks"
+	case errors.Is(err, restic.ErrNoBucket):
+		return "the admin creates the bucket: rwm storage-create BUCKET USERNAME"
+	case errors.Is(err, restic.ErrNoRepository):
+		return "`rwm restic init` creates the repository"
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		return "see: rwm --help, rwm COMMAND --help"
+	}
+	return ""
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is the whole program: it returns the exit code instead of ending the
+// process, so that deferred work (unlocking above all) is always done.
+func run(args []string, stdin *os.File, stdout, stderr *os.File) int {
+	// Backups allocate and drop large buffers all the time; restic's CLI halves
+	// the garbage collector's target too, unless the user has set it.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+
+	ctx, stop := interruptible(stderr)
+	defer stop(nil)
+	a := newApp(ctx, stop, stdin, stdout, stderr)
+
+	parser, err := newParser(&a.cli, a.stdout, stderr)
+	if err != nil {
+		panic(err) // a mistake in a command's struct tags
+	}
+	completeAndExit(parser)
+
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	code, err := a.parseAndRun(parser, args)
+	if err != nil {
+		a.printFailure(err, code)
+	}
+	return code
+}
+
+// helpShown carries kong's request to end the program out of the parser.
+type helpShown struct{ code int }
+
+func (a *app) parseAndRun(parser *kong.Kong, args []string) (code int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			shown, ok := r.(helpShown)
+			if !ok {
+				panic(r)
+			}
+			code, err = shown.code, nil
+		}
+	}()
+	a.usageCode = usageCode(args)
+	ordered, err := orderArgs(parser.Model.Node, args)
+	if err != nil {
+		return a.usageCode, err
+	}
+	kctx, err := parser.Parse(ordered)
+	if err != nil {
+		a.cli.JSON = a.cli.JSON || has(args, "--json")
+		return a.usageCode, usageError{err}
+	}
+	if a.cli.Verbose > 0 && a.cli.Quiet {
+		return a.usageCode, usageError{errors.New("--quiet and --verbose cannot be used together")}
+	}
+	a.start()
+	err = kctx.Run(a)
+	if err == nil {
+		err = a.ctx.Err()
+	}
+	return a.exitCode(err), err
+}
+
+func newParser(c *cli, stdout io.Writer, stderr io.Writer) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("rwm"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.WithHyphenPrefixedParameters(true),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+		kong.Exit(func(code int) { panic(helpShown{code}) }),
+	)
+}
+
+func has(args []string, flag string) bool {
+	for _, arg := range args {
+		if arg == "--" {
+			return false
+		}
+		if arg == flag {
+			return true
+		}
+	}
+	return false
+}
+
+// version is set by the linker: -ldflags "-X main.version=…".
+var version = ""
+
+func versionNumber() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

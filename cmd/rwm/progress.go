@@ -1,0 +1,104 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// bar is the one progress bar of the program. It is drawn on stderr, and only if
+// that is a terminal; elsewhere RESTIC_PROGRESS_FPS and SIGUSR1 ask for the same
+// as plain lines.
+type bar struct {
+	mu       sync.Mutex
+	out      io.Writer
+	terminal bool
+	interval time.Duration // between lines or drawings; 0 draws nothing
+	asked    chan os.Signal
+
+	drawn *progressbar.ProgressBar
+	what  string
+	last  time.Time
+}
+
+// progressInterval is restic's rule: ten times a second where it can be seen or
+// read by a program, $RESTIC_PROGRESS_FPS wherever it is set.
+func progressInterval(visible, quiet bool) time.Duration {
+	if fps, err := strconv.ParseFloat(os.Getenv("RESTIC_PROGRESS_FPS"), 64); err == nil && fps > 0 {
+		return time.Duration(float64(time.Second) / min(fps, 60))
+	}
+	if !visible || quiet {
+		return 0
+	}
+	return time.Second / 10
+}
+
+// due reports whether it is time for the next status, or somebody asked for one.
+func (b *bar) due() bool {
+	select {
+	case <-b.asked:
+		return true
+	default:
+	}
+	now := time.Now()
+	if b.interval == 0 || now.Sub(b.last) < b.interval {
+		return false
+	}
+	b.last = now
+	return true
+}
+
+// set shows done of total; bytes says that these are bytes. line is the same in
+// words, for where no bar can be drawn.
+func (b *bar) set(what string, done, total int64, bytes bool, line string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.due() {
+		return
+	}
+	if !b.terminal {
+		_, _ = io.WriteString(b.out, line+"\n")
+		return
+	}
+	if b.drawn == nil || b.what != what {
+		b.hide()
+		b.what = what
+		b.drawn = progressbar.NewOptions64(max(total, -1),
+			progressbar.OptionSetWriter(b.out),
+			progressbar.OptionSetDescription(what),
+			progressbar.OptionShowBytes(bytes),
+			progressbar.OptionUseIECUnits(true),
+			progressbar.OptionShowCount(),
+			progressbar.OptionSetWidth(30),
+			progressbar.OptionSetPredictTime(total > 0),
+			progressbar.OptionSetTheme(progressbar.ThemeASCII),
+			progressbar.OptionThrottle(0),
+			progressbar.OptionClearOnFinish())
+	}
+	if total > 0 && b.drawn.GetMax64() != total {
+		b.drawn.ChangeMax64(total)
+	}
+	// A full bar would finish and vanish; the work around it is not done yet.
+	if total > 0 && done >= total {
+		done = total - 1
+	}
+	_ = b.drawn.Set64(done)
+}
+
+// end takes the bar away for good.
+func (b *bar) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hide()
+	b.drawn = nil
+}
+
+func (b *bar) hide() {
+	if b.drawn != nil {
+		_ = b.drawn.Clear()
+	}
+}

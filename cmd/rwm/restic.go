@@ -1,0 +1,44 @@
+package main
+
+import "github.com/cesnet/rwm/internal/resticflags"
+
+// resticVersion is the release whose engine is linked.
+const resticVersion = "0.19.1"
+
+// resticCmd is `rwm restic`: restic's commands and the flags all of them take.
+type resticCmd struct {
+	resticflags.Access
+
+	Backup    resticBackupCmd    `cmd:"" help:"Make a snapshot of files and directories."`
+	Cat       resticCatCmd       `cmd:"" help:"Print an object of the repository."`
+	Check     resticCheckCmd     `cmd:"" help:"Check the repository for errors."`
+	Forget    resticForgetCmd    `cmd:"" help:"Remove snapshots, by name or by a policy."`
+	Init      resticInitCmd      `cmd:"" help:"Make a new repository."`
+	Ls        resticLsCmd        `cmd:"" help:"List the files of a snapshot."`
+	Prune     resticPruneCmd     `cmd:"" help:"Remove the data no snapshot uses."`
+	Restore   resticRestoreCmd   `cmd:"" help:"Restore files from a snapshot."`
+	Snapshots resticSnapshotsCmd `cmd:"" help:"List snapshots."`
+	Stats     resticStatsCmd     `cmd:"" help:"Count what snapshots hold."`
+	Unlock    resticUnlockCmd    `cmd:"" help:"Remove stale locks."`
+	Version   resticVersionCmd   `cmd:"" help:"Print the version of restic whose engine is linked."`
+}
+
+func (resticCmd) Help() string {
+	return `The commands, flags, exit codes and --json output are restic's. The repository is the configured one, unless -r names another: a local path or s3:URL. Everything happens in this process; no restic needs to be installed.
+
+  rwm restic init
+  rwm restic snapshots --host web1 --latest 3
+  rwm restic ls latest /etc
+  rwm restic restore latest:/srv --target /tmp/back --verify
+  rwm restic check --read-data-subset 5%
+
+` + exitCodes
+}
+
+// resticElsewhere are restic's commands that rwm does not have, and why.
+var resticElsewhere = map[string]string{
+	"mount":         "this version cannot mount a repository; use `rwm restic restore` or `rwm restic ls`",
+	"self-update":   "update rwm itself instead",
+	"generate":      "`rwm completion` prints completion scripts",
+	"rebuild-index": "its name is `rwm restic repair index`",
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/rwm"
+)
+
+// repositoryName reads -r and --repository-file; "" means neither.
+func repositoryName(name, file string) (string, error) {
+	if file == "" {
+		return name, nil
+	}
+	if name != "" {
+		return "", errors.New("-r and --repository-file cannot be used together")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("repository file: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// notLinked are restic's backends that need a program or a library of their own.
+var notLinked = []string{"sftp", "rest", "b2", "azure", "gs", "swift", "rclone"}
+
+// location understands what restic takes after -r, as far as it is linked.
+func location(name string, cfg *rwm.Config) (restic.Location, error) {
+	scheme, rest, found := strings.Cut(name, ":")
+	switch {
+	case !found || strings.ContainsAny(scheme, `/\`) || len(scheme) == 1:
+		return restic.Local(name), nil
+	case scheme == "local":
+		return restic.Local(rest), nil
+	case scheme == "s3":
+		return s3Location(rest, cfg)
+	case contains(notLinked, scheme):
+		return nil, usageError{fmt.Errorf("repositories of the kind %s: are not supported here, only local paths and s3:https://HOST/BUCKET", scheme)}
+	}
+	return nil, usageError{fmt.Errorf("%q is no repository: use a local path, local:PATH or s3:https://HOST/BUCKET/PREFIX", name)}
+}
+
+// s3Location reads s3:https://host/bucket/prefix, s3:host/bucket and s3://host/bucket.
+func s3Location(name string, cfg *rwm.Config) (restic.Location, error) {
+	if !strings.HasPrefix(name, "http://") && !strings.HasPrefix(name, "https://") {
+		name = "https://" + strings.TrimPrefix(name, "//")
+	}
+	u, err := url.Parse(name)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("s3 repository: %w", err)}
+	}
+	bucket, prefix, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+	if u.Host == "" || bucket == "" {
+		return nil, usageError{errors.New("s3 repository: HOST and BUCKET are needed, as in s3:https://HOST/BUCKET/PREFIX")}
+	}
+	access := &rwm.Config{S3EndpointURL: u.Scheme + "://" + u.Host}
+	// A secret is not sent where it was not meant to go: the configured
+	// credentials are for the configured endpoint only.
+	if strings.TrimRight(cfg.S3EndpointURL, "/") == access.S3EndpointURL {
+		access.S3AccessKey, access.S3SecretKey = cfg.S3AccessKey, cfg.S3SecretKey
+	} else {
+		access.S3AccessKey, access.S3SecretKey = os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
+		if access.S3AccessKey == "" || access.S3SecretKey == "" {
+			return nil, usageError{fmt.Errorf("s3 repository: %s is not the configured endpoint, so $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY are needed", access.S3EndpointURL)}
+		}
+	}
+	client, err := rwm.NewClient(access, nil)
+	if err != nil {
+		return nil, err
+	}
+	return restic.S3(client, bucket, prefix), nil
+}
+
+// extendedOptions reads -o. restic's options are those of its backends; of these
+// the number of connections has a meaning here.
+func extendedOptions(list []string) ([]restic.Option, error) {
+	var opts []restic.Option
+	for _, option := range list {
+		key, value, _ := strings.Cut(option, "=")
+		switch strings.TrimSpace(key) {
+		case "s3.connections", "local.connections":
+			var n uint
+			if _, err := fmt.Sscanf(value, "%d", &n); err != nil || n == 0 {
+				return nil, fmt.Errorf("-o %s: a number of connections is needed", option)
+			}
+			opts = append(opts, restic.WithConnections(n))
+		default:
+			return nil, fmt.Errorf("-o %s: there is no such option here; there are s3.connections and local.connections", option)
+		}
+	}
+	return opts, nil
+}

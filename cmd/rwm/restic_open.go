@@ -1,0 +1,108 @@
+package main
+
+import (
+	"github.com/cesnet/rwm/internal/resticflags"
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/rwm"
+)
+
+// repository is what a restic command works on.
+type repository struct {
+	app      *app
+	name     string          // as the user knows it
+	manager  *rwm.Manager    // of the configured repository; nil for -r
+	location restic.Location // of -r, or to be opened without the configured password
+	password string
+	opts     []restic.Option
+}
+
+// session opens the repository of the command line, with the flags given there.
+func (a *app) session(opts ...restic.Option) (*restic.Session, error) {
+	r, err := a.repository(a.cli.Restic.Access, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return r.open()
+}
+
+// close unlocks. An error of it matters only if nothing else went wrong.
+func (a *app) close(s *restic.Session) {
+	a.bar.end()
+	if err := s.Close(); err != nil {
+		a.warn("rwm: closing the repository: %v", err)
+	}
+}
+
+func (r *repository) open() (*restic.Session, error) {
+	if r.location != nil {
+		return restic.Open(r.app.ctx, r.location, r.password, r.opts...)
+	}
+	return r.manager.OpenRepository(r.app.ctx, r.opts...)
+}
+
+func (r *repository) init() (*restic.Session, error) {
+	if r.location != nil {
+		return restic.Init(r.app.ctx, r.location, r.password, r.opts...)
+	}
+	return r.manager.InitRepository(r.app.ctx, r.opts...)
+}
+
+// repository finds out which repository is meant: that of -r or
+// --repository-file if given, else the configured one.
+func (a *app) repository(access resticflags.Access, more ...restic.Option) (*repository, error) {
+	opts, err := access.SessionOptions()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	extended, err := extendedOptions(access.Option)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	opts = append(opts, extended...)
+	r := &repository{app: a, opts: append(append(opts, restic.WithLogger(a.logger())), more...)}
+	if r.name, err = repositoryName(access.Repo, access.RepositoryFile); err != nil {
+		return nil, usageError{err}
+	}
+	if r.name == "" {
+		return r, r.configured(access)
+	}
+	return r, r.elsewhere(access)
+}
+
+func (r *repository) configured(access resticflags.Access) error {
+	cfg, err := r.app.config()
+	if err != nil {
+		return err
+	}
+	secret := passwordFlags(access)
+	if cfg.ResticPassword == "" || secret.given() {
+		if cfg.ResticPassword, err = secret.or("RESTIC").read(r.app); err != nil {
+			return err
+		}
+	}
+	if r.manager, err = r.app.managerOf(cfg, nil); err != nil {
+		return err
+	}
+	r.name = r.manager.Location().String()
+	if access.InsecureNoPassword {
+		r.location = r.manager.Location()
+	}
+	return nil
+}
+
+func (r *repository) elsewhere(access resticflags.Access) error {
+	cfg, err := r.app.optionalConfig()
+	if err != nil {
+		return err
+	}
+	if r.location, err = location(r.name, cfg); err != nil {
+		return err
+	}
+	secret := passwordFlags(access)
+	if !secret.given() {
+		secret = secret.or("RESTIC")
+		secret.value = orElse(secret.value, cfg.ResticPassword)
+	}
+	r.password, err = secret.read(r.app)
+	return err
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"time"
+
+	"github.com/cesnet/rwm/rwm"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// onRunEvent shows a backup run.
+func (a *app) onRunEvent(ev rwm.Event) {
+	switch ev := ev.(type) {
+	case rwm.Warning:
+		a.warning(ev.Text)
+	case rwm.StepStarted:
+		if ev.Step == rwm.StepBackup {
+			a.say("== %s", ev.Name)
+		} else {
+			a.say("== %s", ev.Step)
+		}
+	case rwm.HookStarted:
+		a.say("-- %s: %s", ev.Phase, ev.Command)
+	case rwm.RepositoryEvent:
+		if ev.Step == rwm.StepBackup {
+			backupOutput{a, ev.Name}.onEvent(ev.Event)
+		} else {
+			a.onForgetEvent(ev.Event)
+		}
+	case rwm.StateEvent:
+		a.onStorageEvent(ev.Event)
+	case rwm.StepSkipped:
+		a.warning(string(ev.Step) + " is left out: " + ev.Reason)
+	case rwm.StepFinished:
+		a.bar.end()
+		a.showStep(ev.Row)
+	}
+}
+
+func (a *app) showStep(row rwm.Row) {
+	if row.Backup != nil {
+		backupOutput{a, row.Name}.summary(row.Backup)
+	}
+	if row.Forget != nil {
+		a.say("removed %d snapshots", len(row.Forget.Removed))
+		if row.Forget.Prune != nil {
+			a.say("pruned %s", formatBytes(row.Forget.Prune.FreedBytes()))
+		}
+	}
+	if row.State != nil {
+		a.say("saved %s version %s", row.State.Key, row.State.VersionID)
+	}
+	if row.Err != nil && !a.cli.JSON {
+		a.warn("rwm: %s: %v", row.Name, row.Err)
+		if h := hint(row.Err); h != "" {
+			a.warn("     %s", h)
+		}
+	}
+	a.say("")
+}
+
+type jsonRow struct {
+	Step       rwm.Step  `json:"step"`
+	Name       string    `json:"name"`
+	OK         bool      `json:"ok"`
+	ReturnCode int       `json:"return_code"`
+	Start      time.Time `json:"start"`
+	Duration   float64   `json:"duration"` // seconds
+	Error      string    `json:"error,omitempty"`
+
+	SnapshotID       string     `json:"snapshot_id,omitempty"`
+	RemovedSnapshots int        `json:"removed_snapshots,omitempty"`
+	PrunedBytes      uint64     `json:"pruned_bytes,omitempty"`
+	State            *jsonState `json:"state,omitempty"`
+}
+
+func (a *app) showReport(r *rwm.Report) {
+	if a.cli.JSON {
+		out := struct {
+			MessageType string    `json:"message_type"`
+			OK          bool      `json:"ok"`
+			Rows        []jsonRow `json:"rows"`
+		}{"report", r.OK(), []jsonRow{}}
+		for _, row := range r.Rows {
+			out.Rows = append(out.Rows, newJSONRow(row))
+		}
+		_ = a.emit(out)
+		return
+	}
+	g := &grid{header: []string{"NAME", "RESULT", "CODE", "START", "DURATION"}, right: []int{2, 4}}
+	for _, row := range r.Rows {
+		g.add(row.Name, yesNo(row.OK, "OK", "ERROR"), row.ReturnCode, formatTime(row.Start), row.Duration.Round(10*time.Millisecond))
+	}
+	a.show(g)
+}
+
+func newJSONRow(row rwm.Row) jsonRow {
+	out := jsonRow{
+		Step: row.Step, Name: row.Name, OK: row.OK, ReturnCode: row.ReturnCode,
+		Start: row.Start, Duration: row.Duration.Seconds(),
+	}
+	if row.Err != nil {
+		out.Error = row.Err.Error()
+	}
+	if row.Backup != nil && !row.Backup.SnapshotID.IsZero() {
+		out.SnapshotID = row.Backup.SnapshotID.String()
+	}
+	if row.Forget != nil {
+		out.RemovedSnapshots = len(row.Forget.Removed)
+		if row.Forget.Prune != nil {
+			out.PrunedBytes = row.Forget.Prune.FreedBytes()
+		}
+	}
+	if row.State != nil {
+		state := newJSONState(*row.State)
+		out.State = &state
+	}
+	return out
+}
+
+// warning is something to look at that does not stop the run.
+func (a *app) warning(text string) { a.warn("rwm: warning: %s", text) }
+
+// onStorageEvent shows the progress of what is done to a whole bucket.
+func (a *app) onStorageEvent(ev s3state.Event) {
+	switch ev := ev.(type) {
+	case s3state.ListProgress:
+		a.count("versions listed", ev.Entries, 0)
+	case s3state.DeleteProgress:
+		a.count("versions removed", ev.Deleted, 0)
+	case s3state.CopyProgress:
+		a.count("objects copied", ev.Objects, ev.TotalObjects)
+	case s3state.StepDone:
+		a.detail("%s: done", ev.Step)
+	case s3state.Retry:
+		a.detail("%s failed, attempt %d follows: %v", ev.What, ev.Attempt, ev.Err)
+	}
+}

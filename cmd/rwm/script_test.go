@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cesnet/rwm/internal/s3test"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"rwm": main}) }
+
+// TestScripts runs testdata/*.txtar against one S3 server. Every script has a
+// bucket name of its own in $BUCKET (the bucket is not there yet), rwm.conf with
+// the host's credentials and admin.conf with the admin's; back.conf is
+// the admin's for the bucket $BUCKET-back.
+func TestScripts(t *testing.T) {
+	server := s3test.Start(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			bucket := "b" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(filepath.Base(env.WorkDir))) + strconv.FormatInt(time.Now().UnixNano()%1e9, 36)
+			return setupScript(env, server, bucket)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":    exits,
+			"json":     jsonValues,
+			"objects":  objects,
+			"versions": versions,
+			"await":    await,
+			"setstate": setState,
+		},
+	})
+}
+
+func setupScript(env *testscript.Env, server *s3test.Server, bucket string) error {
+	env.Setenv("BUCKET", bucket)
+	env.Setenv("ENDPOINT", server.URL)
+	env.Setenv("HOST", server.Host.Name)
+	env.Setenv("TENANT", server.Host.Tenant)
+	env.Setenv("ADMIN_SECRET", server.Admin.SecretKey)
+	env.Setenv("HOST_KEY", server.Host.AccessKey)
+	env.Setenv("HOST_SECRET", server.Host.SecretKey)
+	env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("NO_COLOR", "1")
+	env.Setenv("TZ", "UTC")
+	env.Values["admin"] = server.Admin
+	env.Values["url"] = server.URL
+	for file, id := range map[string]s3test.Identity{"rwm.conf": server.Host, "admin.conf": server.Admin, "back.conf": server.Admin} {
+		bucket := bucket
+		if file == "back.conf" {
+			bucket += "-back"
+		}
+		text := fmt.Sprintf("s3_endpoint_url: %s\ns3_access_key: %s\ns3_secret_key: %s\nrestic_bucket: %s\nrestic_password: correct-horse\nlock_path: %s\n",
+			server.URL, id.AccessKey, id.SecretKey, bucket, filepath.Join(env.WorkDir, "rwm.lock"))
+		if extra, err := os.ReadFile(filepath.Join(env.WorkDir, "more.conf")); err == nil {
+			text += strings.ReplaceAll(string(extra), "$WORK", env.WorkDir)
+		}
+		if err := os.WriteFile(filepath.Join(env.WorkDir, file), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exits CODE PROGRAM ARGS… runs a program that must end with the exit code, within ten seconds.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d\n%s", got, want, ts.ReadFile("stderr"))
+	}
+	for _, stream := range []string{"stdout", "stderr"} {
+		for _, secret := range []string{"correct-horse", ts.Getenv("HOST_SECRET"), ts.Getenv("ADMIN_SECRET")} {
+			if strings.Contains(ts.ReadFile(stream), secret) {
+				ts.Fatalf("a secret is in %s", stream)
+			}
+		}
+	}
+}
+
+// json stdout|stderr [KEY=VALUE…] checks that there is nothing but JSON values
+// and, if pairs are given, that some value has all of them.
+func jsonValues(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: json STREAM [KEY=VALUE…]")
+	}
+	found := len(args) == 1
+	dec := json.NewDecoder(strings.NewReader(ts.ReadFile(args[0])))
+	dec.UseNumber()
+	n := 0
+	for ; dec.More(); n++ {
+		var value any
+		if err := dec.Decode(&value); err != nil {
+			ts.Fatalf("not JSON: %v in %s", err, ts.ReadFile(args[0]))
+		}
+		object, _ := value.(map[string]any)
+		found = found || !slices.ContainsFunc(args[1:], func(pair string) bool {
+			key, want, _ := strings.Cut(pair, "=")
+			return fmt.Sprint(object[key]) != want
+		})
+	}
+	if n == 0 || found == neg {
+		ts.Fatalf("%d JSON values, looking for %q:\n%s", n, args[1:], ts.ReadFile(args[0]))
+	}
+}
+
+func client(ts *testscript.TestScript) *minio.Client {
+	id := ts.Value("admin").(s3test.Identity)
+	c, err := minio.New(strings.TrimPrefix(ts.Value("url").(string), "http://"), &minio.Options{
+		Creds: credentials.NewStaticV4(id.AccessKey, id.SecretKey, ""), Region: "us-east-1", BucketLookup: minio.BucketLookupPath,
+	})
+	ts.Check(err)
+	return c
+}
+
+func list(ts *testscript.TestScript, bucket, prefix string, withVersions bool) (keys []string) {
+	for o := range client(ts).ListObjects(context.Background(), bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, WithVersions: withVersions}) {
+		ts.Check(o.Err)
+		keys = append(keys, o.Key+" "+o.VersionID)
+	}
+	return keys
+}
+
+// objects BUCKET PREFIX N checks how many objects there are.
+func objects(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: objects BUCKET PREFIX N")
+	}
+	keys := list(ts, args[0], args[1], false)
+	if same := strconv.Itoa(len(keys)) == args[2]; same == neg {
+		ts.Fatalf("%d objects below %q: %q", len(keys), args[1], keys)
+	}
+}
+
+// versions BUCKET remember|unchanged compares all versions and delete markers.
+func versions(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: versions BUCKET remember|unchanged")
+	}
+	now := strings.Join(list(ts, args[0], "", true), "\n")
+	file := ts.MkAbs(".versions-" + args[0])
+	if args[1] == "remember" {
+		ts.Check(os.WriteFile(file, []byte(now), 0o600))
+		return
+	}
+	if before := ts.ReadFile(file); before != now {
+		ts.Fatalf("the bucket was changed:\n%s\nnow:\n%s", before, now)
+	}
+}
+
+// await object BUCKET PREFIX | await file NAME waits until it is there.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		switch {
+		case len(args) == 3 && args[0] == "object" && len(list(ts, args[1], args[2], false)) > 0:
+			return
+		case len(args) == 2 && args[0] == "file":
+			if _, err := os.Stat(ts.MkAbs(args[1])); err == nil {
+				return
+			}
+		}
+	}
+	ts.Fatalf("it did not come: %q", args)
+}
+
+// setstate BUCKET sets $STATE_KEY and $STATE_VERSION to the bucket's last saved state.
+func setState(ts *testscript.TestScript, neg bool, args []string) {
+	keys := list(ts, args[0], "rwm/", true)
+	if neg || len(keys) == 0 {
+		ts.Fatalf("no saved state in %s", args[0])
+	}
+	slices.Sort(keys)
+	key, version, _ := strings.Cut(keys[len(keys)-1], " ")
+	ts.Setenv("STATE_KEY", key)
+	ts.Setenv("STATE_VERSION", version)
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+var (
+	errInterrupted = errors.New("interrupted")
+	errBrokenPipe  = errors.New("the program reading the output went away")
+)
+
+// interruptible returns a context that ends with the first SIGINT or SIGTERM, so
+// that running work unlocks and cleans up; the second one ends the process there
+// and then. SIGPIPE is caught, not ignored (children would inherit that), so that
+// `rwm restic ls latest | head` gets a write error and unlocks instead of dying.
+func interruptible(stderr io.Writer) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	pipe := make(chan os.Signal, 1)
+	notifySIGPIPE(pipe)
+	sig := make(chan os.Signal, 2)
+	signal.Notify(sig, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-sig
+		fmt.Fprintf(stderr, "\rrwm: %v received, cleaning up (once more to stop at once)\n", s)
+		cancel(errInterrupted)
+		<-sig
+		os.Exit(exitInterrupted)
+	}()
+	return ctx, cancel
+}
+
+// pipeWriter ends the run when nobody reads its output any more.
+type pipeWriter struct {
+	io.Writer
+	stop context.CancelCauseFunc
+}
+
+func (w pipeWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		w.stop(errBrokenPipe)
+		err = errBrokenPipe
+	}
+	return n, err
+}

@@ -1,0 +1,7 @@
+package main
+
+import "os"
+
+func notifySIGPIPE(chan<- os.Signal) {}
+
+func progressSignal() chan os.Signal { return nil }

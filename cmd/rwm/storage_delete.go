@@ -1,0 +1,31 @@
+package main
+
+import "github.com/cesnet/rwm/s3state"
+
+type storageDeleteCmd struct {
+	Bucket string `arg:"" help:"Name of the bucket."`
+}
+
+func (storageDeleteCmd) Help() string {
+	return "Everything in the bucket is gone for good, saved states and old versions included. What fails is listed; the bucket then stays."
+}
+
+func (c storageDeleteCmd) Run(a *app) error {
+	m, err := a.manager(nil)
+	if err != nil {
+		return err
+	}
+	r, err := m.Storage().Delete(a.ctx, c.Bucket, s3state.DeleteOptions{OnEvent: a.onStorageEvent})
+	a.bar.end()
+	a.showBatch(err)
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		return a.emit(map[string]any{
+			"bucket": r.Bucket, "removed": r.BucketRemoved, "versions": r.Versions, "delete_markers": r.DeleteMarkers, "bytes": r.Bytes,
+		})
+	}
+	a.say("deleted bucket %s: %d versions (%s) and %d delete markers", r.Bucket, r.Versions, formatBytes(r.Bytes), r.DeleteMarkers)
+	return nil
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/cesnet/rwm/s3state"
+)
+
+type storageInfoCmd struct {
+	Bucket string `arg:"" help:"Name of the bucket."`
+}
+
+func (storageInfoCmd) Help() string {
+	return "The key and version id of a saved state are what rwm storage-restore-state takes."
+}
+
+func (c storageInfoCmd) Run(a *app) error {
+	m, err := a.manager(nil)
+	if err != nil {
+		return err
+	}
+	info, err := m.Storage().Info(a.ctx, c.Bucket, s3state.InfoOptions{OnEvent: a.onStorageEvent})
+	a.bar.end()
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		return a.emit(newJSONInfo(info))
+	}
+	a.showInfo(info)
+	return nil
+}
+
+func (a *app) showInfo(info *s3state.Info) {
+	check := info.Check
+	a.field("Bucket", info.Bucket)
+	a.field("Policy", a.paint(yesNo(check.OK, "OK", "FAILED")))
+	for _, text := range check.Problems {
+		a.field("  problem", text)
+	}
+	for _, text := range check.Notes {
+		a.field("  note", text)
+	}
+	a.field("Owner", info.ACL.Owner.ID)
+	a.field("Admin", orElse(check.Admin, "-"))
+	a.field("Target user", orElse(check.TargetUser(), "-"))
+	a.field("Versioning", orElse(check.Versioning, "never enabled"))
+	a.printf("%-22s %d (%s)\n", "Objects:", info.Objects, formatBytes(info.ObjectBytes))
+	a.printf("%-22s %d (%s)\n", "Old versions:", info.OldVersions, formatBytes(info.OldVersionBytes))
+	a.field("Delete markers", info.DeleteMarkers)
+	for _, g := range info.ACL.Grants {
+		a.field("ACL", orElse(orElse(g.Grantee.ID, g.Grantee.URI), g.Grantee.DisplayName)+" "+g.Permission)
+	}
+	a.println("Policy document:")
+	a.println(indentJSON(info.Policy))
+	a.printf("Saved states: %d\n", len(info.States))
+	if len(info.States) > 0 {
+		g := &grid{header: []string{"STATE KEY", "STATE VERSION", "SAVED", "SIZE", ""}, right: []int{3}}
+		for _, s := range info.States {
+			g.add(s.Key, s.VersionID, formatTime(s.Time), formatBytes(s.Size), yesNo(s.IsLatest, "", "deleted or overwritten"))
+		}
+		a.show(g)
+	}
+}
+
+func indentJSON(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return "  none"
+	}
+	var value any
+	if json.Unmarshal(raw, &value) != nil {
+		return string(raw)
+	}
+	text, _ := json.MarshalIndent(value, "  ", "  ")
+	return "  " + strings.TrimSpace(string(text))
+}
+
+type jsonInfo struct {
+	Bucket          string          `json:"bucket"`
+	PolicyOK        bool            `json:"policy_ok"`
+	Problems        []string        `json:"problems"`
+	Notes           []string        `json:"notes,omitempty"`
+	Owner           string          `json:"owner"`
+	Admin           string          `json:"admin"`
+	Target          string          `json:"target"`
+	TargetUser      string          `json:"target_user"`
+	Versioning      string          `json:"versioning"`
+	Objects         int64           `json:"objects"`
+	ObjectBytes     int64           `json:"object_bytes"`
+	OldVersions     int64           `json:"old_versions"`
+	OldVersionBytes int64           `json:"old_version_bytes"`
+	DeleteMarkers   int64           `json:"delete_markers"`
+	ACL             s3state.ACL     `json:"acl"`
+	Policy          json.RawMessage `json:"policy"`
+	States          []jsonState     `json:"states"`
+}
+
+// jsonState is a saved state.
+type jsonState struct {
+	Key       string    `json:"key"`
+	VersionID string    `json:"version_id"`
+	Time      time.Time `json:"time"`
+	Size      int64     `json:"size"`
+	Latest    bool      `json:"latest"`
+}
+
+func newJSONState(s s3state.SavedState) jsonState {
+	return jsonState{Key: s.Key, VersionID: s.VersionID, Time: s.Time, Size: s.Size, Latest: s.IsLatest}
+}
+
+func newJSONInfo(info *s3state.Info) jsonInfo {
+	check := info.Check
+	out := jsonInfo{
+		Bucket: info.Bucket, PolicyOK: check.OK, Problems: orEmpty(check.Problems), Notes: check.Notes,
+		Owner: info.ACL.Owner.ID, Admin: check.Admin, Target: check.Target, TargetUser: check.TargetUser(), Versioning: check.Versioning,
+		Objects: info.Objects, ObjectBytes: info.ObjectBytes, OldVersions: info.OldVersions, OldVersionBytes: info.OldVersionBytes,
+		DeleteMarkers: info.DeleteMarkers, ACL: info.ACL, Policy: info.Policy, States: []jsonState{},
+	}
+	if !json.Valid(out.Policy) {
+		out.Policy = json.RawMessage("null")
+	}
+	for _, s := range info.States {
+		out.States = append(out.States, newJSONState(s))
+	}
+	return out
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/cesnet/rwm/s3state"
+)
+
+type storageListCmd struct{}
+
+func (storageListCmd) Help() string {
+	return "The buckets of the configured identity. What is wrong with a policy that FAILED is told by rwm storage-info."
+}
+
+func (storageListCmd) Run(a *app) error {
+	m, err := a.manager(nil)
+	if err != nil {
+		return err
+	}
+	list, err := m.Storage().List(a.ctx)
+	if err != nil {
+		return err
+	}
+	g := &grid{header: []string{"NAME", "POLICY", "OWNER", "TARGET USER"}}
+	for _, b := range list {
+		row := newJSONBucket(b)
+		if a.cli.JSON {
+			_ = a.emit(row)
+			continue
+		}
+		g.add(row.Name, yesNo(row.PolicyOK, "OK", "FAILED"), orElse(shortOwner(row.Owner), "-"), orElse(row.TargetUser, "-"))
+		if b.Err != nil {
+			a.warning("bucket " + b.Name + ": " + b.Err.Error())
+		}
+	}
+	if !a.cli.JSON {
+		a.show(g)
+	}
+	return nil
+}
+
+type jsonBucket struct {
+	Name       string   `json:"name"`
+	PolicyOK   bool     `json:"policy_ok"`
+	Owner      string   `json:"owner"`
+	TargetUser string   `json:"target_user"`
+	Problems   []string `json:"problems,omitempty"`
+	Error      string   `json:"error,omitempty"`
+}
+
+func newJSONBucket(b s3state.BucketSummary) jsonBucket {
+	out := jsonBucket{Name: b.Name}
+	if b.Err != nil {
+		out.Error = b.Err.Error()
+	}
+	if c := b.Check; c != nil {
+		out.PolicyOK, out.Owner, out.TargetUser, out.Problems = c.OK, c.Owner.ID, c.TargetUser(), c.Problems
+	}
+	return out
+}
+
+// shortOwner leaves out the tenant that an owner on Ceph begins with.
+func shortOwner(id string) string {
+	if _, name, found := strings.Cut(id, "$"); found {
+		return name
+	}
+	return id
+}
