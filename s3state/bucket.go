@@ -38,6 +38,14 @@ func checkBucketName(bucket string) error {
 	return nil
 }
 
+// checkNewName is stricter: old buckets may have names that S3 no longer takes.
+func checkNewName(bucket string) error {
+	if err := s3utils.CheckValidBucketNameStrict(bucket); err != nil {
+		return fmt.Errorf("%w: bucket name %q: %v", ErrInvalid, bucket, err)
+	}
+	return nil
+}
+
 func (s *Store) getACL(ctx context.Context, bucket string) (ACL, error) {
 	data, err := s.call(ctx, http.MethodGet, bucket, url.Values{"acl": {""}}, nil)
 	if err != nil {

@@ -35,6 +35,9 @@ type CreateResult struct {
 func (s *Store) Create(ctx context.Context, bucket, targetUser string, opts CreateOptions) (*CreateResult, error) {
 	ev := newReporter(opts.OnEvent)
 	defer ev.close()
+	if err := checkNewName(bucket); err != nil {
+		return nil, err
+	}
 	admin, target, err := s.principals(ctx, targetUser)
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", bucket, err)
@@ -113,9 +116,6 @@ func (s *Store) adminOf(owner Owner) (string, error) {
 }
 
 func (s *Store) refuseExisting(ctx context.Context, bucket string) error {
-	if err := checkBucketName(bucket); err != nil {
-		return err
-	}
 	found, err := s.exists(ctx, bucket)
 	if err != nil {
 		return err

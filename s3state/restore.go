@@ -117,13 +117,14 @@ func (r *restorer) run(ctx context.Context) error {
 }
 
 func (r *restorer) checkNames() error {
-	for _, b := range []string{r.opts.Source, r.opts.Target} {
-		if err := checkBucketName(b); err != nil {
-			return err
-		}
+	if err := checkBucketName(r.opts.Source); err != nil {
+		return err
 	}
 	if r.opts.Source == r.opts.Target {
 		return fmt.Errorf("restore %s: %w; give the name of a new bucket as target", r.opts.Source, ErrSameBucket)
+	}
+	if err := checkNewName(r.opts.Target); err != nil {
+		return err
 	}
 	if r.opts.StateKey == "" {
 		return fmt.Errorf("%w: no state key given", ErrInvalid)
