@@ -121,7 +121,7 @@ func TestConnectionsStayUsable(t *testing.T) {
 func TestLargeObjects(t *testing.T) {
 	e := start(t)
 	c := e.bucket("large", true)
-	data := bytes.Repeat([]byte("0123456789abcdef"), 300<<20/16) // beyond what is allocated at once
+	data := bytes.Repeat([]byte("0123456789abcdef"), 150<<20/16) // more than is allocated at once
 	opts := minio.PutObjectOptions{DisableMultipart: true}
 	_, err := c.Client.PutObject(t.Context(), "large", "k", bytes.NewReader(data), int64(len(data)), opts)
 	e.ok(err)

@@ -18,6 +18,10 @@ import (
 
 const maxKeyLength = 1024
 
+// firstAlloc bounds what is allocated on the word of a Content-Length; past
+// that memory grows with what was really sent, up to the length declared.
+const firstAlloc = 64 << 20
+
 // body is what was read of an upload.
 type body struct {
 	data []byte
@@ -32,15 +36,14 @@ func readBody(r io.Reader, size int64, sums checksums) (*body, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A false size must not cost more memory than was sent.
-	buf := make([]byte, 0, min(size, 256<<20))
+	buf := make([]byte, 0, min(size, firstAlloc))
 	hash := md5.New()
 	for {
 		if len(buf) == cap(buf) {
 			if int64(len(buf)) >= size {
 				break
 			}
-			buf = append(buf, 0)[:len(buf)]
+			buf = append(make([]byte, 0, min(size, 2*int64(cap(buf)))), buf...)
 		}
 		n, err := r.Read(buf[len(buf):min(int64(cap(buf)), int64(len(buf))+1<<20)])
 		hash.Write(buf[len(buf) : len(buf)+n])
