@@ -1,0 +1,6 @@
+package fusemount
+
+import "syscall"
+
+// noAttribute is what getxattr says of an attribute that is not there.
+const noAttribute = syscall.ENODATA

@@ -1,0 +1,97 @@
+//go:build linux || darwin || freebsd
+
+package fusemount
+
+import (
+	"math/bits"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// buffers hands out memory for plain blobs and takes it back. It lies outside the Go heap: a cache that the garbage collector
+// manages needs twice its size, since the collector lets garbage grow to the size of what is alive.
+//
+// Sizes are rounded up to classes, four to a power of two. Large buffers are mappings of their own; small ones are cut from slabs.
+type buffers struct {
+	mu    sync.Mutex
+	free  map[int][][]byte // by class size
+	spare int              // bytes of large buffers in free
+}
+
+const (
+	smallestClass = 512
+	largestSmall  = 64 << 10
+	slabSize      = 1 << 20
+	maxSpare      = 16 << 20
+)
+
+// class returns the size of the buffer that n bytes get.
+func class(n int) int {
+	if n <= smallestClass {
+		return smallestClass
+	}
+	step := 1 << max(bits.Len(uint(n-1))-3, 0)
+	return (n + step - 1) / step * step
+}
+
+// get returns a buffer of n bytes, with the capacity class(n).
+func (b *buffers) get(n int) []byte {
+	size := class(n)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.free == nil {
+		b.free = make(map[int][][]byte)
+	}
+	list := b.free[size]
+	if len(list) == 0 && size <= largestSmall {
+		slab := mapMemory(slabSize)
+		for ; len(slab) >= size; slab = slab[size:] {
+			list = append(list, slab[:size:size])
+		}
+	}
+	if len(list) == 0 {
+		return mapMemory(size)[:n]
+	}
+	last := len(list) - 1
+	buf := list[last]
+	list[last] = nil
+	b.free[size] = list[:last]
+	if size > largestSmall {
+		b.spare -= size
+	}
+	return buf[:n]
+}
+
+// put takes back a buffer that get returned. Nothing may use it any more.
+func (b *buffers) put(buf []byte) {
+	buf = buf[:cap(buf)]
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(buf) > largestSmall {
+		if b.spare+len(buf) > maxSpare {
+			unmapMemory(buf)
+			return
+		}
+		b.spare += len(buf)
+	}
+	b.free[len(buf)] = append(b.free[len(buf)], buf)
+}
+
+func mapMemory(size int) []byte {
+	if !offHeap {
+		return make([]byte, size)
+	}
+	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return make([]byte, size)
+	}
+	return mem[:size:size]
+}
+
+// unmapMemory gives a mapping back to the system. unix.Munmap refuses what is not one, which the collector then frees.
+func unmapMemory(mem []byte) {
+	if offHeap {
+		_ = unix.Munmap(mem)
+	}
+}

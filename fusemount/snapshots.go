@@ -1,0 +1,72 @@
+//go:build linux || darwin || freebsd
+
+package fusemount
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cesnet/rwm/restic"
+)
+
+// snapshots keeps the names above the snapshots up to date.
+type snapshots struct {
+	list     func(ctx context.Context) ([]restic.Snapshot, error)
+	grown    func(ctx context.Context) error // is called before snapshots that were not there before are shown
+	opts     *Options
+	patience time.Duration
+
+	mu      sync.Mutex
+	root    *name
+	ids     []restic.ID
+	checked time.Time
+}
+
+// current returns the root of the names, after a look at the repository if the last is long ago. When that fails the names stay as
+// they were; the error is that of the first look.
+func (s *snapshots) current(ctx context.Context) (*name, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.root != nil && time.Since(s.checked) < s.opts.RefreshInterval {
+		return s.root, nil
+	}
+	err := s.refresh(ctx)
+	if s.root == nil {
+		return nil, err
+	}
+	if err != nil {
+		s.opts.Logger.Warn("looking for new snapshots failed", "error", err.Error())
+	}
+	return s.root, nil
+}
+
+func (s *snapshots) refresh(ctx context.Context) error {
+	// a signal to whoever looks must not end this, and a storage that hangs must not hang the names that are known
+	ctx = context.WithoutCancel(ctx)
+	if s.root != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.patience)
+		defer cancel()
+	}
+	defer func() { s.checked = time.Now() }()
+	found, err := s.list(ctx)
+	if len(found) == 0 && err != nil {
+		return err
+	}
+	ids := make([]restic.ID, len(found))
+	for i := range found {
+		ids[i] = found[i].ID
+	}
+	if s.root != nil && slices.Equal(ids, s.ids) {
+		return err
+	}
+	if s.root != nil {
+		if err := s.grown(ctx); err != nil {
+			return err
+		}
+	}
+	s.root, s.ids = arrange(found, s.opts.PathTemplates, s.opts.TimeTemplate), ids
+	return err
+}
