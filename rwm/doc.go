@@ -7,8 +7,7 @@
 //
 //	m, err := rwm.New(cfg)
 //	report, err := m.Backup(ctx, "home")      // prerun, backup, postrun, retention, state
-//	states, err := m.Storage().States(ctx, bucket)
-//	_, err = m.RestoreState(ctx, rwm.RestoreStateOptions{…})
+//	states, err := m.Storage().States(ctx, cfg.ResticBucket)
 //
 // [Manager.Backup] and [Manager.BackupAll] do a whole run: one run at a time on a
 // host, one connection to the repository for all of it. [Manager.OpenRepository]
@@ -17,7 +16,6 @@
 // in ([WithClient]).
 //
 // Progress arrives as typed events ([WithEvents]), hooks write to the writers of
-// [WithOutput], and the package itself prints nothing and reads nothing from its
-// environment. Errors can be told apart with [errors.Is] and [errors.As];
+// [WithOutput], and the package itself prints nothing. Errors can be told apart with [errors.Is] and [errors.As];
 // [ExitCode] turns one into the exit status a command line should end with.
 package rwm

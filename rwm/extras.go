@@ -26,5 +26,11 @@ func parseExtras(lists ...[]string) (*resticflags.BackupArgs, error) {
 	case args.NoLock:
 		return nil, errors.New("--no-lock cannot be used here: a backup writes")
 	}
+	if err := args.Check(); err != nil {
+		return nil, err
+	}
+	if _, err := args.SessionOptions(); err != nil {
+		return nil, err
+	}
 	return args, nil
 }

@@ -65,11 +65,17 @@ func (m *Manager) connect() error {
 		return nil
 	}
 	if m.transport == nil {
+		extras, err := parseExtras(m.cfg.BackupExtras)
+		if err != nil {
+			return m.cfg.source.at("backup_extras", "%s", err)
+		}
 		transport, err := NewTransport()
 		if err != nil {
 			return err
 		}
-		m.transport = transport
+		if m.transport, err = extras.HTTP.Transport(transport); err != nil {
+			return m.cfg.source.at("backup_extras", "%s", err)
+		}
 	}
 	var err error
 	m.client, err = NewClient(m.cfg, m.transport)

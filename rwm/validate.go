@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -83,10 +84,24 @@ func (c *Config) validateBackup(name string, backup Backup) (errs []error) {
 			errs = append(errs, c.source.at(path+"."+key, "has an empty item"))
 		}
 	}
-	if _, err := parseExtras(backup.Extras); err != nil {
+	if err := c.validateExtras(backup); err != nil {
 		errs = append(errs, c.source.at(path+".extras", "%s", err))
 	}
 	return errs
+}
+
+// validateExtras refuses for a single backup what holds for the whole client.
+func (c *Config) validateExtras(backup Backup) error {
+	args, err := parseExtras(backup.Extras)
+	if err != nil {
+		return err
+	}
+	// What the environment says is in both, so it makes no difference.
+	none, err := parseExtras(nil)
+	if err == nil && !reflect.DeepEqual(args.HTTP, none.HTTP) {
+		return errors.New("--cacert, --tls-client-cert, --insecure-tls and --http-user-agent hold for all of RWM's requests; put them into backup_extras")
+	}
+	return err
 }
 
 // Warnings lists what is legal but probably not meant. A [Manager] sends each

@@ -27,10 +27,7 @@ type Access struct {
 	NoCache      bool   `help:"Use no cache."`
 	CleanupCache bool   `help:"Remove old cache directories."`
 
-	Cacert        []string `env:"RESTIC_CACERT" help:"Load root certificates from FILE." placeholder:"FILE"`
-	TLSClientCert string   `env:"RESTIC_TLS_CLIENT_CERT" name:"tls-client-cert" help:"PEM FILE with a TLS client certificate and its key." placeholder:"FILE"`
-	InsecureTLS   bool     `name:"insecure-tls" help:"Do not verify the server's certificate."`
-	HTTPUserAgent string   `name:"http-user-agent" help:"User agent of HTTP requests." placeholder:"AGENT"`
+	HTTP
 
 	Compression   string   `env:"RESTIC_COMPRESSION" enum:"auto,off,fastest,better,max," default:"" help:"Compression: auto, off, fastest, better or max." placeholder:"MODE"`
 	PackSize      uint     `env:"RESTIC_PACK_SIZE" help:"Target size of packs in MiB." placeholder:"MIB"`
@@ -39,4 +36,12 @@ type Access struct {
 	LimitDownload int      `help:"Limit downloads to KIBS KiB/s." placeholder:"KIBS"`
 	RetryLock     string   `help:"Retry to lock the repository for DURATION." placeholder:"DURATION"`
 	Option        []string `short:"o" sep:"none" help:"Extended option KEY=VALUE." placeholder:"KEY=VALUE"`
+}
+
+// HTTP says how the storage is talked to.
+type HTTP struct {
+	Cacert        []string `env:"RESTIC_CACERT" help:"Load root certificates from FILE." placeholder:"FILE"`
+	TLSClientCert string   `env:"RESTIC_TLS_CLIENT_CERT" name:"tls-client-cert" help:"PEM FILE with a TLS client certificate and its key." placeholder:"FILE"`
+	InsecureTLS   bool     `name:"insecure-tls" help:"Do not verify the server's certificate."`
+	HTTPUserAgent string   `name:"http-user-agent" help:"User agent of HTTP requests." placeholder:"AGENT"`
 }

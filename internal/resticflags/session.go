@@ -2,6 +2,8 @@ package resticflags
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cesnet/rwm/restic"
@@ -43,5 +45,27 @@ func (a *Access) SessionOptions() ([]restic.Option, error) {
 		}
 		opts = append(opts, restic.WithRetryLock(wait))
 	}
+	for _, option := range a.Option {
+		opt, err := extended(option)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, opt)
+	}
 	return opts, nil
+}
+
+// extended reads one -o. restic's extended options are those of its backends; of
+// these the number of connections has a meaning here.
+func extended(option string) (restic.Option, error) {
+	key, value, _ := strings.Cut(option, "=")
+	switch strings.TrimSpace(key) {
+	case "s3.connections", "local.connections":
+		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 16)
+		if err != nil || n == 0 {
+			return nil, fmt.Errorf("-o %s: a number of connections is needed", option)
+		}
+		return restic.WithConnections(uint(n)), nil
+	}
+	return nil, fmt.Errorf("-o %s: there is no such option here; there are s3.connections and local.connections", option)
 }
