@@ -41,13 +41,13 @@ func (a *app) start() {
 	}
 }
 
-// logger writes to stderr: warnings always, everything with --debug.
+// logger writes to stderr with --debug. Without it there is no log: what matters
+// comes as an event or an error.
 func (a *app) logger() *slog.Logger {
-	level := slog.LevelWarn
-	if a.cli.Debug {
-		level = slog.LevelDebug
+	if !a.cli.Debug {
+		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // config reads the configuration file.

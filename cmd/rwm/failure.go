@@ -12,6 +12,9 @@ import (
 func (a *app) printFailure(err error, code int) {
 	a.bar.end()
 	message := failureText(err)
+	if code == exitInterrupted && message != "" {
+		message = "interrupted"
+	}
 	if code == exitBrokenPipe || message == "" {
 		return
 	}
@@ -23,7 +26,7 @@ func (a *app) printFailure(err error, code int) {
 		}{"exit_error", code, message})
 		return
 	}
-	a.warn("rwm: %s", message)
+	a.warn("rwm: %s", strings.ReplaceAll(message, "\n", "\n     "))
 	if h := hint(err); h != "" {
 		a.warn("     %s", h)
 	}

@@ -118,7 +118,13 @@ func newJSONRow(row rwm.Row) jsonRow {
 }
 
 // warning is something to look at that does not stop the run.
-func (a *app) warning(text string) { a.warn("rwm: warning: %s", text) }
+func (a *app) warning(text string) {
+	if a.cli.JSON {
+		emitTo(a.stderr, map[string]string{"message_type": "warning", "message": text})
+		return
+	}
+	a.warn("rwm: warning: %s", text)
+}
 
 // onStorageEvent shows the progress of what is done to a whole bucket.
 func (a *app) onStorageEvent(ev s3state.Event) {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +44,7 @@ func TestScripts(t *testing.T) {
 			"objects":  objects,
 			"versions": versions,
 			"await":    await,
-			"setstate": setState,
+			"setstate": setState, "plainbucket": plainBucket, "put": put,
 		},
 	})
 }
@@ -60,21 +63,49 @@ func setupScript(env *testscript.Env, server *s3test.Server, bucket string) erro
 	env.Setenv("TZ", "UTC")
 	env.Values["admin"] = server.Admin
 	env.Values["url"] = server.URL
-	for file, id := range map[string]s3test.Identity{"rwm.conf": server.Host, "admin.conf": server.Admin, "back.conf": server.Admin} {
-		bucket := bucket
-		if file == "back.conf" {
-			bucket += "-back"
+	more, _ := os.ReadFile(filepath.Join(env.WorkDir, "more.conf"))
+	for file, c := range configs(server, bucket) {
+		text := fmt.Sprintf("s3_endpoint_url: %s\ns3_access_key: %s\ns3_secret_key: %s\nlock_path: %s\n",
+			c.url, c.id.AccessKey, c.id.SecretKey, filepath.Join(env.WorkDir, "rwm.lock"))
+		if c.bucket != "" {
+			text += "restic_bucket: " + c.bucket + "\n"
 		}
-		text := fmt.Sprintf("s3_endpoint_url: %s\ns3_access_key: %s\ns3_secret_key: %s\nrestic_bucket: %s\nrestic_password: correct-horse\nlock_path: %s\n",
-			server.URL, id.AccessKey, id.SecretKey, bucket, filepath.Join(env.WorkDir, "rwm.lock"))
-		if extra, err := os.ReadFile(filepath.Join(env.WorkDir, "more.conf")); err == nil {
-			text += strings.ReplaceAll(string(extra), "$WORK", env.WorkDir)
+		if c.password != "" {
+			text += "restic_password: " + c.password + "\n"
 		}
+		text += c.more + strings.ReplaceAll(string(more), "$WORK", env.WorkDir)
 		if err := os.WriteFile(filepath.Join(env.WorkDir, file), []byte(text), 0o600); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+type config struct {
+	url              string
+	id               s3test.Identity
+	bucket, password string
+	more             string
+}
+
+// configs are the good configurations and those with one thing wrong.
+func configs(server *s3test.Server, bucket string) map[string]config {
+	const password = "correct-horse"
+	wrong := server.Host
+	wrong.SecretKey = "wrong-secret-wrong-secret-wrong-secret-1"
+	return map[string]config{
+		"rwm.conf":           {url: server.URL, id: server.Host, bucket: bucket, password: password},
+		"admin.conf":         {url: server.URL, id: server.Admin, bucket: bucket, password: password},
+		"back.conf":          {url: server.URL, id: server.Admin, bucket: bucket + "-back", password: password},
+		"plain.conf":         {url: server.URL, id: server.Admin, bucket: bucket + "-plain", password: password},
+		"elsewhere.conf":     {url: server.URL, id: server.Host, bucket: bucket + "-nobucket", password: password},
+		"nobucket.conf":      {url: server.URL, id: server.Host, password: password},
+		"nopassword.conf":    {url: server.URL, id: server.Host, bucket: bucket},
+		"wrongpassword.conf": {url: server.URL, id: server.Host, bucket: bucket, password: "wrong-horse"},
+		"wrongsecret.conf":   {url: server.URL, id: wrong, bucket: bucket, password: password},
+		"unreachable.conf":   {url: "http://127.0.0.1:1", id: server.Host, bucket: bucket, password: password},
+		"badextras.conf":     {url: server.URL, id: server.Host, bucket: bucket, password: password, more: "backup_extras: [--exclud, x]\n"},
+	}
 }
 
 // exits CODE PROGRAM ARGS… runs a program that must end with the exit code, within ten seconds.
@@ -198,4 +229,52 @@ func setState(ts *testscript.TestScript, neg bool, args []string) {
 	key, version, _ := strings.Cut(keys[len(keys)-1], " ")
 	ts.Setenv("STATE_KEY", key)
 	ts.Setenv("STATE_VERSION", version)
+}
+
+// plainbucket BUCKET makes a bucket of the admin's without versioning.
+func plainBucket(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(client(ts).MakeBucket(context.Background(), args[0], minio.MakeBucketOptions{}))
+}
+
+// put BUCKET KEY notgzip | truncated STATE | forged STATE writes a bad state and sets $PUT_VERSION.
+func put(ts *testscript.TestScript, neg bool, args []string) {
+	ctx := context.Background()
+	content := []byte("this is no state")
+	if len(args) == 4 {
+		o, err := client(ts).GetObject(ctx, args[0], args[3], minio.GetObjectOptions{})
+		ts.Check(err)
+		content, err = io.ReadAll(o)
+		ts.Check(err)
+	}
+	switch args[2] {
+	case "truncated":
+		content = content[:len(content)/2]
+	case "forged":
+		content = forge(ts, content)
+	}
+	info, err := client(ts).PutObject(ctx, args[0], args[1], bytes.NewReader(content), int64(len(content)), minio.PutObjectOptions{})
+	ts.Check(err)
+	ts.Setenv("PUT_VERSION", info.VersionID)
+}
+
+// forge gives one version of a state another id.
+func forge(ts *testscript.TestScript, state []byte) []byte {
+	r, err := gzip.NewReader(bytes.NewReader(state))
+	ts.Check(err)
+	text, err := io.ReadAll(r)
+	ts.Check(err)
+	var doc map[string]any
+	ts.Check(json.Unmarshal(text, &doc))
+	for _, v := range doc["versions"].([]any) {
+		if entry := v.(map[string]any); entry["Key"] == "config" {
+			entry["VersionId"] = "ffffffffffffffff"
+		}
+	}
+	text, err = json.Marshal(doc)
+	ts.Check(err)
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, err = w.Write(text)
+	ts.Check(errors.Join(err, w.Close()))
+	return out.Bytes()
 }
