@@ -77,13 +77,25 @@ type HookError struct {
 	Backup  string // the backup's name
 	Phase   string // "prerun" or "postrun"
 	Index   int    // which command of the list, from 0
-	Command string // as configured
+	Command string // as configured; the error's text has its first word only
 	Code    int    // exit code as a shell reports it: 126 or 127 if it did not start, 128+n if killed by signal n
 	Err     error
 }
 
 func (e *HookError) Error() string {
-	return fmt.Sprintf("%s %d of backup %q failed with return code %d: %s", e.Phase, e.Index+1, e.Backup, e.Code, e.Command)
+	return fmt.Sprintf("%s command %d of backup %q%s failed with return code %d", e.Phase, e.Index+1, e.Backup, e.program(), e.Code)
+}
+
+// program is the first word of the command. The rest may hold a password.
+func (e *HookError) program() string {
+	word, rest, _ := strings.Cut(strings.TrimSpace(e.Command), " ")
+	switch {
+	case word == "" || strings.ContainsAny(word, "=$`\"'\n"):
+		return ""
+	case rest != "":
+		word += " …"
+	}
+	return " (" + word + ")"
 }
 
 // Unwrap gives ErrHook and the cause.

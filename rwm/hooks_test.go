@@ -113,3 +113,15 @@ func TestHookLeavesDaemon(t *testing.T) {
 	}
 	_, _, _ = runHooks(t, "kill "+strings.TrimSpace(stdout))
 }
+
+func TestHookErrorHidesArguments(t *testing.T) {
+	for command, want := range map[string]string{
+		"mysqldump -psecret all": `prerun command 1 of backup "home" (mysqldump …) failed with return code 127`,
+		"PASS=secret dump":       `prerun command 1 of backup "home" failed with return code 127`,
+		"false":                  `prerun command 1 of backup "home" (false) failed with return code 127`,
+	} {
+		if got := (&HookError{Backup: "home", Phase: "prerun", Command: command, Code: 127}).Error(); got != want {
+			t.Errorf("%s: %s, want %s", command, got, want)
+		}
+	}
+}

@@ -90,16 +90,18 @@ func (e *RunError) Unwrap() []error {
 	return errs
 }
 
-// ExitCode is the exit status a program should end with after err: 0 for nil, the
-// first failed step's return code after a run, 11 if another run holds the lock,
+// ExitCode is the exit status a program should end with after err: 0 for nil, 130
+// if it was interrupted, the first failed step's return code after a run, 11 if another run holds the lock,
 // 2 for a configuration error or an unknown backup, and otherwise as
-// [restic.ExitCode] (1, 3, 10, 11, 12, 130).
+// [restic.ExitCode] (1, 3, 10, 11, 12).
 func ExitCode(err error) int {
 	var run *RunError
 	var hook *HookError
 	switch {
 	case err == nil:
 		return 0
+	case errors.Is(err, context.Canceled):
+		return 130
 	case errors.As(err, &run):
 		return run.Failed[0].ReturnCode
 	case errors.As(err, &hook):
@@ -108,8 +110,6 @@ func ExitCode(err error) int {
 		return 11
 	case errors.Is(err, ErrConfig), errors.Is(err, ErrUnknownBackup):
 		return 2
-	case errors.Is(err, context.Canceled):
-		return 130
 	}
 	return restic.ExitCode(err)
 }

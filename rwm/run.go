@@ -29,7 +29,7 @@ func (m *Manager) BackupAll(ctx context.Context) (*Report, error) {
 // Whatever makes a run pointless is found before the first hook and is an error
 // without a report, with nothing changed: an unknown name ([ErrUnknownBackup]),
 // another run at work on this host ([*RunLockedError]), no repository, a wrong
-// password, a bucket without versioning ([s3state.ErrNotVersioned]) and the
+// password, somebody else's lock on the repository ([restic.ErrLocked]), a bucket without versioning ([s3state.ErrNotVersioned]) and the
 // like. After that the error is the report's ([Report.Err], a [*RunError]), and
 // the report has a row for every step the run came to. When ctx ends, what is
 // running is stopped and the rest, the saving of the state included, left out.
@@ -125,7 +125,21 @@ func (r *run) prepare(ctx context.Context, p *plan) error {
 	if checkErr := <-checked; err == nil {
 		err = checkErr
 	}
+	if err == nil {
+		err = r.lockRepository(ctx)
+	}
 	return err
+}
+
+// lockRepository takes the lock the run will need, so that somebody else's shows
+// before the hooks have done their work. Any other trouble is for the backups to
+// report.
+func (r *run) lockRepository(ctx context.Context) error {
+	_, err := r.session.Snapshots(ctx, restic.SnapshotFilter{})
+	if errors.Is(err, restic.ErrLocked) || ctx.Err() != nil {
+		return err
+	}
+	return nil
 }
 
 // open makes r.session one that has the given options. All backups of a run

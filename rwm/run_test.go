@@ -8,9 +8,11 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
+	"github.com/cesnet/rwm/internal/s3test"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
@@ -321,5 +323,46 @@ func TestWithClientNeedsNoS3Config(t *testing.T) {
 	}
 	if _, err := rwm.New(w.config); !errors.Is(err, rwm.ErrConfig) {
 		t.Errorf("without a client: %v", err)
+	}
+}
+
+// A prune under way elsewhere must be noticed before a hook has stopped or dumped anything.
+func TestLockedRepositoryStopsBeforeHooks(t *testing.T) {
+	w := newWorld(t).policed()
+	if _, err := w.manager().BackupAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.config.Backups["home"] = rwm.Backup{FilesDirs: []string{w.files}, PreRun: []string{"touch " + w.dir + "/hook-ran"}}
+	session, err := w.manager().OpenRepository(t.Context(), restic.WithoutCache())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	w.Inject(t, s3test.Fault{Method: "GET", Path: "/index/.", Kind: s3test.Stall})
+	pruned := make(chan error, 1)
+	go func() { _, err := session.Prune(ctx, restic.PruneOptions{}); pruned <- err }()
+	for len(w.objects("locks/")) == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	report, err := w.manager().BackupAll(t.Context())
+	var locked *restic.LockedError
+	if report != nil || !errors.As(err, &locked) || !locked.Exclusive || rwm.ExitCode(err) != 11 {
+		t.Errorf("%s, error %v", table(report), err)
+	}
+	if w.exists("hook-ran") {
+		t.Error("a hook was run")
+	}
+	cancel()
+	w.ClearFaults(t)
+	<-pruned
+}
+
+func TestInterruptWins(t *testing.T) {
+	report := &rwm.Report{Rows: []rwm.Row{
+		{Name: "a", Err: errors.New("broken"), ReturnCode: 7}, {Name: "b", Err: context.Canceled, ReturnCode: 130},
+	}}
+	if code := rwm.ExitCode(report.Err()); code != 130 {
+		t.Errorf("exit code %d, want 130", code)
 	}
 }
