@@ -1,0 +1,56 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	_ "net/http/pprof"
+	"os"
+	"os/signal"
+	"strconv"
+
+	"github.com/cesnet/rwm/fusemount"
+	"github.com/cesnet/rwm/restic"
+)
+
+// serveCommand makes this program the mounting process.
+const serveCommand = "serve"
+
+// serve mounts until it is interrupted: URL, bucket, directory, cache, budget in MiB.
+func serve(args []string) {
+	if err := serveUntilInterrupted(args[0], args[1], args[2], args[3], args[4]); err != nil {
+		fmt.Fprintln(os.Stderr, "mountbench serve:", err)
+		os.Exit(1)
+	}
+}
+
+func serveUntilInterrupted(url, bucket, dir, cache, budget string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if addr := os.Getenv("MOUNTBENCH_PPROF"); addr != "" {
+		go func() { _ = http.ListenAndServe(addr, nil) }()
+	}
+	mib, err := strconv.Atoi(budget)
+	if err != nil {
+		return err
+	}
+	client, err := newClient(url)
+	if err != nil {
+		return err
+	}
+	s, err := restic.Open(ctx, restic.S3(client, bucket, ""), password, restic.WithCacheDir(cache))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	f, err := fusemount.Mount(ctx, s, dir, fusemount.Options{CacheSize: int64(mib) << 20, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.Wait()
+	return err
+}
