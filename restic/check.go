@@ -64,7 +64,7 @@ func (s *Session) Check(ctx context.Context, o CheckOptions) (*CheckResult, erro
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	rep := newReporter(o.OnEvent)
+	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 
 	c := &checkRun{o: o, rep: rep, res: &CheckResult{}}

@@ -79,7 +79,7 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	rep := newReporter(o.OnEvent)
+	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 
 	run := func(ctx context.Context, fn func(context.Context, *repository.Repository) error) error {

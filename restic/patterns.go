@@ -3,71 +3,96 @@ package restic
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/restic/restic/rwmlink/filter"
 )
 
 // Patterns selects paths by restic's patterns: shell patterns that match whole names, "**" for any number of
-// directories, a leading "/" for a path from the top, and a leading "!" for an exception. The Insensitive ones ignore the case of letters.
+// directories, a leading "/" for a path from the top, and a leading "!" for an exception. Includes and excludes cannot be given together.
+//
+// The ones with a leading I ignore the case of letters. Files hold one pattern a line, with # comments and $VARIABLES.
 type Patterns struct {
-	Include, Exclude                       []string
-	IncludeInsensitive, ExcludeInsensitive []string
+	Includes, IIncludes         []string
+	IncludeFiles, IIncludeFiles []string
+	Excludes, IExcludes         []string
+	ExcludeFiles, IExcludeFiles []string
 }
 
-func (p Patterns) hasIncludes() bool { return len(p.Include)+len(p.IncludeInsensitive) > 0 }
-func (p Patterns) hasExcludes() bool { return len(p.Exclude)+len(p.ExcludeInsensitive) > 0 }
-func (p Patterns) empty() bool       { return !p.hasIncludes() && !p.hasExcludes() }
-
-func (p Patterns) check() error {
-	if p.hasIncludes() && p.hasExcludes() {
-		return errors.New("include and exclude patterns cannot be given together")
-	}
-	for _, list := range [][]string{p.Include, p.Exclude, p.IncludeInsensitive, p.ExcludeInsensitive} {
-		if err := filter.ValidatePatterns(list); err != nil {
-			return fmt.Errorf("patterns: %s", strings.Join(strings.Fields(err.Error()), " "))
-		}
-	}
-	return nil
-}
-
-// patternError can never be called: patterns are validated before they are used.
-func patternError(string, ...any) {}
-
-// rejects returns a function that reports whether a path is excluded.
-func (p Patterns) rejects() func(path string) bool {
-	exact := filter.RejectByPattern(p.Exclude, patternError)
-	folded := filter.RejectByInsensitivePattern(p.ExcludeInsensitive, patternError)
-	return func(path string) bool { return exact(path) || folded(path) }
-}
-
-// includes returns a function that reports whether a path is included, and whether something below it may be.
-func (p Patterns) includes() func(path string) (matched, childMayMatch bool) {
-	exact := filter.IncludeByPattern(p.Include, patternError)
-	folded := filter.IncludeByInsensitivePattern(p.IncludeInsensitive, patternError)
-	return func(path string) (bool, bool) {
-		m1, c1 := exact(path)
-		m2, c2 := folded(path)
-		return m1 || m2, c1 || c2
+func (p Patterns) include() filter.IncludePatternOptions {
+	return filter.IncludePatternOptions{
+		Includes: p.Includes, InsensitiveIncludes: p.IIncludes,
+		IncludeFiles: p.IncludeFiles, InsensitiveIncludeFiles: p.IIncludeFiles,
 	}
 }
+
+func (p Patterns) exclude() filter.ExcludePatternOptions {
+	return filter.ExcludePatternOptions{
+		Excludes: p.Excludes, InsensitiveExcludes: p.IExcludes,
+		ExcludeFiles: p.ExcludeFiles, InsensitiveExcludeFiles: p.IExcludeFiles,
+	}
+}
+
+// empty reports whether no pattern is given. A file counts as one, whatever is in it.
+func (p Patterns) empty() bool {
+	include, exclude := p.include(), p.exclude()
+	return include.Empty() && exclude.Empty()
+}
+
+// patternFailed can never be called: patterns are validated before they are used.
+func patternFailed(string, ...any) {}
+
+// compiled are patterns that were read and found valid. At least one of the functions is nil; both are if every path is selected.
+type compiled struct {
+	rejects  func(path string) bool
+	includes func(path string) (matched, childMayMatch bool)
+}
+
+func (p Patterns) compile() (compiled, error) {
+	include, err := p.include().CollectPatterns(patternFailed)
+	if err != nil {
+		return compiled{}, patternError(err)
+	}
+	exclude, err := p.exclude().CollectPatterns(patternFailed)
+	if err != nil {
+		return compiled{}, patternError(err)
+	}
+	switch {
+	case len(include) > 0 && len(exclude) > 0:
+		return compiled{}, errors.New("include and exclude patterns cannot be given together")
+	case len(include) > 0:
+		return compiled{includes: func(path string) (matched, childMayMatch bool) {
+			for _, fn := range include {
+				m, c := fn(path)
+				matched, childMayMatch = matched || m, childMayMatch || c
+			}
+			return matched, childMayMatch
+		}}, nil
+	case len(exclude) > 0:
+		return compiled{rejects: func(path string) bool {
+			return slices.ContainsFunc(exclude, func(fn filter.RejectByNameFunc) bool { return fn(path) })
+		}}, nil
+	}
+	return compiled{}, nil
+}
+
+// patternError puts the engine's text, which lists one bad pattern a line, on one line.
+func patternError(err error) error { return fmt.Errorf("invalid patterns: %s", oneLine(err)) }
 
 // restoreFilter returns what the engine asks about each path: whether to restore it, and whether to go into it.
 func (p Patterns) restoreFilter() (func(path string, isDir bool) (bool, bool), error) {
-	if err := p.check(); err != nil {
-		return nil, err
-	}
+	c, err := p.compile()
 	switch {
-	case p.hasExcludes():
-		rejects := p.rejects()
+	case err != nil:
+		return nil, fmt.Errorf("restore: %w", err)
+	case c.rejects != nil:
 		return func(path string, isDir bool) (bool, bool) {
-			wanted := !rejects(path)
+			wanted := !c.rejects(path)
 			return wanted, wanted && isDir
 		}, nil
-	case p.hasIncludes():
-		includes := p.includes()
+	case c.includes != nil:
 		return func(path string, isDir bool) (bool, bool) {
-			wanted, below := includes(path)
+			wanted, below := c.includes(path)
 			return wanted, below && isDir
 		}, nil
 	}
@@ -76,17 +101,14 @@ func (p Patterns) restoreFilter() (func(path string, isDir bool) (bool, bool), e
 
 // xattrs returns what the engine asks about the name of each extended attribute.
 func (o *RestoreOptions) xattrs() (func(name string) bool, error) {
-	p := Patterns{Include: o.XattrInclude, Exclude: o.XattrExclude}
-	if err := p.check(); err != nil {
-		return nil, fmt.Errorf("extended attributes: %w", err)
-	}
+	c, err := Patterns{Includes: o.IncludeXattrs, Excludes: o.ExcludeXattrs}.compile()
 	switch {
-	case p.hasExcludes():
-		rejects := p.rejects()
-		return func(name string) bool { return !rejects(name) }, nil
-	case p.hasIncludes():
-		includes := p.includes()
-		return func(name string) bool { matched, _ := includes(name); return matched }, nil
+	case err != nil:
+		return nil, fmt.Errorf("restore: extended attributes: %w", err)
+	case c.rejects != nil:
+		return func(name string) bool { return !c.rejects(name) }, nil
+	case c.includes != nil:
+		return func(name string) bool { matched, _ := c.includes(name); return matched }, nil
 	}
 	return func(string) bool { return true }, nil
 }

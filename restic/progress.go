@@ -45,17 +45,20 @@ func (Warning) event()  {}
 // reporter turns the engine's counters and texts into events for the caller's function. A nil reporter is
 // valid and drops everything; the engine then gets nil counters and leaves the process's signals alone.
 type reporter struct {
-	em *emitter
+	em     *emitter
+	ignore func() // ends the reports of retries
 
 	mu       sync.Mutex
 	counters []*progress.Counter
 }
 
-func newReporter(fn func(Event)) *reporter {
+// reporter returns one for a call; the caller must stop it. The events of all calls include Retrying.
+func (s *Session) reporter(fn func(Event)) *reporter {
 	if fn == nil {
 		return nil
 	}
-	return &reporter{em: newEmitter(fn)}
+	em := newEmitter(fn)
+	return &reporter{em: em, ignore: s.stack.listen(em)}
 }
 
 func (r *reporter) emit(ev Event) {
@@ -91,6 +94,7 @@ func (r *reporter) stop() {
 		c.Done()
 	}
 	r.counters = nil
+	r.ignore()
 	r.em.stop()
 }
 

@@ -94,7 +94,7 @@ func (s *Session) Prune(ctx context.Context, o PruneOptions) (*PruneResult, erro
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	rep := newReporter(o.OnEvent)
+	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 
 	var res *PruneResult

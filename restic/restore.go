@@ -53,10 +53,10 @@ type RestoreOptions struct {
 	Filter SnapshotFilter
 	// Target is the directory to restore to. It is created if need be.
 	Target string
-	// Patterns selects what is restored. Includes and excludes cannot be given together.
-	Patterns Patterns
-	// XattrInclude and XattrExclude are patterns for names of extended attributes. All are restored by default.
-	XattrInclude, XattrExclude []string
+	// Patterns selects what is restored; everything by default.
+	Patterns
+	// IncludeXattrs and ExcludeXattrs are patterns for names of extended attributes. All are restored by default.
+	IncludeXattrs, ExcludeXattrs []string
 	// Overwrite says what becomes of files that are there.
 	Overwrite Overwrite
 	// Delete removes from the target what is not in the snapshot, as far as Patterns selects it.
@@ -120,7 +120,7 @@ func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult
 	if err != nil {
 		return nil, err
 	}
-	rep := newReporter(o.OnEvent)
+	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 
 	var res *RestoreResult
@@ -178,10 +178,10 @@ func (o *RestoreOptions) check() (func(string, bool) (bool, bool), error) {
 		return nil, fmt.Errorf("restore: invalid overwrite mode %v", o.Overwrite)
 	case o.OwnershipByName && runtime.GOOS == "windows":
 		return nil, errors.New("restore: ownership by name cannot be had on Windows")
-	case o.Delete && o.Patterns.empty() && isRoot(o.Target):
+	case o.Delete && o.empty() && isRoot(o.Target):
 		return nil, errors.New("restore: deleting in the root directory needs an include or exclude pattern")
 	}
-	return o.Patterns.restoreFilter()
+	return o.restoreFilter()
 }
 
 // isRoot reports whether dir is the root directory, or on Windows that of a drive.

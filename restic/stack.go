@@ -24,7 +24,8 @@ func newStack(ctx context.Context, loc Location, o *options, create bool) (*trac
 	}
 	be = sema.NewBackend(&guard{Backend: be, location: loc.String()})
 	retries := &broadcast{}
-	be = retry.New(be, o.retryFor, reportRetry(o.logger, loc, retries), nil)
+	// to the retry layer 0 means for ever
+	be = retry.New(be, max(o.retryFor, time.Nanosecond), reportRetry(o.logger, loc, retries), nil)
 	return newTracker(be, retries), nil
 }
 

@@ -75,7 +75,7 @@ func (s *Session) Stats(ctx context.Context, o StatsOptions) (*StatsResult, erro
 	if o.Mode < 0 || int(o.Mode) >= len(statsModeNames) {
 		return nil, fmt.Errorf("stats: unknown mode %v", o.Mode)
 	}
-	rep := newReporter(o.OnEvent)
+	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 
 	res := &StatsResult{}

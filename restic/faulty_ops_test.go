@@ -1,0 +1,35 @@
+package restic
+
+import (
+	"context"
+	"errors"
+
+	"github.com/restic/restic/rwmlink/backend"
+)
+
+var errInjected = errors.New("injected failure")
+
+// faultyLocation is a location whose storage fails where told to.
+type faultyLocation struct {
+	Location
+	failRemove string // name of an object that cannot be removed
+}
+
+func (l *faultyLocation) backend(ctx context.Context, o *options, create bool) (backend.Backend, error) {
+	be, err := l.Location.backend(ctx, o, create)
+	return &faultyBackend{be, l}, err
+}
+
+type faultyBackend struct {
+	backend.Backend
+	loc *faultyLocation
+}
+
+func (b *faultyBackend) Unwrap() backend.Backend { return b.Backend }
+
+func (b *faultyBackend) Remove(ctx context.Context, h backend.Handle) error {
+	if h.Name == b.loc.failRemove {
+		return errInjected
+	}
+	return b.Backend.Remove(ctx, h)
+}
