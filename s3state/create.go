@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -152,32 +154,39 @@ func (m *maker) step(name string, fn func() error) {
 	m.ev.emit(StepDone{Bucket: m.bucket, Step: name})
 }
 
-func (m *maker) send(ctx context.Context, fn func(context.Context) error) error {
-	return wrap(m.s.retry(ctx, m.bucket, m.op, m.s.timeout, m.ev, fn), "bucket %s", m.bucket)
-}
-
 func (m *maker) setPolicy(ctx context.Context, policy string) error {
-	return m.send(ctx, func(ctx context.Context) error { return m.s.client.SetBucketPolicy(ctx, m.bucket, policy) })
+	_, err := m.s.call(ctx, http.MethodPut, m.bucket, url.Values{"policy": {""}}, []byte(policy))
+	return wrap(err, "bucket %s", m.bucket)
 }
 
 func (m *maker) makeBucket(ctx context.Context, region string) {
 	m.step("make the bucket", func() error {
 		tries := 0
-		return m.send(ctx, func(ctx context.Context) error {
+		err := m.s.retry(ctx, m.bucket, m.op, m.s.timeout, m.ev, func(ctx context.Context) error {
 			tries++
 			err := m.s.client.MakeBucket(ctx, m.bucket, minio.MakeBucketOptions{Region: region})
 			if tries > 1 && code(err) == "BucketAlreadyOwnedByYou" {
 				return nil // the first try had succeeded
 			}
+			if err != nil {
+				return err
+			}
+			found, err := m.s.exists(ctx, m.bucket)
+			if err == nil && !found {
+				err = fmt.Errorf("%w: the bucket is not there", errTruncatedReply)
+			}
 			return err
 		})
+		return wrap(err, "bucket %s", m.bucket)
 	})
 }
 
 // protect turns on what must be on before the host may write.
 func (m *maker) protect(ctx context.Context) {
 	m.step("enable versioning", func() error {
-		return m.send(ctx, func(ctx context.Context) error { return m.s.client.EnableVersioning(ctx, m.bucket) })
+		const body = `<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`
+		_, err := m.s.call(ctx, http.MethodPut, m.bucket, url.Values{"versioning": {""}}, []byte(body))
+		return wrap(err, "bucket %s", m.bucket)
 	})
 	m.step("ignore public ACLs", func() (err error) {
 		m.pab, err = m.s.putPublicAccessBlock(ctx, m.bucket)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -46,7 +47,9 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	if err := s.requireOwner(ctx, bucket); err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: %w; nothing was changed", bucket, err)
 	}
-	interim, err := s.save(ctx, bucket, nil, ev)
+	// It must not name the states that are about to go, or it could not be
+	// restored itself.
+	interim, err := s.save(ctx, bucket, func(v *Version) bool { return strings.HasPrefix(v.Key, statePrefix) }, ev)
 	if err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
 	}
@@ -67,12 +70,31 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 		return res, fmt.Errorf("drop versions of bucket %s: all is removed, and the state %q saved; saving the final one failed: %w", bucket, interim.Key, err)
 	}
 	res.State = final
-	r := s.newRemover(ctx, "drop versions of bucket", bucket, ev)
-	_ = r.add(doomed{key: interim.Key, version: interim.VersionID, size: interim.Size})
-	if _, err := r.finish(); err != nil {
+	if err := s.dropStates(ctx, bucket, interim, final, ev); err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: all is done but removing the interim state %q: %w", bucket, interim.Key, err)
 	}
 	return res, nil
+}
+
+// dropStates removes the interim state, and what a repeated request may have
+// left of the final one.
+func (s *Store) dropStates(ctx context.Context, bucket string, interim, final *SavedState, ev *reporter) error {
+	r := s.newRemover(ctx, "drop versions of bucket", bucket, ev)
+	err := s.listVersions(ctx, bucket, statePrefix, nil, func(entries []Version) error {
+		for i := range entries {
+			v := &entries[i]
+			if (v.Key == interim.Key || v.Key == final.Key) && v.VersionID != final.VersionID && !v.DeleteMarker {
+				if err := r.add(doomed{key: v.Key, version: v.VersionID, size: v.Size}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if _, rerr := r.finish(); rerr != nil {
+		return rerr
+	}
+	return err
 }
 
 // savedAt asks when the server received a state.

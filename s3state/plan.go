@@ -21,8 +21,10 @@ type planned struct {
 type plan struct {
 	header StateHeader
 	spool  spool
-	count  int64
+	count  int64 // objects
 	bytes  int64
+	// entries counts all that the state lists, old versions and markers too.
+	entries int64
 }
 
 // readPlan reads a state wholly and checks it as far as it can be by itself.
@@ -34,6 +36,7 @@ func readPlan(sr *StateReader) (*plan, error) {
 		if err == io.EOF {
 			break
 		}
+		p.entries++
 		if err == nil && !v.DeleteMarker && v.IsLatest {
 			if v.Key == last {
 				err = twoLatest(v.Key)

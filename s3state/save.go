@@ -71,6 +71,9 @@ func (s *Store) save(ctx context.Context, bucket string, skip func(*Version) boo
 			SendContentMd5:   true,
 			DisableMultipart: packed.size < 5<<30,
 		})
+		if err == nil && up.ETag == "" {
+			err = errTruncatedReply // no answer of S3's to a PUT
+		}
 		return err
 	})
 	if err != nil {

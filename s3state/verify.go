@@ -36,12 +36,15 @@ const (
 
 // Difference is one contradiction.
 type Difference struct {
-	Key       string
+	Key       string // "" if it is about the state as a whole
 	VersionID string // as the state has it; "" if it leaves the key out
 	Reason    string
 }
 
 func (d Difference) String() string {
+	if d.Key == "" {
+		return d.Reason
+	}
 	if d.VersionID == "" {
 		return fmt.Sprintf("%q: %s", d.Key, d.Reason)
 	}
@@ -70,9 +73,10 @@ const (
 	// saveSlack is how long after its capture a state may have reached the
 	// server.
 	saveSlack = 5 * time.Minute
-	// maxCapture bounds how long a capture may claim to have taken, so that a
-	// forger cannot make everything uncertain.
-	maxCapture = 24 * time.Hour
+	// A capture that claims to have taken longer than this, and more than ten
+	// milliseconds an entry, would make everything uncertain.
+	plainCapture = 10 * time.Minute
+	entryCapture = 10 * time.Millisecond
 )
 
 // verifier compares a plan with the version listing as it comes: both are in
@@ -99,9 +103,13 @@ func (s *Store) verify(ctx context.Context, bucket string, p *plan, saved time.T
 	if err != nil {
 		return nil, err
 	}
-	took := min(max(p.header.TimeEnd.Sub(p.header.TimeStart), 0), maxCapture)
+	took := max(p.header.TimeEnd.Sub(p.header.TimeStart), 0)
+	longest := plainCapture + time.Duration(p.entries)*entryCapture
 	// Servers that give whole seconds round down.
-	v := &verifier{plan: r, from: saved.Add(-took - saveSlack), to: saved.Add(time.Second)}
+	v := &verifier{plan: r, from: saved.Add(-min(took, longest) - saveSlack), to: saved.Add(time.Second)}
+	if took > longest {
+		v.differs("", "", "the state claims that capturing %d entries took %s", p.entries, took)
+	}
 	v.res.From, v.res.To = v.from, v.to
 	first := true
 	err = s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
