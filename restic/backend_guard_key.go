@@ -14,6 +14,7 @@ const (
 	maxKeyFile   = 1 << 20
 	maxKDFMemory = 1 << 30 // bytes; restic itself makes keys that need 60 MiB at most
 	maxKDFPasses = 1 << 8
+	saltSize     = 64
 )
 
 // loadKey lets pass only a key whose sealed part is long enough to be opened and whose key derivation stays within bounds: a planted key
@@ -37,14 +38,18 @@ func badKey(raw []byte) string {
 		return fmt.Sprintf("it has more than %d bytes", maxKeyFile)
 	}
 	var key struct {
-		N, R, P int64
-		Data    []byte
+		KDF        string
+		N, R, P    int64
+		Salt, Data []byte
 	}
 	if err := json.Unmarshal(raw, &key); err != nil {
 		return "it is not a key: " + err.Error()
 	}
 	if len(key.Data) < minStored {
 		return fmt.Sprintf("its sealed part has %d bytes, at least %d are needed", len(key.Data), minStored)
+	}
+	if key.KDF != "scrypt" || len(key.Salt) != saltSize || key.N&(key.N-1) != 0 {
+		return "its key derivation is not restic's"
 	}
 	inRange := func(n, limit int64) bool { return n > 0 && n <= limit }
 	if !inRange(key.N, maxKDFMemory) || !inRange(key.R, maxKDFMemory) || !inRange(key.P, maxKDFPasses) || key.N > maxKDFMemory/128/key.R {

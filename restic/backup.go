@@ -2,7 +2,6 @@ package restic
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -151,7 +150,7 @@ func (r *backupRun) make(ctx context.Context, repo *repository.Repository) error
 
 func (r *backupRun) failure(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		err = errors.Join(context.Cause(ctx), err)
+		err = context.Cause(ctx)
 	}
 	return fmt.Errorf("backup of %v: no snapshot was made: %w", r.what(), err)
 }

@@ -29,7 +29,7 @@ func (s *Session) locked(ctx context.Context, lock *heldLock, fn func(ctx contex
 	defer stop()
 	err := fn(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), ErrLockLost) {
-		return fmt.Errorf("%s: %w: it was not refreshed in time or somebody removed it; the operation was stopped (%w)", s.loc, ErrLockLost, err)
+		return fmt.Errorf("%s: %w: it was not refreshed in time or somebody removed it; the operation was stopped", s.loc, ErrLockLost)
 	}
 	return err
 }

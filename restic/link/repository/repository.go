@@ -64,3 +64,6 @@ var (
 	UpgradeRepo      = repository.UpgradeRepo
 	ZeroChunk        = repository.ZeroChunk
 )
+
+// TestUseLowSecurityKDFParameters makes new keys cheap, for tests.
+var TestUseLowSecurityKDFParameters = repository.TestUseLowSecurityKDFParameters

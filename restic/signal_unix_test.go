@@ -1,0 +1,38 @@
+//go:build unix
+
+package restic
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func init() {
+	children["sighup"] = func() {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGHUP)
+		time.Sleep(5 * time.Second)
+	}
+}
+
+// Linking the engine must not make a program deaf to SIGHUP (hazard 5).
+func TestSIGHUPEndsTheProcess(t *testing.T) {
+	if signal.Ignored(syscall.SIGHUP) {
+		t.Skip("started with SIGHUP ignored")
+	}
+	for range 5 {
+		err := child(t, "sighup").Run()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			t.Fatal("the process survived SIGHUP:", err)
+		}
+		status, ok := exit.Sys().(syscall.WaitStatus)
+		if !ok || !status.Signaled() || status.Signal() != syscall.SIGHUP {
+			t.Fatalf("the process ended with %v, not by SIGHUP", err)
+		}
+	}
+}
