@@ -23,9 +23,9 @@ type row struct {
 
 // listing reads a page, keeping the order in which entries come in the XML.
 type listing struct {
-	rows                                                []row
-	truncated                                           bool
-	nextKey, nextVersion, nextToken, nextMarker, prefix string
+	rows                                        []row
+	truncated                                   bool
+	nextKey, nextVersion, nextToken, nextMarker string
 }
 
 func parseListing(t testing.TB, body []byte) listing {

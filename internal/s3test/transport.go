@@ -57,6 +57,9 @@ func (f *Faults) match(req *http.Request) *Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := Request{Time: time.Now(), Method: req.Method, Path: req.URL.Path, Query: req.URL.RawQuery}
+	if bucket, ok := strings.CutSuffix(r.Path, "/"); ok && strings.Count(bucket, "/") == 1 {
+		r.Path = bucket // minio-go asks for "/bucket/"
+	}
 	target := r.Path
 	if r.Query != "" {
 		target += "?" + r.Query
