@@ -25,6 +25,8 @@ type plan struct {
 	bytes  int64
 	// entries counts all that the state lists, old versions and markers too.
 	entries int64
+	// dropped are keys of saved states that exist no more; see verifier.missing.
+	dropped map[string]bool
 }
 
 // readPlan reads a state wholly and checks it as far as it can be by itself.
@@ -77,6 +79,18 @@ func (p *plan) add(o planned) error {
 	return p.spool.write(buf)
 }
 
+// drop takes objects out of the plan.
+func (p *plan) drop(gone []planned) {
+	if p.dropped == nil && len(gone) > 0 {
+		p.dropped = make(map[string]bool, len(gone))
+	}
+	for _, o := range gone {
+		p.dropped[o.Key] = true
+		p.count--
+		p.bytes -= o.Size
+	}
+}
+
 // maxUnsorted is how many objects a state in no order may have. RWM and the
 // original write states in the order of the listing.
 const maxUnsorted = 2_000_000
@@ -121,7 +135,7 @@ func (p *plan) reader() (*planReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &planReader{r: bufio.NewReaderSize(r, 64<<10)}, nil
+	return &planReader{r: bufio.NewReaderSize(r, 64<<10), skip: p.dropped}, nil
 }
 
 type planReader struct {
@@ -129,6 +143,7 @@ type planReader struct {
 	// head is the object peek returned.
 	head *planned
 	err  error
+	skip map[string]bool
 }
 
 // peek returns the next object without taking it, nil at the end.
@@ -153,6 +168,15 @@ func (r *planReader) next() (planned, error) {
 		r.head = nil
 		return o, nil
 	}
+	for {
+		o, err := r.read()
+		if err != nil || !r.skip[o.Key] {
+			return o, err
+		}
+	}
+}
+
+func (r *planReader) read() (planned, error) {
 	var o planned
 	for i, field := range []*string{&o.Key, &o.VersionID, &o.ETag} {
 		n, err := binary.ReadUvarint(r.r)

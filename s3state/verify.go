@@ -16,6 +16,9 @@ type Verification struct {
 	Total        int          // how many there are
 	Missing      []MissingVersion
 	TotalMissing int
+	// StatesGone counts earlier saved states that this one names and that exist no
+	// more. DropVersions removes them, and a repository is complete without.
+	StatesGone int
 	// From and To bound the time, by the server's clock, at which the state was
 	// captured. What was written between them may be in the state or not.
 	From, To time.Time
@@ -83,6 +86,7 @@ const (
 // the order of keys, so neither is held.
 type verifier struct {
 	res     Verification
+	gone    []planned // saved states
 	plan    *planReader
 	from    time.Time
 	to      time.Time
@@ -137,6 +141,7 @@ func (s *Store) verify(ctx context.Context, bucket string, p *plan, saved time.T
 	if err := v.missingBefore("", true); err != nil {
 		return nil, err
 	}
+	p.drop(v.gone)
 	switch {
 	case v.res.Total > 0:
 		v.res.Status = Differs
@@ -160,7 +165,15 @@ func (v *verifier) missingBefore(key string, all bool) error {
 	}
 }
 
+// maxStatesGone bounds what a forged state can make the verifier remember.
+const maxStatesGone = 100_000
+
 func (v *verifier) missing(o *planned, reason string) {
+	if isState(&Version{Key: o.Key}) && v.res.StatesGone < maxStatesGone {
+		v.res.StatesGone++
+		v.gone = append(v.gone, *o)
+		return
+	}
 	v.res.TotalMissing++
 	if len(v.res.Missing) < maxListed {
 		v.res.Missing = append(v.res.Missing, MissingVersion{o.Key, o.VersionID, reason})
