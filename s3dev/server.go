@@ -177,8 +177,9 @@ func (s *Server) serve(cfg Config, addr string) error {
 // closeWithin bounds the wait for requests in flight.
 const closeWithin = 500 * time.Millisecond
 
-// Close stops the server and drops all it holds. Requests in flight get a
-// moment to finish; idle connections none. It may be called more than once.
+// Close stops the server and drops all it holds. Requests in flight get half
+// a second to be worked off, then all connections are cut: whoever still waits
+// for an answer may miss it. It may be called more than once.
 func (s *Server) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
