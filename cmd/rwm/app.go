@@ -78,6 +78,13 @@ func (a *app) managerOf(cfg *rwm.Config, events func(rwm.Event)) (*rwm.Manager, 
 		}
 	}
 	opts := []rwm.Option{rwm.WithLogger(a.logger()), rwm.WithOutput(a.hookOutput(), a.stderr)}
+	transport, err := a.transport()
+	if err != nil {
+		return nil, err
+	}
+	if transport != nil {
+		opts = append(opts, rwm.WithTransport(transport))
+	}
 	if events != nil {
 		opts = append(opts, rwm.WithEvents(events))
 	}
@@ -92,3 +99,6 @@ func (a *app) hookOutput() io.Writer {
 	}
 	return a.stdout
 }
+
+// requireS3 is for commands that use the configuration without a manager.
+func requireS3(cfg *rwm.Config) error { return cfg.Validate() }

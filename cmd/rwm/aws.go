@@ -30,7 +30,7 @@ func (c awsCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := requireS3(cfg); err != nil {
 		return err
 	}
 	program, err := exec.LookPath("aws")

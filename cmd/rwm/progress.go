@@ -20,9 +20,10 @@ type bar struct {
 	interval time.Duration // between lines or drawings; 0 draws nothing
 	asked    chan os.Signal
 
-	drawn *progressbar.ProgressBar
-	what  string
-	last  time.Time
+	drawn   *progressbar.ProgressBar
+	what    string
+	counted bool // the total is known
+	last    time.Time
 }
 
 // progressInterval is restic's rule: ten times a second where it can be seen or
@@ -64,9 +65,9 @@ func (b *bar) set(what string, done, total int64, bytes bool, line string) {
 		_, _ = io.WriteString(b.out, line+"\n")
 		return
 	}
-	if b.drawn == nil || b.what != what {
-		b.hide()
-		b.what = what
+	if b.drawn == nil || b.what != what || b.counted != (total > 0) {
+		b.drop()
+		b.what, b.counted = what, total > 0
 		b.drawn = progressbar.NewOptions64(max(total, -1),
 			progressbar.OptionSetWriter(b.out),
 			progressbar.OptionSetDescription(what),
@@ -76,7 +77,8 @@ func (b *bar) set(what string, done, total int64, bytes bool, line string) {
 			progressbar.OptionSetWidth(30),
 			progressbar.OptionSetPredictTime(total > 0),
 			progressbar.OptionSetTheme(progressbar.ThemeASCII),
-			progressbar.OptionThrottle(0),
+			progressbar.OptionSpinnerType(14),
+			progressbar.OptionSetSpinnerChangeInterval(0), // no drawing behind our back
 			progressbar.OptionClearOnFinish())
 	}
 	if total > 0 && b.drawn.GetMax64() != total {
@@ -93,7 +95,14 @@ func (b *bar) set(what string, done, total int64, bytes bool, line string) {
 func (b *bar) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.drop()
+}
+
+func (b *bar) drop() {
 	b.hide()
+	if b.drawn != nil {
+		_ = b.drawn.Exit()
+	}
 	b.drawn = nil
 }
 

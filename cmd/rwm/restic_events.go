@@ -38,7 +38,9 @@ func (a *app) showProgress(p restic.Progress) {
 	}
 	if p.Final {
 		a.bar.end()
-		a.say("%s", line)
+		if p.Done > 0 {
+			a.say("%s", line)
+		}
 		return
 	}
 	a.bar.set(p.Task, int64(p.Done), int64(p.Total), false, line)

@@ -30,7 +30,7 @@ func repositoryName(name, file string) (string, error) {
 var notLinked = []string{"sftp", "rest", "b2", "azure", "gs", "swift", "rclone"}
 
 // location understands what restic takes after -r, as far as it is linked.
-func location(name string, cfg *rwm.Config) (restic.Location, error) {
+func (a *app) location(name string, cfg *rwm.Config) (restic.Location, error) {
 	scheme, rest, found := strings.Cut(name, ":")
 	switch {
 	case !found || strings.ContainsAny(scheme, `/\`) || len(scheme) == 1:
@@ -38,7 +38,7 @@ func location(name string, cfg *rwm.Config) (restic.Location, error) {
 	case scheme == "local":
 		return restic.Local(rest), nil
 	case scheme == "s3":
-		return s3Location(rest, cfg)
+		return a.s3Location(rest, cfg)
 	case contains(notLinked, scheme):
 		return nil, usageError{fmt.Errorf("repositories of the kind %s: are not supported here, only local paths and s3:https://HOST/BUCKET", scheme)}
 	}
@@ -46,7 +46,7 @@ func location(name string, cfg *rwm.Config) (restic.Location, error) {
 }
 
 // s3Location reads s3:https://host/bucket/prefix, s3:host/bucket and s3://host/bucket.
-func s3Location(name string, cfg *rwm.Config) (restic.Location, error) {
+func (a *app) s3Location(name string, cfg *rwm.Config) (restic.Location, error) {
 	if !strings.HasPrefix(name, "http://") && !strings.HasPrefix(name, "https://") {
 		name = "https://" + strings.TrimPrefix(name, "//")
 	}
@@ -69,7 +69,11 @@ func s3Location(name string, cfg *rwm.Config) (restic.Location, error) {
 			return nil, usageError{fmt.Errorf("s3 repository: %s is not the configured endpoint, so $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY are needed", access.S3EndpointURL)}
 		}
 	}
-	client, err := rwm.NewClient(access, nil)
+	transport, err := a.transport()
+	if err != nil {
+		return nil, err
+	}
+	client, err := rwm.NewClient(access, transport)
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func (r *repository) elsewhere(access resticflags.Access) error {
 	if err != nil {
 		return err
 	}
-	if r.location, err = location(r.name, cfg); err != nil {
+	if r.location, err = r.app.location(r.name, cfg); err != nil {
 		return err
 	}
 	secret := passwordFlags(access)

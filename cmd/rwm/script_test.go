@@ -61,6 +61,9 @@ func setupScript(env *testscript.Env, server *s3test.Server, bucket string) erro
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("NO_COLOR", "1")
 	env.Setenv("TZ", "UTC")
+	if rwm, err := exec.LookPath("rwm"); err == nil {
+		env.Setenv("RWM", rwm)
+	}
 	env.Values["admin"] = server.Admin
 	env.Values["url"] = server.URL
 	more, _ := os.ReadFile(filepath.Join(env.WorkDir, "more.conf"))
