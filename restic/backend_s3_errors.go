@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/minio/minio-go/v7"
@@ -89,7 +91,14 @@ func (b *s3Backend) fail(method, key string, err error) error {
 	if answered {
 		b.answered.Store(true)
 	}
-	return &s3Error{method: method, bucket: b.bucket, key: key, err: err, unreachable: !answered}
+	return &s3Error{method: method, bucket: b.bucket, key: key, err: err, unreachable: !answered && isNetworkError(err)}
+}
+
+// isNetworkError reports whether there was no answer at all, as opposed to an unexpected one or a request that could not be made.
+func isNetworkError(err error) bool {
+	var viaHTTP *url.Error
+	var viaNet net.Error
+	return errors.As(err, &viaHTTP) || errors.As(err, &viaNet) || errors.Is(err, errStalled)
 }
 
 // IsNotExist reports whether the object is missing.

@@ -2,7 +2,9 @@ package restic
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/minio/minio-go/v7"
@@ -39,6 +41,12 @@ func (l localLocation) backend(ctx context.Context, o *options, create bool) (ba
 	}
 	dir, err := filepath.Abs(string(l))
 	if err != nil {
+		return nil, err
+	}
+	// a missing directory is told later, as a missing repository
+	if fi, err := os.Stat(dir); err == nil && !fi.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory", l)
+	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	cfg := local.NewConfig()
