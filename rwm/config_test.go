@@ -2,6 +2,7 @@ package rwm
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -133,6 +134,19 @@ func TestConfigMistakes(t *testing.T) {
 				t.Errorf("%v is no ConfigError", err)
 			}
 		})
+	}
+}
+
+// Each line merges the one before ten times: without a bound this would take years.
+func TestMergesAreBounded(t *testing.T) {
+	text := "a0: &a0 {x: y}\n"
+	for i := range 15 {
+		text += fmt.Sprintf("a%d: &a%d {<<: [%s*a%d]}\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9), i)
+	}
+	text += "backups: *a15\n"
+	_, err := ParseConfig(strings.NewReader(text), "c")
+	if err == nil || !strings.Contains(err.Error(), "backups: merges too much") {
+		t.Errorf("error %v", err)
 	}
 }
 

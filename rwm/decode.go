@@ -15,10 +15,15 @@ import (
 type decoder struct {
 	source source
 	errs   []error
+	merges int // mappings merged in up to now
 }
 
-// maxAliases bounds chains of YAML aliases and merges; real files have one or two.
-const maxAliases = 20
+// maxAliases bounds chains of YAML aliases and merges, and maxMerges all merges of
+// a file, so that a small file cannot keep us busy; real ones have one or two.
+const (
+	maxAliases = 20
+	maxMerges  = 1000
+)
 
 func (d *decoder) fail(node *yaml.Node, key, format string, args ...any) {
 	d.errs = append(d.errs, &ConfigError{File: d.source.name, Line: node.Line, Key: key, Msg: fmt.Sprintf(format, args...)})
@@ -150,27 +155,13 @@ func (d *decoder) entriesWithin(node *yaml.Node, path string, depth int) []entry
 		d.fail(node, path, "must have keys (\"key: value\" lines), but is %s", kindName(node))
 		return nil
 	}
-	if depth == 0 {
-		d.fail(node, path, "merges too deeply nested")
-		return nil
-	}
 	var merged, own []entry
 	first := map[string]int{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := resolve(node.Content[i]), node.Content[i+1]
 		switch {
 		case key.Tag == "!!merge":
-			sources := []*yaml.Node{value}
-			if resolve(value).Kind == yaml.SequenceNode {
-				sources = resolve(value).Content
-			}
-			if len(sources) > maxAliases {
-				d.fail(value, path, "merges too many mappings")
-				continue
-			}
-			for _, from := range slices.Backward(sources) { // the first of them wins
-				merged = append(merged, d.entriesWithin(from, path, depth-1)...)
-			}
+			merged = append(merged, d.merge(value, path, depth-1)...)
 		case key.Kind != yaml.ScalarNode || key.Tag == "!!null" || key.Value == "":
 			d.fail(key, path, "has a key that is not a name")
 		case first[key.Value] != 0:
@@ -179,12 +170,28 @@ func (d *decoder) entriesWithin(node *yaml.Node, path string, depth int) []entry
 			first[key.Value] = key.Line
 			own = append(own, entry{key.Value, key, value})
 		}
-		if len(d.errs) > 100 || len(merged) > 10000 {
-			return nil
-		}
 	}
 	merged = slices.DeleteFunc(merged, func(e entry) bool { return first[e.name] != 0 })
 	return append(merged, own...)
+}
+
+// merge lists the keys of what is merged in: a mapping, or several of which the
+// first that has a key wins.
+func (d *decoder) merge(node *yaml.Node, path string, depth int) (merged []entry) {
+	sources := []*yaml.Node{node}
+	if resolve(node).Kind == yaml.SequenceNode {
+		sources = resolve(node).Content
+	}
+	for _, from := range slices.Backward(sources) {
+		if d.merges++; depth == 0 || d.merges > maxMerges {
+			if d.merges <= maxMerges+1 { // once is enough
+				d.fail(node, path, "merges too much")
+			}
+			return nil
+		}
+		merged = append(merged, d.entriesWithin(from, path, depth)...)
+	}
+	return merged
 }
 
 // resolve follows an alias. A chain that does not end (YAML forbids it, but the

@@ -16,6 +16,9 @@ import (
 // maxConfigSize is far beyond any configuration written by hand.
 const maxConfigSize = 4 << 20
 
+// maxMistakes is how many of them are listed.
+const maxMistakes = 30
+
 // LoadConfig reads the YAML file at path. Unknown keys, keys written twice and
 // values of the wrong kind are errors, all reported at once ([errors.As] finds
 // each [*ConfigError]). Whether the values make sense is for [Config.Validate],
@@ -62,6 +65,9 @@ func ParseConfig(r io.Reader, name string) (*Config, error) {
 	cfg := &Config{}
 	if len(document.Content) > 0 {
 		d.value(document.Content[0], reflect.ValueOf(cfg).Elem(), "")
+	}
+	if more := len(d.errs) - maxMistakes; more > 0 {
+		d.errs = append(d.errs[:maxMistakes], &ConfigError{File: name, Msg: fmt.Sprintf("%d more mistakes", more)})
 	}
 	if len(d.errs) > 0 {
 		return nil, errors.Join(d.errs...)

@@ -29,13 +29,14 @@ type Access struct {
 
 	HTTP
 
-	Compression   string   `env:"RESTIC_COMPRESSION" enum:"auto,off,fastest,better,max," default:"" help:"Compression: auto, off, fastest, better or max." placeholder:"MODE"`
-	PackSize      uint     `env:"RESTIC_PACK_SIZE" help:"Target size of packs in MiB." placeholder:"MIB"`
-	NoExtraVerify bool     `help:"Do not verify data once more before the upload."`
-	LimitUpload   int      `help:"Limit uploads to KIBS KiB/s." placeholder:"KIBS"`
-	LimitDownload int      `help:"Limit downloads to KIBS KiB/s." placeholder:"KIBS"`
-	RetryLock     string   `help:"Retry to lock the repository for DURATION." placeholder:"DURATION"`
-	Option        []string `short:"o" sep:"none" help:"Extended option KEY=VALUE." placeholder:"KEY=VALUE"`
+	Compression         string   `env:"RESTIC_COMPRESSION" enum:"auto,off,fastest,better,max," default:"" help:"Compression: auto, off, fastest, better or max." placeholder:"MODE"`
+	PackSize            uint     `env:"RESTIC_PACK_SIZE" help:"Target size of packs in MiB." placeholder:"MIB"`
+	NoExtraVerify       bool     `help:"Do not verify data once more before the upload."`
+	LimitUpload         int      `help:"Limit uploads to KIBS KiB/s." placeholder:"KIBS"`
+	LimitDownload       int      `help:"Limit downloads to KIBS KiB/s." placeholder:"KIBS"`
+	RetryLock           string   `help:"Retry to lock the repository for DURATION." placeholder:"DURATION"`
+	StuckRequestTimeout string   `help:"Make a request again when nothing moved for DURATION." placeholder:"DURATION"`
+	Option              []string `short:"o" sep:"none" help:"Extended option KEY=VALUE." placeholder:"KEY=VALUE"`
 }
 
 // HTTP says how the storage is talked to.

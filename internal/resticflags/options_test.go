@@ -50,7 +50,7 @@ func TestOptions(t *testing.T) {
 func TestNoFlagIsLost(t *testing.T) {
 	values := map[string]string{
 		"group-by": "tags", "exclude-larger-than": "1k", "time": "2024-05-06 07:08:09", "read-concurrency": "3", "compression": "max",
-		"pack-size": "8", "limit-upload": "1", "limit-download": "1", "retry-lock": "1m", "option": "s3.connections=3",
+		"pack-size": "8", "limit-upload": "1", "limit-download": "1", "retry-lock": "1m", "stuck-request-timeout": "1m", "option": "s3.connections=3",
 	}
 	// Flags without an effect on what is stored or sent, and why.
 	harmless := map[string]string{

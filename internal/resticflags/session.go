@@ -39,11 +39,18 @@ func (a *Access) SessionOptions() ([]restic.Option, error) {
 		opts = append(opts, restic.WithLimits(a.LimitUpload, a.LimitDownload))
 	}
 	if a.RetryLock != "" {
-		wait, err := time.ParseDuration(a.RetryLock)
+		wait, err := duration("--retry-lock", a.RetryLock)
 		if err != nil {
-			return nil, fmt.Errorf("--retry-lock: %w", err)
+			return nil, err
 		}
 		opts = append(opts, restic.WithRetryLock(wait))
+	}
+	if a.StuckRequestTimeout != "" {
+		after, err := duration("--stuck-request-timeout", a.StuckRequestTimeout)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, restic.WithStallTimeout(after))
 	}
 	for _, option := range a.Option {
 		opt, err := extended(option)
@@ -53,6 +60,14 @@ func (a *Access) SessionOptions() ([]restic.Option, error) {
 		opts = append(opts, opt)
 	}
 	return opts, nil
+}
+
+func duration(flag, value string) (time.Duration, error) {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%s: %q is not a duration like 30s, 5m or 2h", flag, value)
+	}
+	return d, nil
 }
 
 // extended reads one -o. restic's extended options are those of its backends; of
