@@ -253,6 +253,7 @@ func TestSecondRunIsRefused(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { _, err := m.BackupAll(context.WithoutCancel(t.Context())); done <- err }()
 	for !w.exists("in") {
+		time.Sleep(5 * time.Millisecond)
 	}
 	_, err := w.manager().BackupAll(t.Context())
 	var locked *rwm.RunLockedError
