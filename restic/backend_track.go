@@ -3,6 +3,7 @@ package restic
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/restic/restic/rwmlink/backend"
@@ -20,6 +21,8 @@ type tracker struct {
 	indexes map[string]bool
 
 	retries *broadcast
+
+	postponed atomic.Pointer[postponement] // collects removals, while there is one
 }
 
 func newTracker(be backend.Backend, retries *broadcast) *tracker {
@@ -49,6 +52,9 @@ func (t *tracker) Save(ctx context.Context, h backend.Handle, rd backend.RewindR
 }
 
 func (t *tracker) Remove(ctx context.Context, h backend.Handle) error {
+	if p := t.postponed.Load(); p != nil && p.take(h) {
+		return nil
+	}
 	err := t.Backend.Remove(ctx, h)
 	if err == nil {
 		switch h.Type {

@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/restic/restic/rwmlink/data"
 	"github.com/restic/restic/rwmlink/repository"
@@ -91,7 +87,6 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 		}
 	}
 	var res *ForgetResult
-	var removeErr error
 	err := run(ctx, func(ctx context.Context, repo *repository.Repository) error {
 		list, err := s.view.load(ctx, repo)
 		if err != nil {
@@ -102,9 +97,8 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 			return err
 		}
 		if !o.DryRun {
-			// The engine is not disturbed by this, so it must not cost the session its index.
-			if removeErr = res.remove(ctx, repo, rep); removeErr != nil {
-				return nil
+			if err := s.forget(ctx, repo, res, rep); err != nil {
+				return err
 			}
 		}
 		if o.Prune == nil || len(res.Removed) == 0 {
@@ -115,7 +109,7 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 		res.Prune, err = s.prune(ctx, repo, po, rep, list.without(res.Removed))
 		return err
 	})
-	return res, errors.Join(err, removeErr)
+	return res, err
 }
 
 func (o *ForgetOptions) check() error {
@@ -176,49 +170,41 @@ func (o *ForgetOptions) decide(list snapshotList, rep *reporter) (*ForgetResult,
 	return res, nil
 }
 
-// maxParallelRemoves lets the backend gather removals into large batches; it bounds its own requests.
-const maxParallelRemoves = 1000
-
-// remove removes the snapshots of r.Removed and leaves in it those that are really gone.
-func (r *ForgetResult) remove(ctx context.Context, repo *repository.Repository, rep *reporter) error {
+// forget removes the snapshots of r.Removed and leaves in it those that are really gone.
+func (s *Session) forget(ctx context.Context, repo *repository.Repository, r *ForgetResult, rep *reporter) error {
 	bar := rep.counter("files deleted")
 	bar.SetMax(uint64(len(r.Removed)))
 	defer bar.Done()
 
-	var mu sync.Mutex
-	failed := make(map[ID]error)
-	var g errgroup.Group
-	g.SetLimit(maxParallelRemoves)
+	p, stop := s.postpone()
 	for _, id := range r.Removed {
-		g.Go(func() error {
-			err := ctx.Err()
-			if err == nil {
-				err = repo.RemoveUnpacked(ctx, restic.WriteableSnapshotFile, restic.ID(id))
-			}
-			if err != nil {
-				mu.Lock()
-				failed[id] = err
-				mu.Unlock()
-				return nil
-			}
-			bar.Add(1)
-			rep.emit(SnapshotRemoved{ID: id})
-			return nil
-		})
+		// takes them out of the cache
+		if err := repo.RemoveUnpacked(ctx, restic.WriteableSnapshotFile, restic.ID(id)); err != nil {
+			rep.warn("snapshot "+id.Short()+" stays in the cache", err)
+		}
 	}
-	_ = g.Wait()
+	stop()
+	failed := make(map[ID]bool)
+	s.removeAll(ctx, restic.SnapshotFile, p.names[restic.SnapshotFile], func(name string, err error) {
+		id, _ := ParseID(name)
+		if err != nil {
+			failed[id] = true
+			r.Failed = append(r.Failed, ItemError{Item: name, Err: err})
+			return
+		}
+		bar.Add(1)
+		rep.emit(SnapshotRemoved{ID: id})
+	})
 	if len(failed) == 0 {
 		return nil
 	}
-	for id, err := range maps.All(failed) {
-		r.Failed = append(r.Failed, ItemError{Item: id.String(), Err: err})
-	}
 	slices.SortFunc(r.Failed, func(a, b ItemError) int { return strings.Compare(a.Item, b.Item) })
-	r.Removed = slices.DeleteFunc(r.Removed, func(id ID) bool { return failed[id] != nil })
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%w: %w", err, &RemoveError{Failed: r.Failed})
+	r.Removed = slices.DeleteFunc(r.Removed, func(id ID) bool { return failed[id] })
+	err := &RemoveError{Failed: r.Failed}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
-	return &RemoveError{Failed: r.Failed}
+	return err
 }
 
 // without returns the snapshots left when some are gone.

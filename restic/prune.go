@@ -38,6 +38,8 @@ type PruneResult struct {
 	Blobs  PruneBlobs `json:"blobs"`
 	Bytes  PruneBytes `json:"bytes"`
 	Packs  PrunePacks `json:"packs"`
+	// Failed are packs that nothing uses any more and that could not be removed. The next prune tries again.
+	Failed []ItemError `json:"-"`
 }
 
 // PruneBlobs counts blobs.
@@ -143,8 +145,14 @@ func (s *Session) prune(ctx context.Context, repo *repository.Repository, o Prun
 		return res, nil
 	}
 	defer s.forgetIndex(repo) // the engine has dropped it, hazard 4
-	if err := plan.Execute(ctx, printer); err != nil {
-		return res, fmt.Errorf("prune was interrupted, run it again: %w", pruneError(ctx, printer.explain(err)))
+	if o.RecoverNoFreeSpace == "" {
+		err = s.executeInBatches(ctx, plan, printer, res)
+	} else {
+		// here the order of removals matters: the indexes go first, to make room
+		err = plan.Execute(ctx, printer)
+	}
+	if err != nil {
+		return res, fmt.Errorf("not finished, run it again: %w", pruneError(ctx, printer.explain(err)))
 	}
 	return res, nil
 }
