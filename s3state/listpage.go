@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -41,26 +42,39 @@ var errNeedsEncoding = errors.New("a key cannot be told from plain XML")
 // listing that ends early must not look like a shorter bucket.
 func parsePage(r io.Reader, encoded bool) (*page, error) {
 	limited := &io.LimitedReader{R: r, N: maxPageBytes}
-	var cr crWatch
+	data := pageBuffers.Get().(*bytes.Buffer)
+	defer pageBuffers.Put(data)
+	data.Reset()
+	if _, err := data.ReadFrom(limited); err != nil {
+		return nil, err
+	}
+	if limited.N <= 0 {
+		return nil, fmt.Errorf("%w: a page is larger than %d MiB", ErrBadListing, maxPageBytes>>20)
+	}
+	if !encoded {
+		if p, ok := fastPage(data.Bytes()); ok {
+			return p, nil
+		}
+	}
+	return parseXML(data.Bytes(), encoded)
+}
+
+// pageBuffers hold the text of pages while it is read; a page is some 400 KiB.
+var pageBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// parseXML is parsePage for pages of any form.
+func parseXML(data []byte, encoded bool) (*page, error) {
 	if encoded {
 		// Only markers, which are not encoded everywhere, can be illegal now.
 		// They are not used then, so replacing characters does no harm.
-		data, err := io.ReadAll(limited)
-		if err != nil {
-			return nil, err
-		}
-		cr.r = bytes.NewReader(legalXML(data))
-	} else {
-		cr.r = limited
+		data = legalXML(data)
 	}
-	p := &pageParser{d: xml.NewDecoder(&cr), page: page{encoded: encoded}}
+	p := &pageParser{d: xml.NewDecoder(bytes.NewReader(data)), page: page{encoded: encoded}}
 	p.d.CharsetReader = func(_ string, input io.Reader) (io.Reader, error) { return input, nil }
 	err := p.document()
 	if err != nil {
 		var se *xml.SyntaxError
 		switch {
-		case limited.N <= 0:
-			return nil, fmt.Errorf("%w: a page is larger than %d MiB", ErrBadListing, maxPageBytes>>20)
 		case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.As(err, &se) && strings.Contains(se.Msg, "unexpected EOF"):
 			return nil, fmt.Errorf("%w: %w", errTruncatedReply, io.ErrUnexpectedEOF)
 		case errors.As(err, &se):
@@ -71,7 +85,7 @@ func parsePage(r io.Reader, encoded bool) (*page, error) {
 		}
 		return nil, err
 	}
-	if cr.seen && !encoded {
+	if !encoded && bytes.IndexByte(data, '\r') >= 0 {
 		// XML turns a bare carriage return into a line feed, so a key with one
 		// would come out as another key.
 		return nil, errNeedsEncoding
@@ -361,18 +375,4 @@ func clip(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:120], "") + "…"
-}
-
-// crWatch notices a bare carriage return.
-type crWatch struct {
-	r    io.Reader
-	seen bool
-}
-
-func (c *crWatch) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	if !c.seen && bytes.IndexByte(p[:n], '\r') >= 0 {
-		c.seen = true
-	}
-	return n, err
 }
