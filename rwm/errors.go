@@ -83,19 +83,20 @@ type HookError struct {
 }
 
 func (e *HookError) Error() string {
-	return fmt.Sprintf("%s command %d of backup %q%s failed with return code %d", e.Phase, e.Index+1, e.Backup, e.program(), e.Code)
+	return fmt.Sprintf("%s command %d of backup %q (%s) failed with return code %d", e.Phase, e.Index+1, e.Backup, program(e.Command), e.Code)
 }
 
-// program is the first word of the command. The rest may hold a password.
-func (e *HookError) program() string {
-	word, rest, _ := strings.Cut(strings.TrimSpace(e.Command), " ")
+// program is the first word of a command, "…" if that tells nothing. The rest may
+// hold a password.
+func program(command string) string {
+	word, rest, _ := strings.Cut(strings.TrimSpace(command), " ")
 	switch {
 	case word == "" || strings.ContainsAny(word, "=$`\"'\n"):
-		return ""
+		return "…"
 	case rest != "":
-		word += " …"
+		return word + " …"
 	}
-	return " (" + word + ")"
+	return word
 }
 
 // Unwrap gives ErrHook and the cause.

@@ -23,8 +23,12 @@ type HookStarted struct {
 	Backup  string
 	Phase   string // "prerun" or "postrun"
 	Index   int    // which command of the list, from 0
-	Command string
+	Command string // as configured; Program is what to show
 }
+
+// Program is the first word of the command, with … if there is more. The rest
+// may hold a password, so it should not be printed or logged.
+func (h HookStarted) Program() string { return program(h.Command) }
 
 // RepositoryEvent passes on what restic's engine reports during a step.
 type RepositoryEvent struct {

@@ -117,7 +117,7 @@ func TestHookLeavesDaemon(t *testing.T) {
 func TestHookErrorHidesArguments(t *testing.T) {
 	for command, want := range map[string]string{
 		"mysqldump -psecret all": `prerun command 1 of backup "home" (mysqldump …) failed with return code 127`,
-		"PASS=secret dump":       `prerun command 1 of backup "home" failed with return code 127`,
+		"PASS=secret dump":       `prerun command 1 of backup "home" (…) failed with return code 127`,
 		"false":                  `prerun command 1 of backup "home" (false) failed with return code 127`,
 	} {
 		if got := (&HookError{Backup: "home", Phase: "prerun", Command: command, Code: 127}).Error(); got != want {
