@@ -20,8 +20,8 @@ GOTEST  := $(TOOLS)/gotestsum --format pkgname-and-test-fails --format-hide-empt
 .PHONY: build install demo test lint unit cross bench fuzz tools packages clean
 
 build:
-	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/rwm ./cmd/rwm
-	$(GO) build -C s3dev -trimpath -ldflags '-s -w' -o ../bin/s3dev ./cmd/s3dev
+	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/rwm ./cmd/rwm
+	$(GO) build -C s3dev -ldflags '-s -w' -o ../bin/s3dev ./cmd/s3dev
 
 install: build
 	install -D -m 0755 bin/rwm $(DESTDIR)$(PREFIX)/bin/rwm

@@ -58,16 +58,21 @@ func (w *world) backUp(ctx context.Context) error {
 	return err
 }
 
-// change edits, adds, renames and removes a few files.
+// change edits, adds, links, renames and removes.
 func (w *world) change() error {
 	f := w.files()
+	entries, err := os.ReadDir(f)
+	if err != nil || len(entries) < 3 {
+		return fmt.Errorf("three entries are needed to change in %s: %w", f, err)
+	}
+	in := func(name string) string { return filepath.Join(f, name) }
 	return errors.Join(
-		os.WriteFile(filepath.Join(f, "go.mod"), []byte("changed between two backups\n"), 0o640),
-		os.WriteFile(filepath.Join(f, "today.txt"), []byte("written between two backups\n"), 0o600),
-		os.Symlink("today.txt", filepath.Join(f, "link")),
-		os.Link(filepath.Join(f, "today.txt"), filepath.Join(f, "second-name.txt")),
-		os.Rename(filepath.Join(f, "fmt"), filepath.Join(f, "fmt-renamed")),
-		os.RemoveAll(filepath.Join(f, "sort")),
+		os.WriteFile(in("today.txt"), []byte("written between two backups\n"), 0o640),
+		os.Symlink("today.txt", in("a-symlink")),
+		os.Link(in("today.txt"), in("a-second-name.txt")),
+		os.Rename(in(entries[0].Name()), in("renamed")),
+		os.RemoveAll(in(entries[1].Name())),
+		os.Chmod(in(entries[2].Name()), 0o750),
 	)
 }
 
@@ -111,9 +116,9 @@ func (w *world) rebuild(ctx context.Context) error {
 }
 
 type savedState struct {
-	Key          string    `json:"key"`
-	VersionID    string    `json:"version_id"`
-	LastModified time.Time `json:"last_modified"`
+	Key       string    `json:"key"`
+	VersionID string    `json:"version_id"`
+	Time      time.Time `json:"time"`
 }
 
 func (w *world) lastState(ctx context.Context) (last savedState, err error) {
@@ -128,7 +133,7 @@ func (w *world) lastState(ctx context.Context) (last savedState, err error) {
 		return last, fmt.Errorf("storage-info --json: %w", err)
 	}
 	for _, s := range info.States {
-		if s.LastModified.Before(w.attacked) && s.LastModified.After(last.LastModified) {
+		if s.Time.Before(w.attacked) && s.Time.After(last.Time) {
 			last = s
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -44,7 +45,8 @@ func (s *story) run(ctx context.Context, show bool, conf string, args ...string)
 	cmd := exec.CommandContext(ctx, s.rwm, append([]string{"--config", conf}, args...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
-	var out, all bytes.Buffer
+	var out bytes.Buffer
+	var all transcript
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, &all), &all
 	if show {
 		s.say("$ rwm --config %s %s", base(conf), strings.Join(args, " "))
@@ -52,7 +54,7 @@ func (s *story) run(ctx context.Context, show bool, conf string, args ...string)
 	start := time.Now()
 	err := cmd.Run()
 	if show || err != nil {
-		for line := range lines(all.Bytes()) {
+		for line := range lines(all.buf.Bytes()) {
 			s.say("    %s", line)
 		}
 	}
@@ -63,6 +65,18 @@ func (s *story) run(ctx context.Context, show bool, conf string, args ...string)
 		err = fmt.Errorf("rwm %s: %w", strings.Join(args, " "), err)
 	}
 	return out.Bytes(), err
+}
+
+// transcript takes what the command prints on both of its outputs, in order.
+type transcript struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buf.Write(p)
 }
 
 func lines(b []byte) func(yield func(string) bool) {
