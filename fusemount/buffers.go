@@ -23,7 +23,7 @@ const (
 	smallestClass = 512
 	largestSmall  = 64 << 10
 	slabSize      = 1 << 20
-	maxSpare      = 16 << 20
+	maxSpare      = 32 << 20
 )
 
 // class returns the size of the buffer that n bytes get.
