@@ -1,0 +1,219 @@
+package s3state
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/s3test"
+)
+
+const (
+	aAdmin = "arn:aws:iam::acme:user/admin"
+	aHost  = "arn:aws:iam::acme:user/host"
+)
+
+func goodFacts() *facts {
+	return &facts{
+		acl:        ACL{Owner: Owner{ID: "acme$admin"}, Grants: []Grant{{Grantee{ID: "acme$admin"}, "FULL_CONTROL"}}},
+		policy:     []byte(bucketPolicy("b", aAdmin, aHost)),
+		versioning: "Enabled",
+	}
+}
+
+// The policy is exactly the contract's.
+func TestBucketPolicy(t *testing.T) {
+	var got, want any
+	if err := json.Unmarshal([]byte(bucketPolicy("b", aAdmin, aHost)), &got); err != nil {
+		t.Fatal(err)
+	}
+	_ = json.Unmarshal([]byte(`{"Version": "2012-10-17", "Statement": [
+		{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::acme:user/admin"]}, "Action": ["*"], "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]},
+		{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::acme:user/host"]}, "Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject",
+		"s3:DeleteObject", "s3:GetBucketAcl", "s3:GetBucketPolicy", "s3:ListBucketVersions", "s3:GetBucketVersioning"],
+		"Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]}]}`), &want)
+	g, _ := json.Marshal(got)
+	w, _ := json.Marshal(want)
+	if string(g) != string(w) {
+		t.Errorf("%s\nnot %s", g, w)
+	}
+}
+
+func TestCheckPolicy(t *testing.T) {
+	c := checkPolicy("b", goodFacts())
+	if !c.OK || c.AdminUser() != "admin" || c.TargetUser() != "host" || len(c.Problems) > 0 {
+		t.Errorf("%+v", c)
+	}
+	edit := func(old, new string) func(*facts) {
+		return func(f *facts) {
+			changed := strings.Replace(string(f.policy), old, new, 1)
+			if changed == string(f.policy) {
+				t.Errorf("%q is not in the policy", old)
+			}
+			f.policy = []byte(changed)
+		}
+	}
+	extra := func(statement string) func(*facts) {
+		return edit(`"Statement":[`, `"Statement":[`+statement+`,`)
+	}
+	for name, ok := range map[string]func(*facts){
+		"statements the other way round": func(f *facts) {
+			var p policyDocument
+			_ = json.Unmarshal(f.policy, &p)
+			slices.Reverse(p.Statement)
+			f.policy, _ = json.Marshal(p)
+		},
+		"strings instead of lists": func(f *facts) {
+			edit(`["arn:aws:iam::acme:user/admin"]`, `"arn:aws:iam::acme:user/admin"`)(f)
+			edit(`["*"]`, `"*"`)(f)
+		},
+		"with Sids": edit(`"Effect"`, `"Sid":"a","Effect"`),
+		"without tenant": func(f *facts) {
+			f.acl.Owner.ID = "admin"
+			f.policy = []byte(bucketPolicy("b", "arn:aws:iam:::user/admin", "arn:aws:iam:::user/host"))
+		},
+		"plain ids as principals": func(f *facts) { f.acl.Owner.ID = "K1"; f.policy = []byte(bucketPolicy("b", "K1", "K2")) },
+		"AWS": func(f *facts) {
+			f.acl.Owner.ID = strings.Repeat("0a", 32)
+			f.policy = []byte(bucketPolicy("b", "arn:aws:iam::123456789012:user/admin", "arn:aws:iam::123456789012:user/host"))
+		},
+	} {
+		f := goodFacts()
+		ok(f)
+		if c := checkPolicy("b", f); !c.OK {
+			t.Errorf("%s: %q", name, c.Problems)
+		}
+	}
+	for name, bad := range map[string]func(*facts){
+		"versioning suspended":       func(f *facts) { f.versioning = "Suspended" },
+		"versioning never enabled":   func(f *facts) { f.versioning = "" },
+		"no policy":                  func(f *facts) { f.policy = nil },
+		"no JSON":                    func(f *facts) { f.policy = []byte("x") },
+		"no statements":              func(f *facts) { f.policy = []byte(`{"Version": "2012-10-17", "Statement": []}`) },
+		"one statement":              func(f *facts) { f.policy = []byte(encodePolicy(adminStatement("b", aAdmin))) },
+		"a third statement":          extra(`{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::acme:user/x"]},"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}`),
+		"a Deny":                     edit(`"Allow"`, `"Deny"`),
+		"another bucket":             edit(`"arn:aws:s3:::b/*"`, `"arn:aws:s3:::c/*"`),
+		"all buckets":                edit(`"arn:aws:s3:::b/*"`, `"*"`),
+		"the objects only":           edit(`"arn:aws:s3:::b",`, ``),
+		"deleting versions":          edit(`"s3:GetObject"`, `"s3:GetObject","s3:DeleteObjectVersion"`),
+		"all that begins with Get":   edit(`"s3:GetObject"`, `"s3:Get*"`),
+		"everything for both":        edit(`"s3:GetObject"`, `"*"`),
+		"one action missing":         edit(`"s3:GetObject",`, ``),
+		"the admin limited":          edit(`["*"]`, `["s3:ListBucket"]`),
+		"the same principal":         edit("user/host", "user/admin"),
+		"another admin":              edit("user/admin", "user/root"),
+		"the same in another tenant": edit("acme:user/admin", "other:user/admin"),
+		"everybody":                  edit(`{"AWS":["arn:aws:iam::acme:user/host"]}`, `"*"`),
+		"every AWS user":             edit(`"arn:aws:iam::acme:user/host"`, `"*"`),
+		"two users":                  edit(`"arn:aws:iam::acme:user/host"`, `"arn:aws:iam::acme:user/host","arn:aws:iam::acme:user/x"`),
+		"a condition":                edit(`"Effect"`, `"Condition":{},"Effect"`),
+		"NotAction":                  edit(`"Action"`, `"NotAction"`),
+		"NotPrincipal":               edit(`"Principal"`, `"NotPrincipal"`),
+		"another owner":              func(f *facts) { f.acl.Owner.ID = "acme$other" },
+		"the host as owner":          func(f *facts) { f.acl.Owner.ID = "acme$host" },
+		"no owner":                   func(f *facts) { f.acl.Owner.ID = "" },
+		"an ACL for everybody": func(f *facts) {
+			f.acl.Grants = append(f.acl.Grants, Grant{Grantee{URI: "http://acs.amazonaws.com/groups/global/AllUsers"}, "WRITE"})
+		},
+		"accounts that differ": func(f *facts) {
+			f.acl.Owner.ID = strings.Repeat("0a", 32)
+			f.policy = []byte(bucketPolicy("b", "arn:aws:iam::123456789012:user/admin", "arn:aws:iam::210987654321:user/host"))
+		},
+		"an unfinished restore": func(f *facts) { f.policy = []byte(unfinishedPolicy("b", aAdmin, RestoreOrigin{"a", "k", "v"})) },
+	} {
+		f := goodFacts()
+		bad(f)
+		if c := checkPolicy("b", f); c.OK || len(c.Problems) == 0 {
+			t.Errorf("%s: reported as OK", name)
+		}
+	}
+}
+
+func TestUnfinishedPolicy(t *testing.T) {
+	o := RestoreOrigin{"source", "rwm/state_2026-01-01T00:00:00.000000+01:00.json.gz", "v1"}
+	f := goodFacts()
+	f.policy = []byte(unfinishedPolicy("b", aAdmin, o))
+	if got := unfinishedRestore("b", f); got == nil || *got != o {
+		t.Errorf("%v", got)
+	}
+	if got := unfinishedRestore("c", f); got != nil {
+		t.Errorf("of another bucket: %v", got)
+	}
+	if got := unfinishedRestore("b", goodFacts()); got != nil {
+		t.Errorf("a policed bucket: %v", got)
+	}
+	if regexpSid := strings.Trim(unfinishedSid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"); regexpSid != "" {
+		t.Error("AWS takes only letters and digits in a Sid")
+	}
+}
+
+func FuzzCheckPolicy(f *testing.F) {
+	f.Add([]byte(bucketPolicy("b", aAdmin, aHost)))
+	f.Add([]byte(unfinishedPolicy("b", aAdmin, RestoreOrigin{"a", "k", "v"})))
+	f.Add([]byte(`"{\"Statement\": {\"Principal\": \"*\"}}"`))
+	f.Fuzz(func(t *testing.T, policy []byte) {
+		facts := goodFacts()
+		facts.policy = policy
+		c := checkPolicy("b", facts)
+		if c.OK && (c.Admin != aAdmin || c.Target == "" || c.Target == c.Admin) {
+			t.Fatalf("%s: %+v", policy, c)
+		}
+	})
+}
+
+// A step that fails leaves an error that says what was made and how to go on.
+func TestCreateStopsHalfway(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{`\?versioning`, `\?policy`} {
+		w.srv.Inject(t, s3test.Fault{Method: http.MethodPut, Path: path, Kind: s3test.Status, Status: 403, Code: "AccessDenied"})
+		b := w.srv.Bucket(t)
+		_, err := w.admin.Create(w.ctx, b, "host", CreateOptions{})
+		var step *StepError
+		if !errors.As(err, &step) || !errors.Is(err, ErrAccessDenied) || len(step.Done) == 0 || step.Next == "" || !strings.Contains(err.Error(), b) {
+			t.Errorf("%s: %v", path, err)
+		}
+		w.srv.ClearFaults(t)
+		if found, err := w.admin.exists(w.ctx, b); err != nil || !found {
+			t.Errorf("the bucket that was said to be made: %v %v", found, err)
+		}
+		if _, err := w.admin.Delete(w.ctx, b, DeleteOptions{}); err != nil {
+			t.Errorf("the way on that was named: %v", err)
+		}
+	}
+}
+
+// With the host's credentials nothing can be done to what is saved.
+func TestHostCannotHarm(t *testing.T) {
+	w := newWorld(t)
+	v := w.put("data/00/x", "good")
+	st := w.save()
+	c := w.host.client
+	for name, err := range map[string]error{
+		"delete a version":     c.RemoveObject(w.ctx, w.bucket, "data/00/x", minio.RemoveObjectOptions{VersionID: v}),
+		"suspend versioning":   c.SuspendVersioning(w.ctx, w.bucket),
+		"change the policy":    c.SetBucketPolicy(w.ctx, w.bucket, bucketPolicy(w.bucket, w.srv.Host.ARN(), w.srv.Admin.ARN())),
+		"remove the policy":    c.SetBucketPolicy(w.ctx, w.bucket, ""),
+		"delete the bucket":    c.RemoveBucket(w.ctx, w.bucket),
+		"create in its place":  second(w.host.Create(w.ctx, w.bucket, "host2", CreateOptions{})),
+		"drop versions":        second(w.host.DropVersions(w.ctx, w.bucket, DropOptions{})),
+		"delete it as a whole": second(w.host.Delete(w.ctx, w.bucket, DeleteOptions{})),
+	} {
+		if err == nil {
+			t.Errorf("the host can %s", name)
+		}
+	}
+	// Old data is not to be read with the host's credentials either.
+	w.put("data/00/x", "evil")
+	if _, err := w.host.client.StatObject(w.ctx, w.bucket, "data/00/x", minio.StatObjectOptions{VersionID: v}); err == nil {
+		t.Error("the host can read an old version")
+	}
+	if _, _, err := w.restore(st, nil); err != nil {
+		t.Error(err)
+	}
+}
