@@ -3,6 +3,7 @@ package rwm
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -14,8 +15,16 @@ import (
 // and says who holds it.
 type runLock struct{ file *flock.Flock }
 
+// isLockFile matches what may be in a lock file: nothing, or a process id and
+// perhaps more about it. Anything else would be lost if it were one.
+var isLockFile = regexp.MustCompile(`^(\d{1,10}(\s.{0,300})?)?\s*$`)
+
 // takeRunLock takes the lock at path or returns a *RunLockedError.
 func takeRunLock(path string, now time.Time) (*runLock, error) {
+	// Before it is locked: on Windows nobody can read it afterwards.
+	if text, err := os.ReadFile(path); err == nil && !isLockFile.Match(text) {
+		return nil, fmt.Errorf("run lock (lock_path): %s is no lock file but has other content; nothing was done", path)
+	}
 	file := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o644))
 	locked, err := file.TryLock()
 	if err != nil {

@@ -46,3 +46,26 @@ func TestRunLockLeftovers(t *testing.T) {
 		t.Errorf("impossible path: error %v", err)
 	}
 }
+
+// A lock_path that names some other file must not cost that file its content.
+func TestRunLockSparesOtherFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "passwd")
+	const text = "root:x:0:0:root:/root:/bin/bash\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := takeRunLock(path, time.Now()); err == nil || errors.Is(err, ErrRunLocked) {
+		t.Errorf("error %v", err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != text {
+		t.Errorf("the file is now %q", got)
+	}
+	if err := os.WriteFile(path, []byte("12345\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := takeRunLock(path, time.Now())
+	if err != nil {
+		t.Fatalf("a bare process id, as other programs write it: %v", err)
+	}
+	lock.release()
+}
