@@ -77,14 +77,11 @@ func (a *app) managerOf(cfg *rwm.Config, events func(rwm.Event)) (*rwm.Manager, 
 			a.warning(text)
 		}
 	}
-	opts := []rwm.Option{rwm.WithLogger(a.logger()), rwm.WithOutput(a.hookOutput(), a.stderr)}
-	transport, err := a.transport()
+	transport, err := a.transport(cfg)
 	if err != nil {
 		return nil, err
 	}
-	if transport != nil {
-		opts = append(opts, rwm.WithTransport(transport))
-	}
+	opts := []rwm.Option{rwm.WithLogger(a.logger()), rwm.WithTransport(transport), rwm.WithOutput(a.hookOutput(), a.stderr)}
 	if events != nil {
 		opts = append(opts, rwm.WithEvents(events))
 	}

@@ -26,7 +26,6 @@ type cli struct {
 	Debug  bool   `help:"Log what is done to stderr, requests included."`
 	resticflags.Output
 
-	Version             versionCmd             `cmd:"" group:"Other:" help:"Print the version."`
 	Backup              backupCmd              `cmd:"" group:"Backup:" help:"Run the named backups of the configuration, then retention, then save the bucket's state."`
 	BackupAll           backupAllCmd           `cmd:"" group:"Backup:" help:"Run every backup of the configuration, then retention, then save the bucket's state."`
 	Restic              resticCmd              `cmd:"" group:"Backup:" help:"Run a restic command on the configured repository, in this process."`
@@ -39,5 +38,6 @@ type cli struct {
 	StorageRestoreState storageRestoreStateCmd `cmd:"" group:"Storage:" help:"Rebuild a saved state of a bucket in a new bucket."`
 	Aws                 awsCmd                 `cmd:"" passthrough:"" group:"Other:" help:"Run the AWS CLI with the configured endpoint and credentials."`
 	Rcc                 rccCmd                 `cmd:"" passthrough:"" group:"Other:" help:"Run rclone with the encrypted remote rwmbe: over a bucket."`
+	Version             versionCmd             `cmd:"" group:"Other:" help:"Print the version."`
 	Completion          completionCmd          `cmd:"" group:"Other:" help:"Print the shell's completion script."`
 }

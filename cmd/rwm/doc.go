@@ -15,6 +15,7 @@
 //	signals.go     Ctrl-C, SIGTERM and a reader that went away
 //	output.go      tables, plain lines, JSON
 //	progress.go    bars on a terminal
+//	transport.go   how S3 is talked to
 //
 // Start reading at main.go.
 package main

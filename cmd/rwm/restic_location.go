@@ -69,7 +69,7 @@ func (a *app) s3Location(name string, cfg *rwm.Config) (restic.Location, error) 
 			return nil, usageError{fmt.Errorf("s3 repository: %s is not the configured endpoint, so $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY are needed", access.S3EndpointURL)}
 		}
 	}
-	transport, err := a.transport()
+	transport, err := a.transport(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -78,24 +78,4 @@ func (a *app) s3Location(name string, cfg *rwm.Config) (restic.Location, error) 
 		return nil, err
 	}
 	return restic.S3(client, bucket, prefix), nil
-}
-
-// extendedOptions reads -o. restic's options are those of its backends; of these
-// the number of connections has a meaning here.
-func extendedOptions(list []string) ([]restic.Option, error) {
-	var opts []restic.Option
-	for _, option := range list {
-		key, value, _ := strings.Cut(option, "=")
-		switch strings.TrimSpace(key) {
-		case "s3.connections", "local.connections":
-			var n uint
-			if _, err := fmt.Sscanf(value, "%d", &n); err != nil || n == 0 {
-				return nil, fmt.Errorf("-o %s: a number of connections is needed", option)
-			}
-			opts = append(opts, restic.WithConnections(n))
-		default:
-			return nil, fmt.Errorf("-o %s: there is no such option here; there are s3.connections and local.connections", option)
-		}
-	}
-	return opts, nil
 }

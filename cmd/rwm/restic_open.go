@@ -54,11 +54,6 @@ func (a *app) repository(access resticflags.Access, more ...restic.Option) (*rep
 	if err != nil {
 		return nil, usageError{err}
 	}
-	extended, err := extendedOptions(access.Option)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	opts = append(opts, extended...)
 	r := &repository{app: a, opts: append(append(opts, restic.WithLogger(a.logger())), more...)}
 	if r.name, err = repositoryName(access.Repo, access.RepositoryFile); err != nil {
 		return nil, usageError{err}

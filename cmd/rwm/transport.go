@@ -5,19 +5,32 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/rwm"
 )
 
-// transport logs every S3 request with --debug; otherwise it is nil, for the default.
-func (a *app) transport() (http.RoundTripper, error) {
-	if !a.cli.Debug {
-		return nil, nil
-	}
+// transport is what S3 requests go through: that of package rwm, with restic's
+// flags for certificates (or those in backup_extras) and, with --debug, a log.
+func (a *app) transport(cfg *rwm.Config) (http.RoundTripper, error) {
 	base, err := rwm.NewTransport()
 	if err != nil {
 		return nil, err
 	}
-	return &loggingTransport{base, a.logger()}, nil
+	flags := a.cli.Restic.HTTP
+	if !flags.Given() {
+		// What is wrong with backup_extras is found by rwm.New.
+		if extras, err := resticflags.ParseBackup(cfg.BackupExtras); err == nil {
+			flags = extras.HTTP
+		}
+	}
+	rt, err := flags.Transport(base)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if a.cli.Debug {
+		rt = &loggingTransport{rt, a.logger()}
+	}
+	return rt, nil
 }
 
 // loggingTransport names requests by method, path and query. Headers, which carry
