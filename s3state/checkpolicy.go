@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // PolicyCheck is what CheckPolicy found.
@@ -57,14 +59,11 @@ func (s *Store) facts(ctx context.Context, bucket string) (*facts, error) {
 		return nil, err
 	}
 	var f facts
-	var err error
-	if f.acl, err = s.getACL(ctx, bucket); err != nil {
-		return nil, err
-	}
-	if f.policy, err = s.getPolicy(ctx, bucket); err != nil {
-		return nil, err
-	}
-	if f.versioning, err = s.getVersioning(ctx, bucket); err != nil {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { f.acl, err = s.getACL(ctx, bucket); return err })
+	g.Go(func() (err error) { f.policy, err = s.getPolicy(ctx, bucket); return err })
+	g.Go(func() (err error) { f.versioning, err = s.getVersioning(ctx, bucket); return err })
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	return &f, nil

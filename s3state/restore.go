@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -87,33 +88,53 @@ type restorer struct {
 	admin  string
 	target string // principal
 	resume bool
+
+	live         *facts // of the source
+	targetExists bool
 }
 
 func (r *restorer) run(ctx context.Context) error {
 	if err := r.checkNames(); err != nil {
 		return err
 	}
-	if err := r.s.requireVersioned(ctx, r.opts.Source); err != nil {
-		return err
-	}
-	p, saved, err := r.s.loadPlan(ctx, r.opts.Source, r.opts.StateKey, r.opts.StateVersion)
+	saved, err := r.look(ctx)
 	if err != nil {
 		return err
 	}
-	r.plan = p
 	r.res.StateVersion, r.res.StateTime = saved.VersionID, saved.Time
 	r.origin = RestoreOrigin{r.opts.Source, r.opts.StateKey, saved.VersionID}
 	r.ev.emit(StepDone{Bucket: r.opts.Source, Step: "read the state"})
 	if err := r.choosePrincipals(ctx); err != nil {
 		return fmt.Errorf("restore into %s: %w", r.opts.Target, err)
 	}
-	if err := r.lookAtTarget(ctx); err != nil {
+	if err := r.judgeTarget(ctx); err != nil {
 		return fmt.Errorf("restore into %s: %w", r.opts.Target, err)
 	}
 	if err := r.verify(ctx, saved); err != nil {
 		return err
 	}
 	return r.fill(ctx)
+}
+
+// look gathers what there is: source, state, target.
+func (r *restorer) look(ctx context.Context) (saved *SavedState, err error) {
+	var wg sync.WaitGroup
+	var sourceErr, stateErr, targetErr error
+	wg.Go(func() { r.live, sourceErr = r.s.facts(ctx, r.opts.Source) })
+	wg.Go(func() {
+		r.plan, saved, stateErr = r.s.loadPlan(ctx, r.opts.Source, r.opts.StateKey, r.opts.StateVersion)
+	})
+	wg.Go(func() { r.targetExists, targetErr = r.s.exists(ctx, r.opts.Target) })
+	wg.Wait()
+	switch {
+	case sourceErr != nil:
+		return nil, sourceErr
+	case r.live.versioning != "Enabled":
+		return nil, fmt.Errorf("bucket %s: %w", r.opts.Source, ErrNotVersioned)
+	case stateErr != nil:
+		return nil, stateErr
+	}
+	return saved, targetErr
 }
 
 func (r *restorer) checkNames() error {
@@ -135,10 +156,7 @@ func (r *restorer) checkNames() error {
 // choosePrincipals finds who gets the limited grant. The source's own policy
 // is the admin's word; the state is the host's.
 func (r *restorer) choosePrincipals(ctx context.Context) error {
-	f, err := r.s.facts(ctx, r.opts.Source)
-	if err != nil {
-		return err
-	}
+	f := r.live
 	live := checkPolicy(r.opts.Source, f)
 	claimed := ""
 	if r.plan.header.Policy != nil {
@@ -158,6 +176,7 @@ func (r *restorer) choosePrincipals(ctx context.Context) error {
 			return fmt.Errorf("%w: neither the state nor the source's policy names a target user; name it explicitly", ErrBadState)
 		}
 	}
+	var err error
 	r.admin, r.target, err = r.s.principals(ctx, user)
 	if err != nil {
 		return err
@@ -173,11 +192,10 @@ func (r *restorer) choosePrincipals(ctx context.Context) error {
 	return nil
 }
 
-// lookAtTarget refuses every existing bucket but our own unfinished one.
-func (r *restorer) lookAtTarget(ctx context.Context) error {
-	found, err := r.s.exists(ctx, r.opts.Target)
-	if err != nil || !found {
-		return err
+// judgeTarget refuses every existing bucket but our own unfinished one.
+func (r *restorer) judgeTarget(ctx context.Context) error {
+	if !r.targetExists {
+		return nil
 	}
 	f, err := r.s.facts(ctx, r.opts.Target)
 	if err != nil && !errors.Is(err, ErrAccessDenied) {

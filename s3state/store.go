@@ -50,7 +50,9 @@ func WithLogger(log *slog.Logger) Option { return func(s *Store) { s.log = log }
 // time_end; its location is the zone they are written in.
 func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
 
-// WithParallel sets how many requests are under way at once (default 32).
+// WithParallel sets how many requests are under way at once (default 64; listings
+// and deletions take at most 16). A transport with fewer idle connections per
+// host keeps making new ones.
 func WithParallel(n int) Option {
 	return func(s *Store) {
 		if n > 0 {
@@ -95,7 +97,7 @@ func New(client *minio.Client, opts ...Option) *Store {
 		core:      minio.Core{Client: client},
 		log:       slog.New(slog.NewTextHandler(io.Discard, nil)),
 		now:       time.Now,
-		parallel:  32,
+		parallel:  64,
 		timeout:   2 * time.Minute,
 		attempts:  6,
 		backoff:   250 * time.Millisecond,
