@@ -1,0 +1,143 @@
+package s3tool
+
+import (
+	"crypto/md5" //nolint:gosec // S3's own checksum of an object
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// down copies from the server to a local path. Files are made below an [os.Root]: no
+// key, however it is made, leads out of the destination.
+func (c *copier) down(from Location, destination string) error {
+	if !c.opts.Recursive {
+		if err := from.object(); err != nil {
+			return err
+		}
+		return c.downOne(from, destination)
+	}
+	if destination == "-" {
+		return fmt.Errorf("%w: only one object can go to standard output", ErrInvalid)
+	}
+	if err := os.MkdirAll(destination, 0o777); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(destination)
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // a directory
+	base := from.Key[:strings.LastIndex(from.Key, "/")+1]
+	return c.many("copy "+from.String(), func(start func(func() error)) error {
+		for e, err := range c.tool.List(c.ctx, from, true) {
+			if err != nil {
+				return err
+			}
+			name := strings.TrimPrefix(e.Key, base)
+			if name == "" || strings.HasSuffix(name, "/") {
+				continue // a console's stand-in for an empty directory
+			}
+			start(func() error { return c.download(Location{Bucket: from.Bucket, Key: e.Key}, root, name) })
+		}
+		return nil
+	})
+}
+
+func (c *copier) downOne(from Location, destination string) error {
+	if destination == "-" {
+		if c.opts.Output == nil {
+			return fmt.Errorf("%w: no output is given for -", ErrInvalid)
+		}
+		return c.tool.Cat(c.ctx, from, c.opts.Output)
+	}
+	dir, name := filepath.Split(destination)
+	if info, err := os.Stat(destination); err == nil && info.IsDir() || name == "" {
+		dir, name = destination, path.Base(from.Key)
+	}
+	if dir == "" {
+		dir = "."
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // a directory
+	return c.download(from, root, name)
+}
+
+// download writes the object beside its destination first, under a name that its
+// content decides, so that an interrupted download of the same content goes on there.
+func (c *copier) download(from Location, root *os.Root, name string) error {
+	local := filepath.FromSlash(name)
+	if !filepath.IsLocal(local) || path.Clean(name) != name {
+		return fmt.Errorf("%w: %s: the key cannot be a file below %s", ErrInvalid, from, root.Name())
+	}
+	o, err := c.tool.Stat(c.ctx, from)
+	if err != nil {
+		return err
+	}
+	if dir := filepath.Dir(local); dir != "." {
+		if err := root.MkdirAll(dir, 0o777); err != nil {
+			return fmt.Errorf("copy %s: %w", from, err)
+		}
+	}
+	partial := local + ".part-" + strings.Map(onlySafe, o.ETag)
+	resumed, err := c.fetch(o, root, partial)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(root.Chtimes(partial, o.LastModified, o.LastModified), root.Rename(partial, local)); err != nil {
+		return fmt.Errorf("copy %s: %w", from, err)
+	}
+	c.done(Copied{Source: from.String(), Destination: filepath.Join(root.Name(), local), Bytes: o.Size, Resumed: resumed})
+	return nil
+}
+
+// fetch completes the partial file and checks it. A file that is wrong is removed, so
+// that the next try does not build on it.
+func (c *copier) fetch(o *Object, root *os.Root, partial string) (resumed int64, err error) {
+	f, err := root.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return 0, fmt.Errorf("copy %s: %w", o.Location, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	sum := md5.New() //nolint:gosec // see above
+	if resumed, err = io.Copy(sum, f); err != nil {
+		return 0, err
+	}
+	if resumed > o.Size {
+		return 0, errors.Join(wrongBytes(o, "the partial file is longer than the object"), root.Remove(partial))
+	}
+	if err := c.tool.read(c.ctx, o, resumed, io.MultiWriter(f, sum)); err != nil {
+		return 0, err
+	}
+	if err := check(o, sum); err != nil {
+		return 0, errors.Join(err, root.Remove(partial))
+	}
+	return resumed, nil
+}
+
+// check compares with the ETag where that tells about the content.
+func check(o *Object, sum hash.Hash) error {
+	if got := hex.EncodeToString(sum.Sum(nil)); o.md5 && o.ETag != got {
+		return wrongBytes(o, "its MD5 is "+got+", the ETag says "+o.ETag)
+	}
+	return nil
+}
+
+func wrongBytes(o *Object, why string) error {
+	return fmt.Errorf("copy %s: %w: %s; the partial file was removed, nothing else was changed", o.Location, ErrDiffers, why)
+}
+
+func onlySafe(r rune) rune {
+	if r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+		return r
+	}
+	return -1
+}

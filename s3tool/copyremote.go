@@ -1,0 +1,63 @@
+package s3tool
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// maxCopySize is what one CopyObject takes; larger objects are copied in parts, by the
+// server too.
+const maxCopySize = 5 << 30
+
+// remote copies from bucket to bucket without the bytes passing through here.
+func (c *copier) remote(from, to Location) error {
+	if !c.opts.Recursive {
+		if err := from.object(); err != nil {
+			return err
+		}
+		if to.isDir() {
+			to = to.join(path.Base(from.Key))
+		}
+		return c.copyObject(from, to)
+	}
+	if from.Bucket == to.Bucket && strings.HasPrefix(to.Key, from.Key) {
+		return fmt.Errorf("%w: %s is within %s: the copy would never end", ErrInvalid, to, from)
+	}
+	base := from.Key[:strings.LastIndex(from.Key, "/")+1]
+	return c.many("copy "+from.String(), func(start func(func() error)) error {
+		for e, err := range c.tool.List(c.ctx, from, true) {
+			if err != nil {
+				return err
+			}
+			target := to
+			if target.Key != "" && !strings.HasSuffix(target.Key, "/") {
+				target.Key += "/"
+			}
+			target.Key += strings.TrimPrefix(e.Key, base) // slashes at the end are kept
+			start(func() error { return c.copyObject(Location{Bucket: from.Bucket, Key: e.Key}, target) })
+		}
+		return nil
+	})
+}
+
+func (c *copier) copyObject(from, to Location) error {
+	o, err := c.tool.Stat(c.ctx, from)
+	if err != nil {
+		return err
+	}
+	source := minio.CopySrcOptions{Bucket: o.Bucket, Object: o.Key, VersionID: o.VersionID, MatchETag: o.ETag}
+	target := minio.CopyDestOptions{Bucket: to.Bucket, Object: to.Key}
+	if o.Size < maxCopySize {
+		_, err = c.tool.client.CopyObject(c.ctx, target, source)
+	} else {
+		_, err = c.tool.client.ComposeObject(c.ctx, target, source)
+	}
+	if err != nil {
+		return explain(err, "copy "+from.String()+" to", to)
+	}
+	c.done(Copied{Source: from.String(), Destination: to.String(), Bytes: o.Size})
+	return nil
+}

@@ -1,0 +1,94 @@
+package s3tool
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// up copies a local file or directory to the server.
+func (c *copier) up(source string, to Location) error {
+	if source == "-" {
+		return c.stream(to)
+	}
+	info, err := os.Stat(source)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		if to.isDir() {
+			to = to.join(filepath.Base(source))
+		}
+		return c.upload(source, to)
+	}
+	if !c.opts.Recursive {
+		return fmt.Errorf("%w: %s is a directory: copy it recursively", ErrInvalid, source)
+	}
+	return c.many("copy "+source, func(start func(func() error)) error {
+		return filepath.WalkDir(source, func(path string, e fs.DirEntry, err error) error {
+			if err != nil {
+				start(func() error { return err })
+				return nil // the others
+			}
+			if e.IsDir() {
+				return c.ctx.Err()
+			}
+			if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+				c.skip(path)
+				return nil
+			}
+			name, err := filepath.Rel(source, path)
+			if err != nil {
+				return err
+			}
+			start(func() error { return c.upload(path, to.join(filepath.ToSlash(name))) })
+			return c.ctx.Err()
+		})
+	})
+}
+
+func (c *copier) upload(path string, to Location) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %s is not a regular file; pipe it in: rwm s3 cp - %s", ErrInvalid, path, to)
+	}
+	e := Copied{Source: path, Destination: to.String(), Bytes: info.Size()}
+	if info.Size() <= c.tool.partSize {
+		_, err = c.tool.client.PutObject(c.ctx, to.Bucket, to.Key, f, info.Size(), minio.PutObjectOptions{DisableMultipart: true, SendContentMd5: true})
+	} else {
+		e.Resumed, err = c.tool.uploadParts(c.ctx, f, info.Size(), to)
+	}
+	if err != nil {
+		return explain(err, "copy "+path+" to", to)
+	}
+	c.done(e)
+	return nil
+}
+
+// stream uploads standard input, whose length nobody knows.
+func (c *copier) stream(to Location) error {
+	if err := to.object(); err != nil {
+		return err
+	}
+	if c.opts.Input == nil {
+		return fmt.Errorf("%w: no input is given for -", ErrInvalid)
+	}
+	info, err := c.tool.client.PutObject(c.ctx, to.Bucket, to.Key, c.opts.Input, -1,
+		minio.PutObjectOptions{PartSize: uint64(c.tool.partSize)})
+	if err != nil {
+		return explain(err, "copy standard input to", to)
+	}
+	c.done(Copied{Source: "-", Destination: to.String(), Bytes: info.Size})
+	return nil
+}

@@ -1,0 +1,135 @@
+package s3tool
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // S3's own checksum of a part
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+
+	"github.com/minio/minio-go/v7"
+	"golang.org/x/sync/errgroup"
+)
+
+// S3's limits (Amazon S3 User Guide, "Amazon S3 multipart upload limits").
+const (
+	minPartSize = 5 << 20
+	maxParts    = 10_000
+)
+
+// upload is an unfinished multipart upload and the parts the server has of it.
+type upload struct {
+	id       string
+	partSize int64
+	parts    map[int]minio.ObjectPart
+}
+
+// uploadParts uploads a large file, and goes on with an upload of the same key that
+// was interrupted: parts on the server whose size and MD5 are those of the file are
+// kept. It returns how many bytes that saved. After a failure the upload stays, for
+// the next call to go on with.
+func (t *Tool) uploadParts(ctx context.Context, f io.ReaderAt, size int64, to Location) (resumed int64, err error) {
+	u, err := t.unfinished(ctx, size, to)
+	if err != nil {
+		return 0, err
+	}
+	if u == nil {
+		u = &upload{partSize: t.partSizeFor(size)}
+		if u.id, err = t.core.NewMultipartUpload(ctx, to.Bucket, to.Key, minio.PutObjectOptions{}); err != nil {
+			return 0, err
+		}
+	}
+	n := int((size + u.partSize - 1) / u.partSize)
+	parts := make([]minio.CompletePart, n)
+	var saved atomic.Int64
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(t.parallel)
+	for i := range n {
+		g.Go(func() error {
+			offset := int64(i) * u.partSize
+			section := io.NewSectionReader(f, offset, min(u.partSize, size-offset))
+			etag, kept, err := t.uploadPart(gctx, to, u, i+1, section)
+			if err != nil {
+				return err
+			}
+			if kept {
+				saved.Add(section.Size())
+			}
+			parts[i] = minio.CompletePart{PartNumber: i + 1, ETag: etag}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return 0, fmt.Errorf("%w; the parts on the server stay there: the same copy goes on with them", err)
+	}
+	_, err = t.core.CompleteMultipartUpload(ctx, to.Bucket, to.Key, u.id, parts, minio.PutObjectOptions{})
+	return saved.Load(), err
+}
+
+func (t *Tool) uploadPart(ctx context.Context, to Location, u *upload, number int, section *io.SectionReader) (etag string, kept bool, err error) {
+	sum := md5.New() //nolint:gosec // see above
+	if _, err := io.Copy(sum, section); err != nil {
+		return "", false, err
+	}
+	digest := sum.Sum(nil)
+	if have, ok := u.parts[number]; ok && have.Size == section.Size() && strings.Trim(have.ETag, `"`) == hex.EncodeToString(digest) {
+		return have.ETag, true, nil
+	}
+	if _, err := section.Seek(0, io.SeekStart); err != nil {
+		return "", false, err
+	}
+	part, err := t.core.PutObjectPart(ctx, to.Bucket, to.Key, u.id, number, section, section.Size(),
+		minio.PutObjectPartOptions{Md5Base64: base64.StdEncoding.EncodeToString(digest)})
+	return part.ETag, false, err
+}
+
+// partSizeFor keeps the parts of a file below S3's number of them.
+func (t *Tool) partSizeFor(size int64) int64 {
+	const mib = 1 << 20
+	least := (size/maxParts + mib) / mib * mib // rounded up to whole MiB
+	return max(t.partSize, least)
+}
+
+// unfinished finds the newest upload of the key that was not completed. Who may not
+// list uploads (the host of a policed bucket may not) starts a new one.
+func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (*upload, error) {
+	list, err := t.core.ListMultipartUploads(ctx, to.Bucket, to.Key, "", "", "", 1000)
+	if permanent(err) && minio.ToErrorResponse(err).Code != "NoSuchBucket" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var newest *minio.ObjectMultipartInfo
+	for i, u := range list.Uploads {
+		if u.Key == to.Key && (newest == nil || u.Initiated.After(newest.Initiated)) {
+			newest = &list.Uploads[i]
+		}
+	}
+	if newest == nil {
+		return nil, nil
+	}
+	u := &upload{id: newest.UploadID, parts: map[int]minio.ObjectPart{}}
+	for marker, more := 0, true; more; {
+		page, err := t.core.ListObjectParts(ctx, to.Bucket, to.Key, u.id, marker, 1000)
+		if err != nil {
+			return nil, nil //nolint:nilerr // finished or aborted by somebody else: start anew
+		}
+		for _, p := range page.ObjectParts {
+			u.parts[p.PartNumber] = p
+		}
+		more = page.IsTruncated && page.NextPartNumberMarker > marker
+		marker = page.NextPartNumberMarker
+	}
+	// Whoever began it may have cut the file otherwise: all parts but the last are of
+	// one size, so the first tells.
+	first, ok := u.parts[1]
+	u.partSize = first.Size
+	if !ok || u.partSize < minPartSize || (size+u.partSize-1)/u.partSize > maxParts {
+		return nil, nil
+	}
+	return u, nil
+}

@@ -1,0 +1,141 @@
+package s3tool
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// RemoveOptions says what else Remove removes.
+type RemoveOptions struct {
+	// Recursive removes all objects whose key begins with the location's key.
+	Recursive bool
+	// Versions removes every version and delete marker for good, not only the
+	// current object, of which a versioned bucket keeps the versions.
+	Versions bool
+	// DryRun only reports.
+	DryRun bool
+	// OnEvent is called for each object or version after it was removed, serially.
+	OnEvent func(Removed)
+}
+
+// Removed is one object or version that is gone.
+type Removed struct{ Location }
+
+// RemoveResult counts what was removed.
+type RemoveResult struct{ Removed int }
+
+// Remove removes an object, or the version of it that at names, or more (see
+// [RemoveOptions]). An object that does not exist is an error unless it is asked for
+// recursively. It can fail for some with a [*PartialError].
+func (t *Tool) Remove(ctx context.Context, at Location, opts RemoveOptions) (*RemoveResult, error) {
+	if opts.OnEvent == nil {
+		opts.OnEvent = func(Removed) {}
+	}
+	if opts.Recursive {
+		if at.VersionID != "" {
+			return nil, fmt.Errorf("%w: a version id names one object, it cannot be removed recursively", ErrInvalid)
+		}
+		return t.removeAll(ctx, at, opts)
+	}
+	if err := at.object(); err != nil {
+		return nil, err
+	}
+	if opts.Versions {
+		return t.removeAll(ctx, at, opts)
+	}
+	return t.removeOne(ctx, at, opts)
+}
+
+func (t *Tool) removeOne(ctx context.Context, at Location, opts RemoveOptions) (*RemoveResult, error) {
+	if at.VersionID == "" {
+		// S3 reports success for what is not there, which hides a mistyped key.
+		if _, err := t.Stat(ctx, at); err != nil {
+			return nil, err
+		}
+	}
+	if !opts.DryRun {
+		err := t.client.RemoveObject(ctx, at.Bucket, at.Key, minio.RemoveObjectOptions{VersionID: at.VersionID})
+		if err != nil {
+			return nil, explain(err, "remove", at)
+		}
+	}
+	opts.OnEvent(Removed{at})
+	return &RemoveResult{Removed: 1}, nil
+}
+
+// removeAll lists and removes in batches, both at once.
+func (t *Tool) removeAll(ctx context.Context, at Location, opts RemoveOptions) (*RemoveResult, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := &PartialError{Op: "remove " + at.String()}
+	queue := make(chan minio.ObjectInfo)
+	var listErr error
+	go func() {
+		defer close(queue)
+		listErr = t.each(ctx, at, opts, func(o minio.ObjectInfo) bool {
+			select {
+			case queue <- o:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		})
+	}()
+	result := &RemoveResult{}
+	done := func(o minio.ObjectInfo) {
+		result.Removed++
+		opts.OnEvent(Removed{Location{at.Bucket, o.Key, o.VersionID}})
+	}
+	if opts.DryRun {
+		for o := range queue {
+			done(o)
+		}
+	} else {
+		for r := range t.client.RemoveObjectsWithResult(ctx, at.Bucket, queue, minio.RemoveObjectsOptions{}) {
+			if r.Err != nil {
+				failed.Failed = append(failed.Failed, explain(r.Err, "remove", Location{at.Bucket, r.ObjectName, r.ObjectVersionID}))
+				continue
+			}
+			done(minio.ObjectInfo{Key: r.ObjectName, VersionID: r.ObjectVersionID})
+		}
+		for range queue { //nolint:revive // the lister has to end before its error is read
+		}
+	}
+	if listErr != nil {
+		failed.Failed = append(failed.Failed, listErr)
+	}
+	if len(failed.Failed) > 0 {
+		failed.Done = result.Removed
+		return result, failed
+	}
+	return result, nil
+}
+
+// each calls fn for what opts asks to remove until it returns false.
+func (t *Tool) each(ctx context.Context, at Location, opts RemoveOptions, fn func(minio.ObjectInfo) bool) error {
+	if opts.Versions {
+		for v, err := range t.Versions(ctx, at) {
+			if err != nil {
+				return err
+			}
+			if !opts.Recursive && v.Key != at.Key {
+				return nil // the first of the keys that only begin like it
+			}
+			if !fn(minio.ObjectInfo{Key: v.Key, VersionID: v.VersionID}) {
+				return ctx.Err()
+			}
+		}
+		return nil
+	}
+	for e, err := range t.List(ctx, at, true) {
+		if err != nil {
+			return err
+		}
+		if !fn(minio.ObjectInfo{Key: e.Key}) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package s3tool
+
+import (
+	"context"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// Object describes one version of an object.
+type Object struct {
+	Location
+	Size         int64
+	LastModified time.Time // the server's
+	ETag         string    // without quotes
+	ContentType  string
+	StorageClass string
+	Metadata     map[string]string // the user's, names without "x-amz-meta-"
+
+	md5 bool // the ETag is the MD5 of the content
+}
+
+// Stat describes the object, or the version of it that at names.
+func (t *Tool) Stat(ctx context.Context, at Location) (*Object, error) {
+	if err := at.object(); err != nil {
+		return nil, err
+	}
+	info, err := t.client.StatObject(ctx, at.Bucket, at.Key, minio.StatObjectOptions{VersionID: at.VersionID})
+	if err != nil {
+		return nil, explain(err, "stat", at)
+	}
+	o := &Object{
+		Location: at, Size: info.Size, LastModified: info.LastModified, ETag: info.ETag,
+		ContentType: info.ContentType, StorageClass: info.StorageClass, Metadata: info.UserMetadata,
+	}
+	o.VersionID = info.VersionID
+	// Not so for uploads in parts, or with a customer's key or one of a key server.
+	sse := info.Metadata.Get("X-Amz-Server-Side-Encryption")
+	o.md5 = len(o.ETag) == 32 && (sse == "" || sse == "AES256") &&
+		info.Metadata.Get("X-Amz-Server-Side-Encryption-Customer-Algorithm") == ""
+	return o, nil
+}
