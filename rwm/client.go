@@ -11,15 +11,18 @@ import (
 
 // NewTransport returns the HTTP transport a [Manager] uses unless it is given
 // one: that of minio-go with room for 64 connections to the server at a time
-// without closing any, and with timeouts short enough that a wrong address shows
-// within seconds.
+// without closing any, and with five seconds to connect, so that a wrong address
+// shows soon. The answer may take three minutes to begin: some servers work off a
+// batch delete or a copy before they say a word, and what is too long for a
+// request is known better where it is made.
 func NewTransport() (*http.Transport, error) {
 	transport, err := minio.DefaultTransport(true)
 	if err != nil {
 		return nil, err
 	}
-	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	transport.DialContext = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	transport.MaxIdleConnsPerHost = 64
+	transport.ResponseHeaderTimeout = 3 * time.Minute
 	transport.ForceAttemptHTTP2 = false // S3 is faster over many connections than over one
 	return transport, nil
 }
