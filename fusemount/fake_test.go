@@ -12,7 +12,10 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
+
+	"github.com/hanwen/go-fuse/v2/fs"
 
 	"github.com/cesnet/rwm/restic"
 )
@@ -111,4 +114,30 @@ func (f *fake) LoadBlob(ctx context.Context, h restic.BlobHandle) (plain []byte,
 		}
 	}
 	return nil, err
+}
+
+// mountFake mounts one snapshot of a repository in memory and returns the directory.
+func mountFake(t *testing.T, src source, tree restic.ID) string {
+	t.Helper()
+	opts, err := Options{}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMount(opts)
+	m.loader = newLoader(src, m.log, opts.CacheSize, opts.ReadTimeout)
+	m.snapshots.list = func(context.Context) ([]restic.Snapshot, error) { return []restic.Snapshot{{Tree: tree}}, nil }
+	close(m.ready)
+	dir := t.TempDir()
+	server, err := fs.Mount(dir, newAbove(m, ""), m.fuseOptions("0123456789"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := unmount(dir); err != nil {
+			t.Error(err)
+		}
+		m.loader.close()
+		server.Wait()
+	})
+	return dir
 }
