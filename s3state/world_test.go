@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -25,9 +26,12 @@ type world struct {
 	bucket string
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, opts ...s3test.Option) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), srv: s3test.Start(t)}
+	if os.Getenv("S3STATE_DIALECT") == "rgw" {
+		opts = append(opts, s3test.RGW())
+	}
+	w := &world{t: t, ctx: t.Context(), srv: s3test.Start(t, opts...)}
 	w.admin, w.host = w.store(w.srv.Admin), w.store(w.srv.Host)
 	w.bucket = w.srv.Bucket(t)
 	if _, err := w.admin.Create(w.ctx, w.bucket, w.srv.Host.Name, CreateOptions{}); err != nil {
