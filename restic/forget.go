@@ -9,7 +9,6 @@ import (
 
 	"github.com/restic/restic/rwmlink/data"
 	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
 )
 
 // ForgetOptions says which snapshots to remove: those Filter.IDs names, or else those of the selected ones
@@ -78,12 +77,15 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 
-	run := func(ctx context.Context, fn func(context.Context, *repository.Repository) error) error {
-		return s.write(ctx, true, fn)
-	}
-	if o.DryRun {
+	run := s.writeUnindexed
+	switch {
+	case o.DryRun:
 		run = func(ctx context.Context, fn func(context.Context, *repository.Repository) error) error {
 			return s.read(ctx, o.Prune != nil, fn)
+		}
+	case o.Prune != nil:
+		run = func(ctx context.Context, fn func(context.Context, *repository.Repository) error) error {
+			return s.write(ctx, true, fn)
 		}
 	}
 	var res *ForgetResult
@@ -176,30 +178,16 @@ func (s *Session) forget(ctx context.Context, repo *repository.Repository, r *Fo
 	bar.SetMax(uint64(len(r.Removed)))
 	defer bar.Done()
 
-	p, stop := s.postpone()
-	for _, id := range r.Removed {
-		// takes them out of the cache
-		if err := repo.RemoveUnpacked(ctx, restic.WriteableSnapshotFile, restic.ID(id)); err != nil {
-			rep.warn("snapshot "+id.Short()+" stays in the cache", err)
-		}
-	}
-	stop()
-	failed := make(map[ID]bool)
-	s.removeAll(ctx, restic.SnapshotFile, p.names[restic.SnapshotFile], func(name string, err error) {
-		id, _ := ParseID(name)
-		if err != nil {
-			failed[id] = true
-			r.Failed = append(r.Failed, ItemError{Item: name, Err: err})
-			return
-		}
-		bar.Add(1)
-		rep.emit(SnapshotRemoved{ID: id})
-	})
-	if len(failed) == 0 {
+	r.Failed = s.removeSnapshots(ctx, repo, r.Removed, rep, func(ID) { bar.Add(1) })
+	if len(r.Failed) == 0 {
 		return nil
 	}
+	failed := make(map[string]bool)
+	for _, f := range r.Failed {
+		failed[f.Item] = true
+	}
 	slices.SortFunc(r.Failed, func(a, b ItemError) int { return strings.Compare(a.Item, b.Item) })
-	r.Removed = slices.DeleteFunc(r.Removed, func(id ID) bool { return failed[id] })
+	r.Removed = slices.DeleteFunc(r.Removed, func(id ID) bool { return failed[id.String()] })
 	err := &RemoveError{Failed: r.Failed}
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", ctx.Err(), err)

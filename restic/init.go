@@ -71,7 +71,8 @@ func reopen(ctx context.Context, loc Location, stack *tracker, o options, repo *
 	}
 	s, err := newSession(loc, stack, o, again, view.config)
 	if err == nil {
-		s.keyID = ID(repo.KeyID())
+		keyID := ID(repo.KeyID())
+		s.keyID.Store(&keyID)
 	}
 	return s, err
 }

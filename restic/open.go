@@ -121,11 +121,13 @@ func newSession(loc Location, stack *tracker, o options, repo *repository.Reposi
 	}
 	cfg := repo.Config()
 	s := &Session{
-		loc: loc, opts: o, stack: stack, known: k, keyID: ID(repo.KeyID()),
-		config: repoConfig{id: cfg.ID, version: cfg.Version},
+		loc: loc, opts: o, stack: stack, known: k, id: cfg.ID,
 		engine: o.engine(),
 		users:  semaphore.NewWeighted(allUsers), writer: semaphore.NewWeighted(1), state: semaphore.NewWeighted(1),
 	}
+	keyID := ID(repo.KeyID())
+	s.keyID.Store(&keyID)
+	s.version.Store(uint64(cfg.Version))
 	s.cache = openCache(&o, loc, cfg.ID)
 	return s, nil
 }

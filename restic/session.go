@@ -19,13 +19,12 @@ import (
 // little more than one. An operation that needs an exclusive lock gives the shared one back first and takes its own; the next operation takes a
 // shared one again.
 type Session struct {
-	loc    Location
-	opts   options
-	stack  *tracker
-	cache  *cache.Cache
-	known  *known
-	keyID  ID
-	config repoConfig
+	loc   Location
+	opts  options
+	stack *tracker
+	cache *cache.Cache
+	known *known
+	id    string
 
 	users  *semaphore.Weighted // readers and the writer take 1, an exclusive operation takes all
 	writer *semaphore.Weighted // 1: restic allows one writer per repository object
@@ -37,13 +36,10 @@ type Session struct {
 	lock   *heldLock
 	shut   bool
 
+	keyID   atomic.Pointer[ID]                    // changes with the password
+	version atomic.Uint64                         // changes with a migration
 	view    snapshotView                          // what is known of the snapshots
 	spoiled atomic.Pointer[repository.Repository] // object whose index is not to be used any more
-}
-
-type repoConfig struct {
-	id      string
-	version uint
 }
 
 const allUsers = 1 << 40
@@ -52,13 +48,13 @@ const allUsers = 1 << 40
 func (s *Session) Location() Location { return s.loc }
 
 // ID returns the repository's own random ID, 64 hexadecimal digits, which tells repositories apart wherever they are.
-func (s *Session) ID() string { return s.config.id }
+func (s *Session) ID() string { return s.id }
 
 // Version returns the version of the repository's format, 1 or 2.
-func (s *Session) Version() uint { return s.config.version }
+func (s *Session) Version() uint { return uint(s.version.Load()) }
 
 // KeyID returns the ID of the key that the password opened.
-func (s *Session) KeyID() ID { return s.keyID }
+func (s *Session) KeyID() ID { return *s.keyID.Load() }
 
 // read runs fn with the open repository under a shared lock (none with WithoutLock). With needIndex the index is loaded and knows every
 // blob that was in the storage when read was called.
@@ -80,7 +76,7 @@ func (s *Session) write(ctx context.Context, exclusive bool, fn func(ctx context
 		return s.writeWith(ctx, s.opts.engine(), fn)
 	}
 	return s.oneWriter(ctx, func() error {
-		return s.use(ctx, allUsers, func(ctx context.Context) error { return s.writeAlone(ctx, fn) })
+		return s.use(ctx, allUsers, func(ctx context.Context) error { return s.writeAlone(ctx, true, fn) })
 	})
 }
 
@@ -109,8 +105,15 @@ func (s *Session) oneWriter(ctx context.Context, fn func() error) error {
 	return fn()
 }
 
+// writeUnindexed is write under an exclusive lock without loading the index, for what does not need one or repairs it.
+func (s *Session) writeUnindexed(ctx context.Context, fn func(ctx context.Context, repo *repository.Repository) error) error {
+	return s.oneWriter(ctx, func() error {
+		return s.use(ctx, allUsers, func(ctx context.Context) error { return s.writeAlone(ctx, false, fn) })
+	})
+}
+
 // writeAlone runs fn under an exclusive lock, which is given back at the end.
-func (s *Session) writeAlone(ctx context.Context, fn func(ctx context.Context, repo *repository.Repository) error) (err error) {
+func (s *Session) writeAlone(ctx context.Context, needIndex bool, fn func(ctx context.Context, repo *repository.Repository) error) (err error) {
 	if err := s.state.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -129,6 +132,9 @@ func (s *Session) writeAlone(ctx context.Context, fn func(ctx context.Context, r
 	}
 	defer func() { err = errors.Join(err, s.unlock(lock)) }()
 	return s.locked(ctx, lock, func(ctx context.Context) error {
+		if !needIndex {
+			return fn(ctx, repo)
+		}
 		if err := repo.LoadIndex(ctx, nil); err != nil {
 			return fmt.Errorf("%s: loading the index: %w", s.loc, err)
 		}

@@ -1,0 +1,151 @@
+package restic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/dump"
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// ErrIsDir says that a path is a directory where a file was wanted.
+var ErrIsDir = errors.New("it is a directory")
+
+// ArchiveFormat is the format directories are dumped in.
+type ArchiveFormat int
+
+// The formats of archives.
+const (
+	ArchiveTar ArchiveFormat = iota
+	ArchiveZip
+)
+
+// ParseArchiveFormat reads tar or zip.
+func ParseArchiveFormat(s string) (ArchiveFormat, error) {
+	switch s {
+	case "tar":
+		return ArchiveTar, nil
+	case "zip":
+		return ArchiveZip, nil
+	}
+	return 0, fmt.Errorf("unknown archive format %q: tar or zip expected", s)
+}
+
+// String returns the name that ParseArchiveFormat reads.
+func (f ArchiveFormat) String() string {
+	if f == ArchiveZip {
+		return "zip"
+	}
+	return "tar"
+}
+
+// DumpOptions says what to write.
+type DumpOptions struct {
+	// Snapshot is an ID, a prefix of one or "latest", and optionally a folder in it: "latest:/home/me".
+	Snapshot string
+	// Filter narrows down which snapshot is the latest.
+	Filter SnapshotFilter
+	// Path is the file or directory in the snapshot or its folder; "/" is all of it.
+	Path string
+	// Archive is the format for a directory. A file is written as it is.
+	Archive ArchiveFormat
+	// FileOnly refuses directories with ErrIsDir before anything is written.
+	FileOnly bool
+}
+
+// Dump writes a file, or a directory as an archive, to w, streaming. After an error what was written is not complete.
+func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
+	switch {
+	case o.Snapshot == "":
+		return errors.New("dump: no snapshot given; \"latest\" is the newest one")
+	case o.Path == "":
+		return errors.New("dump: no path given; \"/\" is all of the snapshot")
+	case o.Archive != ArchiveTar && o.Archive != ArchiveZip:
+		return fmt.Errorf("dump: unknown archive format %d", int(o.Archive))
+	}
+	return s.read(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
+		sn, _, err := s.findTree(ctx, repo, o.Snapshot, o.Filter)
+		if err != nil {
+			return err
+		}
+		d := dump.New(o.Archive.String(), repo, w)
+		name := path.Join("/", o.Path)
+		node, err := findNode(ctx, repo, *sn.Tree, name)
+		if err != nil {
+			return fmt.Errorf("dump: snapshot %s: %w", sn.ID().Str(), err)
+		}
+		switch {
+		case node.Type == data.NodeTypeFile:
+			err = d.WriteNode(ctx, node)
+		case node.Type != data.NodeTypeDir:
+			err = fmt.Errorf("it is a %s, neither a file nor a directory", node.Type)
+		case o.FileOnly:
+			err = ErrIsDir
+		default:
+			err = dumpTree(ctx, repo, d, *node.Subtree, name)
+		}
+		if err != nil && ctx.Err() == nil {
+			err = fmt.Errorf("dumping %s of snapshot %s: %w", name, sn.ID().Str(), err)
+		}
+		return err
+	})
+}
+
+func dumpTree(ctx context.Context, repo *repository.Repository, d *dump.Dumper, id restic.ID, name string) error {
+	nodes, err := data.LoadTree(ctx, repo, id)
+	if err != nil {
+		return err
+	}
+	return d.DumpTree(ctx, soundNodes(nodes), name)
+}
+
+// soundNodes passes on nodes but a directory without a tree, on which the engine would panic: that is an error.
+func soundNodes(nodes data.TreeNodeIterator) data.TreeNodeIterator {
+	return func(yield func(data.NodeOrError) bool) {
+		for item := range nodes {
+			if item.Error == nil && item.Node.Type == data.NodeTypeDir && item.Node.Subtree == nil {
+				yield(data.NodeOrError{Error: fmt.Errorf("%w: the directory %s has no tree", ErrDamaged, item.Node.Name)})
+				return
+			}
+			if !yield(item) {
+				return
+			}
+		}
+	}
+}
+
+// findNode returns the node at an absolute path below a tree. The one at "/" is made up.
+func findNode(ctx context.Context, repo restic.BlobLoader, root restic.ID, name string) (*data.Node, error) {
+	node := &data.Node{Type: data.NodeTypeDir, Subtree: &root}
+	at := "/"
+	for _, part := range strings.Split(strings.Trim(name, "/"), "/") {
+		if part == "" {
+			continue
+		}
+		if node.Type != data.NodeTypeDir {
+			return nil, fmt.Errorf("%s is a %s, not a directory", at, node.Type)
+		}
+		var next *data.Node
+		err := eachNode(ctx, repo, *node.Subtree, at, func(_ string, n *data.Node) error {
+			if n.Name == part {
+				next = n
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		at = path.Join(at, part)
+		if next == nil {
+			return nil, fmt.Errorf("%s is not there", at)
+		}
+		node = next
+	}
+	return node, nil
+}

@@ -1,0 +1,103 @@
+package restic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+	"github.com/restic/restic/rwmlink/walker"
+)
+
+// RewriteOptions says what to change in which snapshots.
+type RewriteOptions struct {
+	Filter SnapshotFilter
+	// Patterns says which files to take out (excludes) or to keep (includes).
+	Patterns
+	// NewHost and NewTime replace host name and time, unless they are empty.
+	NewHost string
+	NewTime time.Time
+	// Summary counts files and bytes anew and adds the summary where there is none.
+	Summary bool
+	// Forget removes the original snapshots. Otherwise the new ones get the tag "rewrite".
+	Forget bool
+	// DryRun changes nothing.
+	DryRun bool
+	// OnEvent receives SnapshotReplaced, SnapshotRemoved, Message and Warning events.
+	OnEvent func(Event)
+}
+
+// RewriteResult says what was changed, or would be in a dry run, in which the new IDs are zero.
+type RewriteResult struct {
+	DryRun bool
+	// Changed are the snapshots that were saved anew.
+	Changed []SnapshotChange
+	// Emptied are the snapshots of which nothing was left and that were removed.
+	Emptied []ID
+	// Unchanged counts the snapshots that stayed as they were.
+	Unchanged int
+	// Failed lists snapshots that could not be read, and originals that could not be removed.
+	Failed []ItemError
+	// Repairs counts what RepairSnapshots put right; it lists the paths.
+	Repairs []Repair
+}
+
+// Rewrite makes new snapshots that lack some files, or have another host name or time. The data that only the originals use
+// stays until they are forgotten and the repository is pruned. A snapshot that the excludes leave empty is removed.
+//
+// Nothing is removed before all new snapshots are saved.
+func (s *Session) Rewrite(ctx context.Context, o RewriteOptions) (*RewriteResult, error) {
+	patterns, err := o.compile()
+	if err != nil {
+		return nil, fmt.Errorf("rewrite: %w", err)
+	}
+	if !o.Summary && o.empty() && o.NewHost == "" && o.NewTime.IsZero() {
+		return nil, errors.New("rewrite: nothing to change given")
+	}
+	r := rewriter{
+		rep: s.reporter(o.OnEvent), res: &RewriteResult{DryRun: o.DryRun}, forget: o.Forget, tag: "rewrite",
+		host: o.NewHost, at: o.NewTime, keepEmpty: patterns.includes != nil,
+	}
+	defer r.rep.stop()
+	if !o.empty() || o.Summary {
+		r.tree = func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, saver restic.BlobSaver) (restic.ID, *data.SnapshotSummary, error) {
+			node, keepDir := patterns.rewriteFilter()
+			tw, size := walker.NewSnapshotSizeRewriter(node, keepDir)
+			id, err := tw.RewriteTree(ctx, repo, saver, "/", *sn.Tree)
+			summary := data.SnapshotSummary{}
+			if sn.Summary != nil {
+				summary = *sn.Summary
+			}
+			summary.TotalFilesProcessed, summary.TotalBytesProcessed = size().FileCount, size().FileSize
+			return id, &summary, err
+		}
+	}
+	return r.run(ctx, s, o.Filter)
+}
+
+// rewriteFilter returns what the engine asks about each node, and about directories that have become empty.
+func (c compiled) rewriteFilter() (walker.NodeRewriteFunc, walker.NodeKeepEmptyDirectoryFunc) {
+	keep := func(node *data.Node, name string) bool {
+		switch {
+		case c.rejects != nil:
+			return !c.rejects(name)
+		case c.includes != nil:
+			matched, below := c.includes(name)
+			return matched || below && node.Type == data.NodeTypeDir
+		}
+		return true
+	}
+	node := func(node *data.Node, name string) *data.Node {
+		if keep(node, name) {
+			return node
+		}
+		return nil
+	}
+	if c.includes == nil {
+		return node, nil
+	}
+	return node, func(name string) bool { matched, _ := c.includes(name); return matched }
+}

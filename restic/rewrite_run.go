@@ -1,0 +1,166 @@
+package restic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/restic/restic/rwmlink/data"
+	"github.com/restic/restic/rwmlink/repository"
+	"github.com/restic/restic/rwmlink/restic"
+)
+
+// rewriter saves changed snapshots in the place of, or beside, their originals.
+type rewriter struct {
+	rep *reporter
+	res *RewriteResult
+
+	// tree returns another tree for a snapshot, and its summary; nil if only metadata changes.
+	tree func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, saver restic.BlobSaver) (restic.ID, *data.SnapshotSummary, error)
+
+	host      string
+	at        time.Time
+	forget    bool
+	tag       string // for the new snapshots, unless the originals are removed
+	keepEmpty bool   // a snapshot of which nothing is left stays
+}
+
+func (r *rewriter) run(ctx context.Context, s *Session, f SnapshotFilter) (*RewriteResult, error) {
+	fn := func(ctx context.Context, repo *repository.Repository) error {
+		list, err := s.view.load(ctx, repo)
+		if err != nil {
+			return err
+		}
+		selected, err := list.selectAll(f)
+		if err := r.leaveOut(err); err != nil {
+			return err
+		}
+		return r.all(ctx, s, repo, selected)
+	}
+	var err error
+	switch {
+	case r.res.DryRun:
+		err = s.readFresh(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
+			if err := repo.LoadIndex(ctx, nil); err != nil {
+				return fmt.Errorf("loading the index: %w", err)
+			}
+			repo.SetDryRun()
+			return fn(ctx, repo)
+		})
+	default:
+		err = s.write(ctx, r.forget, fn)
+	}
+	if err == nil && len(r.res.Failed) > 0 {
+		err = &SnapshotsError{Items: r.res.Failed}
+	}
+	return r.res, err
+}
+
+// leaveOut notes snapshots that cannot be read. Those named and not found are an error.
+func (r *rewriter) leaveOut(err error) error {
+	var partial *SnapshotsError
+	if !errors.As(err, &partial) {
+		return err
+	}
+	for _, it := range partial.Items {
+		if errors.Is(it, ErrNoSnapshot) {
+			return fmt.Errorf("nothing was changed: %w", err)
+		}
+		r.rep.warn("snapshot "+it.Item+" cannot be read and is left alone", it.Err)
+	}
+	r.res.Failed = append(r.res.Failed, partial.Items...)
+	return nil
+}
+
+func (r *rewriter) all(ctx context.Context, s *Session, repo *repository.Repository, list data.Snapshots) error {
+	bar := r.rep.counter("snapshots")
+	bar.SetMax(uint64(len(list)))
+	defer bar.Done()
+	var gone []ID
+	for _, sn := range list {
+		old := ID(*sn.ID())
+		change, changed, err := r.snapshot(ctx, repo, sn)
+		if err != nil {
+			return fmt.Errorf("snapshot %s: %w", old.Short(), err)
+		}
+		switch {
+		case !changed:
+			r.res.Unchanged++
+		case change.Old.IsZero():
+			r.res.Emptied = append(r.res.Emptied, old)
+			gone = append(gone, old)
+		default:
+			r.res.Changed = append(r.res.Changed, change)
+			r.rep.emit(SnapshotReplaced{change})
+			if r.forget && change.New != old {
+				gone = append(gone, old)
+			}
+		}
+		bar.Add(1)
+	}
+	if r.res.DryRun {
+		return nil
+	}
+	if r.forget {
+		r.res.Failed = append(r.res.Failed, s.removeSnapshots(ctx, repo, gone, r.rep, nil)...)
+		return ctx.Err()
+	}
+	for _, id := range gone { // not alone here, so nothing can be postponed
+		if err := repo.RemoveUnpacked(ctx, restic.WriteableSnapshotFile, restic.ID(id)); err != nil {
+			r.res.Failed = append(r.res.Failed, ItemError{Item: id.String(), Err: err})
+			continue
+		}
+		r.rep.emit(SnapshotRemoved{ID: id})
+	}
+	return ctx.Err()
+}
+
+// snapshot saves one snapshot anew if it changes. If nothing is left of it the change has no IDs.
+func (r *rewriter) snapshot(ctx context.Context, repo *repository.Repository, sn *data.Snapshot) (change SnapshotChange, changed bool, err error) {
+	tree, summary := *sn.Tree, (*data.SnapshotSummary)(nil)
+	if r.tree != nil {
+		err := repo.WithBlobUploader(ctx, func(ctx context.Context, saver restic.BlobSaverWithAsync) (err error) {
+			tree, summary, err = r.tree(ctx, repo, sn, saver)
+			return err
+		})
+		if err != nil {
+			return change, false, err
+		}
+	}
+	if tree.IsNull() {
+		return SnapshotChange{}, !r.keepEmpty, nil
+	}
+	sameSummary := summary == nil || sn.Summary != nil && *summary == *sn.Summary
+	if tree == *sn.Tree && sameSummary && r.host == "" && r.at.IsZero() {
+		return change, false, nil
+	}
+	change.Old = ID(*sn.ID())
+	if r.res.DryRun {
+		return change, true, nil
+	}
+	id, err := data.SaveSnapshot(ctx, repo, r.altered(sn, tree, summary))
+	change.New = ID(id)
+	return change, true, err
+}
+
+func (r *rewriter) altered(sn *data.Snapshot, tree restic.ID, summary *data.SnapshotSummary) *data.Snapshot {
+	out := *sn
+	out.Original = sn.ID() // with other content it is not the same snapshot any more
+	out.Tree = &tree
+	out.Tags = slices.Clone(sn.Tags)
+	if summary != nil {
+		out.Summary = summary
+	}
+	if !r.forget {
+		out.AddTags([]string{r.tag})
+	}
+	if !r.at.IsZero() {
+		out.Time = r.at
+	}
+	if r.host != "" {
+		out.Hostname = r.host
+	}
+	return &out
+}
