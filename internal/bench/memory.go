@@ -18,7 +18,7 @@ const million = 1_000_000
 // of a bucket with a million versions (a listing the server makes up as it
 // goes), above that of a process that does nothing.
 func memory(ctx context.Context, l *lab, t table.Writer) error {
-	err := l.s3.Tell(http.MethodPost, "/synthetic", map[string]any{"bucket": "million", "versions": million}, nil)
+	err := l.s3.Tell(http.MethodPost, "/synthetic", map[string]any{"bucket": "million", "owner": "bench$bench", "versions": million}, nil)
 	if err != nil {
 		return err
 	}
