@@ -33,13 +33,14 @@ func TestCopyTreeUpAcrossAndDown(t *testing.T) {
 	for _, name := range names {
 		write(t, source, name, "content of "+name)
 	}
+	write(t, source, "empty", "")
 	if err := os.Symlink("nowhere", filepath.Join(source, "broken")); err != nil {
 		t.Fatal(err)
 	}
 	events := 0
 	opts := s3tool.CopyOptions{Recursive: true, OnEvent: func(s3tool.Copied) { events++ }}
 	r := f.copy(t, source, f.url("one"), opts)
-	if r.Copied != 4 || events != 4 || len(r.Skipped) != 1 {
+	if r.Copied != 5 || events != 5 || len(r.Skipped) != 1 {
 		t.Errorf("%+v, %d events", r, events)
 	}
 	f.copy(t, f.url("one/"), f.url("two/"), opts)
@@ -49,7 +50,7 @@ func TestCopyTreeUpAcrossAndDown(t *testing.T) {
 			t.Errorf("%q: %q", name, got)
 		}
 	}
-	leftovers(t, back, 4)
+	leftovers(t, back, 5)
 }
 
 // leftovers counts files, so that no partial one stays unseen.

@@ -65,7 +65,10 @@ func (c *copier) upload(path string, to Location) error {
 	}
 	e := Copied{Source: path, Destination: to.String(), Bytes: info.Size()}
 	if info.Size() <= c.tool.partSize {
-		_, err = c.tool.client.PutObject(c.ctx, to.Bucket, to.Key, f, info.Size(), minio.PutObjectOptions{DisableMultipart: true, SendContentMd5: true})
+		_, err = c.tool.client.PutObject(c.ctx, to.Bucket, to.Key, f, info.Size(), minio.PutObjectOptions{
+			DisableMultipart: true, SendContentMd5: true,
+			DisableContentSha256: info.Size() == 0, // Ceph RGW 16 refuses an empty body with a checksum
+		})
 	} else {
 		e.Resumed, err = c.tool.uploadParts(c.ctx, f, info.Size(), to)
 	}

@@ -45,14 +45,19 @@ func (t *Tool) uploadParts(ctx context.Context, f io.ReaderAt, size int64, to Lo
 	n := int((size + u.partSize - 1) / u.partSize)
 	parts := make([]minio.CompletePart, n)
 	var saved atomic.Int64
-	g, gctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(t.parallel)
+	var broken atomic.Bool // no new parts; those under way go on, to be there for the next call
 	for i := range n {
 		g.Go(func() error {
+			if broken.Load() {
+				return nil
+			}
 			offset := int64(i) * u.partSize
 			section := io.NewSectionReader(f, offset, min(u.partSize, size-offset))
-			etag, kept, err := t.uploadPart(gctx, to, u, i+1, section)
+			etag, kept, err := t.uploadPart(ctx, to, u, i+1, section)
 			if err != nil {
+				broken.Store(true)
 				return err
 			}
 			if kept {

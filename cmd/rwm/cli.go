@@ -37,6 +37,7 @@ type cli struct {
 	StorageDropVersions storageDropVersionsCmd `cmd:"" group:"Storage:" help:"Remove the saved states, old versions and delete markers, then save one new state."`
 	StorageRestoreState storageRestoreStateCmd `cmd:"" group:"Storage:" help:"Rebuild a saved state of a bucket in a new bucket."`
 	Aws                 awsCmd                 `cmd:"" passthrough:"" group:"Other:" help:"Run the AWS CLI with the configured endpoint and credentials."`
+	S3                  s3Cmd                  `cmd:"" name:"s3" group:"Other:" help:"List, copy and remove objects and their versions."`
 	Rcc                 rccCmd                 `cmd:"" passthrough:"" group:"Other:" help:"Run rclone with the encrypted remote rwmbe: over a bucket."`
 	Version             versionCmd             `cmd:"" group:"Other:" help:"Print the version."`
 	Completion          completionCmd          `cmd:"" group:"Other:" help:"Print the shell's completion script."`

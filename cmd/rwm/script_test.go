@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 			"objects":  objects,
 			"versions": versions,
 			"await":    await,
-			"setstate": setState, "plainbucket": plainBucket, "put": put,
+			"setstate": setState, "oldest": oldest, "plainbucket": plainBucket, "put": put,
 		},
 	})
 }
@@ -280,4 +280,29 @@ func forge(ts *testscript.TestScript, state []byte) []byte {
 	_, err = w.Write(text)
 	ts.Check(errors.Join(err, w.Close()))
 	return out.Bytes()
+}
+
+// firstids STREAM sets $ID1, $ID2, … to the ids in a JSON list.
+func firstIDs(ts *testscript.TestScript, neg bool, args []string) {
+	var list []struct{ ID string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &list))
+	for i, item := range list {
+		ts.Setenv(fmt.Sprintf("ID%d", i+1), item.ID)
+	}
+}
+
+// setbroken STREAM sets $BROKEN to the first broken pack of a check's summary.
+func setBroken(ts *testscript.TestScript, neg bool, args []string) {
+	dec := json.NewDecoder(strings.NewReader(ts.ReadFile(args[0])))
+	for dec.More() {
+		var summary struct {
+			BrokenPacks []string `json:"broken_packs"`
+		}
+		ts.Check(dec.Decode(&summary))
+		if len(summary.BrokenPacks) > 0 {
+			ts.Setenv("BROKEN", summary.BrokenPacks[0])
+			return
+		}
+	}
+	ts.Fatalf("no broken packs")
 }
