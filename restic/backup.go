@@ -30,14 +30,14 @@ func (s *Session) Backup(ctx context.Context, b BackupOptions) (*BackupResult, e
 	if err != nil {
 		return nil, fmt.Errorf("backup: %w", err)
 	}
-	run := backupRun{session: s, BackupOptions: b, host: b.Host, at: b.Time, start: s.opts.clock(), result: &BackupResult{DryRun: b.DryRun}}
+	run := backupRun{session: s, BackupOptions: b, host: b.Host, at: b.Time, start: time.Now(), result: &BackupResult{DryRun: b.DryRun}}
 	if b.local() {
 		if run.targets, run.missing, err = existing(b.Paths); err != nil {
 			return nil, err
 		}
 	}
 	if run.at.IsZero() {
-		run.at = run.start
+		run.at = s.opts.clock()
 	}
 	if run.host == "" {
 		run.host = s.hostname()

@@ -93,7 +93,7 @@ func (s *Session) stale(l *restic.Lock) bool {
 	if err != nil || host != l.Hostname {
 		return false
 	}
-	if !processExists(l.PID) {
+	if !processExists(l.PID) || processDead(l.PID) {
 		return true
 	}
 	started, ok := processStart(l.PID)

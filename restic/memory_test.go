@@ -48,7 +48,11 @@ func (m *memory) Save(ctx context.Context, h backend.Handle, rd backend.RewindRe
 	if err := m.ask("save", h); err != nil {
 		return err
 	}
-	return m.Backend.Save(ctx, h, rd)
+	// a request that was sent takes effect, even if its caller has gone before the answer comes
+	if err := m.Backend.Save(context.WithoutCancel(ctx), h, rd); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 func (m *memory) Load(ctx context.Context, h backend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {

@@ -12,18 +12,25 @@ import (
 // userHz is the unit of the times in /proc/PID/stat; Linux shows them in 1/100 s on every architecture Go supports (proc(5), USER_HZ).
 const userHz = 100
 
-// processStart returns when a process was started, from the 22nd field of /proc/PID/stat (ticks since boot) and the time of boot.
-func processStart(pid int) (time.Time, bool) {
+// statFields returns the fields of /proc/PID/stat from the third on.
+func statFields(pid int) []string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return time.Time{}, false
+		return nil
 	}
 	// the second field is the command in parentheses and may contain anything
-	end := bytes.LastIndexByte(stat, ')')
-	if end < 0 {
-		return time.Time{}, false
-	}
-	fields := strings.Fields(string(stat[end+1:]))
+	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+}
+
+// processDead reports whether a process has ended and only waits for its parent to notice.
+func processDead(pid int) bool {
+	fields := statFields(pid)
+	return len(fields) > 0 && (fields[0] == "Z" || fields[0] == "X")
+}
+
+// processStart returns when a process was started, from the 22nd field of /proc/PID/stat (ticks since boot) and the time of boot.
+func processStart(pid int) (time.Time, bool) {
+	fields := statFields(pid)
 	const start = 22 - 3
 	if len(fields) <= start {
 		return time.Time{}, false
