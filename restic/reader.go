@@ -22,7 +22,8 @@ import (
 type Reader struct {
 	s     *Session
 	repo  atomic.Pointer[repository.Repository]
-	trees backend.Backend // knows the cache, if there is one
+	data  backend.Backend
+	trees backend.Backend // the same behind the cache, if there is one
 	zstd  *zstd.Decoder
 	close func()
 	held  sync.WaitGroup
@@ -76,9 +77,10 @@ func (s *Session) Reader(ctx context.Context) (*Reader, error) {
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, end)
-	r := &Reader{s: s, trees: s.stack, zstd: dec, close: end}
+	be := newPatient(s)
+	r := &Reader{s: s, data: be, trees: be, zstd: dec, close: end}
 	if s.cache != nil {
-		r.trees = s.cache.Wrap(s.stack, s.logCache)
+		r.trees = s.cache.Wrap(be, s.logCache)
 	}
 	opened := make(chan error, 1)
 	r.held.Go(func() { r.hold(life, opened) })
@@ -161,12 +163,15 @@ func (r *Reader) Places(h BlobHandle) []BlobPlace {
 // LoadRange calls fn with a stream of length bytes of a pack from offset on. Packs of trees go through the cache, packs of data past it. The stream is
 // as it is stored: see Open. After a failure in the middle the load may be tried again, and then fn is called again.
 func (r *Reader) LoadRange(ctx context.Context, t BlobType, pack ID, offset, length uint, fn func(io.Reader) error) error {
-	h := backend.Handle{Type: backend.PackFile, Name: pack.String(), IsMetadata: t == BlobTree}
-	be := r.trees
-	if t == BlobData {
-		be = r.s.stack
+	be := r.data
+	if t == BlobTree {
+		be = r.trees
 	}
-	return be.Load(ctx, h, int(length), int64(offset), fn)
+	return be.Load(ctx, packHandle(t, pack), int(length), int64(offset), fn)
+}
+
+func packHandle(t BlobType, pack ID) backend.Handle {
+	return backend.Handle{Type: backend.PackFile, Name: pack.String(), IsMetadata: t == BlobTree}
 }
 
 // Open decrypts a blob that was loaded from a place, in place, and verifies that its plain bytes are the ones its ID stands for. room returns a
@@ -197,11 +202,34 @@ func (r *Reader) open(p BlobPlace, buf []byte, room func(size int) []byte) ([]by
 	return r.zstd.DecodeAll(plain, room(int(p.Size))[:0])
 }
 
-// LoadBlob loads a blob whole. It is slower than LoadRange but spares no effort: it tries every copy, and again past a cache that turns out to be damaged.
+// LoadBlob loads a blob whole. It tries every copy there is, and once more past a cache that turns out to be damaged.
 func (r *Reader) LoadBlob(ctx context.Context, h BlobHandle) ([]byte, error) {
-	plain, err := r.repo.Load().LoadBlob(ctx, h.Type.engine(), restic.ID(h.ID), nil)
-	if err != nil {
-		return nil, explain(r.s.loc, err)
+	places := r.Places(h)
+	if len(places) == 0 {
+		return nil, fmt.Errorf("%s: %v is not in the repository's index", r.s.loc, h)
 	}
-	return plain, nil
+	var errs []error
+	for _, p := range places {
+		plain, err := r.loadFrom(ctx, h, p)
+		if err != nil && h.Type == BlobTree && r.s.cache != nil && r.s.cache.Forget(packHandle(h.Type, p.Pack)) == nil {
+			plain, err = r.loadFrom(ctx, h, p)
+		}
+		if err == nil {
+			return plain, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, explain(r.s.loc, errors.Join(errs...))
+}
+
+func (r *Reader) loadFrom(ctx context.Context, h BlobHandle, p BlobPlace) (plain []byte, err error) {
+	buf := make([]byte, p.Length)
+	err = r.LoadRange(ctx, h.Type, p.Pack, p.Offset, p.Length, func(rd io.Reader) error {
+		_, err := io.ReadFull(rd, buf)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.Open(h, p, buf, func(size int) []byte { return make([]byte, size) })
 }
