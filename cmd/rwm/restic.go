@@ -9,18 +9,32 @@ const resticVersion = "0.19.1"
 type resticCmd struct {
 	resticflags.Access
 
-	Backup    resticBackupCmd    `cmd:"" help:"Make a snapshot of files and directories."`
-	Cat       resticCatCmd       `cmd:"" help:"Print an object of the repository."`
-	Check     resticCheckCmd     `cmd:"" help:"Check the repository for errors."`
-	Forget    resticForgetCmd    `cmd:"" help:"Remove snapshots, by name or by a policy."`
-	Init      resticInitCmd      `cmd:"" help:"Make a new repository."`
-	Ls        resticLsCmd        `cmd:"" help:"List the files of a snapshot."`
-	Prune     resticPruneCmd     `cmd:"" help:"Remove the data no snapshot uses."`
-	Restore   resticRestoreCmd   `cmd:"" help:"Restore files from a snapshot."`
-	Snapshots resticSnapshotsCmd `cmd:"" help:"List snapshots."`
-	Stats     resticStatsCmd     `cmd:"" help:"Count what snapshots hold."`
-	Unlock    resticUnlockCmd    `cmd:"" help:"Remove stale locks."`
-	Version   resticVersionCmd   `cmd:"" help:"Print the version of restic whose engine is linked."`
+	Backup       resticBackupCmd      `cmd:"" help:"Make a snapshot of files and directories."`
+	Cache        resticCacheCmd       `cmd:"" help:"List or clean up local caches."`
+	Cat          resticCatCmd         `cmd:"" help:"Print an object of the repository."`
+	Check        resticCheckCmd       `cmd:"" help:"Check the repository for errors."`
+	Copy         resticCopyCmd        `cmd:"" help:"Copy snapshots from another repository."`
+	Diff         resticDiffCmd        `cmd:"" help:"Show the differences between two snapshots."`
+	Dump         resticDumpCmd        `cmd:"" help:"Print a file, or a directory as an archive."`
+	Find         resticFindCmd        `cmd:"" help:"Find files, or where blobs are used."`
+	Forget       resticForgetCmd      `cmd:"" help:"Remove snapshots, by name or by a policy."`
+	Init         resticInitCmd        `cmd:"" help:"Make a new repository."`
+	Key          resticKeyCmd         `cmd:"" help:"Manage the passwords of the repository."`
+	List         resticListCmd        `cmd:"" help:"List the objects of the repository."`
+	Ls           resticLsCmd          `cmd:"" help:"List the files of a snapshot."`
+	Migrate      resticMigrateCmd     `cmd:"" help:"Change the format of the repository."`
+	Options      resticOptionsCmd     `cmd:"" help:"List the extended options."`
+	Prune        resticPruneCmd       `cmd:"" help:"Remove the data no snapshot uses."`
+	RebuildIndex resticRepairIndexCmd `cmd:"" hidden:"" help:"Old name of repair index."`
+	Recover      resticRecoverCmd     `cmd:"" help:"Make a snapshot of what no snapshot refers to."`
+	Repair       resticRepairCmd      `cmd:"" help:"Repair the repository."`
+	Restore      resticRestoreCmd     `cmd:"" help:"Restore files from a snapshot."`
+	Rewrite      resticRewriteCmd     `cmd:"" help:"Take files out of snapshots, or change their host or time."`
+	Snapshots    resticSnapshotsCmd   `cmd:"" help:"List snapshots."`
+	Stats        resticStatsCmd       `cmd:"" help:"Count what snapshots hold."`
+	Tag          resticTagCmd         `cmd:"" help:"Change the tags of snapshots."`
+	Unlock       resticUnlockCmd      `cmd:"" help:"Remove stale locks."`
+	Version      resticVersionCmd     `cmd:"" help:"Print the version of restic whose engine is linked."`
 }
 
 func (resticCmd) Help() string {
@@ -37,8 +51,7 @@ func (resticCmd) Help() string {
 
 // resticElsewhere are restic's commands that rwm does not have, and why.
 var resticElsewhere = map[string]string{
-	"mount":         "this version cannot mount a repository; use `rwm restic restore` or `rwm restic ls`",
-	"self-update":   "update rwm itself instead",
-	"generate":      "`rwm completion` prints completion scripts",
-	"rebuild-index": "its name is `rwm restic repair index`",
+	"mount":       "this version cannot mount a repository; use `rwm restic restore` or `rwm restic ls`",
+	"self-update": "update rwm itself instead",
+	"generate":    "`rwm completion` prints completion scripts",
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
@@ -48,8 +50,31 @@ func (r *repository) init() (*restic.Session, error) {
 }
 
 // repository finds out which repository is meant: that of -r or
-// --repository-file if given, else the configured one.
+// --repository-file if given, else the configured one, else that of restic's
+// environment variables.
 func (a *app) repository(access resticflags.Access, more ...restic.Option) (*repository, error) {
+	r, err := a.namedRepository(access, more)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := a.optionalConfig()
+	if err != nil {
+		return nil, err
+	}
+	if r.name == "" && cfg.ResticBucket == "" {
+		if r.name, err = repositoryName(os.Getenv("RESTIC_REPOSITORY"), os.Getenv("RESTIC_REPOSITORY_FILE")); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	if r.name == "" {
+		return r, r.configured(access)
+	}
+	// The configured password is that of the configured repository: the
+	// environment's goes first here.
+	return r, r.elsewhere(access, "RESTIC", cfg.ResticPassword)
+}
+
+func (a *app) namedRepository(access resticflags.Access, more []restic.Option) (*repository, error) {
 	opts, err := access.SessionOptions()
 	if err != nil {
 		return nil, usageError{err}
@@ -58,10 +83,7 @@ func (a *app) repository(access resticflags.Access, more ...restic.Option) (*rep
 	if r.name, err = repositoryName(access.Repo, access.RepositoryFile); err != nil {
 		return nil, usageError{err}
 	}
-	if r.name == "" {
-		return r, r.configured(access)
-	}
-	return r, r.elsewhere(access)
+	return r, nil
 }
 
 func (r *repository) configured(access resticflags.Access) error {
@@ -85,7 +107,9 @@ func (r *repository) configured(access resticflags.Access) error {
 	return nil
 }
 
-func (r *repository) elsewhere(access resticflags.Access) error {
+// elsewhere prepares a repository that is not the configured one. Its password
+// comes from the flags, the environment variables with the prefix, or is otherwise.
+func (r *repository) elsewhere(access resticflags.Access, prefix, otherwise string) error {
 	cfg, err := r.app.optionalConfig()
 	if err != nil {
 		return err
@@ -95,8 +119,8 @@ func (r *repository) elsewhere(access resticflags.Access) error {
 	}
 	secret := passwordFlags(access)
 	if !secret.given() {
-		secret = secret.or("RESTIC")
-		secret.value = orElse(secret.value, cfg.ResticPassword)
+		secret = secret.or(prefix)
+		secret.value = orElse(secret.value, otherwise)
 	}
 	r.password, err = secret.read(r.app)
 	return err

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/cesnet/rwm/internal/resticflags"
@@ -38,6 +41,10 @@ func (s secret) or(prefix string) secret {
 	if s.given() {
 		return s
 	}
+	if prefix == "RESTIC2" { // restic's old names have the number at the end
+		s.value = os.Getenv("RESTIC_PASSWORD2")
+		return s
+	}
 	s.value = os.Getenv(prefix + "_PASSWORD")
 	s.file = os.Getenv(prefix + "_PASSWORD_FILE")
 	s.command = os.Getenv(prefix + "_PASSWORD_COMMAND")
@@ -59,10 +66,16 @@ func (s secret) read(a *app) (string, error) {
 		return readSecretFile(s.file)
 	case s.value != "":
 		return s.value, nil
-	case !term.IsTerminal(int(a.stdin.Fd())):
-		return "", usageError{errors.New("no repository password: set restic_password in the configuration, or use --password-file or $RESTIC_PASSWORD")}
+	case a.stdinTaken():
+		return "", usageError{errors.New("the password cannot come from stdin too: use --password-file or $RESTIC_PASSWORD")}
 	}
 	return ask(a, s.prompt)
+}
+
+// stdinTaken says that a backup reads its data or its list of files there.
+func (a *app) stdinTaken() bool {
+	b := a.cli.Restic.Backup
+	return b.Stdin || slices.Contains(slices.Concat(b.FilesFrom, b.FilesFromVerbatim, b.FilesFromRaw), "-")
 }
 
 func (s secret) run(a *app) (string, error) {
@@ -87,28 +100,56 @@ func readSecretFile(name string) (string, error) {
 	return strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff")), nil
 }
 
+// ask asks on a terminal, without showing what is typed; from anything else the
+// first line of stdin is taken, as restic does.
 func ask(a *app, prompt string) (string, error) {
-	fmt.Fprint(a.stderr, prompt)
+	read := func() ([]byte, error) { return firstLine(a.stdin) }
+	restore := func() {}
+	if fd := int(a.stdin.Fd()); term.IsTerminal(fd) {
+		fmt.Fprint(a.stderr, prompt)
+		state, _ := term.GetState(fd)
+		restore = func() { _ = term.Restore(fd, state) } // echo on again
+		read = func() ([]byte, error) {
+			text, err := term.ReadPassword(fd)
+			fmt.Fprintln(a.stderr)
+			return text, err
+		}
+	}
 	type answer struct {
 		text []byte
 		err  error
 	}
-	state, _ := term.GetState(int(a.stdin.Fd()))
 	got := make(chan answer, 1)
 	go func() {
-		text, err := term.ReadPassword(int(a.stdin.Fd()))
+		text, err := read()
 		got <- answer{text, err}
 	}()
 	select {
 	case <-a.ctx.Done():
-		_ = term.Restore(int(a.stdin.Fd()), state) // echo on again
+		restore()
 		return "", a.ctx.Err()
 	case in := <-got:
-		fmt.Fprintln(a.stderr)
 		if in.err == nil && len(in.text) == 0 {
-			in.err = errors.New("an empty password is not allowed; --insecure-no-password is for repositories that have none")
+			in.err = usageError{errors.New("no repository password: set restic_password in the configuration, or use --password-file or $RESTIC_PASSWORD")}
 		}
 		return string(in.text), in.err
+	}
+}
+
+// firstLine reads no further than the line's end: what follows may be meant for
+// the next question.
+func firstLine(r io.Reader) ([]byte, error) {
+	var line []byte
+	one := make([]byte, 1)
+	for {
+		n, err := r.Read(one)
+		if n == 1 && one[0] == '\n' || errors.Is(err, io.EOF) {
+			return bytes.TrimRight(line, "\r"), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		line = append(line, one[:n]...)
 	}
 }
 

@@ -39,12 +39,9 @@ func TestScripts(t *testing.T) {
 			return setupScript(env, server, bucket)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":    exits,
-			"json":     jsonValues,
-			"objects":  objects,
-			"versions": versions,
-			"await":    await,
-			"setstate": setState, "oldest": oldest, "plainbucket": plainBucket, "put": put,
+			"exits": exits, "json": jsonValues, "await": await,
+			"objects": objects, "versions": versions, "plainbucket": plainBucket, "put": put,
+			"setstate": setState, "firstids": firstIDs, "setbroken": setBroken,
 		},
 	})
 }

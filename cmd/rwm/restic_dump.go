@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/cesnet/rwm/restic"
+)
+
+type resticDumpCmd struct {
+	Snapshot string `arg:"" help:"Snapshot ID or latest, with :FOLDER for only that folder of it."`
+	Path     string `arg:"" name:"file" help:"File to print, or directory to print as an archive; / is all of it."`
+	snapshotFlags
+	Archive string `short:"a" default:"tar" enum:"tar,zip" help:"Format of a directory: tar or zip."`
+	Target  string `short:"t" help:"Write to this file instead of stdout." placeholder:"PATH" predictor:"file"`
+}
+
+func (resticDumpCmd) Help() string {
+	return `  rwm restic dump latest /etc/fstab
+  rwm restic dump latest /srv | tar tv
+  rwm restic dump --archive zip --target srv.zip latest:/srv /`
+}
+
+func (c resticDumpCmd) Run(a *app) error {
+	format, err := restic.ParseArchiveFormat(c.Archive)
+	if err != nil {
+		return usageError{err}
+	}
+	s, err := a.session()
+	if err != nil {
+		return err
+	}
+	defer a.close(s)
+	opts := restic.DumpOptions{Snapshot: c.Snapshot, Filter: c.filter(), Path: c.Path, Archive: format}
+	if c.Target == "" {
+		// An archive would only mess up a terminal.
+		opts.FileOnly = a.stdout.terminal
+		err := s.Dump(a.ctx, opts, a.stdout)
+		if opts.FileOnly && errors.Is(err, restic.ErrIsDir) {
+			return usageError{fmt.Errorf("%w, and stdout is a terminal: redirect the archive or use --target", err)}
+		}
+		return err
+	}
+	return c.toFile(func(w io.Writer) error { return s.Dump(a.ctx, opts, w) })
+}
+
+func (c resticDumpCmd) toFile(dump func(io.Writer) error) error {
+	f, err := os.Create(c.Target)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(dump(f), f.Close()); err != nil {
+		return fmt.Errorf("%s is not complete: %w", c.Target, err)
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/cesnet/rwm/restic"
+)
+
+// fromFlags name a second repository, to copy from.
+type fromFlags struct {
+	FromRepo               string `env:"RESTIC_FROM_REPOSITORY" help:"Source REPOSITORY." placeholder:"REPOSITORY"`
+	FromRepositoryFile     string `env:"RESTIC_FROM_REPOSITORY_FILE" help:"Read the source repository's location from FILE." placeholder:"FILE" predictor:"file"`
+	FromPasswordFile       string `help:"Read the source repository's password from FILE ($RESTIC_FROM_PASSWORD_FILE)." placeholder:"FILE" predictor:"file"`
+	FromPasswordCommand    string `help:"Get the source repository's password from the output of COMMAND ($RESTIC_FROM_PASSWORD_COMMAND)." placeholder:"COMMAND"`
+	FromKeyHint            string `env:"RESTIC_FROM_KEY_HINT" help:"Try the key with this ID first." placeholder:"ID"`
+	FromInsecureNoPassword bool   `help:"The source repository has an empty password."`
+
+	// restic's old names, for the destination.
+	Repo2            string `name:"repo2" hidden:"" env:"RESTIC_REPOSITORY2"`
+	RepositoryFile2  string `name:"repository-file2" hidden:"" env:"RESTIC_REPOSITORY_FILE2"`
+	PasswordFile2    string `name:"password-file2" hidden:"" env:"RESTIC_PASSWORD_FILE2"`
+	PasswordCommand2 string `name:"password-command2" hidden:"" env:"RESTIC_PASSWORD_COMMAND2"`
+	KeyHint2         string `name:"key-hint2" hidden:"" env:"RESTIC_KEY_HINT2"`
+}
+
+func (f fromFlags) given() bool {
+	return f.FromRepo != "" || f.FromRepositoryFile != "" || f.Repo2 != "" || f.RepositoryFile2 != ""
+}
+
+// repositories returns where to copy from and to. With --from-repo the other
+// repository is the source, with the old --repo2 it is the destination.
+func (f fromFlags) repositories(a *app) (from, to *repository, err error) {
+	if !f.given() {
+		return nil, nil, usageError{errors.New("the source is missing: --from-repo REPOSITORY or --from-repository-file FILE")}
+	}
+	old := f.Repo2 != "" || f.RepositoryFile2 != ""
+	if old && (f.FromRepo != "" || f.FromRepositoryFile != "") {
+		return nil, nil, usageError{errors.New("--from-repo and --repo2 cannot be used together")}
+	}
+	own, err := a.repository(a.cli.Restic.Access)
+	if err != nil {
+		return nil, nil, err
+	}
+	other, err := f.other(a, old)
+	if old {
+		return own, other, err
+	}
+	return other, own, err
+}
+
+func (f fromFlags) other(a *app, old bool) (*repository, error) {
+	access := a.cli.Restic.Access // but for these:
+	access.Repo, access.RepositoryFile = f.FromRepo, f.FromRepositoryFile
+	access.PasswordFile, access.PasswordCommand = f.FromPasswordFile, f.FromPasswordCommand
+	access.KeyHint, access.InsecureNoPassword = f.FromKeyHint, f.FromInsecureNoPassword
+	prefix := "RESTIC_FROM"
+	if old {
+		access.Repo, access.RepositoryFile = f.Repo2, f.RepositoryFile2
+		access.PasswordFile, access.PasswordCommand = f.PasswordFile2, f.PasswordCommand2
+		access.KeyHint, prefix = f.KeyHint2, "RESTIC2"
+	}
+	r, err := a.namedRepository(access, []restic.Option(nil))
+	if err != nil {
+		return nil, err
+	}
+	return r, r.elsewhere(access, prefix, "")
+}

@@ -1,0 +1,22 @@
+package main
+
+type resticOptionsCmd struct{}
+
+func (resticOptionsCmd) Help() string { return "The extended options that -o takes." }
+
+var extendedOptions = [][2]string{
+	{"local.connections", "set a limit for the number of concurrent operations (default: 16)"},
+	{"s3.connections", "set a limit for the number of concurrent connections (default: 16)"},
+}
+
+func (resticOptionsCmd) Run(a *app) error {
+	a.say("All Extended Options:")
+	for _, option := range extendedOptions {
+		if a.cli.JSON {
+			_ = a.emit(map[string]string{"name": option[0], "help": option[1]})
+			continue
+		}
+		a.printf("  %-18s %s\n", option[0], option[1])
+	}
+	return nil
+}
