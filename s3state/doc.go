@@ -22,6 +22,14 @@
 // [Store.VerifyState] compares the two, and [Store.Restore] refuses a state that
 // names what is not there or that the history contradicts.
 //
+// # What the policy does not close
+//
+// The host can always read what is current; restic has encrypted it. On Ceph
+// RGW the user who wrote an object can also read its old versions, for its ACL
+// says so and the policy says nothing: only a Deny statement would change that,
+// and a policed bucket has none. Where the server knows public access blocks,
+// public ACLs are ignored, which the host could otherwise set on its objects.
+//
 // # Memory
 //
 // Listings, states and restores are streamed. Nothing grows with the number of
