@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/restic/restic/rwmlink/backend"
 )
@@ -59,6 +60,7 @@ func cancelAt(t *testing.T, m *memory, n int, run func(context.Context, *Session
 	m.before(func(string, backend.Handle) error {
 		if count++; count == n {
 			cancel()
+			time.Sleep(5 * time.Millisecond) // so that everybody has noticed when the request goes out
 		}
 		return nil
 	})

@@ -19,8 +19,8 @@ func Init(ctx context.Context, loc Location, password string, opts ...Option) (*
 	if o.readOnly {
 		return nil, fmt.Errorf("%s: %w", loc, ErrReadOnly)
 	}
-	if password == "" {
-		return nil, fmt.Errorf("%s: an empty password protects nothing", loc)
+	if password == "" && !o.noPassword {
+		return nil, fmt.Errorf("%s: an empty password protects nothing; nothing was made", loc)
 	}
 	s, err := initialize(ctx, loc, o, password)
 	return s, explain(loc, err)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/sync/semaphore"
 
@@ -47,6 +49,13 @@ func open(ctx context.Context, loc Location, stack *tracker, o options, password
 	if len(names) == 0 {
 		return nil, noKeys(ctx, loc, stack)
 	}
+	hinted := func(name string) int {
+		if o.keyHint != "" && strings.HasPrefix(name, o.keyHint) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return hinted(a) - hinted(b) })
 	var damaged []error
 	wrong := false
 	for _, name := range names[:min(len(names), maxKeys)] {

@@ -29,6 +29,8 @@ type options struct {
 	retryFor    time.Duration
 	stallAfter  time.Duration
 	extraVerify bool
+	keyHint     string
+	noPassword  bool
 }
 
 const (
@@ -89,6 +91,12 @@ func WithStallTimeout(d time.Duration) Option { return func(o *options) { o.stal
 // WithoutExtraVerify leaves out decrypting every blob again before it is stored, as restic's --no-extra-verify. It saves a
 // little CPU and gives up the protection against faulty memory.
 func WithoutExtraVerify() Option { return func(o *options) { o.extraVerify = false } }
+
+// WithKeyHint makes Open try the key whose ID begins with prefix first, which saves key derivations where a repository has many keys.
+func WithKeyHint(prefix string) Option { return func(o *options) { o.keyHint = prefix } }
+
+// WithEmptyPassword lets Init make a repository with an empty password, which protects nothing.
+func WithEmptyPassword() Option { return func(o *options) { o.noPassword = true } }
 
 func newOptions(opts []Option) (options, error) {
 	o := options{
