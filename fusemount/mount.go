@@ -78,7 +78,13 @@ func Mount(ctx context.Context, s *restic.Session, dir string, opts Options) (*F
 	f.life, f.end = context.WithCancel(context.WithoutCancel(ctx))
 	go f.watch()
 	go f.load(s)
-	f.stop = context.AfterFunc(ctx, func() { _, _ = f.Unmount() })
+	f.stop = context.AfterFunc(ctx, func() {
+		if _, err := f.Unmount(); err != nil {
+			f.unmount.Lock()
+			defer f.unmount.Unlock()
+			f.ended(Result{}, err)
+		}
+	})
 	return f, nil
 }
 
@@ -191,7 +197,8 @@ func (f *FileSystem) ended(r Result, err error) {
 // Dir returns the directory, absolute and without links.
 func (f *FileSystem) Dir() string { return f.dir }
 
-// Wait waits until the directory is free again, whoever unmounted it, and tells how that went. The error is that of Ready.
+// Wait waits until the directory is free again, whoever unmounted it, and tells how that went. The error is that of Ready, or says why it could
+// not be unmounted when the context of Mount ended.
 func (f *FileSystem) Wait() (Result, error) {
 	<-f.free
 	return f.result, f.failed

@@ -24,6 +24,7 @@ type resticCmd struct {
 	Ls           resticLsCmd          `cmd:"" help:"List the files of a snapshot."`
 	Migrate      resticMigrateCmd     `cmd:"" help:"Change the format of the repository."`
 	Options      resticOptionsCmd     `cmd:"" help:"List the extended options."`
+	Mount        resticMountCmd       `cmd:"" help:"Show the snapshots as a file system."`
 	Prune        resticPruneCmd       `cmd:"" help:"Remove the data no snapshot uses."`
 	RebuildIndex resticRepairIndexCmd `cmd:"" hidden:"" help:"Old name of repair index."`
 	Recover      resticRecoverCmd     `cmd:"" help:"Make a snapshot of what no snapshot refers to."`
@@ -51,7 +52,6 @@ func (resticCmd) Help() string {
 
 // resticElsewhere are restic's commands that rwm does not have, and why.
 var resticElsewhere = map[string]string{
-	"mount":       "this version cannot mount a repository; use `rwm restic restore` or `rwm restic ls`",
 	"self-update": "update rwm itself instead",
 	"generate":    "`rwm completion` prints completion scripts",
 }
