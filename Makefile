@@ -49,10 +49,11 @@ cross:
 bench: tools build
 	$(GO) run ./internal/bench -rwm bin/rwm -s3dev bin/s3dev -restic $(RWM_RESTIC)
 
-# Debian's packages: an older restic to share repositories with, FUSE for the mount.
+# Debian's packages: an older restic to share repositories with, rclone likewise,
+# FUSE for the mount.
 packages:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  for p in restic fuse3; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	  for p in restic rclone fuse3; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	  test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }; \
 	else echo "NOT ROOT OR NO APT: tests that need Debian's restic or fuse3 are skipped where these are missing"; fi
 
@@ -66,6 +67,8 @@ $(TOOLS)/staticcheck: internal/tools/lint/go.mod
 
 $(TOOLS)/gotestsum: internal/tools/lint/go.mod
 	$(GO) build -C internal/tools/lint -o $@ gotest.tools/gotestsum
+
+include internal/rgw/rgw.mk
 
 clean:
 	rm -rf bin .tools
