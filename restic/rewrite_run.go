@@ -94,7 +94,7 @@ func (r *rewriter) all(ctx context.Context, s *Session, repo *repository.Reposit
 		default:
 			r.res.Changed = append(r.res.Changed, change)
 			r.rep.emit(SnapshotReplaced{change})
-			if r.forget && change.New != old {
+			if r.forget {
 				gone = append(gone, old)
 			}
 		}

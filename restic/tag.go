@@ -137,9 +137,7 @@ func (r *TagResult) finish(ctx context.Context, s *Session, repo *repository.Rep
 	var old []ID
 	for _, c := range r.Changed {
 		rep.emit(SnapshotReplaced{c})
-		if c.Old != c.New {
-			old = append(old, c.Old)
-		}
+		old = append(old, c.Old)
 	}
 	r.Failed = append(r.Failed, s.removeSnapshots(ctx, repo, old, rep, nil)...)
 	return ctx.Err()
