@@ -2,7 +2,10 @@ package restic
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+
+	"github.com/restic/chunker"
 
 	"github.com/restic/restic/rwmlink/backend"
 	"github.com/restic/restic/rwmlink/repository"
@@ -37,6 +40,10 @@ func initialize(ctx context.Context, loc Location, o options, password string) (
 	if err != nil {
 		return nil, err
 	}
+	polynomial, err := o.polynomial(ctx)
+	if err != nil {
+		return nil, err
+	}
 	stack, err := newStack(ctx, loc, &o, true)
 	if err != nil {
 		return nil, err
@@ -45,7 +52,7 @@ func initialize(ctx context.Context, loc Location, o options, password string) (
 	view.done.Store(true)
 	repo, err := repository.New(view, o.engine())
 	if err == nil {
-		err = repo.Init(ctx, o.version, password, nil)
+		err = repo.Init(ctx, o.version, password, polynomial)
 	}
 	if err != nil {
 		_ = stack.Close()
@@ -57,6 +64,24 @@ func initialize(ctx context.Context, loc Location, o options, password string) (
 		_ = stack.Close()
 	}
 	return s, err
+}
+
+// polynomial says where files are cut; nil leaves it to chance.
+func (o *options) polynomial(ctx context.Context) (*chunker.Pol, error) {
+	if o.chunkerOf == nil {
+		return nil, nil
+	}
+	raw, err := o.chunkerOf.Cat(ctx, ObjectConfig, "")
+	if err != nil {
+		return nil, err
+	}
+	var config struct {
+		ChunkerPolynomial chunker.Pol `json:"chunker_polynomial"`
+	}
+	if err := json.Unmarshal(raw, &config); err != nil {
+		return nil, fmt.Errorf("%s: reading the config: %w", o.chunkerOf.Location(), err)
+	}
+	return &config.ChunkerPolynomial, nil
 }
 
 func reopen(ctx context.Context, loc Location, stack *tracker, o options, repo *repository.Repository) (*Session, error) {

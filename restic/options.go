@@ -30,6 +30,7 @@ type options struct {
 	stallAfter  time.Duration
 	extraVerify bool
 	keyHint     string
+	chunkerOf   *Session
 	noPassword  bool
 }
 
@@ -91,6 +92,10 @@ func WithStallTimeout(d time.Duration) Option { return func(o *options) { o.stal
 // WithoutExtraVerify leaves out decrypting every blob again before it is stored, as restic's --no-extra-verify. It saves a
 // little CPU and gives up the protection against faulty memory.
 func WithoutExtraVerify() Option { return func(o *options) { o.extraVerify = false } }
+
+// WithChunkerOf makes Init cut files where the repository of another session does, so that data copied from there is shared with
+// what is backed up. That session must stay open until Init returns.
+func WithChunkerOf(other *Session) Option { return func(o *options) { o.chunkerOf = other } }
 
 // WithKeyHint makes Open try the key whose ID begins with prefix first, which saves key derivations where a repository has many keys.
 func WithKeyHint(prefix string) Option { return func(o *options) { o.keyHint = prefix } }
