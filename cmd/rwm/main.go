@@ -67,7 +67,9 @@ func (a *app) parseAndRun(parser *kong.Kong, args []string) (code int, err error
 		return a.usageCode, usageError{errors.New("--quiet and --verbose cannot be used together")}
 	}
 	a.start()
-	err = kctx.Run(a)
+	if err = a.applyFeatures(); err == nil {
+		err = kctx.Run(a)
+	}
 	if err == nil {
 		err = a.ctx.Err()
 	}

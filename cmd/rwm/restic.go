@@ -1,6 +1,11 @@
 package main
 
-import "github.com/cesnet/rwm/internal/resticflags"
+import (
+	"os"
+
+	"github.com/cesnet/rwm/internal/resticflags"
+	"github.com/cesnet/rwm/restic"
+)
 
 // resticVersion is the release whose engine is linked.
 const resticVersion = "0.19.1"
@@ -16,6 +21,7 @@ type resticCmd struct {
 	Copy         resticCopyCmd        `cmd:"" help:"Copy snapshots from another repository."`
 	Diff         resticDiffCmd        `cmd:"" help:"Show the differences between two snapshots."`
 	Dump         resticDumpCmd        `cmd:"" help:"Print a file, or a directory as an archive."`
+	Features     resticFeaturesCmd    `cmd:"" help:"List the engine's features."`
 	Find         resticFindCmd        `cmd:"" help:"Find files, or where blobs are used."`
 	Forget       resticForgetCmd      `cmd:"" help:"Remove snapshots, by name or by a policy."`
 	Init         resticInitCmd        `cmd:"" help:"Make a new repository."`
@@ -48,6 +54,15 @@ func (resticCmd) Help() string {
   rwm restic check --read-data-subset 5%
 
 ` + exitCodes
+}
+
+// applyFeatures switches the engine's features as the environment says.
+func (a *app) applyFeatures() error {
+	warnings, err := restic.SetFeatures(os.Getenv("RESTIC_FEATURES"))
+	for _, text := range warnings {
+		a.warning(text)
+	}
+	return err
 }
 
 // resticElsewhere are restic's commands that rwm does not have, and why.

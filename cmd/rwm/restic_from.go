@@ -30,36 +30,45 @@ func (f fromFlags) given() bool {
 // repositories returns where to copy from and to. With --from-repo the other
 // repository is the source, with the old --repo2 it is the destination.
 func (f fromFlags) repositories(a *app) (from, to *repository, err error) {
-	if !f.given() {
-		return nil, nil, usageError{errors.New("the source is missing: --from-repo REPOSITORY or --from-repository-file FILE")}
-	}
-	old := f.Repo2 != "" || f.RepositoryFile2 != ""
-	if old && (f.FromRepo != "" || f.FromRepositoryFile != "") {
-		return nil, nil, usageError{errors.New("--from-repo and --repo2 cannot be used together")}
-	}
-	own, err := a.repository(a.cli.Restic.Access)
+	other, err := f.other(a)
 	if err != nil {
 		return nil, nil, err
 	}
-	other, err := f.other(a, old)
-	if old {
+	own, err := a.repository(a.cli.Restic.Access)
+	if f.old() {
 		return own, other, err
 	}
 	return other, own, err
 }
 
-func (f fromFlags) other(a *app, old bool) (*repository, error) {
+func (f fromFlags) old() bool { return f.Repo2 != "" || f.RepositoryFile2 != "" }
+
+func (f fromFlags) openOther(a *app) (*restic.Session, error) {
+	r, err := f.other(a)
+	if err != nil {
+		return nil, err
+	}
+	return r.open()
+}
+
+func (f fromFlags) other(a *app) (*repository, error) {
+	switch {
+	case !f.given():
+		return nil, usageError{errors.New("the source is missing: --from-repo REPOSITORY or --from-repository-file FILE")}
+	case f.old() && (f.FromRepo != "" || f.FromRepositoryFile != ""):
+		return nil, usageError{errors.New("--from-repo and --repo2 cannot be used together")}
+	}
 	access := a.cli.Restic.Access // but for these:
 	access.Repo, access.RepositoryFile = f.FromRepo, f.FromRepositoryFile
 	access.PasswordFile, access.PasswordCommand = f.FromPasswordFile, f.FromPasswordCommand
 	access.KeyHint, access.InsecureNoPassword = f.FromKeyHint, f.FromInsecureNoPassword
 	prefix := "RESTIC_FROM"
-	if old {
+	if f.old() {
 		access.Repo, access.RepositoryFile = f.Repo2, f.RepositoryFile2
 		access.PasswordFile, access.PasswordCommand = f.PasswordFile2, f.PasswordCommand2
 		access.KeyHint, prefix = f.KeyHint2, "RESTIC2"
 	}
-	r, err := a.namedRepository(access, []restic.Option(nil))
+	r, err := a.namedRepository(access, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -10,7 +11,9 @@ import (
 const latestVersion = 2 // the stable one as well
 
 type resticInitCmd struct {
+	CopyChunkerParams bool   `help:"Cut files as the source repository does, so that data copied from there is shared."`
 	RepositoryVersion string `default:"stable" help:"Format VERSION of the repository: a number, latest or stable." placeholder:"VERSION"`
+	fromFlags
 }
 
 func (resticInitCmd) Help() string {
@@ -25,6 +28,16 @@ func (c resticInitCmd) Run(a *app) error {
 	r, err := a.repository(a.cli.Restic.Access, version)
 	if err != nil {
 		return err
+	}
+	if c.CopyChunkerParams {
+		other, err := c.openOther(a)
+		if err != nil {
+			return err
+		}
+		defer a.close(other)
+		r.opts = append(r.opts, restic.WithChunkerOf(other))
+	} else if c.given() {
+		return usageError{errors.New("--from-repo is for --copy-chunker-params here")}
 	}
 	s, err := r.init()
 	if err != nil {

@@ -1,5 +1,7 @@
 package main
 
+import "github.com/cesnet/rwm/restic"
+
 type resticOptionsCmd struct{}
 
 func (resticOptionsCmd) Help() string { return "The extended options that -o takes." }
@@ -18,5 +20,25 @@ func (resticOptionsCmd) Run(a *app) error {
 		}
 		a.printf("  %-18s %s\n", option[0], option[1])
 	}
+	return nil
+}
+
+type resticFeaturesCmd struct{}
+
+func (resticFeaturesCmd) Help() string {
+	return "The environment variable RESTIC_FEATURES switches them: feature-a=true,feature-b=false."
+}
+
+func (resticFeaturesCmd) Run(a *app) error {
+	list := restic.Features()
+	if a.cli.JSON {
+		return a.emit(list)
+	}
+	a.println("All Feature Flags:")
+	g := &grid{header: []string{"Name", "Type", "Default", "Description"}, ruled: true}
+	for _, f := range list {
+		g.add(f.Name, f.Type, f.Default, f.Description)
+	}
+	a.show(g)
 	return nil
 }

@@ -22,6 +22,12 @@ func (a *Access) SessionOptions() ([]restic.Option, error) {
 	case a.CacheDir != "":
 		opts = append(opts, restic.WithCacheDir(a.CacheDir))
 	}
+	if a.KeyHint != "" {
+		opts = append(opts, restic.WithKeyHint(a.KeyHint))
+	}
+	if a.InsecureNoPassword {
+		opts = append(opts, restic.WithEmptyPassword())
+	}
 	if a.Compression != "" {
 		compression, err := restic.ParseCompression(a.Compression)
 		if err != nil {
