@@ -149,13 +149,6 @@ func (e *MissingVersionsError) Error() string {
 
 func (e *MissingVersionsError) Is(target error) bool { return target == ErrMissing }
 
-func (e *MissingVersionsError) add(m MissingVersion) {
-	e.Total++
-	if len(e.Missing) < maxListed {
-		e.Missing = append(e.Missing, m)
-	}
-}
-
 // s3Error keeps the server's answer reachable with errors.As and adds the
 // sentinel it amounts to.
 type s3Error struct {

@@ -8,12 +8,14 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 )
 
 // planned is an object that a state says was current.
 type planned struct {
 	Key, VersionID, ETag string
 	Size                 int64
+	Modified             time.Time
 }
 
 // plan is the list of objects a state names, in the order of keys. It is kept
@@ -45,7 +47,7 @@ func readPlan(sr *StateReader) (*plan, error) {
 			} else {
 				sorted = sorted && v.Key > last
 				last = v.Key
-				err = p.add(planned{v.Key, v.VersionID, v.ETag, v.Size})
+				err = p.add(planned{v.Key, v.VersionID, v.ETag, v.Size, v.LastModified})
 			}
 		}
 		if err != nil {
@@ -74,6 +76,7 @@ func (p *plan) add(o planned) error {
 		buf = append(buf, s...)
 	}
 	buf = binary.AppendUvarint(buf, uint64(o.Size))
+	buf = binary.AppendVarint(buf, o.Modified.UnixMicro())
 	p.count++
 	p.bytes += o.Size
 	return p.spool.write(buf)
@@ -197,6 +200,11 @@ func (r *planReader) read() (planned, error) {
 		return planned{}, err
 	}
 	o.Size = int64(n)
+	at, err := binary.ReadVarint(r.r)
+	if err != nil {
+		return planned{}, err
+	}
+	o.Modified = time.UnixMicro(at).UTC()
 	return o, nil
 }
 

@@ -16,6 +16,9 @@ type RestoreOptions struct {
 	// current one of that key, which the host may have overwritten.
 	StateKey     string
 	StateVersion string
+	// At restores what was current at a time of the server's clock, from the
+	// version history, instead of what a state names.
+	At time.Time
 	// TargetUser gets the limited grant in the target, as a user name or an
 	// ARN. Empty for the one who has it in the source.
 	TargetUser string
@@ -103,6 +106,9 @@ func (r *restorer) run(ctx context.Context) error {
 	}
 	r.res.StateVersion, r.res.StateTime = saved.VersionID, saved.Time
 	r.origin = RestoreOrigin{r.opts.Source, r.opts.StateKey, saved.VersionID}
+	if !r.opts.At.IsZero() {
+		r.origin.StateKey = "@" + r.opts.At.UTC().Format(time.RFC3339Nano)
+	}
 	r.ev.emit(StepDone{Bucket: r.opts.Source, Step: "read the state"})
 	if err := r.choosePrincipals(ctx); err != nil {
 		return fmt.Errorf("restore into %s: %w", r.opts.Target, err)
@@ -122,7 +128,7 @@ func (r *restorer) look(ctx context.Context) (saved *SavedState, err error) {
 	var sourceErr, stateErr, targetErr error
 	wg.Go(func() { r.live, sourceErr = r.s.facts(ctx, r.opts.Source) })
 	wg.Go(func() {
-		r.plan, saved, stateErr = r.s.loadPlan(ctx, r.opts.Source, r.opts.StateKey, r.opts.StateVersion)
+		r.plan, saved, stateErr = r.s.planOf(ctx, r.opts.Source, r.moment(), r.ev)
 	})
 	wg.Go(func() { r.targetExists, targetErr = r.s.exists(ctx, r.opts.Target) })
 	wg.Wait()
@@ -147,10 +153,11 @@ func (r *restorer) checkNames() error {
 	if err := checkNewName(r.opts.Target); err != nil {
 		return err
 	}
-	if r.opts.StateKey == "" {
-		return fmt.Errorf("%w: no state key given", ErrInvalid)
-	}
-	return nil
+	return r.moment().check()
+}
+
+func (r *restorer) moment() Moment {
+	return Moment{r.opts.StateKey, r.opts.StateVersion, r.opts.At}
 }
 
 // choosePrincipals finds who gets the limited grant. The source's own policy
@@ -216,18 +223,13 @@ func (r *restorer) judgeTarget(ctx context.Context) error {
 }
 
 func (r *restorer) verify(ctx context.Context, saved *SavedState) error {
-	v, err := r.s.verify(ctx, r.opts.Source, r.plan, saved.Time, r.ev)
+	v, err := r.s.verifyMoment(ctx, r.opts.Source, r.moment(), r.plan, saved, r.ev)
+	r.res.Verification = v
+	if r.opts.AllowUnverified {
+		err = tolerate(err)
+	}
 	if err != nil {
 		return err
-	}
-	r.res.Verification = v
-	if v.TotalMissing > 0 {
-		return &MissingVersionsError{
-			Bucket: r.opts.Source, StateKey: r.opts.StateKey, Missing: v.Missing, Total: v.TotalMissing, OfVersions: int(r.plan.count),
-		}
-	}
-	if v.Status == Differs && !r.opts.AllowUnverified {
-		return &StateDiffersError{Bucket: r.opts.Source, StateKey: r.opts.StateKey, Verification: v}
 	}
 	r.ev.emit(StepDone{Bucket: r.opts.Source, Step: "compare the state with the version history"})
 	return nil

@@ -1,0 +1,114 @@
+package s3state
+
+import (
+	"errors"
+	"io"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// At every moment, by time and by state, the bucket is seen and restored as it
+// was, although all has been overwritten or deleted.
+func TestTimeTravel(t *testing.T) {
+	w := newWorld(t)
+	clock := time.Now().Add(-100 * time.Hour).Truncate(time.Second)
+	type moment struct {
+		at    time.Time
+		state *SavedState
+		want  map[string]string
+	}
+	var moments []moment
+	mark := func() {
+		m := moment{want: contents(t, w.admin, w.bucket), state: w.save()}
+		clock = clock.Add(time.Hour)
+		w.srv.SetClock(t, clock)
+		m.at = clock.Add(-time.Second)
+		moments = append(moments, m)
+	}
+	w.srv.SetClock(t, clock)
+	w.put("config", "c")
+	w.put("data/00/a", "a1")
+	mark()
+	w.put("data/00/a", "a2")
+	w.put("data/00/b", "b")
+	mark()
+	w.del("data/00/a")
+	mark()
+	w.put("data/00/a", "a3")
+	w.del("config")
+	mark()
+	for k := range contents(t, w.admin, w.bucket) {
+		w.put(k, "evil")
+		w.del(k)
+	}
+	if _, err := w.admin.View(w.ctx, w.bucket, Moment{At: moments[0].at.Add(-48 * time.Hour)}, ViewOptions{}); !errors.Is(err, ErrNoState) {
+		t.Errorf("before the beginning: %v", err)
+	}
+	for i, m := range moments {
+		for _, at := range []Moment{{At: m.at}, {StateKey: m.state.Key, StateVersion: m.state.VersionID}} {
+			v, err := w.admin.View(w.ctx, w.bucket, at, ViewOptions{Verify: true})
+			if err != nil || v.Verification.Status != Verified {
+				t.Fatalf("%d %+v: %v", i, at, err)
+			}
+			got := make(map[string]string)
+			for o := range v.All("") {
+				if isState(&Version{Key: o.Key}) {
+					continue
+				}
+				r, err := w.admin.client.GetObject(w.ctx, w.bucket, o.Key, minio.GetObjectOptions{VersionID: o.VersionID})
+				if err != nil {
+					t.Fatal(err)
+				}
+				data, err := io.ReadAll(r)
+				if err != nil || int64(len(data)) != o.Size || o.LastModified.IsZero() {
+					t.Fatalf("%+v: %v", o, err)
+				}
+				got[o.Key] = string(data)
+			}
+			maps.DeleteFunc(m.want, func(k, _ string) bool { return isState(&Version{Key: k}) })
+			if !maps.Equal(got, m.want) {
+				t.Errorf("%d %+v: %q, not %q", i, at, got, m.want)
+			}
+			if _, ok := v.Get("data/00/a"); ok != (m.want["data/00/a"] != "") {
+				t.Errorf("%d: Get", i)
+			}
+			for range v.All("data/") {
+				break
+			}
+		}
+		target := w.srv.Bucket(t)
+		if _, err := w.admin.Restore(w.ctx, RestoreOptions{Source: w.bucket, Target: target, At: m.at}); err != nil {
+			t.Fatalf("restore at %v: %v", m.at, err)
+		}
+		restored := contents(t, w.admin, target)
+		maps.DeleteFunc(restored, func(k, _ string) bool { return isState(&Version{Key: k}) })
+		if !maps.Equal(restored, m.want) {
+			t.Errorf("restored at %d: %q, not %q", i, restored, m.want)
+		}
+	}
+	for _, m := range []Moment{{}, {StateKey: "x", At: time.Now()}} {
+		if _, err := w.admin.View(w.ctx, w.bucket, m, ViewOptions{}); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%+v: %v", m, err)
+		}
+	}
+}
+
+// The objects that a forged state leaves out, or puts in, are named.
+func TestViewOfForgedState(t *testing.T) {
+	w := newWorld(t)
+	w.srv.SetClock(t, time.Now().Add(-10*time.Hour))
+	w.put("config", "c")
+	w.put("data/00/a", "a")
+	w.srv.AdvanceClock(t, time.Hour)
+	st := w.forge(w.save(), func(m map[string]any) { entryOf(m, "data/00/a")["IsLatest"] = false })
+	v, err := w.admin.View(w.ctx, w.bucket, Moment{StateKey: st.Key, StateVersion: st.VersionID}, ViewOptions{Verify: true})
+	if !errors.Is(err, ErrStateDiffers) || v == nil || v.Verification.Total != 1 || v.Verification.Differences[0].Key != "data/00/a" {
+		t.Errorf("%v %+v", err, v)
+	}
+	if v, err := w.admin.View(w.ctx, w.bucket, Moment{StateKey: st.Key, StateVersion: st.VersionID}, ViewOptions{}); err != nil || v.Verification != nil {
+		t.Errorf("unverified: %v", err)
+	}
+}
