@@ -14,9 +14,14 @@ import (
 // AffectedSnapshot says what of a snapshot is hit by damage.
 type AffectedSnapshot struct {
 	ID ID
-	// Paths are the files whose content cannot be had as a whole, and the directories whose content is not known, sorted.
+	// Paths are the files whose content cannot be had as a whole, and the directories whose content is not known, sorted: the first
+	// MaxAffectedPaths of them that were found. Count is how many there are.
 	Paths []string
+	Count int
 }
+
+// MaxAffectedPaths bounds AffectedSnapshot.Paths.
+const MaxAffectedPaths = 10000
 
 // badObjects collects what is damaged, to find out afterwards what that means for the snapshots.
 type badObjects struct {
@@ -60,15 +65,16 @@ func (c *checkRun) findAffected(ctx context.Context) error {
 	if len(c.bad.blobs) == 0 && len(c.bad.entries) == 0 {
 		return nil
 	}
-	w := affectedWalk{c: c, clean: make(map[restic.ID]bool)}
+	w := affectedWalk{c: c, hits: make(map[restic.ID]int)}
 	for _, sn := range c.snapshots.all {
 		w.paths = nil
-		if _, err := w.tree(ctx, *sn.Tree, "/"); err != nil {
+		count, err := w.tree(ctx, *sn.Tree, "/")
+		if err != nil {
 			return err
 		}
-		if len(w.paths) > 0 {
+		if count > 0 {
 			slices.Sort(w.paths)
-			c.res.Affected = append(c.res.Affected, AffectedSnapshot{ID: fromEngine(sn.ID()), Paths: slices.Compact(w.paths)})
+			c.res.Affected = append(c.res.Affected, AffectedSnapshot{ID: fromEngine(sn.ID()), Paths: w.paths, Count: count})
 		}
 	}
 	return nil
@@ -123,56 +129,60 @@ func (c *checkRun) held(pb restic.PackedBlob) bool {
 	return false
 }
 
-// affectedWalk goes through the trees of one snapshot after the other and goes into none twice that was found clean.
+// affectedWalk goes through the trees of one snapshot after the other, and into none twice unless there are paths in it to name.
 type affectedWalk struct {
 	c     *checkRun
-	clean map[restic.ID]bool
+	hits  map[restic.ID]int // how many paths are hit in a tree
 	paths []string
 }
 
-func (w *affectedWalk) tree(ctx context.Context, id restic.ID, dir string) (clean bool, err error) {
-	if w.clean[id] {
-		return true, nil
+func (w *affectedWalk) hit(name string) int {
+	if len(w.paths) < MaxAffectedPaths {
+		w.paths = append(w.paths, name)
+	}
+	return 1
+}
+
+// tree returns how many paths are hit in a tree.
+func (w *affectedWalk) tree(ctx context.Context, id restic.ID, dir string) (count int, err error) {
+	if known, ok := w.hits[id]; ok && (known == 0 || len(w.paths) >= MaxAffectedPaths) {
+		return known, nil
 	}
 	if err := ctx.Err(); err != nil {
-		return false, err
+		return 0, err
 	}
 	if w.c.bad.blobs[restic.BlobHandle{ID: id, Type: restic.TreeBlob}] {
-		w.paths = append(w.paths, dir)
-		return false, nil
+		return w.hit(dir), nil
 	}
 	nodes, err := data.LoadTree(ctx, w.c.repo, id)
 	if err != nil {
-		w.paths = append(w.paths, dir)
-		return false, ctx.Err()
+		return w.hit(dir), ctx.Err()
 	}
-	clean = true
-	invalid := w.c.bad.entries[id]
 	for item := range nodes {
 		if item.Error != nil {
-			w.paths = append(w.paths, dir)
-			return false, ctx.Err()
+			return w.hit(dir), ctx.Err()
 		}
-		node := item.Node
-		name := path.Join(dir, strings.ReplaceAll(node.Name, "/", "_"))
-		hit := false
-		if _, ok := invalid[node.Name]; ok {
-			hit = true
+		n, err := w.node(ctx, id, dir, item.Node)
+		if err != nil {
+			return 0, err
 		}
-		for _, blob := range node.Content {
-			hit = hit || w.c.bad.blobs[restic.BlobHandle{ID: blob, Type: restic.DataBlob}]
-		}
-		if hit {
-			clean = false
-			w.paths = append(w.paths, name)
-		} else if node.Type == data.NodeTypeDir && node.Subtree != nil {
-			sub, err := w.tree(ctx, *node.Subtree, name)
-			if err != nil {
-				return false, err
-			}
-			clean = clean && sub
-		}
+		count += n
 	}
-	w.clean[id] = clean
-	return clean, nil
+	w.hits[id] = count
+	return count, nil
+}
+
+func (w *affectedWalk) node(ctx context.Context, tree restic.ID, dir string, node *data.Node) (int, error) {
+	name := path.Join(dir, strings.ReplaceAll(node.Name, "/", "_"))
+	_, hit := w.c.bad.entries[tree][node.Name]
+	for _, blob := range node.Content {
+		hit = hit || w.c.bad.blobs[restic.BlobHandle{ID: blob, Type: restic.DataBlob}]
+	}
+	switch {
+	case hit:
+		return w.hit(name), nil
+	case node.Type == data.NodeTypeDir && node.Subtree != nil:
+		return w.tree(ctx, *node.Subtree, name)
+	}
+	return 0, nil
 }

@@ -102,6 +102,9 @@ func TestCheckFindsDamage(t *testing.T) {
 			}
 			hits := ""
 			for _, a := range res.Affected {
+				if a.Count != len(a.Paths) {
+					t.Errorf("%d paths of %d", len(a.Paths), a.Count)
+				}
 				hits += strings.Join(a.Paths, "\n")
 			}
 			if tc.hit != "" && !strings.Contains(hits, tc.hit) || tc.hit == "" && hits != "" {

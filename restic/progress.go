@@ -142,12 +142,23 @@ func (p *eventPrinter) say(level int, msg string, args []any) {
 	}
 }
 
-// explain adds what the engine printed about an error to the error.
+// maxExplanation bounds how much of a printed error goes into an error text, in bytes.
+const maxExplanation = 300
+
+// explain adds what the engine printed about an error to the error: the first line of each text, since what follows is advice to
+// users of the command.
 func (p *eventPrinter) explain(err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil || len(p.errors) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %s", err, strings.Join(p.errors, "; "))
+	lines := make([]string, len(p.errors))
+	for i, text := range p.errors {
+		lines[i], _, _ = strings.Cut(text, "\n")
+		if len(lines[i]) > maxExplanation {
+			lines[i] = strings.ToValidUTF8(lines[i][:maxExplanation], "") + "…"
+		}
+	}
+	return fmt.Errorf("%w: %s", err, strings.Join(lines, "; "))
 }
