@@ -69,6 +69,7 @@ $(TOOLS)/gotestsum: internal/tools/lint/go.mod
 	$(GO) build -C internal/tools/lint -o $@ gotest.tools/gotestsum
 
 include internal/rgw/rgw.mk
+include packaging/packaging.mk
 
 clean:
 	rm -rf bin .tools

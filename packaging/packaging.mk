@@ -1,0 +1,44 @@
+# How rwm gets to where it is used. Included by the Makefile.
+#
+# make deb                 dist/rwm_VERSION_ARCH.deb
+# make release             dist/: static binaries for all systems, .debs and SHA256SUMS
+# make packaging-packages  installs what the packaging's tests need (Debian, as root)
+
+DIST         := $(CURDIR)/dist
+DEB_ARCH     ?= $(shell $(GO) env GOARCH)
+# Debian versions begin with a digit.
+DEB_VERSION  ?= $(shell v='$(VERSION)'; case $$v in (v[0-9]*) echo "$${v#v}";; ([0-9]*.*) echo "$$v";; (*) echo "0~$$v";; esac)
+RELEASES     ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 freebsd/amd64 windows/amd64
+NFPM         := $(TOOLS)/nfpm
+
+.PHONY: deb release packaging-packages
+
+$(NFPM): internal/tools/package/go.mod
+	$(GO) build -C internal/tools/package -o $@ github.com/goreleaser/nfpm/v2/cmd/nfpm
+
+deb: $(NFPM)
+	mkdir -p $(DIST)
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(DEB_ARCH) $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(DIST)/rwm-linux-$(DEB_ARCH) ./cmd/rwm
+	RWM_BINARY=$(DIST)/rwm-linux-$(DEB_ARCH) DEB_ARCH=$(DEB_ARCH) DEB_VERSION=$(DEB_VERSION) \
+	  $(NFPM) package --config packaging/deb/nfpm.yaml --packager deb --target $(DIST)/
+
+# Without cgo the binaries need no library of the system they run on. Same source, same
+# Go: same bytes.
+release: $(NFPM)
+	rm -rf $(DIST) && mkdir -p $(DIST)
+	for target in $(RELEASES); do \
+	  os=$${target%/*} arch=$${target#*/}; \
+	  out=$(DIST)/rwm-$$os-$$arch; test $$os != windows || out=$$out.exe; \
+	  echo "$$out"; \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $$out ./cmd/rwm || exit 1; \
+	  test $$os != linux || RWM_BINARY=$$out DEB_ARCH=$$arch DEB_VERSION=$(DEB_VERSION) \
+	    $(NFPM) package --config packaging/deb/nfpm.yaml --packager deb --target $(DIST)/ || exit 1; \
+	done
+	cd $(DIST) && sha256sum * >SHA256SUMS
+
+# The servers whose dumps are tested; the tests start their own, with data of their own.
+packaging-packages:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  for p in mariadb-server postgresql rclone; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	  test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }; \
+	else echo "NOT ROOT OR NO APT: tests that need MariaDB, PostgreSQL or rclone are skipped where these are missing"; fi

@@ -1,0 +1,33 @@
+package packaging_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestSystemdUnits(t *testing.T) {
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		t.Skip("the program systemd-analyze is not installed")
+	}
+	dir := t.TempDir()
+	units := []string{"rwm-backup.service", "rwm-backup.timer"}
+	for i, unit := range units {
+		text, err := os.ReadFile(filepath.Join("systemd", unit))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// rwm need not be installed for this.
+		units[i] = write(t, filepath.Join(dir, unit), strings.Replace(string(text), "/usr/bin/rwm", "/bin/true", 1), 0o644)
+	}
+	out, err := exec.Command("systemd-analyze", append([]string{"verify", "--man=no"}, units...)...).CombinedOutput()
+	if err != nil || strings.Contains(string(out), dir) {
+		t.Errorf("%v: %s", err, out)
+	}
+	next := output(t, exec.Command("systemd-analyze", "calendar", "*-*-* 01:00"))
+	if !strings.Contains(next, "Next elapse") {
+		t.Error(next)
+	}
+}
