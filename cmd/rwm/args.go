@@ -22,6 +22,8 @@ func orderArgs(root *kong.Node, args []string) ([]string, error) {
 		case arg == "--" && len(o.node.Children) > 0:
 		case arg == "--":
 			o.takeAll()
+		case o.takesID(arg):
+			o.words = append(o.words, arg)
 		case len(arg) > 2 && strings.HasPrefix(arg, "--"):
 			o.long(arg)
 		case len(arg) > 1 && arg[0] == '-':
@@ -47,6 +49,17 @@ type orderer struct {
 	out   []string   // commands and flags
 	words []string   // arguments of the command
 	help  bool
+}
+
+// takesID tells a version id from flags: those of Ceph RGW are random, and one in 64
+// begins with a dash.
+func (o *orderer) takesID(arg string) bool {
+	n := len(o.words)
+	if len(arg) < 16 || arg[0] != '-' || n >= len(o.node.Positional) || !o.node.Positional[n].Tag.Has("id") {
+		return false
+	}
+	name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	return arg[1] != '-' || findFlag(o.node, func(f *kong.Flag) bool { return f.Name == name }) == nil
 }
 
 func (o *orderer) takeAll() {

@@ -10,7 +10,7 @@ type storageRestoreStateCmd struct {
 	Source       string `arg:"" help:"Bucket the state was saved in."`
 	Target       string `arg:"" help:"Bucket to make and to restore into."`
 	StateKey     string `arg:"" help:"Key of the saved state, as rwm storage-info shows it."`
-	StateVersion string `arg:"" help:"Version id of the saved state."`
+	StateVersion string `arg:"" id:"" help:"Version id of the saved state."`
 }
 
 func (storageRestoreStateCmd) Help() string {
