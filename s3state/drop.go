@@ -10,6 +10,15 @@ import (
 
 // DropOptions refine DropVersions.
 type DropOptions struct {
+	// RequireComplete runs CheckStorage first and removes nothing if it finds
+	// anything wrong: ErrIncomplete.
+	RequireComplete bool
+	// KeepStates keeps the newest states, and KeepWithin those saved so
+	// recently, with every version they name. Both together keep both.
+	KeepStates int
+	KeepWithin time.Duration
+	// DryRun changes nothing and counts what would be removed.
+	DryRun  bool
 	OnEvent func(Event)
 }
 
@@ -20,8 +29,11 @@ type DropResult struct {
 	DeleteMarkers int64
 	States        int64 // versions of saved states
 	Bytes         int64 // of old versions and states
-	// State is the one saved state that is left.
+	// State is the new state, the only one left unless some were to be kept;
+	// nil after a dry run.
 	State *SavedState
+	Kept  []SavedState // states that were kept
+	Check *StorageCheck
 }
 
 // DropVersions removes the saved states, every old version and every delete
@@ -49,6 +61,23 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	}
 	// It must not name the states that are about to go, or it could not be
 	// restored itself.
+	if opts.RequireComplete {
+		var err error
+		if res.Check, err = s.CheckStorage(ctx, bucket, CheckStorageOptions{}); err == nil && !res.Check.OK {
+			err = fmt.Errorf("%w: %s (%d problems)", ErrIncomplete, res.Check.Problems[0], res.Check.Total)
+		}
+		if err != nil {
+			return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
+		}
+	}
+	keep, err := s.keepers(ctx, bucket, opts)
+	if err != nil {
+		return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
+	}
+	res.Kept = keep.states
+	if opts.DryRun {
+		return res, s.countDrop(ctx, bucket, keep, res)
+	}
 	interim, err := s.save(ctx, bucket, func(v *Version) bool { return strings.HasPrefix(v.Key, statePrefix) }, ev)
 	if err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
@@ -57,7 +86,7 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	if interim.Time, err = s.savedAt(ctx, interim); err != nil {
 		return res, dropError(err, res)
 	}
-	if err := s.dropOld(ctx, bucket, interim, res, ev); err != nil {
+	if err := s.dropOld(ctx, bucket, interim, keep, res, ev); err != nil {
 		return res, dropError(err, res)
 	}
 	ev.emit(StepDone{Bucket: bucket, Step: "remove old versions, delete markers and states"})
@@ -122,72 +151,4 @@ func dropError(err error, res *DropResult) error {
 		return batch
 	}
 	return fmt.Errorf("drop versions of bucket %s: %w (%s)", res.Bucket, err, gone)
-}
-
-// dropOld removes what is old in one listing, in two passes over it: versions
-// first; then the delete markers that hide versions, which are nothing any
-// more. Markers wait in a spool meanwhile.
-func (s *Store) dropOld(ctx context.Context, bucket string, keep *SavedState, res *DropResult, ev *reporter) error {
-	var hiding markerSpool
-	defer hiding.close()
-	r := s.newRemover(ctx, "drop versions of bucket", bucket, ev)
-	err := s.listVersions(r.ctx, bucket, "", nil, func(entries []Version) error {
-		for i := range entries {
-			v := &entries[i]
-			switch {
-			case v.DeleteMarker && v.IsLatest:
-				// Without it, an older version would be current again.
-				if err := hiding.add(v.Key, v.VersionID); err != nil {
-					return err
-				}
-				continue
-			case v.Key == keep.Key && v.VersionID == keep.VersionID:
-				continue
-			case v.IsLatest && !isState(v):
-				continue
-			}
-			if isState(v) && v.IsLatest && v.LastModified.After(keep.Time) {
-				continue // a run of the host has saved it meanwhile
-			}
-			if err := r.add(doomed{key: v.Key, version: v.VersionID, size: v.Size, marker: v.DeleteMarker, state: isState(v)}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	removed, rerr := r.finish()
-	res.OldVersions, res.States = removed.Versions-removed.States, removed.States
-	res.DeleteMarkers, res.Bytes = removed.DeleteMarkers, removed.Bytes
-	var batch *BatchError
-	if rerr != nil && !errors.As(rerr, &batch) {
-		return rerr
-	}
-	if err != nil && batch == nil {
-		return err
-	}
-	// Even if some versions could not be removed, the markers of other keys go.
-	m := s.newRemover(ctx, "drop versions of bucket", bucket, ev)
-	m.removed = removed
-	if err == nil {
-		err = hiding.each(func(key, version string) error {
-			if r.isStuck(key) {
-				return nil
-			}
-			return m.add(doomed{key: key, version: version, marker: true})
-		})
-	}
-	removed, merr := m.finish()
-	res.DeleteMarkers = removed.DeleteMarkers
-	switch {
-	case batch != nil:
-		var more *BatchError
-		if errors.As(merr, &more) {
-			batch.Total += more.Total
-			batch.Failed = append(batch.Failed, more.Failed...)
-		}
-		return batch
-	case merr != nil:
-		return merr
-	}
-	return err
 }

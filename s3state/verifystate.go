@@ -17,6 +17,10 @@ func (s *Store) VerifyState(ctx context.Context, bucket, key, versionID string) 
 	return s.verify(ctx, bucket, p, saved.Time, nil)
 }
 
+// errForeignState is that of a state that came here with a restore, among the
+// other objects, or was put here by somebody.
+var errForeignState = fmt.Errorf("%w: it is the state of another bucket", ErrBadState)
+
 // loadPlan reads a saved state and says which version it was and when the
 // server received it.
 func (s *Store) loadPlan(ctx context.Context, bucket, key, versionID string) (*plan, *SavedState, error) {
@@ -45,7 +49,7 @@ func (s *Store) loadPlan(ctx context.Context, bucket, key, versionID string) (*p
 	}
 	if p.header.BucketName != bucket {
 		defer p.close()
-		return nil, nil, named(fmt.Errorf("%w: it is the state of bucket %q", ErrBadState, clip(p.header.BucketName)))
+		return nil, nil, named(fmt.Errorf("%w %q", errForeignState, clip(p.header.BucketName)))
 	}
 	return p, saved, nil
 }

@@ -1,0 +1,198 @@
+package s3state
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// For a random history: a dry run counts what the real run removes, every kept
+// state can be verified and restored as before, what is current stays, and a
+// second run finds nothing more to remove.
+func TestDropKeepsStates(t *testing.T) {
+	base := newWorld(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		w := *base
+		w.bucket = base.srv.Bucket(t)
+		if _, err := w.admin.Create(w.ctx, w.bucket, w.srv.Host.Name, CreateOptions{}); err != nil {
+			rt.Fatal(err)
+		}
+		clock := time.Now().Add(-1000 * time.Hour)
+		type saved struct {
+			st   *SavedState
+			want map[string]string
+		}
+		var states []saved
+		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
+			clock = clock.Add(time.Hour)
+			w.srv.SetClock(t, clock)
+			key := rapid.SampledFrom([]string{"a", "b", "data/00/c"}).Draw(rt, "key")
+			switch rapid.IntRange(0, 3).Draw(rt, "what") {
+			case 0, 1:
+				w.put(key, fmt.Sprint(clock.UnixNano()))
+			case 2:
+				w.del(key)
+			case 3:
+				want := contents(t, w.admin, w.bucket)
+				states = append(states, saved{w.save(), want})
+			}
+		}
+		clock = clock.Add(time.Hour)
+		w.srv.SetClock(t, clock)
+		opts := DropOptions{KeepStates: rapid.IntRange(0, 3).Draw(rt, "n")}
+		if opts.KeepStates > 0 && rapid.Bool().Draw(rt, "within") {
+			opts.KeepWithin = 1001*time.Hour - time.Duration(rapid.IntRange(0, 12).Draw(rt, "hours"))*time.Hour
+		}
+		before := contents(t, w.admin, w.bucket)
+		opts.DryRun = true
+		entries := dump(t, w.admin, w.bucket)
+		dry, err := w.admin.DropVersions(w.ctx, w.bucket, opts)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if !slices.Equal(entries, dump(t, w.admin, w.bucket)) || dry.State != nil {
+			rt.Fatal("the dry run changed something")
+		}
+		opts.DryRun = false
+		res, err := w.admin.DropVersions(w.ctx, w.bucket, opts)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if dry.OldVersions != res.OldVersions || dry.DeleteMarkers != res.DeleteMarkers || dry.States != res.States || dry.Bytes != res.Bytes {
+			rt.Fatalf("the dry run said %+v, the real run did %+v", dry, res)
+		}
+		if len(res.Kept) < min(opts.KeepStates, len(states)) {
+			rt.Fatalf("%d states kept of %d", len(res.Kept), len(states))
+		}
+		for _, st := range res.Kept {
+			i := slices.IndexFunc(states, func(s saved) bool { return s.st.Key == st.Key })
+			v, err := w.admin.View(w.ctx, w.bucket, Moment{StateKey: st.Key, StateVersion: st.VersionID}, ViewOptions{Verify: true})
+			if err != nil || v.Verification.Status != Verified {
+				rt.Fatalf("kept state %s: %v %+v", st.Key, err, v)
+			}
+			got := 0
+			for o := range v.All("") {
+				if isState(&Version{Key: o.Key}) {
+					continue
+				}
+				if _, ok := states[i].want[o.Key]; !ok {
+					rt.Fatalf("kept state %s: %q", st.Key, o.Key)
+				}
+				got++
+			}
+			want := maps.Clone(states[i].want)
+			maps.DeleteFunc(want, func(k, _ string) bool { return strings.HasPrefix(k, "rwm/") })
+			if got != len(want) {
+				rt.Fatalf("kept state %s: %d objects, not %d", st.Key, got, len(want))
+			}
+		}
+		after := contents(t, w.admin, w.bucket)
+		for _, m := range []map[string]string{before, after} {
+			maps.DeleteFunc(m, func(k, _ string) bool { return strings.HasPrefix(k, "rwm/") })
+		}
+		if !maps.Equal(before, after) {
+			rt.Fatalf("current objects: %q, not %q", after, before)
+		}
+		if opts.KeepStates == 0 {
+			again, err := w.admin.DropVersions(w.ctx, w.bucket, DropOptions{DryRun: true})
+			if err != nil || again.OldVersions != 0 || again.DeleteMarkers != 0 || again.States != 1 {
+				rt.Fatalf("something is left: %v %+v", err, again)
+			}
+		}
+	})
+}
+
+// Forged states do not push out the real ones.
+func TestDropKeepsRealStates(t *testing.T) {
+	w := newWorld(t)
+	w.srv.SetClock(t, time.Now().Add(-100*time.Hour))
+	w.put("config", "c")
+	w.put("data/00/a", "good")
+	w.srv.AdvanceClock(t, time.Hour)
+	st := w.save()
+	w.srv.AdvanceClock(t, time.Hour)
+	w.put("data/00/a", "evil")
+	w.srv.AdvanceClock(t, time.Hour)
+	for range 3 {
+		w.forge(st, func(map[string]any) {})
+		w.put(statePrefix+"junk"+stateSuffix, "junk")
+	}
+	res, err := w.admin.DropVersions(w.ctx, w.bucket, DropOptions{KeepStates: 1})
+	if err != nil || len(res.Kept) != 1 || res.Kept[0].Key != st.Key {
+		t.Fatalf("%v %+v", err, res)
+	}
+	if _, target, err := w.restore(st, nil); err != nil {
+		t.Error(err)
+	} else if got := contents(t, w.admin, target); got["data/00/a"] != "good" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A drop that is to be safe refuses a bucket after an attack, and says why.
+func TestDropRefusesIncompleteStorage(t *testing.T) {
+	for name, attack := range map[string]func(w *world, pack string){
+		"a pack overwritten":   func(w *world, pack string) { w.put(pack, "evil") },
+		"and a state saved":    func(w *world, pack string) { w.put(pack, "evil"); w.srv.AdvanceClock(w.t, time.Hour); w.save() },
+		"a pack deleted":       func(w *world, pack string) { w.del(pack) },
+		"the config replaced":  func(w *world, _ string) { w.put("config", "evil") },
+		"a snapshot deleted":   func(w *world, _ string) { w.del("snapshots/s") },
+		"a state of something": func(w *world, _ string) { w.put(statePrefix+"x"+stateSuffix, "junk") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.srv.SetClock(t, time.Now().Add(-100*time.Hour))
+			w.put("config", "c")
+			w.put("snapshots/s", "s")
+			pack := w.blob("data", "pack")
+			w.put("locks/l", "l")
+			w.srv.AdvanceClock(t, time.Hour)
+			w.save()
+			w.srv.AdvanceClock(t, time.Hour)
+			w.del("locks/l")
+			w.blob("data", "another")
+			if c, err := w.admin.CheckStorage(w.ctx, w.bucket, CheckStorageOptions{ReadPercent: 100}); err != nil || !c.OK || c.State == nil || c.Read != c.Objects {
+				t.Fatalf("before: %v %+v", err, c)
+			}
+			attack(w, pack)
+			before := dump(t, w.admin, w.bucket)
+			res, err := w.admin.DropVersions(w.ctx, w.bucket, DropOptions{RequireComplete: true})
+			if !errors.Is(err, ErrIncomplete) || res.Check == nil || len(res.Check.Problems) == 0 {
+				t.Errorf("%v", err)
+			}
+			if !slices.Equal(before, dump(t, w.admin, w.bucket)) {
+				t.Error("something was changed")
+			}
+			if _, err := w.admin.DropVersions(w.ctx, w.bucket, DropOptions{}); err != nil {
+				t.Errorf("without the check: %v", err)
+			}
+		})
+	}
+}
+
+// Reading finds objects that never were what their names say.
+func TestCheckStorageReadsData(t *testing.T) {
+	w := newWorld(t)
+	good := w.blob("data", "good")
+	bad := strings.Replace(good, good[len(good)-1:], "f", 1)
+	if bad == good {
+		bad = good[:len(good)-1] + "0"
+	}
+	bad = "data/" + bad[8:10] + "/" + bad[8:]
+	w.put(bad, "never right")
+	st := w.save()
+	for _, m := range []Moment{{}, {StateKey: st.Key, StateVersion: st.VersionID}, {At: time.Now().Add(time.Hour)}} {
+		c, err := w.admin.CheckStorage(w.ctx, w.bucket, CheckStorageOptions{Moment: m, ReadPercent: 100})
+		if err != nil || c.OK || c.Total != 1 || c.Problems[0].Key != bad {
+			t.Errorf("%+v: %v %+v", m, err, c)
+		}
+		if c, err = w.admin.CheckStorage(w.ctx, w.bucket, CheckStorageOptions{Moment: m}); err != nil || !c.OK {
+			t.Errorf("without reading, %+v: %v %+v", m, err, c)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package s3state
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// keepSet is the versions that states to be kept name. It grows with their
+// number, by some 40 bytes each, counted once for all states.
+type keepSet struct {
+	states []SavedState
+	ids    map[[16]byte]struct{}
+}
+
+func keepID(key, version string) (id [16]byte) {
+	sum := sha256.Sum256([]byte(key + "\x00" + version))
+	copy(id[:], sum[:])
+	return id
+}
+
+func (k *keepSet) empty() bool { return k == nil || len(k.ids) == 0 }
+
+func (k *keepSet) has(key, version string) bool {
+	if k.empty() {
+		return false
+	}
+	_, ok := k.ids[keepID(key, version)]
+	return ok
+}
+
+// keepers chooses the states to be kept and reads what they name. States that
+// cannot be read, or are another bucket's, count for nothing; by number, only
+// those that the version history confirms are counted, or an intruder could
+// push out the real ones.
+func (s *Store) keepers(ctx context.Context, bucket string, opts DropOptions) (*keepSet, error) {
+	k := &keepSet{ids: make(map[[16]byte]struct{})}
+	if opts.KeepStates < 0 || opts.KeepWithin < 0 {
+		return nil, fmt.Errorf("%w: a negative number of states or time to keep", ErrInvalid)
+	}
+	if opts.KeepStates == 0 && opts.KeepWithin == 0 {
+		return k, nil
+	}
+	states, err := s.States(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	since := s.now().Add(-opts.KeepWithin)
+	counted := 0
+	for _, st := range slices.Backward(states) {
+		byAge := opts.KeepWithin > 0 && st.Time.After(since)
+		if counted >= opts.KeepStates && !byAge {
+			continue
+		}
+		confirmed, err := s.keepState(ctx, bucket, st, k, byAge)
+		if err != nil {
+			return nil, err
+		}
+		if confirmed {
+			counted++
+		}
+	}
+	slices.Reverse(k.states) // the oldest first
+	return k, nil
+}
+
+// keepState adds what a state names, if it is to be kept for its age or because
+// it is confirmed.
+func (s *Store) keepState(ctx context.Context, bucket string, st SavedState, k *keepSet, anyway bool) (confirmed bool, err error) {
+	p, _, err := s.loadPlan(ctx, bucket, st.Key, st.VersionID)
+	if errors.Is(err, ErrBadState) {
+		s.log.Warn("a saved state cannot be read and is not kept", "bucket", bucket, "key", st.Key, "version", st.VersionID, "error", err)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer p.close()
+	v, err := s.verify(ctx, bucket, p, st.Time, nil)
+	if err != nil {
+		return false, err
+	}
+	if confirmed = v.Status == Verified; !confirmed && !anyway {
+		return false, nil
+	}
+	if err := k.add(p); err != nil {
+		return false, err
+	}
+	k.ids[keepID(st.Key, st.VersionID)] = struct{}{}
+	k.states = append(k.states, st)
+	return confirmed, nil
+}
+
+func (k *keepSet) add(p *plan) error {
+	r, err := p.reader()
+	if err != nil {
+		return err
+	}
+	for {
+		o, err := r.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		// States named by a state are not needed for restoring it.
+		if !isState(&Version{Key: o.Key}) {
+			k.ids[keepID(o.Key, o.VersionID)] = struct{}{}
+		}
+	}
+}
