@@ -1,0 +1,61 @@
+package s3state
+
+import (
+	"errors"
+	"slices"
+	"testing"
+)
+
+func TestAccess(t *testing.T) {
+	w := newWorld(t)
+	w.put("config", "c")
+	before := contents(t, w.admin, w.bucket)
+	rep, err := w.host.Access(w.ctx, w.bucket, AccessOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rep.Results {
+		t.Logf("%-28s %-8s expected %-8s harm=%v %s", r.Action, r.Outcome, r.Expected, r.Harm, r.Detail)
+	}
+	if !rep.OK || len(rep.Results) < 10 {
+		t.Errorf("%+v", rep)
+	}
+	if after := contents(t, w.admin, w.bucket); len(after) != len(before) {
+		t.Errorf("it left %q", after)
+	}
+	if check, err := w.admin.CheckPolicy(w.ctx, w.bucket); err != nil || !check.OK {
+		t.Errorf("%v %+v", err, check)
+	}
+	entries := dump(t, w.admin, w.bucket)
+	if quick, err := w.host.Access(w.ctx, w.bucket, AccessOptions{Quick: true}); err != nil || !quick.OK {
+		t.Errorf("%v %+v", err, quick)
+	}
+	if !slices.Equal(entries, dump(t, w.admin, w.bucket)) {
+		t.Error("the quick way wrote something")
+	}
+	if _, err := w.admin.Access(w.ctx, w.bucket, AccessOptions{}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("as the admin: %v", err)
+	}
+
+	// A policy that allows too much is found out.
+	p := policyDocument{Version: "2012-10-17", Statement: []policyStatement{adminStatement(w.bucket, w.srv.Admin.ARN()), adminStatement(w.bucket, w.srv.Host.ARN())}}
+	if err := w.admin.client.SetBucketPolicy(w.ctx, w.bucket, encodePolicy(p.Statement...)); err != nil {
+		t.Fatal(err)
+	}
+	rep, err = w.host.Access(w.ctx, w.bucket, AccessOptions{})
+	if err != nil || rep.OK {
+		t.Fatalf("%v %+v", err, rep)
+	}
+	harm := map[string]bool{}
+	for _, r := range rep.Results {
+		harm[r.Action] = r.Harm
+	}
+	for _, action := range []string{"delete a version", "change the policy", "suspend versioning", "delete the bucket"} {
+		if !harm[action] {
+			t.Errorf("%s: not found out", action)
+		}
+	}
+	if got := contents(t, w.admin, w.bucket); got["config"] != "c" {
+		t.Errorf("it harmed: %q", got)
+	}
+}
