@@ -6,7 +6,7 @@
 #                    faults, latency or a movable clock skips itself
 
 RGW_PACKAGES := ceph-mon ceph-osd radosgw ceph-common
-RGW_SUITES   ?= ./s3state ./restic ./rwm ./cmd/rwm ./s3tool ./rcc
+RGW_SUITES   ?= ./s3state ./restic ./rwm ./cmd/rwm ./s3tool ./rcc ./internal/migration
 
 .PHONY: rgw-packages test-rgw
 

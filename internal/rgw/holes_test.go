@@ -1,0 +1,95 @@
+package rgw_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/lifecycle"
+
+	"github.com/cesnet/rwm/internal/rgw"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// What a host could do on RGW beyond the policy, and what becomes of it in a bucket
+// that storage-create has made. docs/providers.md has the same table.
+func TestWhatAHostCanDoInAPolicedBucket(t *testing.T) {
+	ctx := context.Background()
+	adminUser := rgw.User{Tenant: "acme", Name: "admin", AccessKey: "AKADMIN", SecretKey: "admin-secret"}
+	hostUser := rgw.User{Tenant: "acme", Name: "host", AccessKey: "AKHOST", SecretKey: "host-secret"}
+	c := start(t, adminUser, hostUser)
+	admin, host := client(t, c, adminUser), client(t, c, hostUser)
+	const bucket = "backups"
+	created, err := s3state.New(admin).Create(ctx, bucket, "host", s3state.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !created.Check.OK || !created.PublicAccessBlock {
+		t.Errorf("%+v", created)
+	}
+	old, err := host.PutObject(ctx, bucket, "k", strings.NewReader("old"), 3, minio.PutObjectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.PutObject(ctx, bucket, "k", strings.NewReader("new"), 3, minio.PutObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	until := time.Now().Add(24 * time.Hour)
+	mode, hold := minio.Governance, minio.LegalHoldEnabled
+	for what, err := range map[string]error{
+		"delete a version":   host.RemoveObject(ctx, bucket, "k", minio.RemoveObjectOptions{VersionID: old.VersionID}),
+		"suspend versioning": host.SuspendVersioning(ctx, bucket),
+		"change the policy":  host.SetBucketPolicy(ctx, bucket, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":["s3:*"],"Resource":["arn:aws:s3:::%s"]}]}`, bucket)),
+		"set a lifecycle": host.SetBucketLifecycle(ctx, bucket, &lifecycle.Configuration{Rules: []lifecycle.Rule{{
+			ID: "x", Status: "Enabled", NoncurrentVersionExpiration: lifecycle.NoncurrentVersionExpiration{NoncurrentDays: 1},
+		}}}),
+		"remove the bucket": host.RemoveBucket(ctx, bucket),
+		"set a retention":   host.PutObjectRetention(ctx, bucket, "k", minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until}),
+		"set a legal hold":  host.PutObjectLegalHold(ctx, bucket, "k", minio.PutObjectLegalHoldOptions{Status: &hold}),
+	} {
+		if err == nil {
+			t.Errorf("the host may %s", what)
+		}
+	}
+
+	// An ACL may be set, but does not open anything. The plain bucket shows that it
+	// would without the public-access block.
+	const plain = "plain"
+	if err := admin.MakeBucket(ctx, plain, minio.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	public := minio.PutObjectOptions{UserMetadata: map[string]string{"x-amz-acl": "public-read"}} // sent as that header
+	for bucket, want := range map[string]int{bucket: http.StatusForbidden, plain: http.StatusOK} {
+		writer := host
+		if bucket == plain {
+			writer = admin
+		}
+		if _, err := writer.PutObject(ctx, bucket, "public", strings.NewReader("x"), 1, public); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.Get(c.URL + "/acme:" + bucket + "/public")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close() //nolint:errcheck // only the status counts
+		if resp.StatusCode != want {
+			t.Errorf("%s: an object with a public ACL, without credentials: %s, want %d", bucket, resp.Status, want)
+		}
+	}
+
+	// Known, and no policy changes it: the writer of an object may read its versions.
+	o, err := host.GetObject(ctx, bucket, "k", minio.GetObjectOptions{VersionID: old.VersionID})
+	var body []byte
+	if err == nil {
+		body, err = io.ReadAll(o)
+	}
+	if err != nil || string(body) != "old" {
+		t.Errorf("docs/providers.md says that the host can read its old versions, but: %v %q", err, body)
+	}
+}
