@@ -161,27 +161,44 @@ func (a *accessor) public(ctx context.Context, key string) {
 	if err == nil {
 		defer func() { _ = a.s.setACL(ctx, a.bucket, key, "private") }()
 	}
-	p, perr := a.s.locate(ctx, a.bucket)
-	if err != nil || perr != nil {
+	if err != nil {
 		a.note("open an object to everybody", Refused, true, err)
 		return
 	}
-	u := p.url.JoinPath(key)
-	req, rerr := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if rerr != nil {
-		return
+	// Without credentials, Ceph finds a tenant's bucket only by TENANT:BUCKET.
+	names := []string{a.bucket}
+	if tenant, _, ok := strings.Cut(a.facts.acl.Owner.ID, "$"); ok && tenant != "" {
+		names = append(names, tenant+":"+a.bucket)
 	}
-	resp, rerr := a.s.http.Do(req) // without credentials
-	if rerr != nil {
-		a.note("open an object to everybody", Refused, true, bareURLError(rerr))
-		return
+	for _, name := range names {
+		if err = a.anonymous(ctx, name, key); err == nil {
+			break
+		}
+	}
+	a.note("open an object to everybody", Refused, true, err)
+}
+
+// anonymous reads an object without credentials.
+func (a *accessor) anonymous(ctx context.Context, bucket, key string) error {
+	p, err := a.s.locate(ctx, a.bucket)
+	if err != nil {
+		return err
+	}
+	u := p.url
+	u.Path = strings.Replace(u.Path, a.bucket, bucket, 1) + key
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := a.s.http.Do(req)
+	if err != nil {
+		return bareURLError(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 == 2 {
-		a.note("open an object to everybody", Refused, true, nil)
-		return
+		return nil
 	}
-	a.note("open an object to everybody", Refused, true, errorReply(resp, a.bucket))
+	return errorReply(resp, a.bucket)
 }
 
 func (a *accessor) read(ctx context.Context, key, version string) error {
