@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/restic/restic/rwmlink/data"
 	"github.com/restic/restic/rwmlink/repository"
 	"github.com/restic/restic/rwmlink/restic"
 )
@@ -37,8 +38,14 @@ func (s *Session) Cat(ctx context.Context, kind ObjectKind, name string) ([]byte
 			return s.unlocked(ctx, fn)
 		}
 	}
-	needIndex := kind == ObjectBlob || kind == ObjectTree
-	err := run(ctx, needIndex, func(ctx context.Context, repo *repository.Repository) (err error) {
+	if kind == ObjectTree {
+		err := s.readSnapshot(ctx, name, SnapshotFilter{}, func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, _ string) (err error) {
+			out, err = repo.LoadBlob(ctx, restic.TreeBlob, *sn.Tree, nil)
+			return err
+		})
+		return out, err
+	}
+	err := run(ctx, kind == ObjectBlob, func(ctx context.Context, repo *repository.Repository) (err error) {
 		switch kind {
 		case ObjectConfig:
 			out, err = indented(repo.Config())
@@ -59,8 +66,6 @@ func (s *Session) Cat(ctx context.Context, kind ObjectKind, name string) ([]byte
 			out, err = catPack(ctx, repo, id)
 		case ObjectBlob:
 			out, err = catBlob(ctx, repo, id)
-		case ObjectTree:
-			out, err = s.catTree(ctx, repo, name)
 		}
 		return err
 	})
@@ -85,14 +90,6 @@ func catBlob(ctx context.Context, repo *repository.Repository, id restic.ID) ([]
 		}
 	}
 	return nil, fmt.Errorf("the blob is in no index")
-}
-
-func (s *Session) catTree(ctx context.Context, repo *repository.Repository, name string) ([]byte, error) {
-	sn, _, err := s.findTree(ctx, repo, name, SnapshotFilter{})
-	if err != nil {
-		return nil, err
-	}
-	return repo.LoadBlob(ctx, restic.TreeBlob, *sn.Tree, nil)
 }
 
 func indented(v any) ([]byte, error) { return json.MarshalIndent(v, "", "  ") }

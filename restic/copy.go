@@ -52,15 +52,15 @@ func (s *Session) CopyTo(ctx context.Context, dst *Session, o CopyOptions) (*Cop
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 	c := copier{rep: rep, res: &CopyResult{}}
-	err := s.read(ctx, true, func(ctx context.Context, from *repository.Repository) error {
+	var selected data.Snapshots
+	err := s.readSnapshots(ctx, func(ctx context.Context, from *repository.Repository) error {
 		list, err := s.view.load(ctx, from)
 		if err != nil {
 			return err
 		}
-		selected, err := list.selectAll(o.Filter)
-		if err := c.leaveOut(err); err != nil {
-			return err
-		}
+		selected, err = list.selectAll(o.Filter)
+		return c.leaveOut(err)
+	}, func(ctx context.Context, from *repository.Repository) error {
 		return dst.write(ctx, false, func(ctx context.Context, to *repository.Repository) error {
 			there, err := dst.view.load(ctx, to)
 			if err != nil {

@@ -57,13 +57,19 @@ func (s *Session) Diff(ctx context.Context, o DiffOptions) (*DiffResult, error) 
 		return nil, errors.New("diff: two snapshots have to be given")
 	}
 	res := &DiffResult{}
-	err := s.read(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
-		from, _, err := s.findTree(ctx, repo, o.From, o.Filter)
-		if err != nil {
+	var from, to *data.Snapshot
+	var fromFolder, toFolder string
+	err := s.readSnapshots(ctx, func(ctx context.Context, repo *repository.Repository) (err error) {
+		if from, fromFolder, err = s.view.find(ctx, repo, o.From, o.Filter); err != nil {
 			return err
 		}
-		to, _, err := s.findTree(ctx, repo, o.To, o.Filter)
-		if err != nil {
+		to, toFolder, err = s.view.find(ctx, repo, o.To, o.Filter)
+		return err
+	}, func(ctx context.Context, repo *repository.Repository) error {
+		if err := enterFolder(ctx, repo, from, fromFolder); err != nil {
+			return err
+		}
+		if err := enterFolder(ctx, repo, to, toFolder); err != nil {
 			return err
 		}
 		res.From, res.To = newSnapshot(from), newSnapshot(to)

@@ -69,11 +69,7 @@ func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
 	case o.Archive != ArchiveTar && o.Archive != ArchiveZip:
 		return fmt.Errorf("dump: unknown archive format %d", int(o.Archive))
 	}
-	return s.read(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
-		sn, _, err := s.findTree(ctx, repo, o.Snapshot, o.Filter)
-		if err != nil {
-			return err
-		}
+	return s.readSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, _ string) error {
 		d := dump.New(o.Archive.String(), repo, w)
 		name := path.Join("/", o.Path)
 		node, err := findNode(ctx, repo, *sn.Tree, name)

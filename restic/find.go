@@ -53,16 +53,11 @@ func (s *Session) Find(ctx context.Context, o FindOptions, fn func(Found) error)
 	}
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
-	return s.read(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
-		list, err := s.view.load(ctx, repo)
-		if err != nil {
-			return err
-		}
-		selected, err := list.selectAll(o.Filter)
-		if err != nil {
-			return err
-		}
-		selected = latestPerGroup(selected, o.Filter.Latest)
+	var selected data.Snapshots
+	return s.readSnapshots(ctx, func(ctx context.Context, repo *repository.Repository) (err error) {
+		selected, err = s.view.choose(ctx, repo, o.Filter)
+		return err
+	}, func(ctx context.Context, repo *repository.Repository) error {
 		if !o.OldestFirst {
 			slices.Reverse(selected)
 		}

@@ -77,27 +77,15 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 
-	run := s.writeUnindexed
-	switch {
-	case o.DryRun:
-		run = func(ctx context.Context, fn func(context.Context, *repository.Repository) error) error {
-			return s.read(ctx, o.Prune != nil, fn)
-		}
-	case o.Prune != nil:
-		run = func(ctx context.Context, fn func(context.Context, *repository.Repository) error) error {
-			return s.write(ctx, true, fn)
-		}
-	}
 	var res *ForgetResult
-	err := run(ctx, func(ctx context.Context, repo *repository.Repository) error {
-		list, err := s.view.load(ctx, repo)
-		if err != nil {
-			return err
+	var list snapshotList
+	choose := func(ctx context.Context, repo *repository.Repository) (err error) {
+		if list, err = s.view.load(ctx, repo); err == nil {
+			res, err = o.decide(list, rep)
 		}
-		res, err = o.decide(list, rep)
-		if err != nil {
-			return err
-		}
+		return err
+	}
+	err := s.alone(ctx, o.DryRun, o.Prune != nil, choose, func(ctx context.Context, repo *repository.Repository) (err error) {
 		if !o.DryRun {
 			if err := s.forget(ctx, repo, res, rep); err != nil {
 				return err

@@ -44,11 +44,7 @@ func (s *Session) Ls(ctx context.Context, o LsOptions, v LsVisitor) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	return s.read(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
-		sn, _, err := s.findTree(ctx, repo, o.Snapshot, o.Filter)
-		if err != nil {
-			return err
-		}
+	return s.readSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, _ string) error {
 		if v.Snapshot != nil {
 			if err := v.Snapshot(newSnapshot(sn)); err != nil {
 				return err

@@ -100,21 +100,36 @@ func (s *Session) Prune(ctx context.Context, o PruneOptions) (*PruneResult, erro
 	defer rep.stop()
 
 	var res *PruneResult
-	fn := func(ctx context.Context, repo *repository.Repository) error {
-		list, err := s.view.load(ctx, repo)
-		if err != nil {
-			return err
-		}
-		res, err = s.prune(ctx, repo, o, rep, list)
+	var list snapshotList
+	choose := func(ctx context.Context, repo *repository.Repository) (err error) {
+		list, err = s.view.load(ctx, repo)
 		return err
 	}
-	var err error
-	if o.DryRun {
-		err = s.read(ctx, true, fn)
-	} else {
-		err = s.write(ctx, true, fn)
-	}
+	err := s.alone(ctx, o.DryRun, true, choose, func(ctx context.Context, repo *repository.Repository) (err error) {
+		res, err = s.prune(ctx, repo, o, rep, list)
+		return err
+	})
 	return res, err
+}
+
+// alone runs choose and fn one after the other, under an exclusive lock unless it is a dry run, with the index if it is needed for fn.
+func (s *Session) alone(ctx context.Context, dryRun, needIndex bool, choose, fn func(ctx context.Context, repo *repository.Repository) error) error {
+	if dryRun && needIndex {
+		return s.readSnapshots(ctx, choose, fn)
+	}
+	both := func(ctx context.Context, repo *repository.Repository) error {
+		if err := choose(ctx, repo); err != nil {
+			return err
+		}
+		return fn(ctx, repo)
+	}
+	switch {
+	case dryRun:
+		return s.read(ctx, false, both)
+	case needIndex:
+		return s.write(ctx, true, both)
+	}
+	return s.writeUnindexed(ctx, both)
 }
 
 func (o *PruneOptions) check() error {

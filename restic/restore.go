@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/restic/restic/rwmlink/data"
 	"github.com/restic/restic/rwmlink/repository"
 	"github.com/restic/restic/rwmlink/restorer"
 	"github.com/restic/restic/rwmlink/uirestore"
@@ -124,11 +125,7 @@ func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult
 	defer rep.stop()
 
 	var res *RestoreResult
-	err = s.read(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
-		sn, folder, err := s.findTree(ctx, repo, o.Snapshot, o.Filter)
-		if err != nil {
-			return err
-		}
+	err = s.readSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, folder string) error {
 		res = &RestoreResult{Snapshot: newSnapshot(sn), Folder: folder}
 		watch := &restoreWatch{eventPrinter: eventPrinter{rep: rep}, res: res}
 		bar := uirestore.NewProgress(watch, progressInterval)

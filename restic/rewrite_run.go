@@ -28,29 +28,37 @@ type rewriter struct {
 }
 
 func (r *rewriter) run(ctx context.Context, s *Session, f SnapshotFilter) (*RewriteResult, error) {
-	fn := func(ctx context.Context, repo *repository.Repository) error {
+	var selected data.Snapshots
+	choose := func(ctx context.Context, repo *repository.Repository) error {
 		list, err := s.view.load(ctx, repo)
 		if err != nil {
 			return err
 		}
-		selected, err := list.selectAll(f)
-		if err := r.leaveOut(err); err != nil {
-			return err
-		}
-		return r.all(ctx, s, repo, selected)
+		selected, err = list.selectAll(f)
+		return r.leaveOut(err)
 	}
+	fn := func(ctx context.Context, repo *repository.Repository) error { return r.all(ctx, s, repo, selected) }
 	var err error
 	switch {
 	case r.res.DryRun:
 		err = s.readFresh(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
+			if err := choose(ctx, repo); err != nil {
+				return err
+			}
 			if err := repo.LoadIndex(ctx, nil); err != nil {
 				return fmt.Errorf("loading the index: %w", err)
 			}
 			repo.SetDryRun()
 			return fn(ctx, repo)
 		})
+	case r.forget:
+		err = s.alone(ctx, false, true, choose, fn)
 	default:
-		err = s.write(ctx, r.forget, fn)
+		// Others may write meanwhile: the index is brought up to date after the snapshots are listed, and stays so for the writer.
+		upToDate := func(context.Context, *repository.Repository) error { return nil }
+		if err = s.readSnapshots(ctx, choose, upToDate); err == nil {
+			err = s.write(ctx, false, fn)
+		}
 	}
 	if err == nil && len(r.res.Failed) > 0 {
 		err = &SnapshotsError{Items: r.res.Failed}

@@ -34,6 +34,7 @@ type Session struct {
 	engine repository.Options // how repo packs blobs
 	index  bool               // repo has the index loaded
 	lock   *heldLock
+	writes *repository.Repository // object a writer is using
 	shut   bool
 
 	keyID   atomic.Pointer[ID]                    // changes with the password
@@ -208,19 +209,24 @@ func (s *Session) readyWith(ctx context.Context, engine *repository.Options, nee
 // poisoning runs fn and forgets the repository object unless fn succeeds.
 func (s *Session) poisoning(ctx context.Context, repo *repository.Repository, fn func(ctx context.Context, repo *repository.Repository) error) error {
 	clean := false
-	defer func() {
-		if clean {
-			return
-		}
-		_ = s.state.Acquire(context.Background(), 1)
-		defer s.state.Release(1)
-		if s.repo == repo {
+	s.writing(func() { s.writes = repo })
+	defer s.writing(func() {
+		s.writes = nil
+		// Only the writer's own object knows what it wrote; one that a reader has put in its place meanwhile does not.
+		if clean == (s.repo != repo) {
 			s.poison()
 		}
-	}()
+	})
 	err := fn(ctx, repo)
 	clean = err == nil && ctx.Err() == nil
 	return err
+}
+
+// writing runs fn with state held.
+func (s *Session) writing(fn func()) {
+	_ = s.state.Acquire(context.Background(), 1)
+	defer s.state.Release(1)
+	fn()
 }
 
 // forgetIndex makes the next operation load the index again, after the engine has dropped or rewritten the one in repo.

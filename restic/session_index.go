@@ -15,7 +15,8 @@ func (s *Session) loadIndex(ctx context.Context, fresh bool) error {
 		if err != nil {
 			return fmt.Errorf("%s: listing the index: %w", s.loc, err)
 		}
-		if grown {
+		// what the writer saves is known without being in the index of another object
+		if grown || s.writes != nil && s.writes != s.repo {
 			// readers may be using the old object, so it is left as it is
 			if s.repo, err = s.freshWith(ctx, s.engine, true); err != nil {
 				return err

@@ -62,6 +62,16 @@ func (v *snapshotView) load(ctx context.Context, repo *repository.Repository) (s
 	return list, nil
 }
 
+// choose returns the snapshots f selects. It is an error if one of them cannot be read.
+func (v *snapshotView) choose(ctx context.Context, repo *repository.Repository, f SnapshotFilter) (data.Snapshots, error) {
+	list, err := v.load(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
+	selected, err := list.selectAll(f)
+	return latestPerGroup(selected, f.Latest), err
+}
+
 // find returns one snapshot as snapshotList.find does, without listing if name is a full ID.
 func (v *snapshotView) find(ctx context.Context, repo *repository.Repository, name string, f SnapshotFilter) (*data.Snapshot, string, error) {
 	prefix, folder, _ := strings.Cut(name, ":")

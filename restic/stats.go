@@ -79,16 +79,11 @@ func (s *Session) Stats(ctx context.Context, o StatsOptions) (*StatsResult, erro
 	defer rep.stop()
 
 	res := &StatsResult{}
-	err := s.read(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
-		list, err := s.view.load(ctx, repo)
-		if err != nil {
-			return err
-		}
-		selected, err := list.selectAll(o.Filter)
-		if err != nil {
-			return err
-		}
-		selected = latestPerGroup(selected, o.Filter.Latest)
+	var selected data.Snapshots
+	err := s.readSnapshots(ctx, func(ctx context.Context, repo *repository.Repository) (err error) {
+		selected, err = s.view.choose(ctx, repo, o.Filter)
+		return err
+	}, func(ctx context.Context, repo *repository.Repository) error {
 		res.SnapshotsCount = len(selected)
 		if o.Mode == StatsRawData {
 			return countRawData(ctx, repo, selected, res, rep)
