@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -290,8 +289,8 @@ func TestBusyUnmount(t *testing.T) {
 		t.Fatal(err)
 	}
 	sn := backup(t, s, restic.BackupOptions{Paths: []string{src}})
-	var log bytes.Buffer
-	f := mountRepo(t, s, Options{Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: &log}, nil))})
+	var log logText
+	f := mountRepo(t, s, Options{Logger: log.logger()})
 	dir := f.Dir()
 
 	// a shell goes into the directory by itself: the child of a fork would deadlock with this process

@@ -17,26 +17,35 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-func testLoader(t *testing.T, src source, budget int64) (*loader, *bytes.Buffer) {
+func testLoader(t *testing.T, src source, budget int64) (*loader, *logText) {
 	t.Helper()
-	log := &bytes.Buffer{}
-	l := newLoader(src, slog.New(slog.NewTextHandler(&lockedWriter{w: log}, nil)), budget, 5*time.Second)
+	log := &logText{}
+	l := newLoader(src, log.logger(), budget, 5*time.Second)
 	t.Cleanup(l.close)
 	return l, log
 }
 
-type lockedWriter struct {
-	mu sync.Mutex
-	w  *bytes.Buffer
+// logText collects a log.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
 }
 
-func (l *lockedWriter) Write(p []byte) (int, error) {
+func (l *logText) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	return l.text.Write(p)
 }
 
-// read wants, waits, copies and releases.
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *logText) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// copyOf wants, waits, copies and releases.
 func (l *loader) copyOf(t *testing.T, h restic.BlobHandle) ([]byte, error) {
 	t.Helper()
 	b := l.want(h)

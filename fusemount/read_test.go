@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	iofs "io/fs"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -66,8 +65,8 @@ func TestFailingStorage(t *testing.T) {
 			t.Parallel()
 			content := map[string][]byte{"a": random(1, 12<<20), "b": random(2, 12<<20)}
 			s, _, faults, root := s3Repo(t, content)
-			var log bytes.Buffer
-			f := mountRepo(t, s, Options{ReadTimeout: 3 * time.Second, Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: &log}, nil))})
+			var log logText
+			f := mountRepo(t, s, Options{ReadTimeout: 3 * time.Second, Logger: log.logger()})
 			root = filepath.Join(f.Dir(), root)
 			if _, err := os.ReadDir(root); err != nil {
 				t.Fatal(err)

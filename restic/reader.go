@@ -27,6 +27,9 @@ type Reader struct {
 	zstd  *zstd.Decoder
 	close func()
 	held  sync.WaitGroup
+
+	inUse  sync.RWMutex // held for reading by those who use zstd, which must not be closed under them
+	closed bool
 }
 
 // BlobType is what a blob holds.
@@ -122,11 +125,16 @@ func (r *Reader) hold(life context.Context, opened chan<- error) {
 	}
 }
 
-// Close ends the reader and lets go of the session.
+// Close ends the reader and lets go of the session. Closing again does nothing.
 func (r *Reader) Close() error {
 	r.close()
 	r.held.Wait()
-	r.zstd.Close()
+	r.inUse.Lock()
+	defer r.inUse.Unlock()
+	if !r.closed {
+		r.closed = true
+		r.zstd.Close()
+	}
 	return nil
 }
 
@@ -198,6 +206,11 @@ func (r *Reader) open(p BlobPlace, buf []byte, room func(size int) []byte) ([]by
 	plain, err := key.Open(text[:0], nonce, text, nil)
 	if err != nil || !p.Compressed {
 		return plain, err
+	}
+	r.inUse.RLock()
+	defer r.inUse.RUnlock()
+	if r.closed {
+		return nil, ErrClosed
 	}
 	return r.zstd.DecodeAll(plain, room(int(p.Size))[:0])
 }
