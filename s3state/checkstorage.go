@@ -131,7 +131,7 @@ func (s *Store) lastVerified(ctx context.Context, bucket string, c *StorageCheck
 			c.State = st
 			return p, nil
 		case Differs:
-			c.problem(st.Key, st.VersionID, "the state disagrees with the version history in %d places", v.Total)
+			c.problem(st.Key, st.VersionID, "the state disagrees with the version history in %d places", v.Total+v.TotalMissing)
 		}
 		p.close()
 	}

@@ -3,6 +3,7 @@ package s3state
 import (
 	"context"
 	"encoding/json"
+	"errors"
 )
 
 // Info is what there is to know about a bucket.
@@ -21,7 +22,10 @@ type Info struct {
 
 // InfoOptions refine Info.
 type InfoOptions struct {
-	OnEvent func(Event)
+	// VerifyStates compares so many of the newest saved states with the version
+	// history, which takes a listing each; negative for all.
+	VerifyStates int
+	OnEvent      func(Event)
 }
 
 // Info lists all versions of a bucket and sums up. Memory use grows only with
@@ -57,5 +61,18 @@ func (s *Store) Info(ctx context.Context, bucket string, opts InfoOptions) (*Inf
 		return nil, err
 	}
 	sortStates(info.States)
+	n := len(info.States)
+	if opts.VerifyStates >= 0 {
+		n = min(n, opts.VerifyStates)
+	}
+	for i := len(info.States) - n; i < len(info.States); i++ {
+		st := &info.States[i]
+		switch st.Verification, err = s.VerifyState(ctx, bucket, st.Key, st.VersionID); {
+		case errors.Is(err, ErrBadState):
+			st.Unreadable = err
+		case err != nil:
+			return nil, err
+		}
+	}
 	return info, nil
 }

@@ -33,6 +33,10 @@ type SavedState struct {
 	IsLatest bool
 	// Capture counts what is in the state; only set by Save and DropVersions.
 	Capture *CaptureResult
+	// Verification, or the ErrBadState why there is none, are only set by Info
+	// when it is asked for them.
+	Verification *Verification
+	Unreadable   error
 }
 
 // Save captures the state of a bucket and stores it in the bucket, as one

@@ -143,6 +143,22 @@ func TestForgedStates(t *testing.T) {
 		})
 	}
 
+	info, err := w.admin.Info(w.ctx, w.bucket, InfoOptions{VerifyStates: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[VerifyStatus]int{}
+	for _, st := range info.States {
+		if st.Unreadable != nil {
+			count["unreadable"]++
+		} else {
+			count[st.Verification.Status]++
+		}
+	}
+	if count[Verified] != 2 || count[Differs] != 8 || count[Unverifiable] != 1 || count["unreadable"] != 2 {
+		t.Errorf("info: %v", count)
+	}
+
 	// Who knows what he does can still have it, but not what is missing.
 	forged := w.forge(st, func(m map[string]any) { entryOf(m, "data/00/00bb")["IsLatest"] = false })
 	res, target, err := w.restore(forged, func(o *RestoreOptions) { o.AllowUnverified = true })

@@ -86,6 +86,7 @@ const (
 type verifier struct {
 	res     Verification
 	gone    []planned // saved states
+	forged  bool      // a version is there, but not as the state says
 	plan    *planReader
 	from    time.Time
 	to      time.Time
@@ -142,7 +143,7 @@ func (s *Store) verify(ctx context.Context, bucket string, p *plan, saved time.T
 	}
 	p.drop(v.gone)
 	switch {
-	case v.res.Total > 0:
+	case v.res.Total > 0 || v.forged:
 		v.res.Status = Differs
 	case v.res.TotalMissing > 0:
 		v.res.Status = Unverifiable
@@ -226,13 +227,16 @@ func (v *verifier) entry(e *Version) {
 	v.found = true
 	switch {
 	case e.DeleteMarker:
+		v.forged = true
 		v.missing(v.want, "it is a delete marker")
 		v.found, v.want = true, nil
 		v.absent = true // reported already
 		return
 	case e.Size != v.want.Size:
+		v.forged = true
 		v.missing(v.want, fmt.Sprintf("its size is %d, not %d", e.Size, v.want.Size))
 	case v.want.ETag != "" && e.ETag != "" && bareETag(e.ETag) != bareETag(v.want.ETag):
+		v.forged = true
 		v.missing(v.want, fmt.Sprintf("its ETag is %s, not %s", bareETag(e.ETag), bareETag(v.want.ETag)))
 	}
 	v.ok = current
