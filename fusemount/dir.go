@@ -3,6 +3,7 @@
 package fusemount
 
 import (
+	"container/list"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -20,9 +21,13 @@ type dir struct {
 	parent *dir // nil at the root of a snapshot
 	index  int  // in the parent's tree
 
-	tree  atomic.Pointer[tree] // once it has been needed
+	tree  atomic.Pointer[tree] // when it has been needed
+	dirs  atomic.Int64         // directories in it plus one; 0: not known yet
 	reads atomic.Int64         // files in it that were read from their beginning
 	ahead sync.Once            // the trees of its directories are fetched once
+
+	counted *list.Element // in mount.census, which guards it
+	count   int
 }
 
 // load returns the directory's entries.
@@ -37,8 +42,9 @@ func (d *dir) load(ctx context.Context) (*tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.tree.CompareAndSwap(nil, t)
-	return d.tree.Load(), nil
+	d.dirs.Store(int64(t.dirs) + 1)
+	d.tree.Store(t)
+	return t, nil
 }
 
 func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
@@ -88,8 +94,8 @@ func (d *dir) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) sys
 	d.m.fill(&out.Attr, d.node, d.id)
 	out.Nlink = 2
 	out.SetTimeout(soon)
-	if t := d.tree.Load(); t != nil {
-		out.Nlink += uint32(t.dirs)
+	if dirs := d.dirs.Load(); dirs > 0 {
+		out.Nlink += uint32(dirs - 1)
 		out.SetTimeout(forever)
 	}
 	return 0
@@ -101,6 +107,7 @@ func (d *dir) OpendirHandle(ctx context.Context, _ uint32) (fs.FileHandle, uint3
 		return nil, 0, errno(err)
 	}
 	d.ahead.Do(func() { d.m.aheadOfDir(t) })
+	d.m.census.listed(d, len(t.nodes))
 	parent := d.id
 	if d.parent != nil {
 		parent = d.parent.id

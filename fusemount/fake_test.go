@@ -117,7 +117,7 @@ func (f *fake) LoadBlob(ctx context.Context, h restic.BlobHandle) (plain []byte,
 }
 
 // mountFake mounts one snapshot of a repository in memory and returns the directory.
-func mountFake(t *testing.T, src source, tree restic.ID) string {
+func mountFake(t *testing.T, src source, tree restic.ID, change ...func(*mount)) (dir string, root *above) {
 	t.Helper()
 	opts, err := Options{}.complete()
 	if err != nil {
@@ -126,9 +126,13 @@ func mountFake(t *testing.T, src source, tree restic.ID) string {
 	m := newMount(opts)
 	m.loader = newLoader(src, m.log, opts.CacheSize, opts.ReadTimeout)
 	m.snapshots.list = func(context.Context) ([]restic.Snapshot, error) { return []restic.Snapshot{{Tree: tree}}, nil }
+	for _, c := range change {
+		c(m)
+	}
 	close(m.ready)
-	dir := t.TempDir()
-	server, err := fs.Mount(dir, newAbove(m, ""), m.fuseOptions("0123456789"))
+	dir = t.TempDir()
+	root = newAbove(m, "")
+	server, err := fs.Mount(dir, root, m.fuseOptions("0123456789"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,5 +143,5 @@ func mountFake(t *testing.T, src source, tree restic.ID) string {
 		m.loader.close()
 		server.Wait()
 	})
-	return dir
+	return dir, root
 }

@@ -49,6 +49,7 @@ type mount struct {
 	look      lookahead
 	sequences sequences
 	snapshots snapshots
+	census    census
 }
 
 // Mount shows the snapshots of an open repository in an empty directory: see the package's documentation. When ctx ends it is unmounted.
@@ -131,6 +132,7 @@ func (f *FileSystem) Ready(ctx context.Context) error {
 func newMount(opts Options) *mount {
 	m := &mount{opts: opts, log: opts.Logger, began: time.Now(), ready: make(chan struct{})}
 	m.look.m = m
+	m.census.most = mostKnown
 	m.snapshots.opts = &m.opts
 	m.snapshots.patience = 10 * time.Second
 	if !opts.OwnerRoot {

@@ -253,7 +253,8 @@ func TestLargeDirectory(t *testing.T) {
 	text.WriteString("]}\n")
 	src := newFake()
 	tree := src.add(1, restic.BlobTree, []byte(text.String()))[0].ID
-	dir := filepath.Join(mountFake(t, src, tree), "ids/00000000")
+	dir, _ := mountFake(t, src, tree)
+	dir = filepath.Join(dir, "ids/00000000")
 	names, err := os.ReadDir(dir)
 	if err != nil || len(names) != count {
 		t.Fatalf("%d entries, %v", len(names), err)

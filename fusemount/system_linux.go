@@ -38,6 +38,9 @@ func available(opts Options) error {
 	if _, err := fusermount(); err != nil {
 		return fmt.Errorf("%w: fusermount3 is not installed, without which only root can mount; install the package fuse3", ErrNoFUSE)
 	}
+	if err := unix.Access("/dev/fuse", unix.R_OK|unix.W_OK); err != nil {
+		return fmt.Errorf("%w: this user may not open /dev/fuse: %w", ErrNoFUSE, err)
+	}
 	if opts.AllowOther && !userAllowOther() {
 		return fmt.Errorf("%w: allow-other needs the line user_allow_other in /etc/fuse.conf, or root", ErrNoFUSE)
 	}
