@@ -15,6 +15,13 @@
 //   - as the admin, once the storage is known to be complete,
 //     [Store.DropVersions] to win space back.
 //
+// After an attack, [Store.History] tells what happened and names the last good
+// moment; [Store.View] gives the bucket as it was at that [Moment], copying
+// nothing, [Store.Restore] rebuilds it in a new bucket, and [Store.Download]
+// brings it into a local directory. [Store.CheckStorage] tells whether the
+// storage is complete without the repository's password, and [Store.Access]
+// proves what a host's credentials can do.
+//
 // # Trust
 //
 // The host writes the states, so a state is what the host claims. The server

@@ -72,6 +72,28 @@ func ExampleStore_Restore() {
 	}
 }
 
+// After an attack, without copying anything: find the last good moment and look
+// at the bucket as it was then.
+func ExampleStore_History() {
+	ctx := context.Background()
+	var store *s3state.Store // see New
+
+	history, err := store.History(ctx, "backups-web1", s3state.HistoryOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range history.Suspicions {
+		fmt.Println(s.Time, s.Key, s.Reason)
+	}
+	view, err := store.View(ctx, "backups-web1", s3state.Moment{At: history.LastGood}, s3state.ViewOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for o := range view.All("snapshots/") {
+		fmt.Println(o.Key, o.VersionID, o.Size) // read it by its version id
+	}
+}
+
 // A state can be read without a bucket, too.
 func ExampleReadState() {
 	state := `{
