@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -75,7 +76,6 @@ func (g *grid) add(cells ...any) {
 
 func (a *app) show(g *grid) {
 	t := table.NewWriter()
-	t.SetOutputMirror(a.stdout)
 	header := make(table.Row, len(g.header))
 	for i, h := range g.header {
 		header[i] = h
@@ -107,7 +107,23 @@ func (a *app) show(g *grid) {
 	style.Box.MiddleSeparator = style.Box.MiddleHorizontal
 	t.SetStyle(style)
 	t.SuppressTrailingSpaces()
-	t.Render()
+	a.printf("%s\n", rules(t.Render(), g.ruled && !a.stdout.terminal))
+}
+
+// rules makes the rule under the header as long as the table, without the last
+// column's padding, and where asked for closes the table with another, as restic does.
+func rules(table string, closed bool) string {
+	lines := strings.Split(table, "\n")
+	for i, line := range lines {
+		if line != "" && strings.Trim(line, "-─") == "" {
+			r := []rune(line)
+			lines[i] = string(r[:len(r)-2])
+		}
+	}
+	if closed && len(lines) > 1 {
+		lines = append(lines, lines[1])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // paint colours the words that say how it went, on terminals that want colour.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -20,12 +21,9 @@ func (c resticCacheCmd) Run(a *app) error {
 	if access.NoCache {
 		return usageError{errors.New("--no-cache leaves nothing to do")}
 	}
-	dir := access.CacheDir
-	if dir == "" {
-		var err error
-		if dir, err = restic.DefaultCacheDir(); err != nil {
-			return err
-		}
+	dir, err := cacheDir(access)
+	if err != nil {
+		return err
 	}
 	age := time.Duration(c.MaxAge) * 24 * time.Hour
 	if c.Cleanup || access.CleanupCache {
@@ -62,6 +60,30 @@ func (c resticCacheCmd) Run(a *app) error {
 	a.show(g)
 	a.printf("%d cache dirs in %s\n", len(list), dir)
 	return nil
+}
+
+func cacheDir(access resticflags.Access) (string, error) {
+	if access.CacheDir != "" {
+		return access.CacheDir, nil
+	}
+	return restic.DefaultCacheDir()
+}
+
+// cleanupOldCaches is what --cleanup-cache does before any command.
+func (a *app) cleanupOldCaches() error {
+	access := a.cli.Restic.Access
+	if !access.CleanupCache || access.NoCache {
+		return nil
+	}
+	dir, err := cacheDir(access)
+	if err != nil {
+		return err
+	}
+	removed, err := restic.CleanupCaches(dir, restic.DefaultCacheAge)
+	if len(removed) > 0 {
+		a.detail("removed %d old cache directories from %s", len(removed), dir)
+	}
+	return err
 }
 
 func (a *app) cleanupCaches(dir string, age time.Duration) error {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -20,6 +22,9 @@ func (c resticDiffCmd) Run(a *app) error {
 		return err
 	}
 	defer a.close(s)
+	if err := a.sayCompared(s, c.From, c.To); err != nil {
+		return err
+	}
 	r, err := s.Diff(a.ctx, restic.DiffOptions{From: c.From, To: c.To, Metadata: c.Metadata, OnChange: func(change restic.Change) error {
 		switch {
 		case a.cli.Quiet:
@@ -51,5 +56,19 @@ func (c resticDiffCmd) Run(a *app) error {
 	a.printf("Tree Blobs:  %5d new, %5d removed\n", r.Added.TreeBlobs, r.Removed.TreeBlobs)
 	a.printf("  Added:   %s\n", formatBytes(r.Added.Bytes))
 	a.printf("  Removed: %s\n", formatBytes(r.Removed.Bytes))
+	return nil
+}
+
+// sayCompared names the snapshots that IDs like "latest" stand for.
+func (a *app) sayCompared(s *restic.Session, names ...string) error {
+	var short []string
+	for _, name := range names {
+		sn, _, err := s.FindSnapshot(a.ctx, name, restic.SnapshotFilter{})
+		if err != nil {
+			return err
+		}
+		short = append(short, sn.ID.Short())
+	}
+	a.say("comparing snapshot %s:\n", strings.Join(short, " to "))
 	return nil
 }

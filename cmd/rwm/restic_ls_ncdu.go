@@ -30,10 +30,17 @@ type ncdu struct {
 func (n *ncdu) printf(format string, args ...any) { fmt.Fprintf(n.w, format, args...) }
 
 func (n *ncdu) snapshot(sn restic.Snapshot) error {
-	info, err := json.Marshal(sn)
+	info, err := bareSnapshot(sn)
 	n.depth++
 	n.printf("[1, 2, %s, [{\"name\":\"/\"}", info)
 	return err
+}
+
+// bareSnapshot is a snapshot as it is in the repository: without its own ID.
+func bareSnapshot(sn restic.Snapshot) (string, error) {
+	text, err := json.Marshal(sn)
+	bare := strings.Replace(string(text), `"id":"`+sn.ID.String()+`",`, "", 1)
+	return strings.Replace(bare, `,"short_id":"`+sn.ID.Short()+`"`, "", 1), err
 }
 
 func (n *ncdu) node(node restic.Node) error {

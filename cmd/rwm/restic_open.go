@@ -36,6 +36,9 @@ func (a *app) close(s *restic.Session) {
 }
 
 func (r *repository) open() (*restic.Session, error) {
+	if err := r.app.cleanupOldCaches(); err != nil {
+		return nil, err
+	}
 	if r.location != nil {
 		return restic.Open(r.app.ctx, r.location, r.password, r.opts...)
 	}

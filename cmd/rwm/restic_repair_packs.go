@@ -64,7 +64,7 @@ func (c resticRepairPacksCmd) Run(a *app) error {
 }
 
 func savePack(id restic.ID, content []byte) error {
-	f, err := os.OpenFile("pack-"+id.String(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile("pack-"+id.String(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}
