@@ -4,9 +4,7 @@ package fusemount
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	iofs "io/fs"
@@ -270,16 +268,4 @@ func belowSnapshot(root, path string) bool {
 			return false
 		}
 	}
-}
-
-// run runs a program with a time limit and returns what it printed.
-func run(t *testing.T, name string, args ...string) (string, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		t.Fatalf("%s %v hangs", name, args)
-	}
-	return string(out), err
 }

@@ -168,13 +168,6 @@ func (l *loader) wait(ctx context.Context, b *blob) error {
 // interruptGrace is how long a reader that got a signal still waits. A killed process hangs as long.
 const interruptGrace = 3 * time.Second
 
-// has reports whether a blob is in memory or on its way.
-func (l *loader) has(h restic.BlobHandle) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.blobs[h] != nil
-}
-
 // finish makes b ready, with data or a tree or an error. The caller holds mu.
 func (l *loader) finish(b *blob, err error) {
 	b.job, b.err = nil, err

@@ -6,10 +6,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
-	_ "net/http/pprof"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"strconv"
 
 	"github.com/cesnet/rwm/fusemount"
@@ -30,8 +29,16 @@ func serve(args []string) {
 func serveUntilInterrupted(url, bucket, dir, cache, budget string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if addr := os.Getenv("MOUNTBENCH_PPROF"); addr != "" {
-		go func() { _ = http.ListenAndServe(addr, nil) }()
+	if path := os.Getenv("MOUNTBENCH_PROFILE"); path != "" {
+		profile, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		defer profile.Close()
+		if err := pprof.StartCPUProfile(profile); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	mib, err := strconv.Atoi(budget)
 	if err != nil {

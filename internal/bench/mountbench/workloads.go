@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -20,10 +19,9 @@ import (
 type workload struct {
 	name string
 	goal string
-	data string                                                     // which repository
-	prep func(ctx context.Context, snapshots []string) error        // not timed
-	work func(ctx context.Context, snapshots []string) error        // snapshots are directories, oldest first
-	took func(ctx context.Context, started time.Time) time.Duration // if not the work counts
+	data string                                              // which repository
+	prep func(ctx context.Context, snapshots []string) error // not timed
+	work func(ctx context.Context, snapshots []string) error // snapshots are directories, oldest first
 }
 
 func workloads(s settings) []workload {
