@@ -90,26 +90,37 @@ func (b *s3Backend) WarmupWait(context.Context, []backend.Handle) error { return
 
 // Load streams an object or a part of it to fn.
 func (b *s3Backend) Load(ctx context.Context, h backend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {
+	return b.load(ctx, h, "", length, offset, fn)
+}
+
+// load is Load of a version; "" means the current one.
+func (b *s3Backend) load(ctx context.Context, h backend.Handle, version string, length int, offset int64, fn func(rd io.Reader) error) error {
 	w, ctx := b.watch(ctx)
 	defer w.stop()
 	key := b.layout.Filename(h)
+	fail := func(err error) error {
+		if version != "" {
+			return b.fail("GET", key+"?versionId="+version, err)
+		}
+		return b.fail("GET", key, err)
+	}
 	open := func(ctx context.Context, _ backend.Handle, length int, offset int64) (io.ReadCloser, error) {
-		rd, err := b.get(ctx, key, length, offset)
+		rd, err := b.get(ctx, key, version, length, offset)
 		if err != nil {
-			return nil, b.fail("GET", key, err)
+			return nil, fail(err)
 		}
 		b.answered.Store(true)
 		w.pause()
 		return w.download(rd), nil
 	}
 	err := util.DefaultLoad(ctx, h, length, offset, open, func(rd io.Reader) error {
-		return fn(&bodyReader{rd: rd, fail: func(err error) error { return b.fail("GET", key, err) }})
+		return fn(&bodyReader{rd: rd, fail: fail})
 	})
-	return w.explain(err, func() error { return b.fail("GET", key, errStalled) })
+	return w.explain(err, func() error { return fail(errStalled) })
 }
 
-func (b *s3Backend) get(ctx context.Context, key string, length int, offset int64) (io.ReadCloser, error) {
-	var opts minio.GetObjectOptions
+func (b *s3Backend) get(ctx context.Context, key, version string, length int, offset int64) (io.ReadCloser, error) {
+	opts := minio.GetObjectOptions{VersionID: version}
 	ranged := length > 0 || offset > 0
 	switch {
 	case length > 0:

@@ -19,7 +19,7 @@ func Init(ctx context.Context, loc Location, password string, opts ...Option) (*
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", loc, err)
 	}
-	if o.readOnly {
+	if _, past := loc.(*asOfLocation); past || o.readOnly {
 		return nil, fmt.Errorf("%s: %w", loc, ErrReadOnly)
 	}
 	if password == "" && !o.noPassword {

@@ -29,6 +29,9 @@ func Open(ctx context.Context, loc Location, password string, opts ...Option) (*
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", loc, err)
 	}
+	if _, past := loc.(*asOfLocation); past {
+		o.readOnly = true
+	}
 	stack, err := newStack(ctx, loc, &o, false)
 	if err != nil {
 		return nil, explain(loc, err)
@@ -154,6 +157,10 @@ func openCache(o *options, loc Location, id string) *cache.Cache {
 			return nil
 		}
 		dir = filepath.Join(user, "rwm", "restic")
+	}
+	if _, past := loc.(*asOfLocation); past {
+		// what it does not list would be removed from the live one's cache
+		dir = filepath.Join(dir, "as-of")
 	}
 	c, err := cache.New(id, dir)
 	if err != nil {
