@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "json": jsonValues, "await": await,
 			"objects": objects, "versions": versions, "plainbucket": plainBucket, "put": put,
-			"setstate": setState, "firstids": firstIDs, "setbroken": setBroken,
+			"oldest": oldest, "setstate": setState, "firstids": firstIDs, "setbroken": setBroken,
 		},
 	})
 }
