@@ -11,8 +11,9 @@ import (
 )
 
 var (
-	errInterrupted = errors.New("interrupted")
-	errBrokenPipe  = errors.New("the program reading the output went away")
+	// They count as context.Canceled: the HTTP transport returns the cause of a context in its place.
+	errInterrupted = fmt.Errorf("interrupted: %w", context.Canceled)
+	errBrokenPipe  = fmt.Errorf("the program reading the output went away: %w", context.Canceled)
 )
 
 // interruptible returns a context that ends with the first SIGINT or SIGTERM, so
