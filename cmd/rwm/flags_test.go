@@ -114,4 +114,4 @@ func compareFlags(t *testing.T, restic, name string, node *kong.Node) {
 }
 
 // onlyElsewhere are flags that restic has on other systems only, and ours for the mount.
-var onlyElsewhere = map[string]bool{"use-fs-snapshot": true, "exclude-cloud-files": true, "cache-size": true, "read-timeout": true}
+var onlyElsewhere = map[string]bool{"use-fs-snapshot": true, "exclude-cloud-files": true, "cache-size": true, "read-timeout": true, "state": true, "at": true}

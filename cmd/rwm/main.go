@@ -67,6 +67,9 @@ func (a *app) parseAndRun(parser *kong.Kong, args []string) (code int, err error
 		return a.usageCode, usageError{errors.New("--quiet and --verbose cannot be used together")}
 	}
 	a.start()
+	if err = a.checkPast(kctx); err != nil {
+		return a.usageCode, err
+	}
 	if err = a.applyFeatures(); err == nil {
 		err = kctx.Run(a)
 	}

@@ -13,6 +13,7 @@ const resticVersion = "0.19.1"
 // resticCmd is `rwm restic`: restic's commands and the flags all of them take.
 type resticCmd struct {
 	resticflags.Access
+	momentFlags
 
 	Backup       resticBackupCmd      `cmd:"" help:"Make a snapshot of files and directories."`
 	Cache        resticCacheCmd       `cmd:"" help:"List or clean up local caches."`
@@ -52,6 +53,12 @@ func (resticCmd) Help() string {
   rwm restic ls latest /etc
   rwm restic restore latest:/srv --target /tmp/back --verify
   rwm restic check --read-data-subset 5%
+
+With --state or --at the commands that only read look at the repository as it was, whatever was deleted or overwritten since. Nothing is copied, locked or written.
+
+  rwm restic --at '2026-11-01 12:00' snapshots
+  rwm restic --state KEY@VERSION mount /mnt/then
+  rwm restic --at '3 days ago' copy -r /srv/new-repository
 
 ` + exitCodes
 }

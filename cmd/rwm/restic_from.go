@@ -30,6 +30,9 @@ func (f fromFlags) given() bool {
 // repositories returns where to copy from and to. With --from-repo the other
 // repository is the source, with the old --repo2 it is the destination.
 func (f fromFlags) repositories(a *app) (from, to *repository, err error) {
+	if a.cli.Restic.momentFlags.given() {
+		return f.copyFromPast(a)
+	}
 	other, err := f.other(a)
 	if err != nil {
 		return nil, nil, err

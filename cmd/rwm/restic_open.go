@@ -24,6 +24,11 @@ func (a *app) session(opts ...restic.Option) (*restic.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f := a.cli.Restic.momentFlags; f.given() {
+		if err := r.past(f); err != nil {
+			return nil, err
+		}
+	}
 	return r.open()
 }
 

@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "json": jsonValues, "await": await,
 			"objects": objects, "versions": versions, "plainbucket": plainBucket, "put": put,
-			"oldest": oldest, "setstate": setState, "firstids": firstIDs, "setbroken": setBroken,
+			"oldest": oldest, "now": setNow, "wreck": wreckBucket, "setstate": setState, "firstids": firstIDs, "setbroken": setBroken,
 		},
 	})
 }
@@ -244,12 +244,13 @@ func plainBucket(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(client(ts).MakeBucket(context.Background(), args[0], minio.MakeBucketOptions{}))
 }
 
-// put BUCKET KEY notgzip | truncated STATE | forged STATE writes a bad state and sets $PUT_VERSION.
+// put BUCKET KEY notgzip | truncated STATE[@VERSION] | forged STATE[@VERSION] writes a bad state and sets $PUT_VERSION.
 func put(ts *testscript.TestScript, neg bool, args []string) {
 	ctx := context.Background()
 	content := []byte("this is no state")
 	if len(args) == 4 {
-		o, err := client(ts).GetObject(ctx, args[0], args[3], minio.GetObjectOptions{})
+		key, version, _ := strings.Cut(args[3], "@")
+		o, err := client(ts).GetObject(ctx, args[0], key, minio.GetObjectOptions{VersionID: version})
 		ts.Check(err)
 		content, err = io.ReadAll(o)
 		ts.Check(err)

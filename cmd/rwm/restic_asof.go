@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/rwm"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// momentFlags choose a moment of the past.
+type momentFlags struct {
+	State string `help:"As of a saved state: KEY, or KEY@VERSION as rwm storage-info shows them." placeholder:"KEY[@VERSION]"`
+	At    string `help:"As of a time by the storage's clock: 2026-11-01T12:00:00+01:00, '2026-11-01 12:00' (local time) or '2h ago'." placeholder:"TIME"`
+}
+
+func (f momentFlags) given() bool { return f.State != "" || f.At != "" }
+
+// moment is the zero Moment if none is given.
+func (f momentFlags) moment() (s3state.Moment, error) {
+	if !f.given() {
+		return s3state.Moment{}, nil
+	}
+	m, err := rwm.ParseMoment(f.State, f.At, time.Now())
+	if err != nil {
+		flag := "--at"
+		if f.State != "" {
+			flag = "--state"
+		}
+		return m, usageError{fmt.Errorf("%s: %w", flag, err)}
+	}
+	return m, nil
+}
+
+// pastCommands are those of `rwm restic` that only read, and so can look at the
+// past; others can with --dry-run.
+var pastCommands = []string{
+	"cat", "check", "copy", "diff", "dump", "find", "key list", "list", "ls", "mount", "restore", "snapshots", "stats",
+}
+
+var pastDryRuns = []string{"forget", "prune", "repair snapshots", "rewrite"}
+
+// checkPast refuses, before anything is done, what cannot be done in the past.
+func (a *app) checkPast(kctx *kong.Context) error {
+	f := a.cli.Restic.momentFlags
+	if !f.given() {
+		return nil
+	}
+	if _, err := f.moment(); err != nil {
+		return err
+	}
+	name := strings.TrimPrefix(kctx.Selected().FullPath(), "rwm restic ")
+	dry := slices.Contains(pastDryRuns, name)
+	if slices.Contains(pastCommands, name) || dry && isSet(kctx, "dry-run") {
+		return nil
+	}
+	if dry {
+		return usageError{fmt.Errorf("with --state and --at the repository is looked at as it was and cannot be changed: %s needs --dry-run; nothing was done", name)}
+	}
+	return usageError{fmt.Errorf("with --state and --at the repository is looked at as it was and cannot be changed: there is no %s then; nothing was done. These commands are: %s",
+		name, strings.Join(pastCommands, ", "))}
+}
+
+func isSet(kctx *kong.Context, name string) bool {
+	for _, f := range kctx.Selected().Flags {
+		if set, _ := kctx.FlagValue(f).(bool); f.Name == name && set {
+			return true
+		}
+	}
+	return false
+}
+
+// past makes r the configured repository as it was.
+func (r *repository) past(f momentFlags) error {
+	moment, err := f.moment()
+	if err != nil {
+		return err
+	}
+	if r.manager == nil {
+		return usageError{errors.New("--state and --at look into the configured bucket; -r names another repository")}
+	}
+	loc, view, err := r.manager.LocationAsOf(r.app.ctx, moment)
+	r.app.bar.end()
+	if err != nil {
+		return err
+	}
+	if !r.app.cli.Restic.InsecureNoPassword {
+		cfg, err := r.app.config()
+		if err != nil {
+			return err
+		}
+		if r.password = cfg.ResticPassword; r.password == "" || passwordFlags(r.app.cli.Restic.Access).given() {
+			if r.password, err = passwordFlags(r.app.cli.Restic.Access).or("RESTIC").read(r.app); err != nil {
+				return err
+			}
+		}
+	}
+	r.location = loc
+	r.name = loc.String()
+	r.app.showMoment(view)
+	return nil
+}
+
+// showMoment says which past is looked at. It goes to standard error, for
+// standard output may be a file's content.
+func (a *app) showMoment(view *s3state.View) {
+	if a.cli.JSON {
+		emitTo(a.stderr, map[string]any{
+			"message_type": "as_of", "bucket": view.Bucket, "time": view.Time, "state_key": view.Moment.StateKey,
+			"state_version": view.Moment.StateVersion, "objects": view.Len(),
+		})
+		return
+	}
+	if !a.cli.Quiet {
+		a.warn("rwm: bucket %s %s: %d objects; read-only, nothing is copied", view.Bucket, rwm.MomentString(view, time.Local), view.Len())
+	}
+}
+
+// copyFromPast gives the configured repository as it was to copy from, and that
+// of -r to copy to.
+func (f fromFlags) copyFromPast(a *app) (from, to *repository, err error) {
+	access := a.cli.Restic.Access
+	if f.given() || access.Repo == "" && access.RepositoryFile == "" {
+		return nil, nil, usageError{errors.New("copy with --state or --at copies from the configured repository as it was: give the one to copy to with -r, and no --from-repo")}
+	}
+	if to, err = a.repository(access); err != nil {
+		return nil, nil, err
+	}
+	access.Repo, access.RepositoryFile = "", ""
+	cfg, err := a.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := a.managerOf(cfg, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	opts, err := access.SessionOptions()
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	from = &repository{app: a, manager: m, opts: append(opts, restic.WithLogger(a.logger()))}
+	return from, to, from.past(a.cli.Restic.momentFlags)
+}
