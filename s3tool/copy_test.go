@@ -215,13 +215,31 @@ func TestDownloadResumes(t *testing.T) {
 	leftovers(t, dir, 1)
 }
 
-// The host of a policed bucket may not list uploads: it starts anew.
+// The host of a policed bucket may not list uploads: it starts anew, and nothing that it
+// could not find again is left behind, as far as it may.
 func TestUploadWithoutTheRightToListUploads(t *testing.T) {
 	f := newFixture(t, false)
 	f.faults.Inject(s3test.Fault{Method: http.MethodGet, Path: `\?.*uploads`, Kind: s3test.Status, Status: 403})
 	content := strings.Repeat("x", 11<<20)
-	f.copy(t, write(t, t.TempDir(), "big", content), f.url("big"), s3tool.CopyOptions{})
+	path := write(t, t.TempDir(), "big", content)
+	f.copy(t, path, f.url("big"), s3tool.CopyOptions{})
 	if f.cat(t, f.at("big")) != content {
 		t.Error("the object differs from the file")
+	}
+
+	f.faults.Inject(s3test.Fault{Method: http.MethodPut, Path: "partNumber=2", Kind: s3test.Reset})
+	if _, err := f.Copy(t.Context(), path, "", f.url("broken"), s3tool.CopyOptions{}); err == nil || strings.Contains(err.Error(), "goes on") {
+		t.Errorf("%v", err)
+	}
+	f.faults.Inject(s3test.Fault{Method: http.MethodDelete, Path: "uploadId", Kind: s3test.Status, Status: 403})
+	if _, err := f.Copy(t.Context(), path, "", f.url("stuck"), s3tool.CopyOptions{}); err == nil || !strings.Contains(err.Error(), "stay on the server") {
+		t.Errorf("%v", err)
+	}
+	f.faults.Clear()
+	for key, want := range map[string]int{"broken": 0, "stuck": 1} {
+		list, err := minio.Core{Client: f.client}.ListMultipartUploads(t.Context(), f.bucket, key, "", "", "", 10)
+		if err != nil || len(list.Uploads) != want {
+			t.Errorf("%s: %d unfinished uploads, want %d (%v)", key, len(list.Uploads), want, err)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"golang.org/x/sync/errgroup"
@@ -30,9 +31,9 @@ type upload struct {
 // uploadParts uploads a large file, and goes on with an upload of the same key that
 // was interrupted: parts on the server whose size and MD5 are those of the file are
 // kept. It returns how many bytes that saved. After a failure the upload stays, for
-// the next call to go on with.
+// the next call to go on with, if that can find it.
 func (t *Tool) uploadParts(ctx context.Context, f io.ReaderAt, size int64, to Location) (resumed int64, err error) {
-	u, err := t.unfinished(ctx, size, to)
+	u, listed, err := t.unfinished(ctx, size, to)
 	if err != nil {
 		return 0, err
 	}
@@ -68,10 +69,24 @@ func (t *Tool) uploadParts(ctx context.Context, f io.ReaderAt, size int64, to Lo
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return 0, fmt.Errorf("%w; the parts on the server stay there: the same copy goes on with them", err)
+		return 0, t.abandon(ctx, to, u, listed, err)
 	}
 	_, err = t.core.CompleteMultipartUpload(ctx, to.Bucket, to.Key, u.id, parts, minio.PutObjectOptions{})
 	return saved.Load(), err
+}
+
+// abandon says what becomes of an upload that broke. One that the next call could not
+// find is removed, which the server may not allow either.
+func (t *Tool) abandon(ctx context.Context, to Location, u *upload, listed bool, cause error) error {
+	if listed {
+		return fmt.Errorf("%w; the parts on the server stay there: the same copy goes on with them", cause)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := t.core.AbortMultipartUpload(ctx, to.Bucket, to.Key, u.id); err != nil {
+		return fmt.Errorf("%w; its parts stay on the server as the unfinished upload %s, which these credentials may neither go on with nor remove", cause, u.id)
+	}
+	return cause
 }
 
 func (t *Tool) uploadPart(ctx context.Context, to Location, u *upload, number int, section *io.SectionReader) (etag string, kept bool, err error) {
@@ -100,13 +115,13 @@ func (t *Tool) partSizeFor(size int64) int64 {
 
 // unfinished finds the newest upload of the key that was not completed. Who may not
 // list uploads (the host of a policed bucket may not) starts a new one.
-func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (*upload, error) {
+func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (u *upload, listed bool, err error) {
 	list, err := t.core.ListMultipartUploads(ctx, to.Bucket, to.Key, "", "", "", 1000)
 	if permanent(err) && minio.ToErrorResponse(err).Code != "NoSuchBucket" {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var newest *minio.ObjectMultipartInfo
 	for i, u := range list.Uploads {
@@ -115,13 +130,13 @@ func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (*upload
 		}
 	}
 	if newest == nil {
-		return nil, nil
+		return nil, true, nil
 	}
-	u := &upload{id: newest.UploadID, parts: map[int]minio.ObjectPart{}}
+	u = &upload{id: newest.UploadID, parts: map[int]minio.ObjectPart{}}
 	for marker, more := 0, true; more; {
 		page, err := t.core.ListObjectParts(ctx, to.Bucket, to.Key, u.id, marker, 1000)
 		if err != nil {
-			return nil, nil //nolint:nilerr // finished or aborted by somebody else: start anew
+			return nil, true, nil //nolint:nilerr // finished or aborted by somebody else: start anew
 		}
 		for _, p := range page.ObjectParts {
 			u.parts[p.PartNumber] = p
@@ -134,7 +149,7 @@ func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (*upload
 	first, ok := u.parts[1]
 	u.partSize = first.Size
 	if !ok || u.partSize < minPartSize || (size+u.partSize-1)/u.partSize > maxParts {
-		return nil, nil
+		return nil, true, nil
 	}
-	return u, nil
+	return u, true, nil
 }
