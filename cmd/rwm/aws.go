@@ -16,7 +16,7 @@ type awsCmd struct {
 }
 
 func (awsCmd) Help() string {
-	return `Everything after the word aws goes to the AWS CLI as it is; a first -- is dropped. The endpoint and the credentials of the configuration reach it through its environment, not its arguments.
+	return `Everything after the word aws goes to the AWS CLI as it is; a first -- is dropped. The credentials of the configuration reach it through its environment, not its arguments.
 
   rwm aws s3 ls s3://backups
   rwm aws s3api list-object-versions --bucket backups --max-items 5
@@ -42,7 +42,10 @@ func (c awsCmd) Run(a *app) error {
 		return err
 	}
 	defer os.Remove(settings) //nolint:errcheck // holds no secret
-	return a.runProgram(program, c.Args, awsEnv(cfg, settings))
+	// Older ones, such as Debian 12's, take the endpoint from no environment: they would
+	// go to Amazon with the configured credentials.
+	args := append([]string{"--endpoint-url", cfg.S3EndpointURL}, c.Args...)
+	return a.runProgram(program, args, awsEnv(cfg, settings))
 }
 
 // writeAWSConfig writes what the AWS CLI takes from a file only: path-style
