@@ -39,6 +39,6 @@ release: $(NFPM)
 # The servers whose dumps are tested; the tests start their own, with data of their own.
 packaging-packages:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  for p in mariadb-server postgresql rclone; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	  for p in mariadb-server postgresql rclone awscli; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	  test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }; \
-	else echo "NOT ROOT OR NO APT: tests that need MariaDB, PostgreSQL or rclone are skipped where these are missing"; fi
+	else echo "NOT ROOT OR NO APT: tests that need MariaDB, PostgreSQL, rclone or the AWS CLI are skipped where these are missing"; fi
