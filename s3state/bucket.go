@@ -150,11 +150,7 @@ func (s *Store) putPublicAccessBlock(ctx context.Context, bucket string) (bool, 
 		`<BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>false</RestrictPublicBuckets>` +
 		`</PublicAccessBlockConfiguration>`
 	_, err := s.call(ctx, http.MethodPut, bucket, url.Values{"publicAccessBlock": {""}}, []byte(body))
-	switch code(err) {
-	case "NotImplemented", "MethodNotAllowed", "APINotSupported", "InvalidRequest":
-		return false, nil
-	}
-	if status(err) == http.StatusNotImplemented || status(err) == http.StatusMethodNotAllowed {
+	if noSuchFeature(err) {
 		return false, nil
 	}
 	return err == nil, wrap(err, "ignore public ACLs in bucket %s", bucket)

@@ -16,7 +16,9 @@ type PolicyCheck struct {
 	// anything.
 	OK       bool
 	Problems []string // what is not as it should be; empty if OK
-	Notes    []string // what could not be checked with this provider
+	// Notes say what could not be checked with this provider and, from Info, what the
+	// policy leaves open on it.
+	Notes []string
 
 	Owner  Owner  // of the bucket
 	Admin  string // principal of the statement that allows everything

@@ -38,6 +38,9 @@ func (s *Store) Info(ctx context.Context, bucket string, opts InfoOptions) (*Inf
 		return nil, err
 	}
 	info := &Info{Bucket: bucket, ACL: f.acl, Policy: f.policy, Check: checkPolicy(bucket, f)}
+	if err := s.noteHoles(ctx, bucket, info.Check); err != nil {
+		return nil, err
+	}
 	err = s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]

@@ -2,6 +2,7 @@ package rgw_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/lifecycle"
+	"github.com/minio/minio-go/v7/pkg/signer"
 
 	"github.com/cesnet/rwm/internal/rgw"
 	"github.com/cesnet/rwm/s3state"
@@ -32,6 +34,24 @@ func TestWhatAHostCanDoInAPolicedBucket(t *testing.T) {
 	if !created.Check.OK || !created.PublicAccessBlock {
 		t.Errorf("%+v", created)
 	}
+	// A bucket of the Python program's has no public-access block: that is noted.
+	notes := func() string {
+		t.Helper()
+		info, err := s3state.New(admin).Info(ctx, bucket, s3state.InfoOptions{})
+		if err != nil || !info.Check.OK {
+			t.Fatalf("%+v %v", info, err)
+		}
+		return strings.Join(info.Check.Notes, "\n")
+	}
+	if got := notes(); strings.Contains(got, "public") || !strings.Contains(got, "old versions") {
+		t.Errorf("notes on a new bucket: %s", got)
+	}
+	block(t, c, adminUser, bucket, http.MethodDelete, "")
+	if got := notes(); !strings.Contains(got, "public ACLs are not ignored") {
+		t.Errorf("notes on an old bucket: %s", got)
+	}
+	block(t, c, adminUser, bucket, http.MethodPut, "<PublicAccessBlockConfiguration><IgnorePublicAcls>true</IgnorePublicAcls></PublicAccessBlockConfiguration>")
+
 	old, err := host.PutObject(ctx, bucket, "k", strings.NewReader("old"), 3, minio.PutObjectOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -91,5 +111,23 @@ func TestWhatAHostCanDoInAPolicedBucket(t *testing.T) {
 	}
 	if err != nil || string(body) != "old" {
 		t.Errorf("docs/providers.md says that the host can read its old versions, but: %v %q", err, body)
+	}
+}
+
+// block sets or removes the public-access block of a bucket.
+func block(t *testing.T, c *rgw.Cluster, u rgw.User, bucket, method, body string) {
+	t.Helper()
+	req, err := http.NewRequest(method, c.URL+"/"+bucket+"?publicAccessBlock=", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Amz-Content-Sha256", fmt.Sprintf("%x", sha256.Sum256([]byte(body))))
+	resp, err := http.DefaultClient.Do(signer.SignV4(*req, u.AccessKey, u.SecretKey, "", "us-east-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close() //nolint:errcheck // only the status counts
+	if resp.StatusCode >= 300 {
+		t.Fatalf("%s publicAccessBlock: %s", method, resp.Status)
 	}
 }
