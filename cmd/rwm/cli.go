@@ -34,8 +34,11 @@ type cli struct {
 	StorageList         storageListCmd         `cmd:"" group:"Storage:" help:"List the buckets and whether their policy is as it should be."`
 	StorageInfo         storageInfoCmd         `cmd:"" group:"Storage:" help:"Show a bucket: policy check, owner, counts and sizes, ACL, policy, saved states."`
 	StorageState        storageStateCmd        `cmd:"" group:"Storage:" help:"Print the current state of a bucket as JSON."`
+	StorageHistory      storageHistoryCmd      `cmd:"" group:"Storage:" help:"Show what happened in a bucket, what is suspicious, and the last good moment."`
+	StorageCheck        storageCheckCmd        `cmd:"" group:"Storage:" help:"Tell, without the repository's password, whether a bucket is complete."`
+	StorageAccess       storageAccessCmd       `cmd:"" group:"Storage:" help:"Prove by trying what the host's credentials can do."`
 	StorageDropVersions storageDropVersionsCmd `cmd:"" group:"Storage:" help:"Remove the saved states, old versions and delete markers, then save one new state."`
-	StorageRestoreState storageRestoreStateCmd `cmd:"" group:"Storage:" help:"Rebuild a saved state of a bucket in a new bucket."`
+	StorageRestoreState storageRestoreStateCmd `cmd:"" group:"Storage:" help:"Rebuild a bucket as it was in a new bucket or a directory."`
 	Aws                 awsCmd                 `cmd:"" passthrough:"" group:"Other:" help:"Run the AWS CLI with the configured endpoint and credentials."`
 	S3                  s3Cmd                  `cmd:"" name:"s3" group:"Other:" help:"List, copy and remove objects and their versions."`
 	Rcc                 rccCmd                 `cmd:"" passthrough:"" group:"Other:" help:"Run rclone with the encrypted remote rwmbe: over a bucket."`

@@ -1,38 +1,84 @@
 package main
 
-import "github.com/cesnet/rwm/s3state"
+import (
+	"fmt"
+
+	"github.com/cesnet/rwm/rwm"
+	"github.com/cesnet/rwm/s3state"
+)
 
 type storageDropVersionsCmd struct {
-	Bucket string `arg:"" help:"Name of the bucket."`
+	Bucket     string `arg:"" help:"Name of the bucket."`
+	KeepWithin string `help:"Keep the states saved within this time, e.g. 30d, and every version they name." placeholder:"DURATION"`
+	KeepStates int    `help:"Keep the N newest states that the version history confirms, and every version they name." placeholder:"N"`
+	DryRun     bool   `short:"n" help:"Remove nothing, just count what would be removed."`
+	Unchecked  bool   `help:"Drop versions even if rwm storage-check finds the storage incomplete."`
 }
 
 func (storageDropVersionsCmd) Help() string {
-	return `Wins back the space of what was deleted and overwritten. After it there is no way back to an older state: first make sure that the repository is complete, e.g. with rwm restic check --read-data. What becomes current while this runs is never removed.`
+	return `Wins back the space of what was deleted and overwritten. After it there is no way back to an older state, unless states are kept: first make sure that the repository is complete, e.g. with rwm restic check --read-data. What becomes current while this runs is never removed.
+
+It looks first whether the storage is complete, as rwm storage-check does, and removes nothing if it has any doubt.
+
+  rwm --config admin.conf storage-drop-versions backups --keep-within 30d --keep-states 3 --dry-run`
 }
 
 func (c storageDropVersionsCmd) Run(a *app) error {
+	opts := s3state.DropOptions{RequireComplete: !c.Unchecked, KeepStates: c.KeepStates, DryRun: c.DryRun, OnEvent: a.onStorageEvent}
+	var err error
+	if c.KeepWithin != "" {
+		if opts.KeepWithin, err = rwm.ParseSpan(c.KeepWithin); err != nil {
+			return usageError{fmt.Errorf("--keep-within: %w", err)}
+		}
+	}
+	if c.KeepStates < 0 {
+		return usageError{fmt.Errorf("--keep-states: %d is negative", c.KeepStates)}
+	}
 	m, err := a.manager(nil)
 	if err != nil {
 		return err
 	}
-	r, err := m.Storage().DropVersions(a.ctx, c.Bucket, s3state.DropOptions{OnEvent: a.onStorageEvent})
+	r, err := m.Storage().DropVersions(a.ctx, c.Bucket, opts)
 	a.bar.end()
 	a.showBatch(err)
+	if r != nil && r.Check != nil && !r.Check.OK {
+		for _, d := range r.Check.Problems {
+			a.problem(d.Key, d.VersionID, d.Reason)
+		}
+	}
 	if err != nil {
 		return err
 	}
+	a.showDrop(r, c.DryRun)
+	return nil
+}
+
+func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 	if a.cli.JSON {
 		out := map[string]any{
 			"bucket": r.Bucket, "old_versions": r.OldVersions, "delete_markers": r.DeleteMarkers, "states": r.States, "bytes": r.Bytes,
+			"dry_run": dry, "kept_states": newJSONStates(r.Kept),
 		}
 		if r.State != nil {
 			out["state"] = newJSONState(*r.State)
 		}
-		return a.emit(out)
+		_ = a.emit(out)
+		return
 	}
-	a.say("removed %d old versions and %d saved states (%s) and %d delete markers", r.OldVersions, r.States, formatBytes(r.Bytes), r.DeleteMarkers)
+	a.say("%s %d old versions and %d saved states (%s) and %d delete markers", yesNo(dry, "would remove", "removed"),
+		r.OldVersions, r.States, formatBytes(r.Bytes), r.DeleteMarkers)
+	for _, s := range r.Kept {
+		a.say("%s %s version %s, saved %s", yesNo(dry, "would keep", "kept"), s.Key, s.VersionID, formatTime(s.Time))
+	}
 	if r.State != nil {
 		a.say("saved %s version %s", r.State.Key, r.State.VersionID)
 	}
-	return nil
+}
+
+func newJSONStates(list []s3state.SavedState) []jsonState {
+	out := []jsonState{}
+	for _, s := range list {
+		out = append(out, newJSONState(s))
+	}
+	return out
 }

@@ -1,32 +1,69 @@
 package main
 
 import (
+	"errors"
+	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
 )
 
 type storageRestoreStateCmd struct {
-	Source       string `arg:"" help:"Bucket the state was saved in."`
-	Target       string `arg:"" help:"Bucket to make and to restore into."`
-	StateKey     string `arg:"" help:"Key of the saved state, as rwm storage-info shows it."`
-	StateVersion string `arg:"" id:"" help:"Version id of the saved state."`
+	Source          string `arg:"" help:"Bucket the state was saved in."`
+	Target          string `arg:"" help:"Bucket to make and to restore into; or a directory, with a / in its name."`
+	StateKey        string `arg:"" optional:"" help:"Key of the saved state, as rwm storage-info shows it."`
+	StateVersion    string `arg:"" optional:"" id:"" help:"Version id of the saved state."`
+	At              string `help:"Restore what was current at a time instead: 2026-11-01T12:00:00+01:00, '2026-11-01 12:00' (local time) or '2h ago'." placeholder:"TIME"`
+	AllowUnverified bool   `help:"Restore a state even if the version history contradicts it."`
 }
 
 func (storageRestoreStateCmd) Help() string {
-	return `Makes TARGET and copies into it, on the server, what was current when the state was saved. Every version is checked before the first is copied: what is missing is listed and nothing is made. If the copying is interrupted, the same command goes on where it stopped.
+	return `Makes TARGET and copies into it, on the server, what was current when the state was saved or at the time given. A state is compared with the version history first, every version is checked before the first is copied: what is missing is listed and nothing is made.
+
+If it is interrupted, the same command goes on where it stopped.
+
+A TARGET with a / in it is a directory of this host: it becomes a restic repository, and every object is verified as it is written.
 
   rwm storage-info backups
-  rwm storage-restore-state backups rescue rwm/state_2026-11-22T03:10:04.123456+01:00.json.gz VERSION`
+  rwm storage-restore-state backups rescue rwm/state_2026-11-22T03:10:04.123456+01:00.json.gz VERSION
+  rwm storage-restore-state backups rescue --at '2026-11-01 12:00'
+  rwm storage-restore-state backups ./rescue --at '2h ago'
+
+To look at a few files nothing has to be copied: rwm restic --at TIME restore.`
+}
+
+func (c storageRestoreStateCmd) moment() (s3state.Moment, error) {
+	switch {
+	case c.At != "" && c.StateKey != "":
+		return s3state.Moment{}, usageError{errors.New("a state and --at are given: choose one")}
+	case c.At == "" && (c.StateKey == "" || c.StateVersion == ""):
+		return s3state.Moment{}, usageError{errors.New("give the key and the version id of a saved state, or --at TIME; rwm storage-info shows the states, rwm storage-history the times")}
+	case c.At != "":
+		at, err := rwm.ParseTime(c.At, time.Now())
+		if err != nil {
+			return s3state.Moment{}, usageError{err}
+		}
+		return s3state.Moment{At: at}, nil
+	}
+	return s3state.Moment{StateKey: c.StateKey, StateVersion: c.StateVersion}, nil
 }
 
 func (c storageRestoreStateCmd) Run(a *app) error {
+	moment, err := c.moment()
+	if err != nil {
+		return err
+	}
 	m, err := a.manager(nil)
 	if err != nil {
 		return err
 	}
+	if strings.ContainsAny(c.Target, `/\`) {
+		return a.download(m, c, moment)
+	}
 	r, err := m.Storage().Restore(a.ctx, s3state.RestoreOptions{
-		Source: c.Source, Target: c.Target, StateKey: c.StateKey, StateVersion: c.StateVersion, OnEvent: a.onStorageEvent,
+		Source: c.Source, Target: c.Target, StateKey: moment.StateKey, StateVersion: moment.StateVersion, At: moment.At,
+		AllowUnverified: c.AllowUnverified, OnEvent: a.onStorageEvent,
 	})
 	a.bar.end()
 	a.showBatch(err)
@@ -41,7 +78,7 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 		})
 	}
 	a.say("restored the state of %s into bucket %s: %d objects (%s), %d copied, %d there already, in %s",
-		formatTime(r.StateTime), r.Target, r.Objects, formatBytes(r.Bytes), r.Copied, r.Skipped, formatDuration(r.Duration))
+		formatZoned(r.StateTime), r.Target, r.Objects, formatBytes(r.Bytes), r.Copied, r.Skipped, formatDuration(r.Duration))
 	a.say("target user %s", r.TargetUser)
 	return nil
 }
@@ -59,4 +96,25 @@ type jsonRestoredState struct {
 	ETagUnchecked int64     `json:"etag_unchecked"`
 	TargetUser    string    `json:"target_user"`
 	Duration      float64   `json:"duration"` // seconds
+}
+
+func (a *app) download(m *rwm.Manager, c storageRestoreStateCmd, moment s3state.Moment) error {
+	r, err := m.Storage().Download(a.ctx, s3state.DownloadOptions{
+		Source: c.Source, Moment: moment, Dir: c.Target, AllowUnverified: c.AllowUnverified, OnEvent: a.onStorageEvent,
+	})
+	a.bar.end()
+	a.showBatch(err)
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		return a.emit(map[string]any{
+			"source": r.Source, "directory": r.Dir, "objects": r.Objects, "bytes": r.Bytes, "downloaded": r.Downloaded,
+			"skipped": r.Skipped, "verified": r.Hashed, "duration": r.Duration.Seconds(),
+		})
+	}
+	a.say("restored bucket %s into the directory %s: %d objects (%s), %d brought, %d there already, %d verified by their hashes, in %s",
+		r.Source, r.Dir, r.Objects, formatBytes(r.Bytes), r.Downloaded, r.Skipped, r.Hashed, formatDuration(r.Duration))
+	a.say("look into it with: rwm restic -r %s snapshots", shellQuote(r.Dir))
+	return nil
 }
