@@ -30,6 +30,7 @@ type fakeListing struct {
 	tenant    bool // RGW's additional element
 	rawMarker bool // NextKeyMarker is not encoded with encoding-type=url (RGW)
 	plusSpace bool // a space is encoded as + (AWS)
+	inclusive bool // a key-marker without version-id-marker comes again (RGW)
 	marker    func(key, version string) (string, string)
 	mangle    func(page []byte, query url.Values) []byte
 }
@@ -64,7 +65,7 @@ func (f *fakeListing) page(q url.Values) []byte {
 	prefix, key, ver := q.Get("prefix"), q.Get("key-marker"), q.Get("version-id-marker")
 	max, _ := strconv.Atoi(q.Get("max-keys"))
 	start := sort.Search(len(f.entries), func(i int) bool { return f.entries[i].Key >= max2(key, prefix) })
-	if key != "" && key >= prefix {
+	if key != "" && key >= prefix && (ver != "" || !f.inclusive) {
 		for start < len(f.entries) && f.entries[start].Key == key {
 			start++
 			if ver != "" && f.entries[start-1].VersionID == ver {
