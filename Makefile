@@ -68,6 +68,7 @@ $(TOOLS)/staticcheck: internal/tools/lint/go.mod
 $(TOOLS)/gotestsum: internal/tools/lint/go.mod
 	$(GO) build -C internal/tools/lint -o $@ gotest.tools/gotestsum
 
+include internal/tools/browser.mk
 include internal/rgw/rgw.mk
 include packaging/packaging.mk
 
