@@ -22,6 +22,8 @@ type CheckStorageOptions struct {
 	// names or ETags. 100 for all, 0 for none.
 	ReadPercent float64
 	OnEvent     func(Event)
+
+	checked func(*plan) error // gets what was found complete
 }
 
 // StorageCheck is what CheckStorage found.
@@ -98,6 +100,9 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 		}
 	}
 	c.OK = c.Total == 0
+	if c.OK && opts.checked != nil {
+		return c, opts.checked(p)
+	}
 	return c, nil
 }
 

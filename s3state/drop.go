@@ -33,6 +33,10 @@ type DropResult struct {
 	// nil after a dry run.
 	State *SavedState
 	Kept  []SavedState // states that were kept
+	// Lost counts versions that were current when DropVersions began and that
+	// somebody deleted or overwrote while it ran. They are still there, as old
+	// versions; the last of Kept is a state that names them.
+	Lost  int64
 	Check *StorageCheck
 }
 
@@ -61,9 +65,10 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	}
 	// It must not name the states that are about to go, or it could not be
 	// restored itself.
+	var checked keepSet
 	if opts.RequireComplete {
 		var err error
-		if res.Check, err = s.CheckStorage(ctx, bucket, CheckStorageOptions{}); err == nil && !res.Check.OK {
+		if res.Check, err = s.CheckStorage(ctx, bucket, CheckStorageOptions{checked: checked.addCurrent}); err == nil && !res.Check.OK {
 			err = fmt.Errorf("%w: %s (%d problems)", ErrIncomplete, res.Check.Problems[0], res.Check.Total)
 		}
 		if err != nil {
@@ -74,6 +79,7 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	if err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
 	}
+	keep.current = checked.current
 	res.Kept = keep.states
 	if opts.DryRun {
 		return res, s.countDrop(ctx, bucket, keep, res)
@@ -86,6 +92,9 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	if interim.Time, err = s.savedAt(ctx, interim); err != nil {
 		return res, dropError(err, res)
 	}
+	if err := s.keepCurrent(ctx, interim, keep); err != nil {
+		return res, dropError(err, res)
+	}
 	if err := s.dropOld(ctx, bucket, interim, keep, res, ev); err != nil {
 		return res, dropError(err, res)
 	}
@@ -94,11 +103,19 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	// The interim state has the removed versions in its list, and must not be
 	// in the list of the one that replaces it.
 	isInterim := func(v *Version) bool { return v.Key == interim.Key }
+	if res.Lost = keep.lost; res.Lost > 0 {
+		s.log.Warn("objects were deleted or overwritten while versions were dropped; they and the state that names them are kept",
+			"bucket", bucket, "objects", res.Lost, "state", interim.Key, "version", interim.VersionID)
+		res.Kept = append(res.Kept, *interim)
+	}
 	final, err := s.save(ctx, bucket, isInterim, ev)
 	if err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: all is removed, and the state %q saved; saving the final one failed: %w", bucket, interim.Key, err)
 	}
 	res.State = final
+	if res.Lost > 0 {
+		return res, nil
+	}
 	if err := s.dropStates(ctx, bucket, interim, final, ev); err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: all is done but removing the interim state %q: %w", bucket, interim.Key, err)
 	}
@@ -124,6 +141,17 @@ func (s *Store) dropStates(ctx context.Context, bucket string, interim, final *S
 		return rerr
 	}
 	return err
+}
+
+// keepCurrent keeps what the interim state names: what is old is judged by a
+// later listing, and whoever has the host's credentials may have made it so.
+func (s *Store) keepCurrent(ctx context.Context, interim *SavedState, keep *keepSet) error {
+	p, _, err := s.loadPlan(ctx, interim.Bucket, interim.Key, interim.VersionID)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	return keep.addCurrent(p)
 }
 
 // savedAt asks when the server received a state.

@@ -119,6 +119,10 @@ func (s *Store) selectOld(ctx context.Context, bucket string, interim *SavedStat
 			case keep.has(v.Key, v.VersionID):
 				keptBelow = len(markers)
 			case v.IsLatest && !isState(v):
+			case keep.hasCurrent(v):
+				// Deleted or overwritten since this began, maybe by an intruder.
+				keptBelow = len(markers)
+				keep.lost++
 			case interim != nil && v.Key == interim.Key && v.VersionID == interim.VersionID:
 			case interim != nil && isState(v) && v.IsLatest && v.LastModified.After(interim.Time):
 				// A run of the host has saved it meanwhile.

@@ -14,6 +14,10 @@ import (
 type keepSet struct {
 	states []SavedState
 	ids    map[[16]byte]struct{}
+	// current is what was current when the operation began; lost counts those
+	// of it that the host has deleted or overwritten since.
+	current map[[16]byte]struct{}
+	lost    int64
 }
 
 func keepID(key, version string) (id [16]byte) {
@@ -22,10 +26,33 @@ func keepID(key, version string) (id [16]byte) {
 	return id
 }
 
-func (k *keepSet) empty() bool { return k == nil || len(k.ids) == 0 }
+func (k *keepSet) empty() bool { return k == nil || len(k.ids) == 0 && len(k.current) == 0 }
+
+// addCurrent keeps what p, just captured, names.
+func (k *keepSet) addCurrent(p *plan) error {
+	if k.current == nil {
+		k.current = make(map[[16]byte]struct{}, p.count)
+	}
+	return p.each(func(o planned) error {
+		if !isState(&Version{Key: o.Key}) {
+			k.current[keepID(o.Key, o.VersionID)] = struct{}{}
+		}
+		return nil
+	})
+}
+
+// hasCurrent tells a version that stays because it was current when the
+// operation began.
+func (k *keepSet) hasCurrent(v *Version) bool {
+	if k == nil || len(k.current) == 0 {
+		return false
+	}
+	_, ok := k.current[keepID(v.Key, v.VersionID)]
+	return ok
+}
 
 func (k *keepSet) has(key, version string) bool {
-	if k.empty() {
+	if k == nil {
 		return false
 	}
 	_, ok := k.ids[keepID(key, version)]
@@ -95,6 +122,16 @@ func (s *Store) keepState(ctx context.Context, bucket string, st SavedState, k *
 }
 
 func (k *keepSet) add(p *plan) error {
+	return p.each(func(o planned) error {
+		// States named by a state are not needed for restoring it.
+		if !isState(&Version{Key: o.Key}) {
+			k.ids[keepID(o.Key, o.VersionID)] = struct{}{}
+		}
+		return nil
+	})
+}
+
+func (p *plan) each(fn func(planned) error) error {
 	r, err := p.reader()
 	if err != nil {
 		return err
@@ -107,9 +144,8 @@ func (k *keepSet) add(p *plan) error {
 		if err != nil {
 			return err
 		}
-		// States named by a state are not needed for restoring it.
-		if !isState(&Version{Key: o.Key}) {
-			k.ids[keepID(o.Key, o.VersionID)] = struct{}{}
+		if err := fn(o); err != nil {
+			return err
 		}
 	}
 }
