@@ -132,7 +132,14 @@ func (c *PolicyCheck) checkStatement(n int, bucket string, g grant) {
 		c.problem("statement %d is for %d principals, not one", n, len(g.principals))
 	case strings.Contains(g.principals[0], "*"):
 		c.problem("statement %d is for everybody (%s)", n, clip(g.principals[0]))
+	case strings.HasPrefix(g.principals[0], "arn:") && !oneUser(g.principals[0]), accountID(g.principals[0]):
+		c.problem("statement %d is not for one user but for %s", n, clip(g.principals[0]))
 	}
+}
+
+// accountID is another way of AWS to say arn:aws:iam::ACCOUNT:root.
+func accountID(principal string) bool {
+	return len(principal) == 12 && strings.Trim(principal, "0123456789") == ""
 }
 
 func (c *PolicyCheck) checkRoles(admins, targets []grant) {

@@ -201,12 +201,22 @@ func shortName(principal string) string {
 	return principal
 }
 
+// oneUser tells the ARN of a single user or role from that of a whole account
+// (…:root), a group or a pattern.
+func oneUser(arn string) bool {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || strings.ContainsAny(arn, "*? \t\r\n\"") || shortName(arn) == "" {
+		return false
+	}
+	return strings.HasPrefix(parts[5], "user/") || strings.HasPrefix(parts[5], "role/")
+}
+
 // targetPrincipal is the principal of a user given by name, in the admin's
 // tenant, or of one given as an ARN.
 func targetPrincipal(user, admin string) (string, error) {
 	if strings.HasPrefix(user, "arn:") {
-		if strings.ContainsAny(user, "*? \t\r\n\"") || shortName(user) == "" {
-			return "", fmt.Errorf("%w: %q is not the ARN of one user", ErrInvalid, user)
+		if !oneUser(user) {
+			return "", fmt.Errorf("%w: %q is not the ARN of one user, arn:aws:iam::TENANT:user/NAME", ErrInvalid, user)
 		}
 		return user, nil
 	}

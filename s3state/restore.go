@@ -161,7 +161,7 @@ func (r *restorer) moment() Moment {
 }
 
 // choosePrincipals finds who gets the limited grant. The source's own policy
-// is the admin's word; the state is the host's.
+// is the admin's word; the state is the host's, and by itself lets nobody in.
 func (r *restorer) choosePrincipals(ctx context.Context) error {
 	f := r.live
 	live := checkPolicy(r.opts.Source, f)
@@ -172,15 +172,16 @@ func (r *restorer) choosePrincipals(ctx context.Context) error {
 	user := r.opts.TargetUser
 	if user == "" {
 		switch {
-		case live.OK && claimed != "" && claimed != live.Target:
-			return fmt.Errorf("%w: it gives access to %q, the bucket's policy to %q; if that is right, name the target user explicitly",
-				ErrBadState, clip(claimed), live.Target)
-		case live.OK:
+		case live.Target != "" && claimed != "" && claimed != live.Target:
+			return fmt.Errorf("%w: it gives access to %q, the bucket's policy to %q; name the right one with --target-user (TargetUser)",
+				ErrBadState, clip(claimed), clip(live.Target))
+		case live.OK, live.Target != "" && claimed == live.Target:
 			user = live.Target
-		case claimed != "":
-			user = claimed
+		case live.Target == "":
+			return fmt.Errorf("%w: the policy of bucket %s names no target user (a state's word is not enough, the host could have forged it); name one with --target-user (TargetUser)",
+				ErrPolicy, r.opts.Source)
 		default:
-			return fmt.Errorf("%w: neither the state nor the source's policy names a target user; name it explicitly", ErrBadState)
+			return fmt.Errorf("%w: %s; name the user who gets access with --target-user (TargetUser)", ErrPolicy, live.Problems[0])
 		}
 	}
 	var err error
@@ -194,7 +195,7 @@ func (r *restorer) choosePrincipals(ctx context.Context) error {
 		}
 	}
 	if r.opts.TargetUser == "" && tenantOf(r.admin) != tenantOf(r.target) {
-		return fmt.Errorf("%w: its target user %q is not of the admin's tenant; name the target user explicitly", ErrBadState, clip(r.target))
+		return fmt.Errorf("%w: its target user %q is not of the admin's tenant; if that is right, name it with --target-user (TargetUser)", ErrBadState, clip(r.target))
 	}
 	return nil
 }
@@ -213,13 +214,27 @@ func (r *restorer) judgeTarget(ctx context.Context) error {
 		origin = unfinishedRestore(r.opts.Target, f)
 	}
 	switch {
-	case origin == nil:
+	case origin == nil || !r.ours(ctx, f):
 		return fmt.Errorf("%w; choose another name, nothing was changed", ErrTargetExists)
 	case *origin != r.origin:
 		return fmt.Errorf("%w: it is an unfinished restore of something else (%s); choose another name, nothing was changed", ErrTargetExists, origin)
 	}
 	r.resume = true
 	return nil
+}
+
+// ours tells that the admin owns the target and alone is let in by its policy.
+// Anybody may make a bucket with a mark like ours, and wait for the backups.
+func (r *restorer) ours(ctx context.Context, f *facts) bool {
+	grants, err := readPolicy(f.policy)
+	if err != nil || len(grants) != 1 || !sameSet(grants[0].principals, []string{r.admin}) || f.acl.Owner.ID == "" {
+		return false
+	}
+	if arn, known := ownerPrincipal(f.acl.Owner.ID); known && arn == r.admin || f.acl.Owner.ID == r.live.acl.Owner.ID {
+		return true
+	}
+	me, _, err := r.s.ownBuckets(ctx)
+	return err == nil && me.ID == f.acl.Owner.ID
 }
 
 func (r *restorer) verify(ctx context.Context, saved *SavedState) error {
