@@ -61,7 +61,11 @@ func (b *asOfBackend) Load(ctx context.Context, h backend.Handle, length int, of
 	if err != nil {
 		return err
 	}
-	return b.load(ctx, h, o.version, length, offset, fn)
+	err = b.load(ctx, h, o.version, length, offset, fn)
+	if errors.Is(err, ErrAccessDenied) {
+		return fmt.Errorf("%w; these credentials may not read old versions: use those of the bucket's owner, the admin", err)
+	}
+	return err
 }
 
 func (b *asOfBackend) refuse(what string, h backend.Handle) error {
