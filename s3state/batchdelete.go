@@ -67,7 +67,11 @@ func (s *Store) removeBatch(ctx context.Context, bucket string, batch []doomed, 
 
 func (s *Store) removeOne(ctx context.Context, bucket string, d doomed, ev *reporter) error {
 	err := s.retry(ctx, bucket, "delete", s.timeout, ev, func(ctx context.Context) error {
-		return s.client.RemoveObject(ctx, bucket, d.key, minio.RemoveObjectOptions{VersionID: d.version})
+		resp, err := s.sendKey(ctx, http.MethodDelete, bucket, d.key, url.Values{"versionId": {d.version}}, nil, nil)
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
 	})
 	if gone(err) {
 		return nil

@@ -162,12 +162,12 @@ func (r *restorer) copyOne(ctx context.Context, o planned) error {
 				// Ceph RGW 16 overlooks the source's bucket policy when it
 				// copies parts, but copies an object of any size at once.
 				var plainErr error
-				if up, plainErr = r.s.client.CopyObject(ctx, dst, src); plainErr == nil {
+				if up, plainErr = r.s.copyWhole(ctx, dst, src); plainErr == nil {
 					err = nil
 				}
 			}
 		} else {
-			up, err = r.s.client.CopyObject(ctx, dst, src)
+			up, err = r.s.copyWhole(ctx, dst, src)
 		}
 		return err
 	})

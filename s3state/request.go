@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 	"github.com/minio/minio-go/v7/pkg/signer"
 )
 
@@ -68,15 +69,32 @@ func (s *Store) locate(ctx context.Context, bucket string) (place, error) {
 // send signs and sends one request and returns the body of a 2xx answer; any
 // other answer becomes an error. The caller closes the body.
 func (s *Store) send(ctx context.Context, method, bucket string, query url.Values, body []byte) (io.ReadCloser, error) {
+	resp, err := s.sendKey(ctx, method, bucket, "", query, nil, body)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// sendKey is send for an object, of any key: minio-go refuses some that S3
+// takes, such as a space. It returns the whole answer.
+func (s *Store) sendKey(ctx context.Context, method, bucket, key string, query url.Values, header http.Header, body []byte) (*http.Response, error) {
 	p, err := s.locate(ctx, bucket)
 	if err != nil {
 		return nil, err
 	}
 	u := p.url
+	if key != "" {
+		u.Path = strings.TrimSuffix(u.Path, "/") + "/" + key
+		u.RawPath = strings.TrimSuffix(p.url.EscapedPath(), "/") + "/" + s3utils.EncodePath(key)
+	}
 	u.RawQuery = encodeQuery(query)
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	for name, values := range header {
+		req.Header[name] = values
 	}
 	sum := sha256.Sum256(body)
 	req.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(sum[:]))
@@ -99,7 +117,7 @@ func (s *Store) send(ctx context.Context, method, bucket string, query url.Value
 		return nil, bareURLError(err)
 	}
 	if resp.StatusCode/100 == 2 {
-		return resp.Body, nil
+		return resp, nil
 	}
 	defer resp.Body.Close()
 	return nil, errorReply(resp, bucket)
