@@ -26,6 +26,7 @@ type source interface {
 
 var (
 	errEnded   = errors.New("the mount has ended")
+	errTooLate = errors.New("the storage does not deliver")
 	errMissing = errors.New("the repository's index does not know this blob")
 )
 
@@ -147,22 +148,39 @@ func (l *loader) add(h restic.BlobHandle) *blob {
 	return b
 }
 
-// wait waits until b is ready. Signals to the reader end its request's context; the load goes on, and the reader gets some time
-// to still have the answer, because most signals are not meant to end anything.
+// wait waits until b is ready, but not for ever: loads that hang could fill all connections. Signals to the reader end its request's context; the
+// load goes on, and the reader gets some time to still have the answer, because most signals are not meant to end anything.
 func (l *loader) wait(ctx context.Context, b *blob) error {
 	select {
 	case <-b.ready:
 		return b.err
-	case <-ctx.Done():
+	default:
 	}
-	timer := time.NewTimer(interruptGrace)
-	defer timer.Stop()
+	limit := time.NewTimer(2 * l.timeout)
+	defer limit.Stop()
 	select {
 	case <-b.ready:
 		return b.err
-	case <-timer.C:
+	case <-limit.C:
+		return l.tooLate(b)
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(interruptGrace)
+	defer grace.Stop()
+	select {
+	case <-b.ready:
+		return b.err
+	case <-limit.C:
+		return l.tooLate(b)
+	case <-grace.C:
 		return context.Cause(ctx)
 	}
+}
+
+func (l *loader) tooLate(b *blob) error {
+	l.log.Error("blob cannot be read", "type", b.handle.Type.String(), "blob", b.handle.ID.String(), "pack", b.place.Pack.String(),
+		"error", errTooLate.Error(), "after", 2*l.timeout)
+	return errTooLate
 }
 
 // interruptGrace is how long a reader that got a signal still waits. A killed process hangs as long.

@@ -285,3 +285,30 @@ func TestClasses(t *testing.T) {
 		t.Error("a buffer is not used again")
 	}
 }
+
+func TestWaitingEnds(t *testing.T) {
+	src := newFake()
+	src.hang = make(chan struct{})
+	defer close(src.hang)
+	var stuck []restic.BlobHandle
+	for i := range 30 {
+		stuck = append(stuck, src.add(byte(i), restic.BlobData, random(uint64(i), 100))...)
+	}
+	l, _ := testLoader(t, src, 1<<20)
+	l.timeout = 300 * time.Millisecond
+	var wg sync.WaitGroup
+	for _, h := range stuck {
+		wg.Go(func() {
+			if _, err := l.copyOf(t, h); err == nil {
+				t.Error("it was delivered")
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("readers hang")
+	}
+}

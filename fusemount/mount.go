@@ -154,7 +154,7 @@ func (m *mount) fuseOptions(id string) *fs.Options {
 			MaxBackground:        64,
 			EnableSymlinkCaching: true,
 			DisableSplice:        true,
-			Logger:               slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
+			Logger:               slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),
 		},
 	}
 	if m.opts.AllowOther && !m.opts.NoDefaultPermissions {

@@ -4,6 +4,7 @@ package fusemount
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -52,7 +53,8 @@ func (s *snapshots) refresh(ctx context.Context) error {
 	}
 	defer func() { s.checked = time.Now() }()
 	found, err := s.list(ctx)
-	if len(found) == 0 && err != nil {
+	var unreadable *restic.SnapshotsError
+	if err != nil && (len(found) == 0 || !errors.As(err, &unreadable)) {
 		return err
 	}
 	ids := make([]restic.ID, len(found))
@@ -60,7 +62,10 @@ func (s *snapshots) refresh(ctx context.Context) error {
 		ids[i] = found[i].ID
 	}
 	if s.root != nil && slices.Equal(ids, s.ids) {
-		return err
+		return nil
+	}
+	if err != nil {
+		s.opts.Logger.Warn("some snapshots are not shown", "error", err.Error())
 	}
 	if s.root != nil {
 		if err := s.grown(ctx); err != nil {
@@ -68,5 +73,5 @@ func (s *snapshots) refresh(ctx context.Context) error {
 		}
 	}
 	s.root, s.ids = arrange(found, s.opts.PathTemplates, s.opts.TimeTemplate), ids
-	return err
+	return nil
 }
