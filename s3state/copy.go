@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/textproto"
 	"sync"
@@ -21,7 +22,12 @@ func (r *restorer) copyAll(ctx context.Context) error {
 		failed = BatchError{Op: "restore into", Bucket: r.opts.Target}
 		bytes  int64
 	)
-	done := func(o planned, err error, skipped bool) {
+	copied := func() int64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return r.res.Copied
+	}
+	done := func(o planned, err error, skipped bool, before int64) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
@@ -29,7 +35,8 @@ func (r *restorer) copyAll(ctx context.Context) error {
 			return // a consequence, not a cause
 		case err != nil:
 			failed.add(KeyError{o.Key, o.VersionID, err})
-			if hopeless(err) || failed.Total >= maxListed {
+			// A server that answered others meanwhile is not unreachable.
+			if hopeless(err) && !(errors.Is(err, ErrUnreachable) && r.res.Copied > before) || failed.Total >= maxListed {
 				cancel(&failed)
 			}
 			return
@@ -50,7 +57,8 @@ func (r *restorer) copyAll(ctx context.Context) error {
 			defer wg.Done()
 			for o := range work {
 				if ctx.Err() == nil {
-					done(o, r.copyOne(ctx, o), false)
+					before := copied()
+					done(o, r.copyOne(ctx, o), false, before)
 				}
 			}
 		}()
@@ -62,7 +70,7 @@ func (r *restorer) copyAll(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-	}, func(o planned) { done(o, nil, true) })
+	}, func(o planned) { done(o, nil, true, 0) })
 	close(work)
 	wg.Wait()
 	if failed.Total > 0 {

@@ -56,7 +56,6 @@ func (s *Store) planAt(ctx context.Context, bucket string, at time.Time, ev *rep
 				continue
 			}
 			settled = true // older ones were not current any more
-			p.entries++
 			if v.DeleteMarker {
 				continue
 			}

@@ -1,6 +1,7 @@
 package s3state
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 )
@@ -42,5 +43,26 @@ func TestOddKeysAreRestoredAndRemoved(t *testing.T) {
 		if _, err := w.admin.Delete(w.ctx, b, DeleteOptions{}); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// One key that cannot be fetched does not stop the download of the others.
+func TestDownloadGoesOnAfterOddKey(t *testing.T) {
+	w := newWorld(t)
+	resp, err := w.host.sendKey(w.ctx, http.MethodPut, w.bucket, " ", nil, nil, []byte("x"))
+	if err != nil {
+		t.Skip(err)
+	}
+	resp.Body.Close()
+	for _, k := range []string{"config", "a", "b", "c"} {
+		w.put(k, k)
+	}
+	st := w.save()
+	res, err := w.admin.Download(w.ctx, DownloadOptions{
+		Source: w.bucket, Moment: Moment{StateKey: st.Key, StateVersion: st.VersionID}, Dir: t.TempDir(), Parallel: 1,
+	})
+	var batch *BatchError
+	if !errors.As(err, &batch) || batch.Total != 1 || res.Downloaded != 4 {
+		t.Errorf("%v, %d brought", err, res.Downloaded)
 	}
 }

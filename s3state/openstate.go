@@ -11,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 )
 
 func sortStates(states []SavedState) {
@@ -111,6 +112,10 @@ func (s *Store) openObject(ctx context.Context, bucket, key, versionID string) (
 	}
 	if key == "" {
 		return nil, minio.ObjectInfo{}, fmt.Errorf("%w: no state key given", ErrInvalid)
+	}
+	if err := s3utils.CheckValidObjectName(key); err != nil {
+		// minio-go's own opinion, to which asking again changes nothing.
+		return nil, minio.ObjectInfo{}, fmt.Errorf("%w: key %q: %v", ErrInvalid, key, err)
 	}
 	r := &resumingReader{ctx: ctx, s: s, bucket: bucket, key: key, version: versionID}
 	if err := r.open(); err != nil {

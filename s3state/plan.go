@@ -25,8 +25,6 @@ type plan struct {
 	spool  spool
 	count  int64 // objects
 	bytes  int64
-	// entries counts all that the state lists, old versions and markers too.
-	entries int64
 	// dropped are keys of saved states that exist no more; see verifier.missing.
 	dropped map[string]bool
 }
@@ -40,7 +38,6 @@ func readPlan(sr *StateReader) (*plan, error) {
 		if err == io.EOF {
 			break
 		}
-		p.entries++
 		if err == nil && !v.DeleteMarker && v.IsLatest {
 			if v.Key == last {
 				err = twoLatest(v.Key)

@@ -77,6 +77,36 @@ func entryOf(m map[string]any, key string) map[string]any {
 	return nil
 }
 
+// Entries made up by the thousand do not stretch the time a capture may have
+// taken, within which an object may have come too late for it.
+func TestPaddedState(t *testing.T) {
+	w := newWorld(t)
+	w.srv.SetClock(t, time.Now().Add(-48*time.Hour))
+	w.put("config", "c")
+	w.srv.AdvanceClock(t, time.Hour)
+	w.put("index/1", "x")
+	w.srv.AdvanceClock(t, 20*time.Minute)
+	forged := w.forge(w.save(), func(m map[string]any) {
+		markers := m["delete_markers"].([]any)
+		for range 100_000 {
+			markers = append(markers, map[string]any{"Key": "z", "VersionId": "v", "IsLatest": false, "LastModified": "2026-01-01T00:00:00Z"})
+		}
+		m["delete_markers"] = markers
+		m["time_start"], m["time_end"] = "2020-01-01T00:00:00+00:00", "2020-01-01T00:26:00+00:00"
+		var kept []any
+		for _, e := range versionsOf(m) {
+			if e.(map[string]any)["Key"] != "index/1" {
+				kept = append(kept, e)
+			}
+		}
+		m["versions"] = kept
+	})
+	v, err := w.admin.VerifyState(w.ctx, w.bucket, forged.Key, forged.VersionID)
+	if err != nil || v.Status != Differs || v.Total != 2 {
+		t.Errorf("%v %+v", err, v)
+	}
+}
+
 // A forged state is not restored like a real one.
 func TestForgedStates(t *testing.T) {
 	w := newWorld(t)
