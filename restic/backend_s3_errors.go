@@ -108,11 +108,18 @@ func (b *s3Backend) IsNotExist(err error) bool { return s3Code(err) == codeNoSuc
 // at all, which points to a wrong endpoint.
 func (b *s3Backend) IsPermanentError(err error) bool {
 	var resp minio.ErrorResponse
-	if !errors.As(err, &resp) || resp.StatusCode == 0 {
+	if !errors.As(err, &resp) {
+		return !b.answered.Load()
+	}
+	if slices.Contains(deniedCodes, resp.Code) {
+		return true // also for one key of a batch, which has no status of its own
+	}
+	if resp.StatusCode == 0 {
 		return !b.answered.Load()
 	}
 	if slices.Contains(transientCodes, resp.Code) || slices.Contains(transientStatus, resp.StatusCode) {
 		return false
 	}
-	return resp.StatusCode >= 400 && resp.StatusCode < 500
+	// a redirect is a bucket of another region, 501 what the server does not know
+	return resp.StatusCode >= 300 && resp.StatusCode < 500 || resp.StatusCode == 501
 }

@@ -135,7 +135,11 @@ func (r *removals) flush(batch []*removal) {
 	for _, m := range batch {
 		left.Add(1)
 		stop := context.AfterFunc(m.ctx, left.Done)
-		defer stop()
+		defer func() {
+			if stop() {
+				left.Done()
+			}
+		}()
 		if !slices.Contains(keys, m.key) {
 			keys = append(keys, m.key)
 		}

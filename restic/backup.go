@@ -2,6 +2,7 @@ package restic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -149,8 +150,10 @@ func (r *backupRun) make(ctx context.Context, repo *repository.Repository) error
 }
 
 func (r *backupRun) failure(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
+	if errors.Is(context.Cause(ctx), ErrLockLost) {
+		err = ErrLockLost
+	} else if ctx.Err() != nil {
+		err = ctx.Err()
 	}
 	return fmt.Errorf("backup of %v: no snapshot was made: %w", r.what(), err)
 }

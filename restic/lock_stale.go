@@ -58,7 +58,7 @@ func (s *Session) clearTheWay(ctx context.Context, repo *repository.Repository, 
 		return err
 	}
 	for _, l := range locks {
-		if s.stale(l.lock) {
+		if s.abandoned(l) {
 			s.opts.logger.Info("removing a stale lock", "location", s.loc.String(), "lock", l.name, "host", l.lock.Hostname, "pid", l.lock.PID, "since", l.lock.Time)
 			h := backend.Handle{Type: backend.LockFile, Name: l.name}
 			if err := s.stack.Remove(ctx, h); err != nil && !s.stack.IsNotExist(err) {
@@ -78,10 +78,16 @@ func (s *Session) lockedError(l otherLock) *LockedError {
 		Since: l.lock.Time, Exclusive: l.lock.Exclusive, Stale: s.stale(l.lock)}
 }
 
+// abandoned reports whether a lock may be removed without being asked: nobody has refreshed it for half an hour, or it is known for certain
+// that its process has ended. What stale guesses from process numbers is not enough for that.
+func (s *Session) abandoned(l otherLock) bool {
+	return s.opts.clock().Sub(l.lock.Time) > restic.StaleLockTimeout || s.stack.alive.dead(l.name)
+}
+
 // pidSlack is how much later than a lock a process must have started to be certainly not the one that took it.
 const pidSlack = 10 * time.Second
 
-// stale reports whether a lock was abandoned. A lock of any host is after half an hour without a refresh, which is restic's rule; one of this
+// stale reports whether a lock looks abandoned, for Unlock and for messages. A lock of any host is after half an hour without a refresh, which is restic's rule; one of this
 // host is, too, when its process is gone or the process with that number started after the lock was taken.
 //
 // restic's own test sends a SIGHUP to the process, which may by now be somebody else's; this one only looks.

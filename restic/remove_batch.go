@@ -46,7 +46,7 @@ func (s *Session) removeAll(ctx context.Context, t backend.FileType, names []str
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil && t == backend.IndexFile {
-			s.stack.note(s.stack.indexes, name, false)
+			s.stack.note(&s.stack.indexes, name, false)
 		}
 		done(name, err)
 	}

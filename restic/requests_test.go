@@ -42,8 +42,8 @@ func TestRequestsOfASession(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := requestLines(t, srv)
-	// open 3, lock 4, index and snapshots 2, unlock 1, and each backup two packs, an index and a snapshot
-	if len(lines) != 50 {
+	// open 3, lock 4, index and snapshots 2, unlock 1, and each backup two packs, an index, a look at the lock and a snapshot
+	if len(lines) != 60 {
 		for _, l := range lines {
 			t.Log(l)
 		}

@@ -3,6 +3,7 @@ package restic
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/restic/restic/rwmlink/backend"
 )
@@ -39,7 +40,7 @@ func (s *Session) loadIndex(ctx context.Context, fresh bool) error {
 // indexGrew reports whether there are index files that were not listed or written before.
 func (s *Session) indexGrew(ctx context.Context) (bool, error) {
 	s.stack.mu.Lock()
-	known := s.stack.indexes
+	known := maps.Clone(s.stack.indexes)
 	s.stack.mu.Unlock()
 	grown := false
 	err := s.stack.Backend.List(ctx, backend.IndexFile, func(fi backend.FileInfo) error {

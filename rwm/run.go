@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
@@ -243,7 +244,7 @@ func (r *run) backupOptions(name string, args *resticflags.BackupArgs) (restic.B
 		return options, err
 	}
 	options.Excludes = slices.Concat(backup.Excludes, options.Excludes)
-	options.Tags = slices.Concat(backup.Tags, options.Tags)
+	options.Tags = slices.Concat(splitTags(backup.Tags), options.Tags)
 	if r.cfg.AutoTags && !slices.Contains(options.Tags, name) {
 		options.Tags = append(options.Tags, name)
 	}
@@ -277,4 +278,17 @@ func (r *run) retention(ctx context.Context, p *plan, row *Row) error {
 		return errors.Join(restic.ErrDamaged, fmt.Errorf("%d snapshots cannot be read and were left alone", len(row.Forget.Unreadable)))
 	}
 	return err
+}
+
+// splitTags takes "a,b" for two tags, as restic's --tag does: configurations of
+// the Python RWM count on it.
+func splitTags(tags []string) (out []string) {
+	for _, t := range tags {
+		for part := range strings.SplitSeq(t, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				out = append(out, part)
+			}
+		}
+	}
+	return out
 }

@@ -69,6 +69,8 @@ func (a *app) exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(context.Cause(a.ctx), errInterrupted):
+		return exitInterrupted // whatever failed for it: a command run for its output dies of the same Ctrl-C
 	case errors.As(err, &own):
 		return own.code
 	case errors.Is(context.Cause(a.ctx), errBrokenPipe):

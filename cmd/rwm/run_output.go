@@ -19,7 +19,7 @@ func (a *app) onRunEvent(ev rwm.Event) {
 			a.say("== %s", ev.Step)
 		}
 	case rwm.HookStarted:
-		a.say("-- %s: %s", ev.Phase, ev.Command)
+		a.say("-- %s: %s", ev.Phase, ev.Program())
 	case rwm.RepositoryEvent:
 		if ev.Step == rwm.StepBackup {
 			backupOutput{a, ev.Name}.onEvent(ev.Event)

@@ -16,7 +16,7 @@ var (
 	errBrokenPipe  = fmt.Errorf("the program reading the output went away: %w", context.Canceled)
 )
 
-// interruptible returns a context that ends with the first SIGINT or SIGTERM, so
+// interruptible returns a context that ends with the first SIGINT, SIGTERM or SIGHUP, so
 // that running work unlocks and cleans up; the second one ends the process there
 // and then. SIGPIPE is caught, not ignored (children would inherit that), so that
 // `rwm restic ls latest | head` gets a write error and unlocks instead of dying.
@@ -26,6 +26,10 @@ func interruptible(stderr io.Writer) (context.Context, context.CancelCauseFunc) 
 	notifySIGPIPE(pipe)
 	sig := make(chan os.Signal, 2)
 	signal.Notify(sig, os.Interrupt, syscall.SIGTERM)
+	if !hangupIgnored() {
+		// a lost terminal must not leave a lock behind; under nohup the run goes on
+		signal.Notify(sig, syscall.SIGHUP)
+	}
 	go func() {
 		s := <-sig
 		fmt.Fprintf(stderr, "\rrwm: %v received, cleaning up (once more to stop at once)\n", s)

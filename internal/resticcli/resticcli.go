@@ -83,13 +83,18 @@ func (r Repo) Env() []string {
 // Run runs the command and returns what it left, whatever its exit code.
 func (c *CLI) Run(t testing.TB, r Repo, args ...string) Result {
 	t.Helper()
+	return c.runIn(t, "", r, args...)
+}
+
+func (c *CLI) runIn(t testing.TB, dir string, r Repo, args ...string) Result {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if r.CacheDir == "" {
 		args = append([]string{"--no-cache"}, args...)
 	}
 	cmd := exec.CommandContext(ctx, c.path, args...)
-	cmd.Env = r.Env()
+	cmd.Dir, cmd.Env = dir, r.Env()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -103,7 +108,13 @@ func (c *CLI) Run(t testing.TB, r Repo, args ...string) Result {
 // MustRun is Run for a command that has to succeed.
 func (c *CLI) MustRun(t testing.TB, r Repo, args ...string) Result {
 	t.Helper()
-	res := c.Run(t, r, args...)
+	return c.MustRunIn(t, "", r, args...)
+}
+
+// MustRunIn is MustRun in a working directory.
+func (c *CLI) MustRunIn(t testing.TB, dir string, r Repo, args ...string) Result {
+	t.Helper()
+	res := c.runIn(t, dir, r, args...)
 	if res.Code != 0 {
 		t.Fatalf("%s %v: exit code %d\n%s%s", c.Name, args, res.Code, res.Stdout, res.Stderr)
 	}
