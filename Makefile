@@ -17,7 +17,7 @@ export RWM_BIN    := $(CURDIR)/bin/rwm
 MODULES := . restic/link s3dev examples/embed
 GOTEST  := $(TOOLS)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
 
-.PHONY: build install demo test lint unit cross bench fuzz tools packages clean
+.PHONY: build install demo test lint unit cross bench tools packages clean
 
 build:
 	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/rwm ./cmd/rwm
@@ -29,14 +29,17 @@ install: build
 demo: build
 	$(GO) run ./internal/demo -rwm bin/rwm -s3dev bin/s3dev -source "$$($(GO) env GOROOT)/src"
 
-test: packages tools build lint cross unit
+test: packages rgw-packages packaging-packages browser-packages tools build lint cross unit test-rgw
 
-# Every test, under the race detector. RWM_REQUIRE turns "not installed" from a
-# skip into a failure, so that a green run has run everything this machine can.
+# RWM_REQUIRE turns "not installed" from a skip into a failure, so that a green
+# run has run everything this machine can. Packages with goroutines of their own
+# run under the race detector; the others start processes, which it cannot see into.
+RACE := ./restic/... ./s3state/... ./rwm/... ./fusemount/... ./s3tool/...
 unit: export RWM_REQUIRE := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo 1)
-unit:
-	$(GOTEST) --jsonfile .tools/test-s3dev.json -- -C s3dev -race -timeout 20m ./...
-	$(GOTEST) --jsonfile .tools/test-main.json  -- -race -timeout 40m ./...
+unit: tools build
+	$(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- -C s3dev -race -timeout 20m ./...
+	$(GOTEST) --jsonfile $(TOOLS)/test-race.json -- -race -timeout 30m $(RACE)
+	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- -timeout 30m ./cmd/... ./internal/... ./rcc/... ./packaging/...
 
 lint: tools
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt'd: $$unformatted"; exit 1; }
@@ -73,4 +76,4 @@ include internal/rgw/rgw.mk
 include packaging/packaging.mk
 
 clean:
-	rm -rf bin .tools
+	rm -rf bin dist .tools
