@@ -104,8 +104,9 @@ func (r *remover) remove(batch []doomed) {
 	progress := DeleteProgress{Bucket: r.bucket, Deleted: r.removed.Versions + r.removed.DeleteMarkers, Bytes: r.removed.Bytes, Failed: int64(r.failed.Total)}
 	r.mu.Unlock()
 	r.ev.emit(progress)
-	if denied == len(batch) {
-		// Not one was allowed: these are not the admin's credentials.
+	if denied == len(batch) && progress.Deleted == 0 {
+		// Not one was allowed so far: these are not the admin's credentials.
+		// Single versions may be denied to the admin, too: they are locked.
 		r.cancel(errDenied)
 	}
 }
