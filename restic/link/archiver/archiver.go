@@ -5,20 +5,15 @@ import "github.com/restic/restic/internal/archiver"
 
 type (
 	Archiver         = archiver.Archiver
-	BackupTarget     = archiver.BackupTarget
-	ChangeStats      = archiver.ChangeStats
-	ErrorFunc        = archiver.ErrorFunc
 	ItemStats        = archiver.ItemStats
 	Options          = archiver.Options
 	RejectByNameFunc = archiver.RejectByNameFunc
 	RejectFunc       = archiver.RejectFunc
 	ScanStats        = archiver.ScanStats
-	Scanner          = archiver.Scanner
 	SelectByNameFunc = archiver.SelectByNameFunc
 	SelectFunc       = archiver.SelectFunc
 	SnapshotOptions  = archiver.SnapshotOptions
 	Summary          = archiver.Summary
-	ToNoder          = archiver.ToNoder
 )
 
 const (

@@ -4,18 +4,13 @@ package backend
 import "github.com/restic/restic/internal/backend"
 
 type (
-	ApplyEnvironmenter = backend.ApplyEnvironmenter
-	Backend            = backend.Backend
-	ByteReader         = backend.ByteReader
-	FileInfo           = backend.FileInfo
-	FileReader         = backend.FileReader
-	FileType           = backend.FileType
-	FreezeBackend      = backend.FreezeBackend
-	Handle             = backend.Handle
-	Properties         = backend.Properties
-	RewindReader       = backend.RewindReader
-	TransportOptions   = backend.TransportOptions
-	Unwrapper          = backend.Unwrapper
+	Backend      = backend.Backend
+	FileInfo     = backend.FileInfo
+	FileType     = backend.FileType
+	Handle       = backend.Handle
+	Properties   = backend.Properties
+	RewindReader = backend.RewindReader
+	Unwrapper    = backend.Unwrapper
 )
 
 const (
@@ -32,13 +27,8 @@ var (
 )
 
 var (
-	NewByteReader     = backend.NewByteReader
-	NewFileReader     = backend.NewFileReader
-	ReadAt            = backend.ReadAt
-	ReaderAt          = backend.ReaderAt
-	SplitShellStrings = backend.SplitShellStrings
-	Transport         = backend.Transport
+	NewByteReader = backend.NewByteReader
+	ReadAt        = backend.ReadAt
+	ReaderAt      = backend.ReaderAt
+	Transport     = backend.Transport
 )
-
-// AsFreezeBackend finds the layer that can hold back all operations but those on locks.
-var AsFreezeBackend = backend.AsBackend[backend.FreezeBackend]

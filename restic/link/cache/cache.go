@@ -8,16 +8,9 @@ type (
 	Cache   = cache.Cache
 )
 
-const (
-	MaxCacheAge = cache.MaxCacheAge
-)
-
 var (
-	All        = cache.All
-	DefaultDir = cache.DefaultDir
-	EnvDir     = cache.EnvDir
-	IsOld      = cache.IsOld
-	New        = cache.New
-	Old        = cache.Old
-	OlderThan  = cache.OlderThan
+	All   = cache.All
+	IsOld = cache.IsOld
+	New   = cache.New
+	Old   = cache.Old
 )

@@ -4,9 +4,8 @@ package checker
 import "github.com/restic/restic/internal/checker"
 
 type (
-	Checker   = checker.Checker
-	Error     = checker.Error
-	TreeError = checker.TreeError
+	Checker = checker.Checker
+	Error   = checker.Error
 )
 
 var (

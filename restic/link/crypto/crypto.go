@@ -4,28 +4,13 @@ package crypto
 import "github.com/restic/restic/internal/crypto"
 
 type (
-	EncryptionKey = crypto.EncryptionKey
-	Key           = crypto.Key
-	MACKey        = crypto.MACKey
-	Params        = crypto.Params
-)
-
-const (
-	Extension = crypto.Extension
+	Key    = crypto.Key
+	Params = crypto.Params
 )
 
 var (
-	DefaultKDFParams   = &crypto.DefaultKDFParams
-	ErrUnauthenticated = crypto.ErrUnauthenticated
-)
-
-var (
-	Calibrate        = crypto.Calibrate
 	CiphertextLength = crypto.CiphertextLength
 	KDF              = crypto.KDF
-	NewBlobBuffer    = crypto.NewBlobBuffer
-	NewRandomKey     = crypto.NewRandomKey
 	NewRandomNonce   = crypto.NewRandomNonce
 	NewSalt          = crypto.NewSalt
-	PlaintextLength  = crypto.PlaintextLength
 )

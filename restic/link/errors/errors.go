@@ -4,11 +4,9 @@ package errors
 import "github.com/restic/restic/internal/errors"
 
 var (
-	Errorf    = errors.Errorf
-	New       = errors.New
-	WithStack = errors.WithStack
-	Wrap      = errors.Wrap
-	Wrapf     = errors.Wrapf
+	Errorf = errors.Errorf
+	New    = errors.New
+	Wrap   = errors.Wrap
 )
 
 var (

@@ -5,26 +5,13 @@ import "github.com/restic/restic/internal/filter"
 
 type (
 	ExcludePatternOptions = filter.ExcludePatternOptions
-	IncludeByNameFunc     = filter.IncludeByNameFunc
 	IncludePatternOptions = filter.IncludePatternOptions
-	InvalidPatternError   = filter.InvalidPatternError
-	Pattern               = filter.Pattern
 	RejectByNameFunc      = filter.RejectByNameFunc
 )
 
 var (
-	ErrBadString = filter.ErrBadString
-)
-
-var (
-	ChildMatch                  = filter.ChildMatch
-	IncludeByInsensitivePattern = filter.IncludeByInsensitivePattern
-	IncludeByPattern            = filter.IncludeByPattern
-	List                        = filter.List
-	ListWithChild               = filter.ListWithChild
-	Match                       = filter.Match
-	ParsePatterns               = filter.ParsePatterns
-	RejectByInsensitivePattern  = filter.RejectByInsensitivePattern
-	RejectByPattern             = filter.RejectByPattern
-	ValidatePatterns            = filter.ValidatePatterns
+	ChildMatch       = filter.ChildMatch
+	List             = filter.List
+	Match            = filter.Match
+	ValidatePatterns = filter.ValidatePatterns
 )

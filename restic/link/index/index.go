@@ -4,20 +4,9 @@ package index
 import "github.com/restic/restic/internal/repository/index"
 
 type (
-	Index                  = index.Index
-	MasterIndex            = index.MasterIndex
-	MasterIndexRewriteOpts = index.MasterIndexRewriteOpts
+	Index = index.Index
 )
 
 var (
-	Full      = index.Full
-	Oversized = index.Oversized
-)
-
-var (
-	DecodeIndex    = index.DecodeIndex
-	ForAllIndexes  = index.ForAllIndexes
-	NewIndex       = index.NewIndex
-	NewMasterIndex = index.NewMasterIndex
-	PackBlobsHash  = index.PackBlobsHash
+	ForAllIndexes = index.ForAllIndexes
 )

@@ -4,12 +4,9 @@ package layout
 import "github.com/restic/restic/internal/backend/layout"
 
 type (
-	DefaultLayout = layout.DefaultLayout
-	Layout        = layout.Layout
-	RESTLayout    = layout.RESTLayout
+	Layout = layout.Layout
 )
 
 var (
 	NewDefaultLayout = layout.NewDefaultLayout
-	NewRESTLayout    = layout.NewRESTLayout
 )

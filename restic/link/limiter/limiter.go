@@ -4,8 +4,7 @@ package limiter
 import "github.com/restic/restic/internal/backend/limiter"
 
 type (
-	Limiter = limiter.Limiter
-	Limits  = limiter.Limits
+	Limits = limiter.Limits
 )
 
 var (

@@ -11,7 +11,6 @@ type (
 var (
 	Create      = local.Create
 	NewConfig   = local.NewConfig
-	NewFactory  = local.NewFactory
 	Open        = local.Open
 	ParseConfig = local.ParseConfig
 )

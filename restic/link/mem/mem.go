@@ -3,11 +3,6 @@ package mem
 
 import "github.com/restic/restic/internal/backend/mem"
 
-type (
-	MemoryBackend = mem.MemoryBackend
-)
-
 var (
-	New        = mem.New
-	NewFactory = mem.NewFactory
+	New = mem.New
 )

@@ -4,8 +4,7 @@ package migrations
 import "github.com/restic/restic/internal/migrations"
 
 type (
-	Migration     = migrations.Migration
-	UpgradeRepoV2 = migrations.UpgradeRepoV2
+	Migration = migrations.Migration
 )
 
 var (

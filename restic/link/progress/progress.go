@@ -4,17 +4,10 @@ package progress
 import "github.com/restic/restic/internal/ui/progress"
 
 type (
-	Counter     = progress.Counter
-	Func        = progress.Func
-	NoopPrinter = progress.NoopPrinter
-	Printer     = progress.Printer
-	TestPrinter = progress.TestPrinter
-	UpdateFunc  = progress.UpdateFunc
-	Updater     = progress.Updater
+	Counter = progress.Counter
+	Printer = progress.Printer
 )
 
 var (
-	NewCounter     = progress.NewCounter
-	NewTestPrinter = progress.NewTestPrinter
-	NewUpdater     = progress.NewUpdater
+	NewCounter = progress.NewCounter
 )

@@ -11,7 +11,6 @@ type (
 	ErrMixedPack           = repository.ErrMixedPack
 	ErrPackData            = repository.ErrPackData
 	Key                    = repository.Key
-	LogFunc                = repository.LogFunc
 	Options                = repository.Options
 	PackError              = repository.PackError
 	PruneOptions           = repository.PruneOptions
@@ -20,7 +19,6 @@ type (
 	RepairIndexOptions     = repository.RepairIndexOptions
 	Repository             = repository.Repository
 	Unlocker               = repository.Unlocker
-	WarmupJob              = repository.WarmupJob
 )
 
 const (
@@ -30,39 +28,29 @@ const (
 	CompressionInvalid = repository.CompressionInvalid
 	CompressionMax     = repository.CompressionMax
 	CompressionOff     = repository.CompressionOff
-	DefaultPackSize    = repository.DefaultPackSize
-	KDFMemory          = repository.KDFMemory
-	KDFTimeout         = repository.KDFTimeout
 	MaxPackSize        = repository.MaxPackSize
 	MinPackSize        = repository.MinPackSize
 )
 
 var (
 	ErrIndexIncomplete = repository.ErrIndexIncomplete
-	ErrMaxKeysReached  = repository.ErrMaxKeysReached
 	ErrNoKeyFound      = repository.ErrNoKeyFound
 	ErrPacksMissing    = repository.ErrPacksMissing
 	ErrSizeNotMatching = repository.ErrSizeNotMatching
 )
 
 var (
-	AddKey           = repository.AddKey
-	CheckPack        = repository.CheckPack
-	CopyBlobs        = repository.CopyBlobs
-	LoadKey          = repository.LoadKey
-	Lock             = repository.Lock
-	New              = repository.New
-	NewChecker       = repository.NewChecker
-	OpenKey          = repository.OpenKey
-	PlanPrune        = repository.PlanPrune
-	RemoveAllLocks   = repository.RemoveAllLocks
-	RemoveKey        = repository.RemoveKey
-	RemoveStaleLocks = repository.RemoveStaleLocks
-	RepairIndex      = repository.RepairIndex
-	RepairPacks      = repository.RepairPacks
-	SearchKey        = repository.SearchKey
-	UpgradeRepo      = repository.UpgradeRepo
-	ZeroChunk        = repository.ZeroChunk
+	AddKey      = repository.AddKey
+	CopyBlobs   = repository.CopyBlobs
+	LoadKey     = repository.LoadKey
+	Lock        = repository.Lock
+	New         = repository.New
+	OpenKey     = repository.OpenKey
+	PlanPrune   = repository.PlanPrune
+	RemoveKey   = repository.RemoveKey
+	RepairIndex = repository.RepairIndex
+	RepairPacks = repository.RepairPacks
+	SearchKey   = repository.SearchKey
 )
 
 // TestUseLowSecurityKDFParameters makes new keys cheap, for tests.

@@ -10,17 +10,6 @@ type (
 	State           = restore.State
 )
 
-const (
-	ActionDeleted       = restore.ActionDeleted
-	ActionDirRestored   = restore.ActionDirRestored
-	ActionFileRestored  = restore.ActionFileRestored
-	ActionFileUnchanged = restore.ActionFileUnchanged
-	ActionFileUpdated   = restore.ActionFileUpdated
-	ActionOtherRestored = restore.ActionOtherRestored
-)
-
 var (
-	NewJSONProgress = restore.NewJSONProgress
-	NewProgress     = restore.NewProgress
-	NewTextProgress = restore.NewTextProgress
+	NewProgress = restore.NewProgress
 )

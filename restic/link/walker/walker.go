@@ -4,19 +4,10 @@ package walker
 import "github.com/restic/restic/internal/walker"
 
 type (
-	FailedTreeRewriteFunc      = walker.FailedTreeRewriteFunc
 	NodeKeepEmptyDirectoryFunc = walker.NodeKeepEmptyDirectoryFunc
 	NodeRewriteFunc            = walker.NodeRewriteFunc
-	QueryRewrittenSizeFunc     = walker.QueryRewrittenSizeFunc
 	RewriteOpts                = walker.RewriteOpts
-	SnapshotSize               = walker.SnapshotSize
 	TreeRewriter               = walker.TreeRewriter
-	WalkFunc                   = walker.WalkFunc
-	WalkVisitor                = walker.WalkVisitor
-)
-
-var (
-	ErrSkipNode = walker.ErrSkipNode
 )
 
 var (
