@@ -51,6 +51,7 @@ cross:
 
 bench: tools build
 	$(GO) run ./internal/bench -rwm bin/rwm -s3dev bin/s3dev -restic $(RWM_RESTIC)
+	$(GO) run ./internal/bench/mountbench -s3dev bin/s3dev -restic $(RWM_RESTIC)
 
 # Debian's packages: an older restic to share repositories with, rclone likewise,
 # FUSE for the mount.
