@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/s3state"
 )
 
 // printFailure writes the error that ended the run: one line, a second one with
@@ -13,7 +14,7 @@ func (a *app) printFailure(err error, code int) {
 	a.bar.end()
 	message := failureText(err)
 	if code == exitInterrupted && message != "" {
-		message = "interrupted"
+		message = interruptedText(err, message)
 	}
 	if code == exitBrokenPipe || message == "" {
 		return
@@ -32,6 +33,17 @@ func (a *app) printFailure(err error, code int) {
 	}
 }
 
+// interruptedText keeps what the error tells of a change to a bucket that was
+// left half-done.
+func interruptedText(err error, message string) string {
+	var step *s3state.StepError
+	var batch *s3state.BatchError
+	if errors.As(err, &step) || errors.As(err, &batch) || strings.Contains(message, "run it again") || strings.Contains(message, "run the same again") {
+		return "interrupted: " + message
+	}
+	return "interrupted"
+}
+
 func failureText(err error) string {
 	var own *exitError
 	if errors.As(err, &own) && own.err == nil {
@@ -48,7 +60,8 @@ func hint(err error) string {
 	case errors.Is(err, restic.ErrNoBucket):
 		return "the admin creates the bucket: rwm storage-create BUCKET USERNAME"
 	case errors.Is(err, restic.ErrNoRepository):
-		return "`rwm restic init` creates the repository"
+		return "if there was one, its old versions may still be there: see `rwm storage-info BUCKET` and docs/recovery.md; " +
+			"for a new repository: `rwm restic init`"
 	}
 	var usage usageError
 	if errors.As(err, &usage) {

@@ -38,20 +38,20 @@ func (a *app) showInfo(info *s3state.Info) {
 	a.field("Bucket", info.Bucket)
 	a.field("Policy", a.paint(yesNo(check.OK, "OK", "FAILED")))
 	for _, text := range check.Problems {
-		a.field("  problem", text)
+		a.field("  problem", printable(text))
 	}
 	for _, text := range check.Notes {
-		a.field("  note", text)
+		a.field("  note", printable(text))
 	}
-	a.field("Owner", info.ACL.Owner.ID)
-	a.field("Admin", orElse(check.Admin, "-"))
-	a.field("Target user", orElse(check.TargetUser(), "-"))
+	a.field("Owner", printable(info.ACL.Owner.ID))
+	a.field("Admin", printable(orElse(check.Admin, "-")))
+	a.field("Target user", printable(orElse(check.TargetUser(), "-")))
 	a.field("Versioning", orElse(check.Versioning, "never enabled"))
 	a.printf("%-22s %d (%s)\n", "Objects:", info.Objects, formatBytes(info.ObjectBytes))
 	a.printf("%-22s %d (%s)\n", "Old versions:", info.OldVersions, formatBytes(info.OldVersionBytes))
 	a.field("Delete markers", info.DeleteMarkers)
 	for _, g := range info.ACL.Grants {
-		a.field("ACL", orElse(orElse(g.Grantee.ID, g.Grantee.URI), g.Grantee.DisplayName)+" "+g.Permission)
+		a.field("ACL", printable(orElse(orElse(g.Grantee.ID, g.Grantee.URI), g.Grantee.DisplayName)+" "+g.Permission))
 	}
 	a.println("Policy document:")
 	a.println(indentJSON(info.Policy))
@@ -59,7 +59,7 @@ func (a *app) showInfo(info *s3state.Info) {
 	if len(info.States) > 0 {
 		g := &grid{header: []string{"STATE KEY", "STATE VERSION", "SAVED", "SIZE", ""}, right: []int{3}}
 		for _, s := range info.States {
-			g.add(s.Key, s.VersionID, formatTime(s.Time), formatBytes(s.Size), yesNo(s.IsLatest, "", "deleted or overwritten"))
+			g.add(printable(s.Key), printable(s.VersionID), formatTime(s.Time), formatBytes(s.Size), yesNo(s.IsLatest, "", "deleted or overwritten"))
 		}
 		a.show(g)
 	}
@@ -71,7 +71,7 @@ func indentJSON(raw json.RawMessage) string {
 	}
 	var value any
 	if json.Unmarshal(raw, &value) != nil {
-		return string(raw)
+		return "  " + printable(string(raw))
 	}
 	text, _ := json.MarshalIndent(value, "  ", "  ")
 	return "  " + strings.TrimSpace(string(text))

@@ -28,9 +28,9 @@ func (storageListCmd) Run(a *app) error {
 			_ = a.emit(row)
 			continue
 		}
-		g.add(row.Name, yesNo(row.PolicyOK, "OK", "FAILED"), orElse(shortOwner(row.Owner), "-"), orElse(row.TargetUser, "-"))
+		g.add(printable(row.Name), yesNo(row.PolicyOK, "OK", "FAILED"), printable(orElse(shortOwner(row.Owner), "-")), printable(orElse(row.TargetUser, "-")))
 		if b.Err != nil {
-			a.warning("bucket " + b.Name + ": " + b.Err.Error())
+			a.warning(printable("bucket " + b.Name + ": " + b.Err.Error()))
 		}
 	}
 	if !a.cli.JSON {

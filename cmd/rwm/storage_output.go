@@ -24,6 +24,7 @@ func (a *app) count(what string, done, total int64) {
 func (a *app) showBatch(err error) {
 	var batch *s3state.BatchError
 	var missing *s3state.MissingVersionsError
+	var differs *s3state.StateDiffersError
 	switch {
 	case errors.As(err, &batch) && len(batch.Failed) > 1:
 		for _, f := range batch.Failed {
@@ -33,6 +34,10 @@ func (a *app) showBatch(err error) {
 		for _, v := range missing.Missing {
 			a.problem(v.Key, v.VersionID, v.Reason)
 		}
+	case errors.As(err, &differs) && differs.Verification != nil && len(differs.Verification.Differences) > 1:
+		for _, d := range differs.Verification.Differences {
+			a.problem(d.Key, d.VersionID, d.Reason)
+		}
 	}
 }
 
@@ -41,5 +46,9 @@ func (a *app) problem(key, version, reason string) {
 		emitTo(a.stderr, map[string]string{"message_type": "error", "key": key, "version_id": version, "message": reason})
 		return
 	}
-	a.warn("  %q version %s: %s", key, version, reason)
+	if version == "" {
+		a.warn("  %q: %s", key, printable(reason))
+		return
+	}
+	a.warn("  %q version %s: %s", key, printable(version), printable(reason))
 }

@@ -15,6 +15,7 @@ type storageRestoreStateCmd struct {
 	StateKey        string `arg:"" optional:"" help:"Key of the saved state, as rwm storage-info shows it."`
 	StateVersion    string `arg:"" optional:"" id:"" help:"Version id of the saved state."`
 	At              string `help:"Restore what was current at a time instead: 2026-11-01T12:00:00+01:00, '2026-11-01 12:00' (local time) or '2h ago'." placeholder:"TIME"`
+	TargetUser      string `help:"User who gets the host's access to TARGET, if the source's policy and the state do not agree on one: a name in the admin's tenant, or an ARN." placeholder:"NAME"`
 	AllowUnverified bool   `help:"Restore a state even if the version history contradicts it."`
 }
 
@@ -63,7 +64,7 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 	}
 	r, err := m.Storage().Restore(a.ctx, s3state.RestoreOptions{
 		Source: c.Source, Target: c.Target, StateKey: moment.StateKey, StateVersion: moment.StateVersion, At: moment.At,
-		AllowUnverified: c.AllowUnverified, OnEvent: a.onStorageEvent,
+		AllowUnverified: c.AllowUnverified, TargetUser: c.TargetUser, OnEvent: a.onStorageEvent,
 	})
 	a.bar.end()
 	a.showBatch(err)
@@ -79,7 +80,13 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 	}
 	a.say("restored the state of %s into bucket %s: %d objects (%s), %d copied, %d there already, in %s",
 		formatZoned(r.StateTime), r.Target, r.Objects, formatBytes(r.Bytes), r.Copied, r.Skipped, formatDuration(r.Duration))
-	a.say("target user %s", r.TargetUser)
+	if r.ETagUnchecked > 0 {
+		a.say("of %d objects only the size was compared: the server's copies of multipart uploads have another ETag", r.ETagUnchecked)
+	}
+	if v := r.Verification; v != nil && v.StatesGone > 0 {
+		a.say("%d saved states that it names exist no more and were left out", v.StatesGone)
+	}
+	a.say("target user %s", printable(r.TargetUser))
 	return nil
 }
 

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cesnet/rwm/s3state"
+)
+
+// Who interrupts a change still learns what is left behind.
+func TestInterruptedTellsWhatIsLeft(t *testing.T) {
+	step := &s3state.StepError{Op: "restore", Bucket: "rescue", Step: "copy the objects", Err: context.Canceled, Next: "run the same restore again"}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{context.Canceled, "interrupted"},
+		{fmt.Errorf("read x: %w", context.Canceled), "interrupted"},
+		{step, "interrupted: restore rescue: copy the objects: context canceled; run the same restore again"},
+		{fmt.Errorf("drop versions of bucket b: %w (5 old versions are gone; run it again)", context.Canceled),
+			"interrupted: drop versions of bucket b: context canceled (5 old versions are gone; run it again)"},
+	} {
+		if got := interruptedText(c.err, failureText(c.err)); got != c.want {
+			t.Errorf("%q, not %q", got, c.want)
+		}
+	}
+}
+
+// Keys are the host's, and an intruder's, to choose.
+func TestStateKeysDoNotReachTheTerminal(t *testing.T) {
+	var out strings.Builder
+	a := &app{}
+	a.stdout = newStream(nil, &out, &bar{})
+	a.showInfo(&s3state.Info{Check: &s3state.PolicyCheck{}, States: []s3state.SavedState{
+		{Key: "rwm/state_\x1b[2J\nforged  row.json.gz", VersionID: "v\x1b[1m"},
+	}})
+	if strings.ContainsRune(out.String(), '\x1b') || strings.Contains(out.String(), "\nforged") {
+		t.Errorf("%q", out.String())
+	}
+}
+
+func TestDifferencesAreListed(t *testing.T) {
+	var out strings.Builder
+	a := &app{}
+	a.stderr = newStream(nil, &out, &bar{})
+	v := &s3state.Verification{Differences: []s3state.Difference{{Key: "one", Reason: "r1"}, {Key: "two", VersionID: "v2", Reason: "r2"}}, Total: 2}
+	err := fmt.Errorf("x: %w", &s3state.StateDiffersError{Verification: v})
+	if a.showBatch(err); !strings.Contains(out.String(), `"one": r1`) || !strings.Contains(out.String(), `"two" version v2: r2`) {
+		t.Errorf("%q", out.String())
+	}
+	if errors.Is(err, s3state.ErrStateDiffers) != true {
+		t.Error("not an ErrStateDiffers")
+	}
+}
