@@ -85,6 +85,8 @@ func checkPolicy(bucket string, f *facts) *PolicyCheck {
 	for _, g := range f.acl.Grants {
 		if strings.HasSuffix(g.Grantee.URI, "/AllUsers") || strings.HasSuffix(g.Grantee.URI, "/AuthenticatedUsers") {
 			c.problem("the bucket's ACL gives %s to %s", g.Permission, shortName(g.Grantee.URI))
+		} else if g.Grantee.URI != "" || g.Grantee.ID != f.acl.Owner.ID {
+			c.problem("the bucket's ACL gives %s to %s, who is not the owner", clip(g.Permission), clip(g.Grantee.ID+g.Grantee.URI))
 		}
 	}
 	if f.policy == nil {

@@ -58,6 +58,10 @@ func (r *restorer) copyAll(ctx context.Context) error {
 			for o := range work {
 				if ctx.Err() == nil {
 					before := copied()
+					if err := r.stillOurs(ctx, false); err != nil {
+						cancel(err)
+						continue
+					}
 					done(o, r.copyOne(ctx, o), false, before)
 				}
 			}

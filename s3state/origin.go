@@ -23,10 +23,30 @@ func (o RestoreOrigin) String() string {
 // it by the final policy completes the restore in one step.
 const unfinishedSid = "RWMrestore"
 
-func unfinishedPolicy(bucket, admin string, o RestoreOrigin) string {
+// run tells one run of the same restore from another: who resumes puts its own
+// there, so that the former one notices, should it still be under way.
+func unfinishedPolicy(bucket, admin string, o RestoreOrigin, run string) string {
 	st := adminStatement(bucket, admin)
-	st.Sid = unfinishedSid + hex.EncodeToString([]byte(o.Source+"\n"+o.StateKey+"\n"+o.StateVersion))
+	text := o.Source + "\n" + o.StateKey + "\n" + o.StateVersion
+	if run != "" {
+		text += "\n" + run
+	}
+	st.Sid = unfinishedSid + hex.EncodeToString([]byte(text))
 	return encodePolicy(st)
+}
+
+// unfinishedRun is the run in the mark of unfinishedPolicy; "" if there is none.
+func unfinishedRun(policy []byte) string {
+	grants, err := readPolicy(policy)
+	if err != nil || len(grants) != 1 {
+		return ""
+	}
+	code, _ := strings.CutPrefix(grants[0].sid, unfinishedSid)
+	text, err := hex.DecodeString(code)
+	if parts := strings.Split(string(text), "\n"); err == nil && len(parts) == 4 {
+		return parts[3]
+	}
+	return ""
 }
 
 // unfinishedRestore reads what unfinishedPolicy wrote; nil if it is any other
@@ -46,7 +66,7 @@ func unfinishedRestore(bucket string, f *facts) *RestoreOrigin {
 		return nil
 	}
 	parts := strings.Split(string(text), "\n")
-	if len(parts) != 3 {
+	if len(parts) != 3 && len(parts) != 4 {
 		return nil
 	}
 	return &RestoreOrigin{Source: parts[0], StateKey: parts[1], StateVersion: parts[2]}

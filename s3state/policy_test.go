@@ -74,12 +74,15 @@ func TestCheckPolicy(t *testing.T) {
 		},
 		"with Sids": edit(`"Effect"`, `"Sid":"a","Effect"`),
 		"without tenant": func(f *facts) {
-			f.acl.Owner.ID = "admin"
+			f.acl.Owner.ID, f.acl.Grants = "admin", nil
 			f.policy = []byte(bucketPolicy("b", "arn:aws:iam:::user/admin", "arn:aws:iam:::user/host"))
 		},
-		"plain ids as principals": func(f *facts) { f.acl.Owner.ID = "K1"; f.policy = []byte(bucketPolicy("b", "K1", "K2")) },
+		"plain ids as principals": func(f *facts) {
+			f.acl.Owner.ID, f.acl.Grants = "K1", nil
+			f.policy = []byte(bucketPolicy("b", "K1", "K2"))
+		},
 		"AWS": func(f *facts) {
-			f.acl.Owner.ID = strings.Repeat("0a", 32)
+			f.acl.Owner.ID, f.acl.Grants = strings.Repeat("0a", 32), nil
 			f.policy = []byte(bucketPolicy("b", "arn:aws:iam::123456789012:user/admin", "arn:aws:iam::123456789012:user/host"))
 		},
 	} {
@@ -122,10 +125,10 @@ func TestCheckPolicy(t *testing.T) {
 			f.acl.Grants = append(f.acl.Grants, Grant{Grantee{URI: "http://acs.amazonaws.com/groups/global/AllUsers"}, "WRITE"})
 		},
 		"accounts that differ": func(f *facts) {
-			f.acl.Owner.ID = strings.Repeat("0a", 32)
+			f.acl.Owner.ID, f.acl.Grants = strings.Repeat("0a", 32), nil
 			f.policy = []byte(bucketPolicy("b", "arn:aws:iam::123456789012:user/admin", "arn:aws:iam::210987654321:user/host"))
 		},
-		"an unfinished restore": func(f *facts) { f.policy = []byte(unfinishedPolicy("b", aAdmin, RestoreOrigin{"a", "k", "v"})) },
+		"an unfinished restore": func(f *facts) { f.policy = []byte(unfinishedPolicy("b", aAdmin, RestoreOrigin{"a", "k", "v"}, "")) },
 	} {
 		f := goodFacts()
 		bad(f)
@@ -138,7 +141,7 @@ func TestCheckPolicy(t *testing.T) {
 func TestUnfinishedPolicy(t *testing.T) {
 	o := RestoreOrigin{"source", "rwm/state_2026-01-01T00:00:00.000000+01:00.json.gz", "v1"}
 	f := goodFacts()
-	f.policy = []byte(unfinishedPolicy("b", aAdmin, o))
+	f.policy = []byte(unfinishedPolicy("b", aAdmin, o, ""))
 	if got := unfinishedRestore("b", f); got == nil || *got != o {
 		t.Errorf("%v", got)
 	}
@@ -155,7 +158,7 @@ func TestUnfinishedPolicy(t *testing.T) {
 
 func FuzzCheckPolicy(f *testing.F) {
 	f.Add([]byte(bucketPolicy("b", aAdmin, aHost)))
-	f.Add([]byte(unfinishedPolicy("b", aAdmin, RestoreOrigin{"a", "k", "v"})))
+	f.Add([]byte(unfinishedPolicy("b", aAdmin, RestoreOrigin{"a", "k", "v"}, "")))
 	f.Add([]byte(`"{\"Statement\": {\"Principal\": \"*\"}}"`))
 	f.Fuzz(func(t *testing.T, policy []byte) {
 		facts := goodFacts()

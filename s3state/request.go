@@ -126,7 +126,11 @@ func (s *Store) sendKey(ctx context.Context, method, bucket, key string, query u
 // errorReply reads an S3 error document; answers of proxies have none.
 func errorReply(resp *http.Response, bucket string) error {
 	r := minio.ErrorResponse{}
-	data, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	data, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		// Which error it is was cut off: no policy, no bucket, …
+		return fmt.Errorf("%w: %s: %v", errTruncatedReply, resp.Status, err)
+	}
 	if err := xml.Unmarshal(data, &r); err != nil || r.Code == "" {
 		r = minio.ErrorResponse{Code: strings.ReplaceAll(http.StatusText(resp.StatusCode), " ", ""), Message: resp.Status}
 		switch resp.StatusCode {

@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -91,6 +92,10 @@ type restorer struct {
 	admin  string
 	target string // principal
 	resume bool
+	runID  string
+
+	mu      sync.Mutex
+	checked time.Time // when the target was last seen to be this run's
 
 	live         *facts // of the source
 	targetExists bool
@@ -135,7 +140,7 @@ func (r *restorer) look(ctx context.Context) (saved *SavedState, err error) {
 	switch {
 	case sourceErr != nil:
 		return nil, sourceErr
-	case r.live.versioning != "Enabled":
+	case r.live.versioning == "": // of a suspended one the old versions are still there
 		return nil, fmt.Errorf("bucket %s: %w", r.opts.Source, ErrNotVersioned)
 	case stateErr != nil:
 		return nil, stateErr
@@ -256,11 +261,17 @@ func (r *restorer) fill(ctx context.Context) error {
 	if !r.resume {
 		m.next = "remove the bucket with storage-delete, then restore again"
 		m.makeBucket(ctx, "")
-		m.step("mark the bucket as unfinished", func() error {
-			return m.setPolicy(ctx, unfinishedPolicy(r.opts.Target, r.admin, r.origin))
-		})
-		m.next = "run the same restore again"
+		if m.err == nil {
+			if err := r.requireNew(ctx); err != nil {
+				return fmt.Errorf("restore into %s: %w", r.opts.Target, err)
+			}
+		}
 	}
+	r.runID = rand.Text()
+	m.step("mark the bucket as unfinished", func() error {
+		return m.setPolicy(ctx, unfinishedPolicy(r.opts.Target, r.admin, r.origin, r.runID))
+	})
+	m.next = "run the same restore again"
 	m.protect(ctx)
 	if m.err != nil {
 		return m.err
@@ -273,13 +284,56 @@ func (r *restorer) fill(ctx context.Context) error {
 		return r.partial(err)
 	}
 	r.ev.emit(StepDone{Bucket: r.opts.Target, Step: "compare the copies"})
+	if err := r.stillOurs(ctx, true); err != nil {
+		return r.partial(err)
+	}
 	r.res.Check = m.police(ctx, r.admin, r.target)
 	r.res.TargetUser = r.target
 	return m.err
 }
 
+// requireNew refuses a bucket that somebody made just before we did: some
+// servers say yes to making one's own bucket again.
+func (r *restorer) requireNew(ctx context.Context) error {
+	f, err := r.s.facts(ctx, r.opts.Target)
+	if err != nil {
+		return err
+	}
+	entries := 0
+	err = r.s.listVersions(ctx, r.opts.Target, "", nil, func(e []Version) error { entries += len(e); return nil })
+	if err == nil && (f.policy != nil || entries > 0) {
+		err = fmt.Errorf("%w: somebody has made it in this moment; choose another name, nothing was changed in it", ErrTargetExists)
+	}
+	return err
+}
+
+var errTakenOver = errors.New("another restore has taken over this bucket")
+
+// stillOurs stops a run when another one of the same restore has taken over,
+// or has completed it and let the host in, whose new objects are not to be
+// overwritten. It asks now, or else at most once in a while.
+func (r *restorer) stillOurs(ctx context.Context, now bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !now && time.Since(r.checked) < r.s.guardEvery {
+		return nil
+	}
+	f, err := r.s.facts(ctx, r.opts.Target)
+	if err != nil {
+		return err
+	}
+	if unfinishedRun(f.policy) != r.runID {
+		return errTakenOver
+	}
+	r.checked = time.Now()
+	return nil
+}
+
 // partial says what a restore that stopped leaves behind.
 func (r *restorer) partial(err error) error {
+	if errors.Is(err, errTakenOver) {
+		return fmt.Errorf("restore into %s: %w; this one stopped, let the other one finish", r.opts.Target, errTakenOver)
+	}
 	next := fmt.Sprintf("%d of %d objects are in place; run the same restore again to go on, or remove bucket %s with storage-delete",
 		r.res.Copied+r.res.Skipped, r.plan.count, r.opts.Target)
 	var batch *BatchError

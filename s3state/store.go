@@ -27,6 +27,7 @@ type Store struct {
 	adminPrincipal string
 	copyLimit      int64 // larger objects are copied in parts
 	partSize       int64
+	guardEvery     time.Duration // between looks whether a restore's target is still its own
 
 	mu   sync.Mutex
 	base map[string]place // per bucket
@@ -93,17 +94,18 @@ func WithAdminPrincipal(principal string) Option {
 // New returns a Store that works through client.
 func New(client *minio.Client, opts ...Option) *Store {
 	s := &Store{
-		client:    client,
-		core:      minio.Core{Client: client},
-		log:       slog.New(slog.NewTextHandler(io.Discard, nil)),
-		now:       time.Now,
-		parallel:  64,
-		timeout:   2 * time.Minute,
-		attempts:  6,
-		backoff:   250 * time.Millisecond,
-		copyLimit: 5 << 30,
-		partSize:  1 << 30,
-		base:      make(map[string]place),
+		client:     client,
+		core:       minio.Core{Client: client},
+		log:        slog.New(slog.NewTextHandler(io.Discard, nil)),
+		now:        time.Now,
+		parallel:   64,
+		timeout:    2 * time.Minute,
+		attempts:   6,
+		backoff:    250 * time.Millisecond,
+		copyLimit:  5 << 30,
+		partSize:   1 << 30,
+		guardEvery: time.Second,
+		base:       make(map[string]place),
 	}
 	for _, opt := range opts {
 		opt(s)

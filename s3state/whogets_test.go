@@ -27,7 +27,7 @@ func TestPlantedTarget(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := &maker{s: planted.owner, bucket: target}
-		if err := m.setPolicy(w.ctx, unfinishedPolicy(target, planted.admin, origin)); err != nil {
+		if err := m.setPolicy(w.ctx, unfinishedPolicy(target, planted.admin, origin, "")); err != nil {
 			t.Fatal(err)
 		}
 		_, _, err := w.restore(st, func(o *RestoreOptions) { o.Target = target })
@@ -96,6 +96,25 @@ func TestCheckPolicyWholeAccount(t *testing.T) {
 		f := &facts{acl: ACL{Owner: Owner{ID: "acme$admin"}}, versioning: "Enabled", policy: []byte(bucketPolicy("b", userARN("acme", "admin"), who))}
 		if c := checkPolicy("b", f); c.OK {
 			t.Errorf("%s: %+v", who, c)
+		}
+	}
+}
+
+func TestCheckPolicyGrantees(t *testing.T) {
+	owner := Owner{ID: "acme$admin"}
+	for _, c := range []struct {
+		to Grantee
+		ok bool
+	}{
+		{Grantee{ID: "acme$admin"}, true},
+		{Grantee{ID: "acme$host"}, false},
+		{Grantee{URI: "http://acs.amazonaws.com/groups/global/AllUsers"}, false},
+		{Grantee{}, false},
+	} {
+		f := &facts{acl: ACL{Owner: owner, Grants: []Grant{{c.to, "FULL_CONTROL"}}}, versioning: "Enabled",
+			policy: []byte(bucketPolicy("b", userARN("acme", "admin"), userARN("acme", "host")))}
+		if got := checkPolicy("b", f); got.OK != c.ok {
+			t.Errorf("%+v: %+v", c.to, got)
 		}
 	}
 }
