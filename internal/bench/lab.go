@@ -22,6 +22,7 @@ type lab struct {
 	dir                 string
 	s3                  *s3proc.Server
 	client              *minio.Client
+	wreck               *wreck // made when first needed
 }
 
 const (
@@ -58,12 +59,18 @@ func (l *lab) latency(d time.Duration) error { return l.s3.SetLatency(d) }
 // repository is one bucket with an rwm.conf.
 type repository struct{ bucket, conf string }
 
-// newBucket makes a versioned bucket and a configuration for it.
-func (l *lab) newBucket(ctx context.Context, bucket, extra string) (repository, error) {
+// configure writes a configuration for a bucket.
+func (l *lab) configure(bucket, extra string) (repository, error) {
 	r := repository{bucket, filepath.Join(l.dir, bucket+".conf")}
 	conf := fmt.Sprintf("s3_endpoint_url: %q\ns3_access_key: %q\ns3_secret_key: %q\nrestic_bucket: %q\nrestic_password: %q\nlock_path: %q\n%s",
 		l.s3.URL, access, secret, bucket, password, r.conf+".lock", extra)
-	if err := os.WriteFile(r.conf, []byte(conf), 0o600); err != nil {
+	return r, os.WriteFile(r.conf, []byte(conf), 0o600)
+}
+
+// newBucket makes a versioned bucket and a configuration for it.
+func (l *lab) newBucket(ctx context.Context, bucket, extra string) (repository, error) {
+	r, err := l.configure(bucket, extra)
+	if err != nil {
 		return r, err
 	}
 	if err := l.client.MakeBucket(ctx, bucket, minio.MakeBucketOptions{}); err != nil {
