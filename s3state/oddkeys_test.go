@@ -3,6 +3,7 @@ package s3state
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -64,5 +65,14 @@ func TestDownloadGoesOnAfterOddKey(t *testing.T) {
 	var batch *BatchError
 	if !errors.As(err, &batch) || batch.Total != 1 || res.Downloaded != 4 {
 		t.Errorf("%v, %d brought", err, res.Downloaded)
+	}
+}
+
+func TestStateWithHugeETag(t *testing.T) {
+	w := newWorld(t)
+	w.put("config", "c")
+	forged := w.forge(w.save(), func(m map[string]any) { entryOf(m, "config")["ETag"] = strings.Repeat("a", maxETag+1) })
+	if _, err := w.admin.VerifyState(w.ctx, w.bucket, forged.Key, forged.VersionID); !errors.Is(err, ErrBadState) {
+		t.Error(err)
 	}
 }

@@ -19,6 +19,9 @@ type entryJSON struct {
 	Owner        Owner
 }
 
+// maxETag bounds what a forged state makes a reader hold for each object.
+const maxETag = 256
+
 func (sr *StateReader) entry() (Version, error) {
 	var e entryJSON
 	if err := sr.decode(&e); err != nil {
@@ -33,6 +36,8 @@ func (sr *StateReader) entry() (Version, error) {
 		return Version{}, fmt.Errorf("%w: it has an entry with key %q", ErrBadState, clip(e.Key))
 	case e.VersionID == "" || len(e.VersionID) > 1024:
 		return Version{}, fmt.Errorf("%w: key %q has version id %q", ErrBadState, clip(e.Key), clip(e.VersionID))
+	case len(e.ETag) > maxETag:
+		return Version{}, fmt.Errorf("%w: key %q version %s has an ETag of %d bytes", ErrBadState, clip(e.Key), clip(e.VersionID), len(e.ETag))
 	case e.IsLatest == nil:
 		return Version{}, fmt.Errorf("%w: key %q version %s does not say whether it is the latest", ErrBadState, clip(e.Key), clip(e.VersionID))
 	case !sr.markers && (e.Size == nil || *e.Size < 0):
