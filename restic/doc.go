@@ -35,6 +35,12 @@
 //
 // Cancelling the context stops any operation. The lock is removed all the same, within a minute even if the storage hangs.
 //
+// # The past
+//
+// [AsOf] is a repository as its versioned bucket was at some moment, for reading only: give it the versions that were current then, from a saved
+// state or the version history (s3state's View has them; rwm's Manager.OpenAsOf does both). A bucket in which everything was overwritten
+// and deleted opens at once, and nothing is copied.
+//
 // # Failures
 //
 // A request that fails is made again for WithRetryFor (5 minutes), unless trying again makes no sense: refused credentials, denied or missing
