@@ -57,7 +57,7 @@ func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 	if a.cli.JSON {
 		out := map[string]any{
 			"bucket": r.Bucket, "old_versions": r.OldVersions, "delete_markers": r.DeleteMarkers, "states": r.States, "bytes": r.Bytes,
-			"dry_run": dry, "kept_states": newJSONStates(r.Kept),
+			"dry_run": dry, "kept_states": newJSONStates(r.Kept), "lost": r.Lost,
 		}
 		if r.State != nil {
 			out["state"] = newJSONState(*r.State)
@@ -68,10 +68,13 @@ func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 	a.say("%s %d old versions and %d saved states (%s) and %d delete markers", yesNo(dry, "would remove", "removed"),
 		r.OldVersions, r.States, formatBytes(r.Bytes), r.DeleteMarkers)
 	for _, s := range r.Kept {
-		a.say("%s %s version %s, saved %s", yesNo(dry, "would keep", "kept"), s.Key, s.VersionID, formatTime(s.Time))
+		a.say("%s %s version %s, saved %s", yesNo(dry, "would keep", "kept"), printable(s.Key), printable(s.VersionID), formatTime(s.Time))
+	}
+	if r.Lost > 0 {
+		a.warning(fmt.Sprintf("%d objects were deleted or overwritten while this ran; nothing of them is removed: the last of the kept states brings them back", r.Lost))
 	}
 	if r.State != nil {
-		a.say("saved %s version %s", r.State.Key, r.State.VersionID)
+		a.say("saved %s version %s", printable(r.State.Key), printable(r.State.VersionID))
 	}
 }
 
