@@ -2,6 +2,8 @@ package rwm
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -38,6 +40,9 @@ func (m *Manager) LocationAsOf(ctx context.Context, moment s3state.Moment) (rest
 	view, err := m.store.View(ctx, m.cfg.ResticBucket, moment, s3state.ViewOptions{
 		Verify: true, OnEvent: func(event s3state.Event) { m.emit(StateEvent{event}) },
 	})
+	if errors.Is(err, s3state.ErrAccessDenied) {
+		err = fmt.Errorf("%w (not every provider lets the host read old versions: use the admin's credentials)", err)
+	}
 	if err != nil {
 		return nil, view, err
 	}
