@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -65,10 +66,10 @@ func childMount(repo, dir string) {
 func childRead(path string) {
 	alarms := make(chan os.Signal, 1)
 	signal.Notify(alarms, syscall.SIGUSR1)
-	count := 0
+	var count atomic.Int64
 	go func() {
 		for range alarms {
-			count++
+			count.Add(1)
 		}
 	}()
 	stop := make(chan struct{})
@@ -101,7 +102,7 @@ func childRead(path string) {
 	}
 	close(stop)
 	fmt.Printf("%d bytes %s\n", len(h), sumOf(h))
-	if count < 5 {
+	if count.Load() < 5 {
 		fmt.Println("too few signals")
 		os.Exit(1)
 	}
