@@ -1,19 +1,31 @@
 package main
 
-// diffCase is one command line. Words are split at spaces; _ stands for a space
+import "slices"
+
+// diffCase is one command line. Words are split at spaces; + stands for a space
 // and ” for nothing.
 type diffCase struct {
+	before    []string // command lines that restic runs first
 	args      string
 	stdin     string
+	noEnv     bool   // no repository and no password in the environment
 	text      bool   // compare standard output, line by line in any order
+	table     bool   // the same, but for the space between words
 	writes    bool   // compare the repository
+	at        string // which one, if not $REPO
 	newBlobs  bool   // which blobs are new depends on the clock (a tree with the time in it)
 	unordered bool   // restic's order of a list depends on chance
 	password  string // of the repository afterwards, if it changes
 	differs   string // what differs, and why
 }
 
-var differentialCases = []diffCase{
+// noPassword is the password of a repository that has an empty one.
+const noPassword = "(none)"
+
+var differentialCases = slices.Concat(usualCases, flagCases, accessCases)
+
+// usualCases are each command as it is used most, and what it refuses.
+var usualCases = []diffCase{
 	{args: "snapshots --json"},
 	{args: "snapshots --json --host h1"},
 	{args: "snapshots --json -H h1 -H h2 --latest 1"},
@@ -117,7 +129,7 @@ var differentialCases = []diffCase{
 	{args: "backup --json --host h1 --files-from $LISTS/files", writes: true},
 	{args: "backup --json --host h1 --files-from-verbatim $LISTS/files --files-from-raw $LISTS/raw", writes: true},
 	{args: "backup $DATA --json --host h1 --parent $S1 --group-by host", writes: true},
-	{args: "backup $DATA --json --host h1 --time 2024-05-05_05:05:05", writes: true},
+	{args: "backup $DATA --json --host h1 --time 2024-05-05+05:05:05", writes: true},
 	{args: "backup $DATA --json --host h1 --dry-run", writes: true,
 		differs: "restic prints the ID of a snapshot that was not made; rwm leaves it out"},
 	{args: "backup $DATA/one --json --host h1 --read-concurrency 4 --ignore-inode --ignore-ctime", writes: true},
@@ -163,7 +175,7 @@ var differentialCases = []diffCase{
 
 	{args: "rewrite --exclude *.bin", writes: true},
 	{args: "rewrite --include *.txt --forget $S1", writes: true},
-	{args: "rewrite --new-host other --new-time 2023-03-03_03:03:03 $S1", writes: true},
+	{args: "rewrite --new-host other --new-time 2023-03-03+03:03:03 $S1", writes: true},
 	{args: "rewrite -s --dry-run --iexclude ONE", writes: true},
 	{args: "rewrite", writes: true},
 

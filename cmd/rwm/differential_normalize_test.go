@@ -15,17 +15,14 @@ import (
 // times of what is new, durations, who wrote it.
 type normalizer struct {
 	world     *diffWorld
-	replace   map[string]string
+	replace   *strings.Replacer
 	unordered bool
 }
 
 var hexID = regexp.MustCompile(`\b([0-9a-f]{64}|[0-9a-f]{8})\b`)
 
 func (n normalizer) text(s string) string {
-	for from, to := range n.replace {
-		s = strings.ReplaceAll(s, from, to)
-	}
-	return hexID.ReplaceAllStringFunc(s, func(id string) string {
+	return hexID.ReplaceAllStringFunc(n.replace.Replace(s), func(id string) string {
 		if n.world.known[id] {
 			return id
 		}
@@ -37,6 +34,17 @@ func (n normalizer) lines(s string) []string {
 	lines := strings.Split(strings.TrimSpace(n.text(s)), "\n")
 	slices.Sort(lines)
 	return lines
+}
+
+// table are the words of a table: how wide columns are is left out.
+func (n normalizer) table(s string) (rows []string) {
+	for _, line := range n.lines(s) {
+		if row := strings.Join(strings.Fields(line), " "); strings.Trim(row, "-") != "" {
+			rows = append(rows, row)
+		}
+	}
+	slices.Sort(rows)
+	return rows
 }
 
 // json reads a stream of values. Status messages depend on the clock and are left out.

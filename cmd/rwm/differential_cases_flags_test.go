@@ -1,0 +1,108 @@
+package main
+
+// flagCases run the flags of the commands that usualCases leave out.
+var flagCases = []diffCase{
+	{args: "backup $DATA --json --host h1 --with-atime", writes: true},
+	{args: "backup $DATA --json --host h1 --with-atime=false", writes: true},
+
+	{args: "cache", before: []string{"snapshots"}, table: true},
+	{args: "cache --no-size", before: []string{"snapshots"}, table: true},
+	{args: "cache --no-size --max-age 60", before: []string{"snapshots"}, table: true},
+	{args: "cache --cleanup --max-age 60", before: []string{"snapshots"}, table: true},
+	{args: "cache --max-age -1"},
+
+	{args: "check --json --host h1 --tag a --path $DATA"},
+	{args: "check --json --host nosuch"},
+	{args: "check $S1 --json --read-data --tag a,b",
+		differs: "restic counts IDs together with a filter as errors of the repository; rwm checks the snapshots that are named"},
+
+	{args: "copy --from-repository-file $DIR/from-location --from-password-file $LISTS/pw -r $V1 --path $DATA/sub", writes: true, at: "$V1"},
+	{args: "copy --from-repo $FROM --from-password-command cat+$LISTS/pw --from-key-hint $KEYS -r $V1 --tag a,b --tag c", writes: true, at: "$V1"},
+	{args: "copy --from-repo $EMPTY --from-insecure-no-password -r $V1 --host h3", noEnv: true, writes: true, at: "$V1"},
+	{args: "copy --from-repo $EMPTY --from-insecure-no-password --password-file $LISTS/pw -r $V1 --host h3", noEnv: true, writes: true, at: "$V1"},
+	{args: "copy --from-repo $FROM --from-password-file $LISTS/newpw", writes: true},
+	{args: "copy --from-repo $FROM --from-password-file $LISTS/pw --from-password-command true"},
+	{args: "copy --from-repo $FROM --from-repository-file $DIR/from-location"},
+
+	{args: "dump latest --tag a,b $DATA/one", text: true},
+	{args: "dump latest --path $DATA/sub $DATA/sub/new", text: true},
+	{args: "dump latest --path /nosuch $DATA/one"},
+
+	{args: "find two.txt --json --tag a,b --path $DATA"},
+	{args: "find two.txt --json --path /nosuch"},
+	{args: "find two.txt -l --human-readable -s $S1", text: true},
+	{args: "find --tree $T1 --show-pack-id", text: true,
+		differs: "the same pack, offset and lengths in other words"},
+
+	{args: "forget -H 1 --keep-within-hourly 2d --json", writes: true, unordered: true},
+	{args: "forget --keep-hourly 1 --path $DATA --json", writes: true, unordered: true},
+	{args: "forget --keep-within-weekly 20d --json", writes: true, unordered: true},
+	{args: "forget --keep-within-monthly 1y --group-by host --json", writes: true, unordered: true},
+	{args: "forget --keep-within-yearly 1y2m3d4h --group-by '' --json", writes: true, unordered: true},
+	{args: "forget --keep-last 1 --compact --dry-run", table: true, writes: true,
+		differs: "rwm names each group without -v too, says how many snapshots it would remove instead of naming them again, and writes Applied for Applying"},
+	{args: "forget --keep-last 1 --dry-run --group-by ''", table: true, writes: true, differs: "as --compact, but for the groups"},
+	{args: "forget --keep-last 1 --prune --max-repack-size 0 --group-by ''", writes: true},
+	{args: "forget $S4 --prune --max-unused 0 --repack-cacheable-only", writes: true},
+	{args: "forget $S4 --prune --repack-uncompressed --repack-smaller-than 1M", writes: true},
+	{args: "forget $S1 --prune --max-repack-size lots", writes: true},
+	{args: "forget $S1 --prune --repack-smaller-than 1x", writes: true},
+
+	{args: "init -r $DIR/new --repository-version 1", writes: true, at: "$DIR/new"},
+	{args: "init -r $DIR/new --repository-version latest", writes: true, at: "$DIR/new"},
+	{args: "init -r $DIR/new --from-repo $FROM --copy-chunker-params", writes: true, at: "$DIR/new"},
+	{args: "init -r $DIR/new --from-repository-file $DIR/from-location --from-password-file $LISTS/pw --copy-chunker-params", writes: true, at: "$DIR/new"},
+	{args: "init -r $DIR/new --from-repo $FROM --from-password-command cat+$LISTS/pw --from-key-hint $KEYS --copy-chunker-params", writes: true, at: "$DIR/new"},
+	{args: "init -r $DIR/new --from-repo $EMPTY --from-insecure-no-password --copy-chunker-params --password-file $LISTS/pw", noEnv: true, writes: true, at: "$DIR/new"},
+	{args: "init -r $DIR/new --from-repo $FROM"},
+	{args: "init -r $DIR/new --copy-chunker-params"},
+
+	{args: "key add --new-insecure-no-password", writes: true},
+	{args: "key add --new-insecure-no-password --new-password-file $LISTS/newpw", writes: true},
+	{args: "key passwd --new-insecure-no-password", writes: true, password: noPassword},
+	{args: "key passwd --new-password-file $LISTS/newpw --user u --host h", writes: true, password: "another"},
+
+	{args: "ls latest --tag a,b --json"},
+	{args: "ls latest --path $DATA/sub --json"},
+	{args: "ls latest --path /nosuch --json"},
+
+	{args: "migrate -r $V1", text: true, writes: true, at: "$V1"},
+	{args: "migrate -r $V1 upgrade_repo_v2", writes: true, at: "$V1"},
+	{args: "migrate upgrade_repo_v2", writes: true,
+		differs: "restic exits with 0 after saying that it cannot be applied, rwm with 1"},
+	{args: "migrate --force upgrade_repo_v2", writes: true},
+
+	{args: "prune -r $V1 --unsafe-recover-no-free-space nosuch", writes: true, at: "$V1"},
+	{args: "prune --unsafe-recover-no-free-space $ID", writes: true},
+	{args: "prune --dry-run --unsafe-recover-no-free-space $ID", writes: true},
+
+	{args: "repair snapshots --forget --host h1 --tag a --path $DATA", writes: true},
+	{args: "repair snapshots $S1 $S2", writes: true},
+	{args: "repair snapshots --tag nosuch", writes: true},
+
+	{args: "restore $S2 -t $OUT --iexclude THREE*"},
+	{args: "restore $S2 -t $OUT --iexclude-file $LISTS/patterns"},
+	{args: "restore $S2 -t $OUT --include-file $LISTS/patterns"},
+	{args: "restore $S2 -t $OUT --iinclude-file $LISTS/patterns"},
+	{args: "restore $S2 -t $OUT --exclude-xattr user.c*"},
+	{args: "restore $S2 -t $OUT --include-xattr user.c*"},
+	{args: "restore $S2 -t $OUT --include-xattr user.c* --exclude-xattr user.s*"},
+	{args: "restore $S2 -t $OUT --ownership-by-name"},
+	{args: "restore latest -t $OUT --tag a,b"},
+	{args: "restore latest -t $OUT --path $DATA/sub"},
+
+	{args: "rewrite --exclude-file $LISTS/patterns --host h1", writes: true},
+	{args: "rewrite --iexclude-file $LISTS/patterns --tag a,b", writes: true},
+	{args: "rewrite --iinclude *.TXT --path $DATA/sub", writes: true},
+	{args: "rewrite --include-file $LISTS/patterns --forget", writes: true},
+	{args: "rewrite --iinclude-file $LISTS/patterns $S3", writes: true},
+	{args: "rewrite --include a --exclude b", writes: true},
+
+	{args: "snapshots --compact", table: true},
+	{args: "snapshots", table: true},
+	{args: "snapshots -g host", table: true},
+	{args: "stats --json --tag a"},
+	{args: "stats --json --path $DATA/sub --mode raw-data"},
+	{args: "stats --quiet", text: true, differs: "restic shows its progress in spite of --quiet, rwm does not"},
+	{args: "tag --add x --path $DATA/sub --json", writes: true},
+}
