@@ -3,7 +3,7 @@ package main
 import "slices"
 
 // diffCase is one command line. Words are split at spaces; + stands for a space
-// and ” for nothing.
+// and two apostrophes for nothing.
 type diffCase struct {
 	before    []string // command lines that restic runs first
 	args      string
@@ -192,7 +192,8 @@ var usualCases = []diffCase{
 	{args: "key remove nosuch", writes: true},
 
 	{args: "copy --from-repo $FROM -r $OUT/other", writes: true},
-	{args: "copy --from-repo $FROM latest --host h1", writes: true},
+	{args: "copy --from-repo $FROM latest --host h1", writes: true,
+		differs: "both have the same ID here: rwm refuses to copy a repository to itself, restic finds nothing to copy"},
 	{args: "copy", writes: true},
 	{args: "init", writes: true},
 	{args: "init -r $OUT/new --repository-version 9"},

@@ -141,7 +141,7 @@ func writeFlags(t *testing.T, b *strings.Builder, command string, flags []*kong.
 		if len(compared) > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(b, "Not compared:\n\n%s", strings.Join(others, ""))
+		fmt.Fprintf(b, "In no case here:\n\n%s", strings.Join(others, ""))
 	}
 }
 

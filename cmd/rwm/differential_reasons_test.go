@@ -16,8 +16,8 @@ var notCompared = map[string]map[string]string{
 		"owner-root":             mountTest,
 		"allow-other":            mountTest,
 		"no-default-permissions": mountTest,
-		"cache-size":             "rwm's own; restic has a fixed size",
-		"read-timeout":           "rwm's own; restic's mount waits without end",
+		"cache-size":             "rwm's own; restic has no such flag",
+		"read-timeout":           "rwm's own; restic has no such flag",
 	},
 	"": {
 		"state": asOf,
