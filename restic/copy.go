@@ -2,7 +2,6 @@ package restic
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -86,18 +85,12 @@ type copier struct {
 }
 
 func (c *copier) leaveOut(err error) error {
-	var partial *SnapshotsError
-	if !errors.As(err, &partial) {
-		return err
-	}
-	for _, it := range partial.Items {
-		if errors.Is(it, ErrNoSnapshot) {
-			return fmt.Errorf("nothing was copied: %w", err)
-		}
+	unreadable, err := leaveOut(err, "copied")
+	for _, it := range unreadable {
 		c.rep.warn("snapshot "+it.Item+" cannot be read and is not copied", it.Err)
 	}
-	c.res.Unreadable = partial.Items
-	return nil
+	c.res.Unreadable = unreadable
+	return err
 }
 
 // missing returns the snapshots that have no copy in the destination.

@@ -2,7 +2,6 @@ package restic
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -66,20 +65,13 @@ func (r *rewriter) run(ctx context.Context, s *Session, f SnapshotFilter) (*Rewr
 	return r.res, err
 }
 
-// leaveOut notes snapshots that cannot be read. Those named and not found are an error.
 func (r *rewriter) leaveOut(err error) error {
-	var partial *SnapshotsError
-	if !errors.As(err, &partial) {
-		return err
-	}
-	for _, it := range partial.Items {
-		if errors.Is(it, ErrNoSnapshot) {
-			return fmt.Errorf("nothing was changed: %w", err)
-		}
+	unreadable, err := leaveOut(err, "changed")
+	for _, it := range unreadable {
 		r.rep.warn("snapshot "+it.Item+" cannot be read and is left alone", it.Err)
 	}
-	r.res.Failed = append(r.res.Failed, partial.Items...)
-	return nil
+	r.res.Failed = append(r.res.Failed, unreadable...)
+	return err
 }
 
 func (r *rewriter) all(ctx context.Context, s *Session, repo *repository.Repository, list data.Snapshots) error {

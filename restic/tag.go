@@ -61,7 +61,7 @@ func (s *Session) Tag(ctx context.Context, o TagOptions) (*TagResult, error) {
 			return err
 		}
 		selected, err := list.selectAll(o.Filter)
-		if err := res.leaveOut(err); err != nil {
+		if res.Failed, err = leaveOut(err, "changed"); err != nil {
 			return err
 		}
 		changed := slices.DeleteFunc(selected, func(sn *data.Snapshot) bool { return !o.apply(sn) })
@@ -89,21 +89,6 @@ func (o *TagOptions) apply(sn *data.Snapshot) bool {
 
 func withoutEmpty(tags []string) []string {
 	return slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return tag == "" })
-}
-
-// leaveOut notes snapshots that cannot be read. Those named and not found are an error.
-func (r *TagResult) leaveOut(err error) error {
-	var partial *SnapshotsError
-	if !errors.As(err, &partial) {
-		return err
-	}
-	for _, it := range partial.Items {
-		if errors.Is(it, ErrNoSnapshot) {
-			return fmt.Errorf("nothing was changed: %w", err)
-		}
-	}
-	r.Failed = append(r.Failed, partial.Items...)
-	return nil
 }
 
 // save saves the changed snapshots. If it fails for one, the others that were saved stay beside their originals.
