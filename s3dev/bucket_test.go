@@ -135,7 +135,11 @@ func TestDialectRGW(t *testing.T) {
 			t.Errorf("no %s in %s", want, body)
 		}
 	}
-	if resp, body := e.raw(&adminUser, "PUT", "/ceph/a%20b", "", []byte("x"), "If-None-Match", "*"); resp.StatusCode != 200 {
+	resp, body := e.raw(&adminUser, "PUT", "/ceph/a%20b", "", []byte("x"), "If-None-Match", "*")
+	if resp.StatusCode != 200 {
 		t.Errorf("If-None-Match: %d %s", resp.StatusCode, body)
+	}
+	if id := resp.Header.Get("X-Amz-Request-Id"); !strings.HasPrefix(id, "tx") || !strings.HasSuffix(id, "-default") {
+		t.Errorf("request id %q", id)
 	}
 }

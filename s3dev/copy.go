@@ -2,12 +2,16 @@ package s3dev
 
 import (
 	"context"
+	"encoding/json"
 	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/gofiber/fiber/v3"
+	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend"
+	"github.com/versity/versitygw/s3api/utils"
 	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
 )
@@ -32,8 +36,33 @@ func parseSource(header string) (source, error) {
 	return source{bucket, key, version}, nil
 }
 
+// mayRead checks the right to read the version that a copy names: the front end
+// asks only for the right to read the object.
+func (m *memory) mayRead(ctx context.Context, src source) error {
+	c, ok := ctx.Value(frontContext).(fiber.Ctx)
+	if src.versionID == "" || !ok {
+		return nil
+	}
+	data, err := m.GetBucketAcl(ctx, &s3.GetBucketAclInput{Bucket: &src.bucket})
+	if err != nil {
+		return err
+	}
+	var acl auth.ACL
+	if err := json.Unmarshal(data, &acl); err != nil {
+		return err
+	}
+	account, _ := utils.ContextKeyAccount.Get(c).(auth.Account)
+	return auth.VerifyAccess(c, m, auth.AccessOptions{
+		Acl: acl, AclPermission: auth.PermissionRead, Acc: account, Bucket: src.bucket, Object: src.key,
+		Actions: []auth.Action{auth.GetObjectVersionAction}, Iam: m.ids,
+	})
+}
+
 // open finds the version a copy reads, and its id for the answer.
-func (m *memory) open(src source, when backend.PreConditions) (v *version, id string, err error) {
+func (m *memory) open(ctx context.Context, src source, when backend.PreConditions) (v *version, id string, err error) {
+	if err := m.mayRead(ctx, src); err != nil {
+		return nil, "", err
+	}
 	b, err := m.bucket(src.bucket)
 	if err != nil {
 		return nil, "", err
@@ -72,7 +101,7 @@ func (m *memory) CopyObject(ctx context.Context, in s3response.CopyObjectInput) 
 	if src.bucket == *in.Bucket && disarm(src.key) == key && src.versionID == "" && !replace {
 		return out, s3err.GetAPIError(s3err.ErrInvalidCopyDest)
 	}
-	from, fromID, err := m.open(src, backend.PreConditions{
+	from, fromID, err := m.open(ctx, src, backend.PreConditions{
 		IfMatch: in.CopySourceIfMatch, IfNoneMatch: in.CopySourceIfNoneMatch,
 		IfModSince: in.CopySourceIfModifiedSince, IfUnmodeSince: in.CopySourceIfUnmodifiedSince,
 	})
@@ -121,13 +150,13 @@ func (m *memory) CopyObject(ctx context.Context, in s3response.CopyObjectInput) 
 	return out, nil
 }
 
-func (m *memory) UploadPartCopy(_ context.Context, in *s3.UploadPartCopyInput) (s3response.CopyPartResult, error) {
+func (m *memory) UploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput) (s3response.CopyPartResult, error) {
 	var out s3response.CopyPartResult
 	src, err := parseSource(*in.CopySource)
 	if err != nil {
 		return out, err
 	}
-	from, fromID, err := m.open(src, backend.PreConditions{
+	from, fromID, err := m.open(ctx, src, backend.PreConditions{
 		IfMatch: in.CopySourceIfMatch, IfNoneMatch: in.CopySourceIfNoneMatch,
 		IfModSince: in.CopySourceIfModifiedSince, IfUnmodeSince: in.CopySourceIfUnmodifiedSince,
 	})

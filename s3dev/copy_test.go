@@ -52,6 +52,28 @@ func TestCopy(t *testing.T) {
 	}
 }
 
+// Copying a version takes the right to read versions, which a host has not.
+func TestCopyOfAVersionAsHost(t *testing.T) {
+	e := start(t)
+	c := e.bucket("policed", true)
+	e.police("policed")
+	info, err := c.Client.PutObject(t.Context(), "policed", "k", strings.NewReader("old"), 3, minio.PutObjectOptions{})
+	e.ok(err)
+	e.put(c, "policed", "k", "new")
+	for source, want := range map[string]int{"policed/k": 200, "policed/k?versionId=" + info.VersionID: 403} {
+		if resp, body := e.raw(&hostUser, "PUT", "/policed/copy", "", nil, "X-Amz-Copy-Source", source); resp.StatusCode != want {
+			t.Errorf("from %s: %d %s", source, resp.StatusCode, body)
+		}
+		host := e.client(hostUser)
+		up, err := host.NewMultipartUpload(t.Context(), "policed", "parts", minio.PutObjectOptions{})
+		e.ok(err)
+		resp, body := e.raw(&hostUser, "PUT", "/policed/parts", "partNumber=1&uploadId="+up, nil, "X-Amz-Copy-Source", source)
+		if resp.StatusCode != want {
+			t.Errorf("a part from %s: %d %s", source, resp.StatusCode, body)
+		}
+	}
+}
+
 func TestMultipart(t *testing.T) {
 	e := start(t)
 	ctx := t.Context()

@@ -1,7 +1,9 @@
 package s3dev
 
 import (
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"time"
@@ -13,6 +15,10 @@ import (
 // maxDrain bounds how much of a refused upload is read so that the client
 // gets to see the refusal.
 const maxDrain = 1 << 30
+
+// frontContext is where the backend, which is given a context only, finds the
+// front end's.
+const frontContext = "s3dev-front"
 
 // handle is the middleware around the front end: it logs, delays and fails
 // requests, and mends what the front end gets wrong.
@@ -34,6 +40,10 @@ func (s *Server) handle(c fiber.Ctx) error {
 		req.Status = rc.Response.StatusCode()
 		s.log.add(req)
 	}()
+	rc.SetUserValue(frontContext, c)
+	if s.mem.dialect == RGW {
+		utils.ContextKeyRequestID.Set(c, cephRequestID())
+	}
 	if needsArmor(key) {
 		originalPath.Set(c, req.Path)
 		// The front end takes the path from here.
@@ -61,6 +71,11 @@ func (s *Server) handle(c fiber.Ctx) error {
 		return s.after(c, fault)
 	}
 	return nil
+}
+
+// cephRequestID is an id as Ceph gives it: by it RGW is known.
+func cephRequestID() string {
+	return fmt.Sprintf("tx%021x-%010x-%x-default", rand.Uint64(), time.Now().Unix(), 4096)
 }
 
 // anonymous tells whether an unsigned request reads an object that its own

@@ -12,7 +12,12 @@ import (
 	"github.com/versity/versitygw/s3err"
 )
 
-// explicitActions rewrites the action "*" of each statement to "s3:*".
+// unaskedActions are S3's, but the front end neither knows nor asks for them: ACLs of
+// versions are to it ACLs of objects.
+var unaskedActions = []any{"s3:GetObjectVersionAcl", "s3:PutObjectVersionAcl"}
+
+// explicitActions rewrites the actions of each statement as the front end knows
+// them: "*" to "s3:*", and without those it never asks for.
 func explicitActions(policy []byte) (rewritten []byte, changed bool) {
 	var doc map[string]any
 	if json.Unmarshal(policy, &doc) != nil {
@@ -37,6 +42,10 @@ func explicitActions(policy []byte) (rewritten []byte, changed bool) {
 				if action[i] == "*" {
 					action[i], changed = "s3:*", true
 				}
+			}
+			asked := slices.DeleteFunc(slices.Clone(action), func(a any) bool { return slices.Contains(unaskedActions, a) })
+			if len(asked) > 0 && len(asked) < len(action) {
+				statement["Action"], changed = asked, true
 			}
 		}
 	}

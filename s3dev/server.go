@@ -23,7 +23,8 @@ const (
 	AWS Dialect = "aws"
 	// RGW is Ceph's: creating one's own bucket again answers 200, conditional
 	// writes are not checked in versioned buckets, listings of versions carry
-	// a Tenant element and leave some of their fields unencoded.
+	// a Tenant element and leave some of their fields unencoded, and requests
+	// are numbered as Ceph does.
 	RGW Dialect = "rgw"
 )
 

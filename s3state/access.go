@@ -48,7 +48,7 @@ type AccessOptions struct {
 
 // Access proves with the host's own credentials what they can do, by trying:
 // on a canary object of its own, and by setting what is set already. It undoes
-// what should not have been possible. What stays behind are two versions of a
+// what should not have been possible. What stays behind are three versions of a
 // few bytes under rwm/canary_, hidden by a delete marker, which the host
 // rightly cannot remove.
 //
@@ -143,9 +143,10 @@ func (a *accessor) canary(ctx context.Context) {
 	defer func() { a.note("delete an object", Allowed, false, a.s.hide(ctx, a.bucket, key)) }()
 
 	a.note("read an object", Allowed, false, a.read(ctx, key, ""))
-	// Whoever wrote an object may read its versions on Ceph. It is no harm to
-	// what is saved, but worth knowing.
+	// Whoever wrote an object may read its versions on Ceph, if not by GET, then
+	// by a copy of its parts. It is no harm to what is saved, but worth knowing.
 	a.note("read an old version", Refused, false, a.read(ctx, key, versions[0]))
+	a.note("copy an old version", Refused, false, a.s.copyPart(ctx, a.bucket, key, versions[0]))
 	a.note("delete a version", Refused, true, a.s.removeVersion(ctx, a.bucket, key, versions[0]))
 	a.note("set an object's retention", Refused, false, a.s.tryRetention(ctx, a.bucket, key))
 	a.public(ctx, key)

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 )
 
 func (s *Store) putSmall(ctx context.Context, bucket, key string, data []byte) (version string, err error) {
@@ -28,6 +31,30 @@ func (s *Store) removeVersion(ctx context.Context, bucket, key, version string) 
 	return s.retry(ctx, bucket, "delete "+key, s.timeout, nil, func(ctx context.Context) error {
 		return s.client.RemoveObject(ctx, bucket, key, minio.RemoveObjectOptions{VersionID: version})
 	})
+}
+
+// copyPart copies a version onto its own key as a part of a multipart upload. A
+// host may not abort an upload, so in any case it is completed.
+func (s *Store) copyPart(ctx context.Context, bucket, key, version string) error {
+	core := minio.Core{Client: s.client}
+	upload, err := core.NewMultipartUpload(ctx, bucket, key, minio.PutObjectOptions{})
+	if err != nil {
+		return err
+	}
+	part, copyErr := core.CopyObjectPart(ctx, bucket, key, bucket, key, upload, 1, 0, -1, map[string]string{
+		"x-amz-copy-source": s3utils.EncodePath(bucket+"/"+key) + "?versionId=" + url.QueryEscape(version),
+	})
+	if copyErr != nil {
+		filler, err := core.PutObjectPart(ctx, bucket, key, upload, 1, strings.NewReader("-"), 1, minio.PutObjectPartOptions{})
+		if err != nil {
+			return copyErr
+		}
+		part = minio.CompletePart{PartNumber: 1, ETag: filler.ETag}
+	}
+	if _, err := core.CompleteMultipartUpload(ctx, bucket, key, upload, []minio.CompletePart{part}, minio.PutObjectOptions{}); err != nil && copyErr == nil {
+		return err
+	}
+	return copyErr
 }
 
 // tryRetention locks an object for a second.

@@ -140,22 +140,6 @@ func (s *Store) exists(ctx context.Context, bucket string) (bool, error) {
 	return false, wrap(err, "look for bucket %s", bucket)
 }
 
-// putPublicAccessBlock has the server ignore ACLs that open objects to the
-// public, which the owner of an object could otherwise set. It reports whether
-// the server knows the setting. (BlockPublicAcls would make Ceph refuse every
-// upload of the host.)
-func (s *Store) putPublicAccessBlock(ctx context.Context, bucket string) (bool, error) {
-	const body = `<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
-		`<BlockPublicAcls>false</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>` +
-		`<BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>false</RestrictPublicBuckets>` +
-		`</PublicAccessBlockConfiguration>`
-	_, err := s.call(ctx, http.MethodPut, bucket, url.Values{"publicAccessBlock": {""}}, []byte(body))
-	if noSuchFeature(err) {
-		return false, nil
-	}
-	return err == nil, wrap(err, "ignore public ACLs in bucket %s", bucket)
-}
-
 // ownBucket is an entry of the caller's bucket list.
 type ownBucket struct {
 	Name         string

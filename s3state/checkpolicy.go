@@ -23,6 +23,9 @@ type PolicyCheck struct {
 	Owner  Owner  // of the bucket
 	Admin  string // principal of the statement that allows everything
 	Target string // principal of the statement with the limited grant
+	// VersionsDenied says that a statement forbids the target to read and delete
+	// versions, whatever the server would let it do otherwise.
+	VersionsDenied bool
 	// Versioning is Enabled, Suspended or "" as the server answers.
 	Versioning string
 	// UnfinishedRestore is not nil while Restore has not completed this bucket.
@@ -102,26 +105,48 @@ func checkPolicy(bucket string, f *facts) *PolicyCheck {
 	if c.UnfinishedRestore != nil {
 		c.problem("restoring into this bucket has not been completed (%s); run the same restore again", c.UnfinishedRestore)
 	}
-	if len(grants) != 2 {
-		c.problem("the policy has %d statements, not two", len(grants))
-	}
-	var admins, targets []grant
+	var admins, targets, denials []grant
 	for i, g := range grants {
 		c.checkStatement(i+1, bucket, g)
-		if slices.Contains(g.actions, "*") || slices.Contains(g.actions, "s3:*") {
+		switch {
+		case g.effect == "Deny":
+			denials = append(denials, g)
+		case slices.Contains(g.actions, "*") || slices.Contains(g.actions, "s3:*"):
 			admins = append(admins, g)
-		} else {
+		default:
 			targets = append(targets, g)
 		}
 	}
+	if n := len(grants) - len(denials); n != 2 {
+		c.problem("the policy has %d statements that allow something, not two", n)
+	}
 	c.checkRoles(admins, targets)
+	c.checkDenials(denials)
 	return c
 }
 
-// checkStatement checks what both statements have in common.
+// checkDenials accepts a Deny that takes nothing from anybody but the host, and
+// from the host nothing it needs.
+func (c *PolicyCheck) checkDenials(denials []grant) {
+	var denied []string
+	for _, g := range denials {
+		if c.Target == "" || !sameSet(g.principals, []string{c.Target}) {
+			c.problem("a statement denies something to %s, who is not the target user", clip(strings.Join(g.principals, ", ")))
+		}
+		for _, a := range g.actions {
+			if !slices.Contains(deniedActions, a) {
+				c.problem("a statement denies %s", clip(a))
+			}
+		}
+		denied = append(denied, g.actions...)
+	}
+	c.VersionsDenied = slices.Contains(denied, "s3:GetObjectVersion") && slices.Contains(denied, "s3:DeleteObjectVersion")
+}
+
+// checkStatement checks what all statements have in common.
 func (c *PolicyCheck) checkStatement(n int, bucket string, g grant) {
-	if g.effect != "Allow" {
-		c.problem("statement %d is not an Allow but %q", n, clip(g.effect))
+	if g.effect != "Allow" && g.effect != "Deny" {
+		c.problem("statement %d is neither an Allow nor a Deny but %q", n, clip(g.effect))
 	}
 	if len(g.other) > 0 {
 		c.problem("statement %d has %s", n, clip(strings.Join(g.other, ", ")))

@@ -196,7 +196,17 @@ func (m *maker) protect(ctx context.Context) {
 
 // police sets the policy and reads everything back.
 func (m *maker) police(ctx context.Context, admin, target string) (check *PolicyCheck) {
-	m.step("set the policy", func() error { return m.setPolicy(ctx, bucketPolicy(m.bucket, admin, target)) })
+	m.step("set the policy", func() error {
+		ceph, err := m.s.isCeph(ctx, m.bucket)
+		if err != nil {
+			return err
+		}
+		policy := bucketPolicy(m.bucket, admin, target)
+		if ceph {
+			policy = bucketPolicy(m.bucket, admin, target, denial(m.bucket, target))
+		}
+		return m.setPolicy(ctx, policy)
+	})
 	m.step("check the policy", func() (err error) {
 		if check, err = m.s.CheckPolicy(ctx, m.bucket); err != nil {
 			return err

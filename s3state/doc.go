@@ -32,9 +32,10 @@
 // # What the policy does not close
 //
 // The host can always read what is current; restic has encrypted it. On Ceph
-// RGW the user who wrote an object can also read its old versions, for its ACL
-// says so and the policy says nothing: only a Deny statement would change that,
-// and a policed bucket has none. Where the server knows public access blocks,
+// RGW the user who wrote an object could also read its old versions, for its ACL
+// says so: there, and only there, [Store.Create] adds a Deny to the two statements.
+// (Ceph 16 still lets a host copy such a version as a part of an upload, past any
+// policy; [Store.Access] tells.) Where the server knows public access blocks,
 // public ACLs are ignored, which the host could otherwise set on its objects.
 //
 // # Memory

@@ -15,6 +15,16 @@ var targetActions = []string{
 	"s3:ListBucketVersions", "s3:GetBucketVersioning",
 }
 
+// deniedActions are what a Deny may take from the host beyond what it never was given:
+// servers that ask the ACL of an object before the policy, as Ceph RGW does, give
+// who wrote it rights that only a Deny takes away. None of it is needed for a
+// backup.
+var deniedActions = []string{
+	"s3:GetObjectVersion", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging", "s3:DeleteObjectVersion",
+	"s3:DeleteObjectVersionTagging", "s3:PutObjectAcl", "s3:PutObjectVersionAcl", "s3:PutObjectVersionTagging",
+	"s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:BypassGovernanceRetention",
+}
+
 type policyDocument struct {
 	Version   string            `json:"Version"`
 	Statement []policyStatement `json:"Statement"`
@@ -37,11 +47,17 @@ func adminStatement(bucket, admin string) policyStatement {
 }
 
 // bucketPolicy is the policy of a policed bucket: everything for the admin,
-// targetActions for the host.
-func bucketPolicy(bucket, admin, target string) string {
-	return encodePolicy(adminStatement(bucket, admin), policyStatement{
+// targetActions for the host, and where the server needs it a denial.
+func bucketPolicy(bucket, admin, target string, more ...policyStatement) string {
+	return encodePolicy(append([]policyStatement{adminStatement(bucket, admin), {
 		Effect: "Allow", Principal: map[string][]string{"AWS": {target}}, Action: targetActions, Resource: resources(bucket),
-	})
+	}}, more...)...)
+}
+
+// denial forbids the host what the server would let it do though no statement
+// allows it.
+func denial(bucket, target string) policyStatement {
+	return policyStatement{Effect: "Deny", Principal: map[string][]string{"AWS": {target}}, Action: deniedActions, Resource: resources(bucket)}
 }
 
 func encodePolicy(statements ...policyStatement) string {

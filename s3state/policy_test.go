@@ -72,7 +72,9 @@ func TestCheckPolicy(t *testing.T) {
 			edit(`["arn:aws:iam::acme:user/admin"]`, `"arn:aws:iam::acme:user/admin"`)(f)
 			edit(`["*"]`, `"*"`)(f)
 		},
-		"with Sids": edit(`"Effect"`, `"Sid":"a","Effect"`),
+		"a Deny that closes holes": func(f *facts) { f.policy = []byte(bucketPolicy("b", aAdmin, aHost, denial("b", aHost))) },
+		"a Deny of one's own":      extra(`{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::acme:user/host"},"Action":"s3:DeleteObjectVersion","Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}`),
+		"with Sids":                edit(`"Effect"`, `"Sid":"a","Effect"`),
 		"without tenant": func(f *facts) {
 			f.acl.Owner.ID, f.acl.Grants = "admin", nil
 			f.policy = []byte(bucketPolicy("b", "arn:aws:iam:::user/admin", "arn:aws:iam:::user/host"))
@@ -88,39 +90,49 @@ func TestCheckPolicy(t *testing.T) {
 	} {
 		f := goodFacts()
 		ok(f)
-		if c := checkPolicy("b", f); !c.OK {
+		c := checkPolicy("b", f)
+		if !c.OK {
 			t.Errorf("%s: %q", name, c.Problems)
+		}
+		if c.VersionsDenied != (name == "a Deny that closes holes") {
+			t.Errorf("%s: versions denied: %v", name, c.VersionsDenied)
 		}
 	}
 	for name, bad := range map[string]func(*facts){
-		"versioning suspended":       func(f *facts) { f.versioning = "Suspended" },
-		"versioning never enabled":   func(f *facts) { f.versioning = "" },
-		"no policy":                  func(f *facts) { f.policy = nil },
-		"no JSON":                    func(f *facts) { f.policy = []byte("x") },
-		"no statements":              func(f *facts) { f.policy = []byte(`{"Version": "2012-10-17", "Statement": []}`) },
-		"one statement":              func(f *facts) { f.policy = []byte(encodePolicy(adminStatement("b", aAdmin))) },
-		"a third statement":          extra(`{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::acme:user/x"]},"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}`),
-		"a Deny":                     edit(`"Allow"`, `"Deny"`),
-		"another bucket":             edit(`"arn:aws:s3:::b/*"`, `"arn:aws:s3:::c/*"`),
-		"all buckets":                edit(`"arn:aws:s3:::b/*"`, `"*"`),
-		"the objects only":           edit(`"arn:aws:s3:::b",`, ``),
-		"deleting versions":          edit(`"s3:GetObject"`, `"s3:GetObject","s3:DeleteObjectVersion"`),
-		"all that begins with Get":   edit(`"s3:GetObject"`, `"s3:Get*"`),
-		"everything for both":        edit(`"s3:GetObject"`, `"*"`),
-		"one action missing":         edit(`"s3:GetObject",`, ``),
-		"the admin limited":          edit(`["*"]`, `["s3:ListBucket"]`),
-		"the same principal":         edit("user/host", "user/admin"),
-		"another admin":              edit("user/admin", "user/root"),
-		"the same in another tenant": edit("acme:user/admin", "other:user/admin"),
-		"everybody":                  edit(`{"AWS":["arn:aws:iam::acme:user/host"]}`, `"*"`),
-		"every AWS user":             edit(`"arn:aws:iam::acme:user/host"`, `"*"`),
-		"two users":                  edit(`"arn:aws:iam::acme:user/host"`, `"arn:aws:iam::acme:user/host","arn:aws:iam::acme:user/x"`),
-		"a condition":                edit(`"Effect"`, `"Condition":{},"Effect"`),
-		"NotAction":                  edit(`"Action"`, `"NotAction"`),
-		"NotPrincipal":               edit(`"Principal"`, `"NotPrincipal"`),
-		"another owner":              func(f *facts) { f.acl.Owner.ID = "acme$other" },
-		"the host as owner":          func(f *facts) { f.acl.Owner.ID = "acme$host" },
-		"no owner":                   func(f *facts) { f.acl.Owner.ID = "" },
+		"versioning suspended":        func(f *facts) { f.versioning = "Suspended" },
+		"versioning never enabled":    func(f *facts) { f.versioning = "" },
+		"no policy":                   func(f *facts) { f.policy = nil },
+		"no JSON":                     func(f *facts) { f.policy = []byte("x") },
+		"no statements":               func(f *facts) { f.policy = []byte(`{"Version": "2012-10-17", "Statement": []}`) },
+		"one statement":               func(f *facts) { f.policy = []byte(encodePolicy(adminStatement("b", aAdmin))) },
+		"a third statement":           extra(`{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::acme:user/x"]},"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}`),
+		"a Deny in place of an Allow": edit(`"Allow"`, `"Deny"`),
+		"a Deny for the admin":        func(f *facts) { f.policy = []byte(bucketPolicy("b", aAdmin, aHost, denial("b", aAdmin))) },
+		"a Deny on another bucket":    func(f *facts) { f.policy = []byte(bucketPolicy("b", aAdmin, aHost, denial("c", aHost))) },
+		"a Deny of what a host needs": extra(`{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::acme:user/host"},"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}`),
+		"a Deny of everything":        extra(`{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::acme:user/host"},"Action":["s3:*"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}`),
+		"a Deny with a condition":     extra(`{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::acme:user/host"},"Action":["s3:GetObjectVersion"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],"Condition":{}}`),
+		"neither Allow nor Deny":      edit(`"Allow"`, `"Maybe"`),
+		"another bucket":              edit(`"arn:aws:s3:::b/*"`, `"arn:aws:s3:::c/*"`),
+		"all buckets":                 edit(`"arn:aws:s3:::b/*"`, `"*"`),
+		"the objects only":            edit(`"arn:aws:s3:::b",`, ``),
+		"deleting versions":           edit(`"s3:GetObject"`, `"s3:GetObject","s3:DeleteObjectVersion"`),
+		"all that begins with Get":    edit(`"s3:GetObject"`, `"s3:Get*"`),
+		"everything for both":         edit(`"s3:GetObject"`, `"*"`),
+		"one action missing":          edit(`"s3:GetObject",`, ``),
+		"the admin limited":           edit(`["*"]`, `["s3:ListBucket"]`),
+		"the same principal":          edit("user/host", "user/admin"),
+		"another admin":               edit("user/admin", "user/root"),
+		"the same in another tenant":  edit("acme:user/admin", "other:user/admin"),
+		"everybody":                   edit(`{"AWS":["arn:aws:iam::acme:user/host"]}`, `"*"`),
+		"every AWS user":              edit(`"arn:aws:iam::acme:user/host"`, `"*"`),
+		"two users":                   edit(`"arn:aws:iam::acme:user/host"`, `"arn:aws:iam::acme:user/host","arn:aws:iam::acme:user/x"`),
+		"a condition":                 edit(`"Effect"`, `"Condition":{},"Effect"`),
+		"NotAction":                   edit(`"Action"`, `"NotAction"`),
+		"NotPrincipal":                edit(`"Principal"`, `"NotPrincipal"`),
+		"another owner":               func(f *facts) { f.acl.Owner.ID = "acme$other" },
+		"the host as owner":           func(f *facts) { f.acl.Owner.ID = "acme$host" },
+		"no owner":                    func(f *facts) { f.acl.Owner.ID = "" },
 		"an ACL for everybody": func(f *facts) {
 			f.acl.Grants = append(f.acl.Grants, Grant{Grantee{URI: "http://acs.amazonaws.com/groups/global/AllUsers"}, "WRITE"})
 		},
@@ -211,10 +223,9 @@ func TestHostCannotHarm(t *testing.T) {
 			t.Errorf("the host can %s", name)
 		}
 	}
-	// Old data is not to be read with the host's credentials either, but for
-	// Ceph, where who wrote an object may always read its versions.
+	// Old data is not to be read with the host's credentials either.
 	w.put("data/00/x", "evil")
-	if _, err := w.host.client.StatObject(w.ctx, w.bucket, "data/00/x", minio.StatObjectOptions{VersionID: v}); err == nil && !external() {
+	if _, err := w.host.client.StatObject(w.ctx, w.bucket, "data/00/x", minio.StatObjectOptions{VersionID: v}); err == nil {
 		t.Error("the host can read an old version")
 	}
 	if _, _, err := w.restore(st, nil); err != nil {
