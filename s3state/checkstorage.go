@@ -113,32 +113,27 @@ func (s *Store) lastVerified(ctx context.Context, bucket string, c *StorageCheck
 	if err != nil {
 		return nil, err
 	}
-	for i := len(states) - 1; i >= 0; i-- {
-		st := &states[i]
-		p, _, err := s.loadPlan(ctx, bucket, st.Key, st.VersionID)
-		if errors.Is(err, ErrBadState) {
-			if errors.Is(err, errForeignState) {
-				continue // came here with a restore
+	for group := range newestFirst(states) {
+		plans, err := s.verifyStates(ctx, bucket, group, nil)
+		if err != nil {
+			return nil, err
+		}
+		defer plans.close()
+		for i, st := range group {
+			switch {
+			case errors.Is(st.Unreadable, errForeignState): // came here with a restore
+			case st.Unreadable != nil:
+				c.problem(st.Key, st.VersionID, "%v", st.Unreadable)
+			case st.Verification.Status == Verified:
+				c.State = st
+				p := plans[i]
+				plans[i] = nil // the caller closes it
+				return p, nil
+			case st.Verification.Status == Differs:
+				c.problem(st.Key, st.VersionID, "the state disagrees with the version history in %d places",
+					st.Verification.Total+st.Verification.TotalMissing)
 			}
-			c.problem(st.Key, st.VersionID, "%v", err)
-			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		v, err := s.verify(ctx, bucket, p, st.Time, nil)
-		if err != nil {
-			p.close()
-			return nil, err
-		}
-		switch v.Status {
-		case Verified:
-			c.State = st
-			return p, nil
-		case Differs:
-			c.problem(st.Key, st.VersionID, "the state disagrees with the version history in %d places", v.Total+v.TotalMissing)
-		}
-		p.close()
 	}
 	return nil, nil
 }

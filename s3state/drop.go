@@ -14,7 +14,8 @@ type DropOptions struct {
 	// anything wrong: ErrIncomplete.
 	RequireComplete bool
 	// KeepStates keeps the newest states, and KeepWithin those saved so
-	// recently, with every version they name. Both together keep both.
+	// recently, with every version they name. Both together keep both. The locks
+	// of runs since the oldest of them stay too, for History.
 	KeepStates int
 	KeepWithin time.Duration
 	// DryRun changes nothing and counts what would be removed.

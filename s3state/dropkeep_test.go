@@ -196,3 +196,32 @@ func TestCheckStorageReadsData(t *testing.T) {
 		}
 	}
 }
+
+// After versions were dropped the history still knows which deletions were a run's:
+// what is kept of the past is not made suspicious.
+func TestDropKeepsWhatHistoryNeeds(t *testing.T) {
+	r := newFakeRestic(t)
+	r.backup()
+	r.backup()
+	r.backup()
+	r.forgetAndPrune() // the states before still name what it deleted
+	r.backup()
+	r.srv.AdvanceClock(t, time.Hour)
+	res, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{KeepStates: 4})
+	if err != nil || len(res.Kept) != 4 || res.States != 1 {
+		t.Fatalf("%v %+v", err, res)
+	}
+	h := r.history()
+	if h.Total != 0 || h.LastGoodState == nil || h.LastGoodState.Key != res.State.Key {
+		t.Errorf("%+v %+v", h.LastGoodState, h.Suspicions)
+	}
+	deleted := false
+	for _, st := range h.Steps {
+		for _, c := range st.Counts {
+			deleted = deleted || c.Type == TypePack && c.Change == Deleted
+		}
+	}
+	if !deleted {
+		t.Error("no deletion is left that could have been suspicious")
+	}
+}

@@ -116,7 +116,7 @@ func (s *Store) selectOld(ctx context.Context, bucket string, interim *SavedStat
 					continue
 				}
 				markers = append(markers, *v)
-			case keep.has(v.Key, v.VersionID):
+			case keep.has(v.Key, v.VersionID), keep.hasEvidence(v):
 				keptBelow = len(markers)
 			case v.IsLatest && !isState(v):
 			case keep.hasCurrent(v):

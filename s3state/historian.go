@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,17 +21,60 @@ type minute struct {
 	suspicions  int
 }
 
+func (m *minute) n(t FileType, c Change) int64 { return m.counts[countKey{t, c}].N }
+
 type historian struct {
 	res        *History
+	newer      Version // the entry before, whose older one comes next
 	minutes    map[int64]*minute
 	strangers  []Suspicion // objects that do not belong, if this is a repository
 	nStrangers int
 	repository bool
+	evidence   lockEvidence
+	unread     recent // what could be read
+}
+
+// take goes through the next entries of the listing: those of a key together, the
+// newest first.
+func (h *historian) take(entries []Version) error {
+	for i := range entries {
+		v := &entries[i]
+		if isState(v) {
+			h.res.States = append(h.res.States, savedState(h.res.Bucket, v))
+		}
+		if h.newer.Key != "" {
+			var older *Version
+			if h.newer.Key == v.Key {
+				older = v
+			}
+			h.change(&h.newer, older)
+		}
+		h.newer = *v
+	}
+	return nil
+}
+
+// end is called after the last entry.
+func (h *historian) end(quiet time.Duration) {
+	if h.newer.Key != "" {
+		h.change(&h.newer, nil)
+	}
+	sortStates(h.res.States)
+	h.steps(quiet)
+	h.sum()
 }
 
 // change notes what v did to the object that older was, nil for none.
 func (h *historian) change(v, older *Version) {
 	t, was := TypeOf(v.Key), older != nil && !older.DeleteMarker
+	if t == TypeLock {
+		if !v.DeleteMarker && v.IsLatest {
+			h.evidence.lock(v.LastModified, nil)
+		}
+		if was {
+			h.evidence.lock(older.LastModified, v)
+		}
+	}
 	var c Change
 	switch {
 	case v.DeleteMarker && !was:
@@ -56,8 +100,13 @@ func (h *historian) change(v, older *Version) {
 	if first, ok := m.deletions[t]; c == Deleted && (!ok || v.LastModified.Before(first)) {
 		m.deletions[t] = v.LastModified
 	}
-	if reason := suspicious(t, c, v); reason != "" {
+	switch reason := suspicious(t, c, v); {
+	case reason != "":
 		h.suspect(Suspicion{v.LastModified, v.Key, v.VersionID, reason})
+	case c == Deleted && (t == TypeKey || t == TypeIndex || t == TypeSnapshot || t == TypePack):
+		h.evidence.deleted(t, v)
+	case c != Deleted && (t == TypeKey || t == TypeIndex || t == TypeSnapshot):
+		h.unread.add(v)
 	}
 	if t == TypeOther && c != Deleted {
 		h.nStrangers++
@@ -127,7 +176,7 @@ func (h *historian) trim() {
 	h.res.Suspicions = h.res.Suspicions[:min(len(h.res.Suspicions), maxListed)]
 }
 
-// steps puts the minutes together, and judges what only a whole step shows.
+// steps puts the minutes together, and judges what only many changes show.
 func (h *historian) steps(quiet time.Duration) {
 	if h.repository {
 		for _, s := range h.strangers {
@@ -135,11 +184,10 @@ func (h *historian) steps(quiet time.Duration) {
 		}
 		h.res.Total += h.nStrangers - len(h.strangers)
 	}
-	order := make([]int64, 0, len(h.minutes))
-	for n := range h.minutes {
-		order = append(order, n)
+	for _, s := range h.evidence.unlocked() {
+		h.suspect(s)
 	}
-	slices.Sort(order)
+	order := slices.Sorted(maps.Keys(h.minutes))
 	live := make(map[FileType]int64)
 	for len(order) > 0 {
 		n := 1
@@ -149,19 +197,26 @@ func (h *historian) steps(quiet time.Duration) {
 		h.step(order[:n], live)
 		order = order[n:]
 	}
-	h.trim()
 }
 
+// step judges and sums up the minutes of one step. live counts what was there
+// before.
 func (h *historian) step(minutes []int64, live map[FileType]int64) {
 	st := Step{From: h.minutes[minutes[0]].first, To: h.minutes[minutes[len(minutes)-1]].last}
 	sums := make(map[countKey]Count)
-	deletions := make(map[FileType]time.Time)
+	packs := live[TypePack]
+	var firstPack time.Time // deleted
 	for _, n := range minutes {
 		m := h.minutes[n]
-		for t, first := range m.deletions {
-			if _, ok := deletions[t]; !ok {
-				deletions[t] = first
+		for _, t := range []FileType{TypeSnapshot, TypeIndex, TypeKey} {
+			live[t] += m.n(t, Written) - m.n(t, Deleted)
+			if m.n(t, Deleted) > 0 && live[t] <= 0 {
+				h.suspect(Suspicion{Time: m.deletions[t], Reason: fmt.Sprintf("the last %s was deleted", t)})
 			}
+		}
+		live[TypePack] += m.n(TypePack, Written) - m.n(TypePack, Deleted)
+		if m.n(TypePack, Deleted) > 0 && firstPack.IsZero() {
+			firstPack = m.deletions[TypePack]
 		}
 		for k, c := range m.counts {
 			sum := sums[k]
@@ -170,17 +225,10 @@ func (h *historian) step(minutes []int64, live map[FileType]int64) {
 			sums[k] = sum
 		}
 	}
-	deleted := func(t FileType) int64 { return sums[countKey{t, Deleted}].N }
-	written := func(t FileType) int64 { return sums[countKey{t, Written}].N }
-	if deleted(TypePack) > 0 && written(TypeIndex) == 0 {
-		h.suspect(Suspicion{Time: deletions[TypePack], Reason: fmt.Sprintf("%d packs were deleted, and no index was written as by prune", deleted(TypePack))})
-	}
-	for _, t := range []FileType{TypeSnapshot, TypeIndex, TypeKey} {
-		before := live[t]
-		live[t] += written(t) - deleted(t)
-		if before > 0 && live[t] <= 0 && deleted(t) > 0 {
-			h.suspect(Suspicion{Time: deletions[t], Reason: fmt.Sprintf("the last %s was deleted", t)})
-		}
+	// prune writes an index before it deletes packs, unless these are the remains
+	// of a backup that was interrupted.
+	if n := sums[countKey{TypePack, Deleted}].N; 2*n > packs && n > 0 && sums[countKey{TypeIndex, Written}].N == 0 {
+		h.suspect(Suspicion{Time: firstPack, Reason: fmt.Sprintf("%d of %d packs were deleted, and no index was written as by prune", n, max(packs, n))})
 	}
 	for k, c := range sums {
 		c.Type, c.Change = k.t, k.c
@@ -189,16 +237,29 @@ func (h *historian) step(minutes []int64, live map[FileType]int64) {
 	slices.SortFunc(st.Counts, func(a, b Count) int {
 		return strings.Compare(string(a.Type)+string(a.Change), string(b.Type)+string(b.Change))
 	})
-	for _, n := range minutes {
-		st.Suspicions += h.minutes[n].suspicions
-	}
 	h.res.Steps = append(h.res.Steps, st)
+}
+
+// sum counts the suspicions of each step and finds the last good moment.
+func (h *historian) sum() {
+	h.trim()
+	order := slices.Sorted(maps.Keys(h.minutes))
+	for i := range h.res.Steps {
+		st := &h.res.Steps[i]
+		st.Suspicions = 0
+		for len(order) > 0 && h.minutes[order[0]].first.Compare(st.To) <= 0 {
+			st.Suspicions += h.minutes[order[0]].suspicions
+			order = order[1:]
+		}
+	}
+	h.lastGood()
 }
 
 // lastGood is the latest end of a step, or saving of a state (which ends a
 // run), before the first suspicion.
 func (h *historian) lastGood() {
 	r := h.res
+	r.LastGood, r.LastGoodState = time.Time{}, nil
 	before := func(t time.Time) bool { return r.Total == 0 || t.Before(r.Suspicions[0].Time) }
 	for _, st := range r.Steps {
 		if before(st.To) && st.To.After(r.LastGood) {

@@ -1,6 +1,7 @@
 package s3state
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -87,66 +88,75 @@ type History struct {
 	// Suspicions are in the order of time, at most 1000 of Total.
 	Suspicions []Suspicion
 	Total      int
-	States     []SavedState
+	States     []SavedState // the oldest first
 	// LastGood is the latest quiet moment before anything suspicious; zero if
 	// there was none. It is the time to give to View, Restore or Download.
 	LastGood time.Time
 	// LastGoodState is the state saved at that moment, if there is one.
 	LastGoodState *SavedState
+	// Unread counts the keys, indexes and snapshots that were judged by the
+	// listing alone, since there are too many or the caller may not read them.
+	Unread int
 }
 
 // HistoryOptions refine History.
 type HistoryOptions struct {
 	// Quiet is how long nothing must happen between two steps; 0 for ten
 	// minutes.
-	Quiet   time.Duration
-	OnEvent func(Event)
+	Quiet time.Duration
+	// ListOnly reads no object but saved states. Otherwise the newest 4096 keys,
+	// indexes and snapshots, or 256 MiB of them, are read; with ReadAll, all.
+	ListOnly, ReadAll bool
+	// Inspector is called once with the last good moment that the listing shows,
+	// and may return a function that judges what is read further; or nil.
+	Inspector func(ctx context.Context, good time.Time) Inspect
+	// VerifyStates is how many of the newest saved states are compared with the
+	// version history: 0 for ten, negative for none.
+	VerifyStates int
+	OnEvent      func(Event)
 }
 
 // History reads a bucket's version listing as a timeline and marks what no run
-// of restic does: an object of a repository overwritten with something else,
-// packs deleted although no index was written, the last snapshot, index or key
-// deleted, objects too short to be what they should be, and objects that do
-// not belong. It reads no object. Memory use grows with the number of minutes
-// in which something happened, and of saved states.
+// of restic does:
+//
+//   - an object of a repository overwritten with something else;
+//   - packs, snapshots, indexes or keys deleted while nobody held a lock, or
+//     most packs without a new index, or the last snapshot, index or key;
+//   - objects too short for what they should be, or that do not belong;
+//   - keys, indexes and snapshots whose bytes are not those of their names;
+//   - saved states that the version history contradicts.
+//
+// What an intruder does with restic itself looks like any other run to all but
+// the Inspector, which may know the repository's password.
+//
+// Memory use grows with the number of minutes in which something happened, of
+// seconds in which something was deleted, of locks, and of saved states.
 func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions) (*History, error) {
 	ev := newReporter(opts.OnEvent)
 	defer ev.close()
 	if err := s.requireVersioned(ctx, bucket); err != nil {
 		return nil, err
 	}
-	h := &historian{minutes: make(map[int64]*minute), res: &History{Bucket: bucket}}
-	var newer *Version
-	err := s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
-		for i := range entries {
-			v := &entries[i]
-			if isState(v) {
-				h.res.States = append(h.res.States, savedState(bucket, v))
-			}
-			if newer != nil {
-				if newer.Key == v.Key {
-					h.change(newer, v)
-				} else {
-					h.change(newer, nil)
-				}
-			}
-			kept := *v
-			newer = &kept
-		}
-		return nil
-	})
-	if err != nil {
+	h := &historian{minutes: make(map[int64]*minute), res: &History{Bucket: bucket}, unread: recent{every: opts.ReadAll}}
+	if err := s.listVersions(ctx, bucket, "", ev, h.take); err != nil {
 		return nil, err
 	}
-	if newer != nil {
-		h.change(newer, nil)
+	h.end(cmp.Or(max(opts.Quiet, 0), 10*time.Minute))
+	h.res.Unread = h.unread.total
+	if !opts.ListOnly {
+		var inspect Inspect
+		if opts.Inspector != nil {
+			inspect = opts.Inspector(ctx, h.res.LastGood)
+		}
+		if err := s.readMetadata(ctx, bucket, h, inspect); err != nil {
+			return nil, err
+		}
 	}
-	sortStates(h.res.States)
-	quiet := opts.Quiet
-	if quiet <= 0 {
-		quiet = 10 * time.Minute
+	if n := statesToVerify(opts.VerifyStates); n > 0 {
+		if err := s.judgeStates(ctx, bucket, h, n); err != nil {
+			return nil, err
+		}
 	}
-	h.steps(quiet)
-	h.lastGood()
+	h.sum()
 	return h.res, nil
 }

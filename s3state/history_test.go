@@ -1,6 +1,7 @@
 package s3state
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -60,6 +61,30 @@ func (r *fakeRestic) forgetAndPrune() *SavedState {
 	})
 }
 
+// pruneRemains is what prune does after a backup that was interrupted: packs that no
+// index knows go, and nothing else changes.
+func (r *fakeRestic) pruneRemains() *SavedState {
+	remains := r.blob("data", r.body("pack"))
+	return r.run(func() { r.del(remains) })
+}
+
+// longPrune renews its lock, and deletes hours after it has begun.
+func (r *fakeRestic) longPrune() *SavedState {
+	return r.run(func() {
+		lock := r.blob("locks", r.body("lock"))
+		for range 20 {
+			r.srv.AdvanceClock(r.t, 20*time.Minute)
+			next := r.blob("locks", r.body("lock"))
+			r.del(lock)
+			lock = next
+		}
+		r.indexes = append(r.indexes, r.blob("index", r.body("index")))
+		r.del(r.packs[0])
+		r.packs = r.packs[1:]
+		r.del(lock)
+	})
+}
+
 func (r *fakeRestic) history() *History {
 	r.t.Helper()
 	h, err := r.admin.History(r.ctx, r.bucket, HistoryOptions{})
@@ -74,12 +99,15 @@ func TestHistoryOfOrdinaryRuns(t *testing.T) {
 	r.backup()
 	r.backup()
 	r.forgetAndPrune()
+	r.backup()
+	r.pruneRemains()
+	r.longPrune()
 	st := r.backup()
 	h := r.history()
 	if h.Total != 0 || len(h.Suspicions) != 0 {
 		t.Errorf("suspicions: %+v", h.Suspicions)
 	}
-	if len(h.Steps) != 5 || len(h.States) != 4 {
+	if len(h.Steps) != 8+20 || len(h.States) != 7 {
 		t.Errorf("%d steps, %d states", len(h.Steps), len(h.States))
 	}
 	if h.LastGoodState == nil || h.LastGoodState.Key != st.Key || !h.LastGood.Equal(h.LastGoodState.Time) {
@@ -93,7 +121,7 @@ func TestHistoryOfOrdinaryRuns(t *testing.T) {
 			}
 		}
 	}
-	if packs != 6 {
+	if packs != 9 {
 		t.Errorf("%d packs were written", packs)
 	}
 }
@@ -107,13 +135,23 @@ func TestHistoryNamesTheLastGoodMoment(t *testing.T) {
 				r.del(k)
 			}
 		},
-		"packs deleted":        func(r *fakeRestic) { r.del(r.packs[0]); r.del(r.packs[1]) },
-		"snapshots deleted":    func(r *fakeRestic) { r.del(r.snapshots[0]); r.del(r.snapshots[1]) },
-		"config overwritten":   func(r *fakeRestic) { r.put("config", "evil") },
-		"config deleted":       func(r *fakeRestic) { r.del("config") },
-		"an index overwritten": func(r *fakeRestic) { r.put(r.indexes[0], "evil") },
-		"short snapshots":      func(r *fakeRestic) { r.blob("snapshots", "short") },
-		"strangers":            func(r *fakeRestic) { r.put("README-RANSOM.txt", "pay") },
+		"packs deleted":             func(r *fakeRestic) { r.del(r.packs[0]); r.del(r.packs[1]) },
+		"snapshots deleted":         func(r *fakeRestic) { r.del(r.snapshots[0]); r.del(r.snapshots[1]) },
+		"config overwritten":        func(r *fakeRestic) { r.put("config", "evil") },
+		"config deleted":            func(r *fakeRestic) { r.del("config") },
+		"an index overwritten":      func(r *fakeRestic) { r.put(r.indexes[0], "evil") },
+		"short snapshots":           func(r *fakeRestic) { r.blob("snapshots", "short") },
+		"a single snapshot deleted": func(r *fakeRestic) { r.del(r.snapshots[0]) },
+		"all packs deleted with a lock": func(r *fakeRestic) {
+			r.run(func() { r.del(r.packs[0]); r.del(r.packs[1]); r.del(r.packs[2]); r.del(r.packs[3]) })
+		},
+		"an index that is none":   func(r *fakeRestic) { r.put("index/"+strings.Repeat("5", 64), strings.Repeat("x", 200)) },
+		"a snapshot that is none": func(r *fakeRestic) { r.put("snapshots/"+strings.Repeat("5", 64), strings.Repeat("x", 200)) },
+		"a forged state": func(r *fakeRestic) {
+			r.forge(r.lastState(), func(m map[string]any) { m["versions"] = []any{} })
+		},
+		"an unreadable state": func(r *fakeRestic) { r.put(statePrefix+"2030-01-01T00:00:00.000000+00:00.json.gz", "rubbish") },
+		"strangers":           func(r *fakeRestic) { r.put("README-RANSOM.txt", "pay") },
 		"the only key deleted": func(r *fakeRestic) {
 			for k := range contents(r.t, r.admin, r.bucket) {
 				if strings.HasPrefix(k, "keys/") {
@@ -145,6 +183,166 @@ func TestHistoryNamesTheLastGoodMoment(t *testing.T) {
 				t.Errorf("%v, %d objects, not %d", err, v.Len(), len(want))
 			}
 		})
+	}
+}
+
+func (r *fakeRestic) lastState() *SavedState {
+	r.t.Helper()
+	states, err := r.admin.States(r.ctx, r.bucket)
+	if err != nil || len(states) == 0 {
+		r.t.Fatalf("%v %v", states, err)
+	}
+	return &states[len(states)-1]
+}
+
+// A run that was killed has left its lock, which soon counts for nothing.
+func TestHistoryOfALockLeftBehind(t *testing.T) {
+	r := newFakeRestic(t)
+	r.blob("locks", r.body("lock"))
+	good := r.backup()
+	r.srv.AdvanceClock(t, time.Hour)
+	r.del(r.packs[0])
+	if h := r.history(); h.Total != 1 || h.LastGoodState == nil || h.LastGoodState.Key != good.Key {
+		t.Errorf("%+v", h)
+	}
+}
+
+// An attack right after a run belongs to the same step, and is told from it.
+func TestHistoryOfAnAttackAtOnce(t *testing.T) {
+	r := newFakeRestic(t)
+	good := r.backup()
+	r.srv.AdvanceClock(t, 5*time.Second)
+	r.del(r.snapshots[0])
+	r.del(r.packs[0])
+	h := r.history()
+	if h.Total < 2 || h.LastGoodState == nil || h.LastGoodState.Key != good.Key || h.Steps[len(h.Steps)-1].Suspicions != h.Total {
+		t.Errorf("%+v", h)
+	}
+}
+
+// What a state's forger cannot reach is checked last: the state that is recommended is
+// verified, however many were forged after it.
+func TestHistoryVerifiesTheStateItNames(t *testing.T) {
+	r := newFakeRestic(t)
+	good := r.backup()
+	st := r.backup()
+	r.srv.AdvanceClock(t, time.Hour)
+	// in the middle of the night, when nothing else happens
+	forged := r.forge(st, func(m map[string]any) { m["versions"] = []any{} })
+	for range 3 {
+		r.backup()
+	}
+	h, err := r.admin.History(r.ctx, r.bucket, HistoryOptions{VerifyStates: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Total != 0 || h.LastGoodState.Verification == nil {
+		t.Errorf("the newest three are good: %+v", h)
+	}
+	r.srv.AdvanceClock(t, time.Hour)
+	r.del(r.packs[0])
+	r.srv.AdvanceClock(t, time.Hour)
+	if h, err = r.admin.History(r.ctx, r.bucket, HistoryOptions{VerifyStates: -1}); err != nil || h.Total != 1 || h.LastGoodState.Verification != nil {
+		t.Errorf("%v %+v", err, h)
+	}
+	if h, err = r.admin.History(r.ctx, r.bucket, HistoryOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if h.Total != 2 || h.Suspicions[0].Key != forged.Key || h.LastGoodState == nil || h.LastGoodState.Key != st.Key || h.LastGoodState.Key == good.Key {
+		t.Errorf("%+v", h)
+	}
+}
+
+// Who knows the password can judge what is read.
+func TestHistoryInspector(t *testing.T) {
+	r := newFakeRestic(t)
+	good := r.backup()
+	r.srv.AdvanceClock(t, time.Hour)
+	bad := r.blob("snapshots", r.body("evil"))
+	var asked time.Time
+	opts := HistoryOptions{Inspector: func(_ context.Context, at time.Time) Inspect {
+		asked = at
+		return func(v Version, body []byte) string {
+			if strings.HasPrefix(string(body), "evil") != (v.Key == bad) || TypeOf(v.Key) == TypePack {
+				t.Errorf("%s: %q", v.Key, body)
+			}
+			if v.Key == bad {
+				return "it is evil"
+			}
+			return ""
+		}
+	}}
+	h, err := r.admin.History(r.ctx, r.bucket, opts)
+	if err != nil || h.Total != 1 || h.Suspicions[0].Key != bad || h.Suspicions[0].Reason != "it is evil" || h.Unread != 0 {
+		t.Fatalf("%v %+v", err, h)
+	}
+	if h.LastGoodState == nil || h.LastGoodState.Key != good.Key || asked.IsZero() {
+		t.Errorf("%v %+v", asked, h)
+	}
+	opts.ListOnly = true
+	if h, err := r.admin.History(r.ctx, r.bucket, opts); err != nil || h.Total != 0 || h.Unread != 4 {
+		t.Errorf("%v %+v", err, h)
+	}
+	// a host may not read what was deleted; what it may, is judged
+	r.del(bad)
+	opts.ListOnly, opts.Inspector = false, nil
+	if h, err := r.host.History(r.ctx, r.bucket, opts); err != nil || h.Unread == 0 {
+		t.Errorf("as the host: %v %+v", err, h)
+	}
+}
+
+func TestRecentKeepsTheNewest(t *testing.T) {
+	at := time.Unix(1e9, 0)
+	for _, every := range []bool{false, true} {
+		r := recent{every: every}
+		for i := range 3 * readMost {
+			r.add(&Version{Key: fmt.Sprint(i), LastModified: at.Add(time.Duration(i*7919%(3*readMost)) * time.Second), Size: 100})
+		}
+		r.trim()
+		if r.total != 3*readMost || every && len(r.all) != r.total || !every && len(r.all) != readMost {
+			t.Fatalf("%d of %d", len(r.all), r.total)
+		}
+		oldest := at.Add(time.Duration(3*readMost-len(r.all)) * time.Second)
+		for _, v := range r.all {
+			if v.LastModified.Before(oldest) {
+				t.Fatalf("%v is not among the newest", v.LastModified)
+			}
+		}
+	}
+	r := recent{}
+	for i := range 10 {
+		r.add(&Version{Key: fmt.Sprint(i), Size: readMostOf / 4})
+	}
+	if r.trim(); len(r.all) != 4 {
+		t.Errorf("%d large ones", len(r.all))
+	}
+}
+
+func TestLockEvidence(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(1e9+int64(s), 0) }
+	var e lockEvidence
+	e.lock(at(100), &Version{LastModified: at(400)}) // renewed
+	e.lock(at(390), &Version{LastModified: at(700)})
+	e.lock(at(10_000), nil) // never removed
+	e.lock(at(50), &Version{LastModified: at(60)})
+	for _, s := range []int{98, 100, 395, 702, 48, 62, 10_000, 11_800} {
+		e.deleted(TypePack, &Version{Key: fmt.Sprint(s), LastModified: at(s)})
+	}
+	if got := e.unlocked(); len(got) != 0 {
+		t.Errorf("with a lock: %+v", got)
+	}
+	for _, s := range []int{0, 75, 97, 703, 9_000, 11_803} {
+		alone := lockEvidence{locks: e.locks}
+		alone.deleted(TypePack, &Version{Key: fmt.Sprint(s), LastModified: at(s)})
+		if got := alone.unlocked(); len(got) != 1 || got[0].Key != fmt.Sprint(s) || !got[0].Time.Equal(at(s)) {
+			t.Errorf("at %d: %+v", s, got)
+		}
+	}
+	for i := range 3 {
+		e.deleted(TypePack, &Version{Key: fmt.Sprint(i), LastModified: at(20_010 - i)})
+	}
+	if got := e.unlocked(); len(got) != 1 || got[0].Key != "" || !strings.HasPrefix(got[0].Reason, "3 pack files") || !got[0].Time.Equal(at(20_008)) {
+		t.Errorf("%+v", got)
 	}
 }
 

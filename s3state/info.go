@@ -22,8 +22,9 @@ type Info struct {
 
 // InfoOptions refine Info.
 type InfoOptions struct {
-	// VerifyStates compares so many of the newest saved states with the version
-	// history, which takes a listing each; negative for all.
+	// VerifyStates is how many of the newest saved states are compared with the
+	// version history, which takes a further listing for every 16: 0 for ten,
+	// negative for none. It takes the right to read versions.
 	VerifyStates int
 	OnEvent      func(Event)
 }
@@ -64,18 +65,32 @@ func (s *Store) Info(ctx context.Context, bucket string, opts InfoOptions) (*Inf
 		return nil, err
 	}
 	sortStates(info.States)
-	n := len(info.States)
-	if opts.VerifyStates >= 0 {
-		n = min(n, opts.VerifyStates)
+	if n := statesToVerify(opts.VerifyStates); n > 0 {
+		err = s.verifyNewest(ctx, bucket, info.States, n)
 	}
-	for i := len(info.States) - n; i < len(info.States); i++ {
-		st := &info.States[i]
-		switch st.Verification, err = s.VerifyState(ctx, bucket, st.Key, st.VersionID); {
-		case errors.Is(err, ErrBadState):
-			st.Unreadable = err
-		case err != nil:
-			return nil, err
+	return info, err
+}
+
+// statesToVerify is what the option of this name means.
+func statesToVerify(n int) int {
+	if n == 0 {
+		return 10
+	}
+	return max(n, 0)
+}
+
+// verifyNewest compares the n newest of sorted states with the version history. Who may
+// not read versions, as a host, gets no verification.
+func (s *Store) verifyNewest(ctx context.Context, bucket string, states []SavedState, n int) error {
+	for group := range newestFirst(states[max(len(states)-n, 0):]) {
+		plans, err := s.verifyStates(ctx, bucket, group, nil)
+		plans.close()
+		if errors.Is(err, ErrAccessDenied) {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return info, nil
+	return nil
 }

@@ -3,10 +3,11 @@ package s3state
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
+	"time"
 )
 
 // keepSet is the versions that states to be kept name. It grows with their
@@ -51,6 +52,15 @@ func (k *keepSet) hasCurrent(v *Version) bool {
 	return ok
 }
 
+// hasEvidence tells the locks held since the oldest state to be kept. By them
+// History tells what restic deleted since from what an intruder did. They take next
+// to no room.
+func (k *keepSet) hasEvidence(v *Version) bool {
+	const largest = 4 << 10
+	return k != nil && len(k.states) > 0 && TypeOf(v.Key) == TypeLock && v.Size <= largest &&
+		v.LastModified.After(k.states[0].Time.Add(-24*time.Hour)) // some run for long
+}
+
 func (k *keepSet) has(key, version string) bool {
 	if k == nil {
 		return false
@@ -76,52 +86,59 @@ func (s *Store) keepers(ctx context.Context, bucket string, opts DropOptions) (*
 		return nil, err
 	}
 	since := s.now().Add(-opts.KeepWithin)
+	young := func(st *SavedState) bool { return opts.KeepWithin > 0 && st.Time.After(since) }
 	counted := 0
-	for _, st := range slices.Backward(states) {
-		byAge := opts.KeepWithin > 0 && st.Time.After(since)
-		if counted >= opts.KeepStates && !byAge {
-			continue
+	for group := range newestFirst(states) {
+		if counted >= opts.KeepStates && !young(group[0]) {
+			break
 		}
-		confirmed, err := s.keepState(ctx, bucket, st, k, byAge)
+		plans, err := s.verifyStates(ctx, bucket, group, nil)
 		if err != nil {
 			return nil, err
 		}
-		if confirmed {
-			counted++
+		defer plans.close()
+		for i, st := range group {
+			if st.Unreadable != nil {
+				s.log.Warn("a saved state cannot be read and is not kept", "bucket", bucket, "key", st.Key, "version", st.VersionID, "error", st.Unreadable)
+				continue
+			}
+			confirmed := st.Verification.Status == Verified
+			if !young(st) && (!confirmed || counted >= opts.KeepStates) {
+				continue
+			}
+			if confirmed {
+				counted++
+			}
+			if err := k.add(st, plans[i]); err != nil {
+				return nil, err
+			}
 		}
 	}
 	slices.Reverse(k.states) // the oldest first
 	return k, nil
 }
 
-// keepState adds what a state names, if it is to be kept for its age or because
-// it is confirmed.
-func (s *Store) keepState(ctx context.Context, bucket string, st SavedState, k *keepSet, anyway bool) (confirmed bool, err error) {
-	p, _, err := s.loadPlan(ctx, bucket, st.Key, st.VersionID)
-	if errors.Is(err, ErrBadState) {
-		s.log.Warn("a saved state cannot be read and is not kept", "bucket", bucket, "key", st.Key, "version", st.VersionID, "error", err)
-		return false, nil
+// newestFirst gives states, which are sorted, in groups for verifyStates: the newest
+// alone, which is mostly enough, and then as many as one listing serves.
+func newestFirst(states []SavedState) iter.Seq[[]*SavedState] {
+	return func(yield func([]*SavedState) bool) {
+		for n, size := len(states), 1; n > 0; n, size = n-size, verifyAtOnce {
+			size = min(size, n)
+			group := make([]*SavedState, 0, size)
+			for i := range size {
+				group = append(group, &states[n-1-i])
+			}
+			if !yield(group) {
+				return
+			}
+		}
 	}
-	if err != nil {
-		return false, err
-	}
-	defer p.close()
-	v, err := s.verify(ctx, bucket, p, st.Time, nil)
-	if err != nil {
-		return false, err
-	}
-	if confirmed = v.Status == Verified; !confirmed && !anyway {
-		return false, nil
-	}
-	if err := k.add(p); err != nil {
-		return false, err
-	}
-	k.ids[keepID(st.Key, st.VersionID)] = struct{}{}
-	k.states = append(k.states, st)
-	return confirmed, nil
 }
 
-func (k *keepSet) add(p *plan) error {
+// add keeps a state and what it names.
+func (k *keepSet) add(st *SavedState, p *plan) error {
+	k.ids[keepID(st.Key, st.VersionID)] = struct{}{}
+	k.states = append(k.states, *st)
 	return p.each(func(o planned) error {
 		// States named by a state are not needed for restoring it.
 		if !isState(&Version{Key: o.Key}) {

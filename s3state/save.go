@@ -33,8 +33,9 @@ type SavedState struct {
 	IsLatest bool
 	// Capture counts what is in the state; only set by Save and DropVersions.
 	Capture *CaptureResult
-	// Verification, or the ErrBadState why there is none, are only set by Info
-	// when it is asked for them.
+	// Verification, or the ErrBadState why there is none, are only set where the
+	// state was compared with the version history: by Info and History when they
+	// are asked to, by CheckStorage, and of what DropVersions kept.
 	Verification *Verification
 	Unreadable   error
 }

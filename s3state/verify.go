@@ -2,8 +2,8 @@ package s3state
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -53,6 +53,18 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%q version %s: %s", d.Key, d.VersionID, d.Reason)
 }
 
+// first is the first contradiction, for the end of a sentence.
+func (v *Verification) first() string {
+	switch {
+	case len(v.Differences) > 0:
+		return ", first " + v.Differences[0].String()
+	case len(v.Missing) > 0:
+		m := v.Missing[0]
+		return ", first " + Difference{m.Key, m.VersionID, m.Reason}.String()
+	}
+	return ""
+}
+
 // StateDiffersError says that a state contradicts the version history. It is an
 // ErrStateDiffers.
 type StateDiffersError struct {
@@ -61,204 +73,94 @@ type StateDiffersError struct {
 }
 
 func (e *StateDiffersError) Error() string {
-	first := ""
-	if len(e.Verification.Differences) > 0 {
-		first = ", first " + e.Verification.Differences[0].String()
-	}
 	return fmt.Sprintf("state %q of bucket %s: %v in %d places%s; it may be forged, nothing was created",
-		e.StateKey, e.Bucket, ErrStateDiffers, e.Verification.Total, first)
+		e.StateKey, e.Bucket, ErrStateDiffers, e.Verification.Total, e.Verification.first())
 }
 
 func (e *StateDiffersError) Is(target error) bool { return target == ErrStateDiffers }
 
-const (
-	// saveSlack is how long after its capture a state may have reached the
-	// server.
-	saveSlack = 5 * time.Minute
-	// A capture that claims to have taken longer than this, and more than ten
-	// milliseconds for each current object, would make everything uncertain.
-	// Objects have to be in the bucket; old versions and markers could be made
-	// up to stretch the time.
-	plainCapture = 10 * time.Minute
-	entryCapture = 10 * time.Millisecond
-	mostCapture  = 3 * time.Hour
-)
-
-// verifier compares a plan with the version listing as it comes: both are in
-// the order of keys, so neither is held.
-type verifier struct {
-	res     Verification
-	gone    []planned // saved states
-	forged  bool      // a version is there, but not as the state says
-	plan    *planReader
-	from    time.Time
-	to      time.Time
-	key     string // being looked at
-	want    *planned
-	found   bool
-	ok      bool // want was current at some moment between from and to
-	settled bool // an entry older than from has been seen
-	absent  bool // the key may have been absent at such a moment
-	present bool // an object version is known from that time
-	why     string
-}
-
 // verify compares the plan of a state saved at saved (by the server's clock)
 // with the bucket's listing.
 func (s *Store) verify(ctx context.Context, bucket string, p *plan, saved time.Time, ev *reporter) (*Verification, error) {
-	r, err := p.reader()
+	v, err := newVerifier(p, saved)
 	if err != nil {
 		return nil, err
 	}
-	took := max(p.header.TimeEnd.Sub(p.header.TimeStart), 0)
-	longest := min(plainCapture+time.Duration(p.count)*entryCapture, mostCapture)
-	// Servers that give whole seconds round down.
-	v := &verifier{plan: r, from: saved.Add(-min(took, longest) - saveSlack), to: saved.Add(time.Second)}
-	if took > longest {
-		v.differs("", "", "the state claims that capturing %d objects took %s", p.count, took)
+	if err := s.listVersions(ctx, bucket, "", ev, v.take); err != nil {
+		return nil, err
 	}
-	v.res.From, v.res.To = v.from, v.to
-	first := true
-	err = s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
-		for i := range entries {
-			e := &entries[i]
-			if first || e.Key != v.key {
-				if !first {
-					v.endKey()
-				}
-				first = false
-				if err := v.beginKey(e.Key); err != nil {
-					return err
-				}
+	res, err := v.end()
+	p.drop(v.gone)
+	return res, err
+}
+
+// verifyAtOnce is how many states are compared with one listing at most. Each
+// waits in a spool meanwhile.
+const verifyAtOnce = 16
+
+// verifyStates compares up to verifyAtOnce saved states with the version history
+// and notes the outcome in each: Verification, or Unreadable. It also gives their
+// plans, nil for those that are unreadable, which the caller closes.
+func (s *Store) verifyStates(ctx context.Context, bucket string, states []*SavedState, ev *reporter) (plans plans, err error) {
+	defer func() {
+		if err != nil {
+			plans.close()
+		}
+	}()
+	var verifiers []*verifier
+	for _, st := range states {
+		p, _, err := s.loadPlan(ctx, bucket, st.Key, st.VersionID)
+		if st.Unreadable = nil; errors.Is(err, ErrBadState) {
+			st.Unreadable, err = err, nil
+		}
+		plans = append(plans, p)
+		if p == nil {
+			if err != nil {
+				return plans, err
 			}
-			v.entry(e)
+			continue
+		}
+		v, err := newVerifier(p, st.Time)
+		if err != nil {
+			return plans, err
+		}
+		verifiers = append(verifiers, v)
+	}
+	if len(verifiers) == 0 {
+		return plans, nil
+	}
+	err = s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+		for _, v := range verifiers {
+			if err := v.take(entries); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return plans, err
 	}
-	if !first {
-		v.endKey()
-	}
-	if err := v.missingBefore("", true); err != nil {
-		return nil, err
-	}
-	p.drop(v.gone)
-	switch {
-	case v.res.Total > 0 || v.forged:
-		v.res.Status = Differs
-	case v.res.TotalMissing > 0:
-		v.res.Status = Unverifiable
-	default:
-		v.res.Status = Verified
-	}
-	return &v.res, nil
-}
-
-// missingBefore notes the planned objects whose keys the listing has passed.
-func (v *verifier) missingBefore(key string, all bool) error {
-	for {
-		o, err := v.plan.peek()
-		if err != nil || o == nil || !all && o.Key >= key {
-			return err
+	for i, st := range states {
+		if plans[i] == nil {
+			continue
 		}
-		v.missing(o, "the bucket has no version of this key")
-		_, _ = v.plan.next()
-	}
-}
-
-// maxStatesGone bounds what a forged state can make the verifier remember.
-const maxStatesGone = 100_000
-
-func (v *verifier) missing(o *planned, reason string) {
-	if isState(&Version{Key: o.Key}) && v.res.StatesGone < maxStatesGone {
-		v.res.StatesGone++
-		v.gone = append(v.gone, *o)
-		return
-	}
-	v.res.TotalMissing++
-	if len(v.res.Missing) < maxListed {
-		v.res.Missing = append(v.res.Missing, MissingVersion{o.Key, o.VersionID, reason})
-	}
-}
-
-func (v *verifier) differs(key, version, format string, args ...any) {
-	v.res.Total++
-	if len(v.res.Differences) < maxListed {
-		v.res.Differences = append(v.res.Differences, Difference{key, version, fmt.Sprintf(format, args...)})
-	}
-}
-
-func (v *verifier) beginKey(key string) error {
-	if err := v.missingBefore(key, false); err != nil {
-		return err
-	}
-	v.key, v.want = key, nil
-	v.found, v.ok, v.settled, v.absent, v.present, v.why = false, false, false, false, false, ""
-	o, err := v.plan.peek()
-	if err != nil {
-		return err
-	}
-	if o != nil && o.Key == key {
-		taken, err := v.plan.next()
-		if err != nil {
-			return err
+		v := verifiers[0]
+		verifiers = verifiers[1:]
+		if st.Verification, err = v.end(); err != nil {
+			return plans, err
 		}
-		v.want = &taken
+		plans[i].drop(v.gone)
 	}
-	return nil
+	return plans, nil
 }
 
-// entry takes the key's entries, the newest first.
-func (v *verifier) entry(e *Version) {
-	later := e.LastModified.After(v.to)
-	current := !later && !v.settled // at some moment between from and to
-	if current && !e.LastModified.After(v.from) {
-		v.settled = true
-	}
-	if current {
-		if e.DeleteMarker {
-			v.absent = true
-		} else {
-			v.present = true
+// plans are those of several states; nil where one could not be read.
+type plans []*plan
+
+func (all plans) close() {
+	for _, p := range all {
+		if p != nil {
+			p.close()
 		}
-	}
-	if v.want == nil || e.VersionID != v.want.VersionID {
-		return
-	}
-	v.found = true
-	switch {
-	case e.DeleteMarker:
-		v.forged = true
-		v.missing(v.want, "it is a delete marker")
-		v.found, v.want = true, nil
-		v.absent = true // reported already
-		return
-	case e.Size != v.want.Size:
-		v.forged = true
-		v.missing(v.want, fmt.Sprintf("its size is %d, not %d", e.Size, v.want.Size))
-	case v.want.ETag != "" && e.ETag != "" && bareETag(e.ETag) != bareETag(v.want.ETag):
-		v.forged = true
-		v.missing(v.want, fmt.Sprintf("its ETag is %s, not %s", bareETag(e.ETag), bareETag(v.want.ETag)))
-	}
-	v.ok = current
-	if later {
-		v.why = "it was written " + e.LastModified.Sub(v.to).Round(time.Second).String() + " after the state was saved"
-	} else if !current {
-		v.why = "it had been replaced or deleted before the state was captured"
-	}
-}
-
-func (v *verifier) endKey() {
-	switch {
-	case v.want != nil && !v.found:
-		v.missing(v.want, "no such version")
-	case v.want != nil && !v.ok:
-		v.differs(v.key, v.want.VersionID, "%s", v.why)
-	case v.want == nil && v.settled && v.present && !v.absent && !strings.HasPrefix(v.key, statePrefix):
-		// Saved states are no part of the repository, and DropVersions leaves
-		// out the one it is about to remove.
-		v.differs(v.key, "", "the state leaves this key out, but it existed when the state was captured")
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -10,10 +11,16 @@ import (
 
 type storageInfoCmd struct {
 	Bucket string `arg:"" help:"Name of the bucket."`
+	Verify int    `help:"How many of the newest saved states to compare with the version history; 0 for none, -1 for all." placeholder:"N" default:"10"`
 }
 
 func (storageInfoCmd) Help() string {
-	return "The key and version id of a saved state are what rwm storage-restore-state takes."
+	return `The key and version id of a saved state are what rwm storage-restore-state takes. A state is a claim of the host's; compared with the version history, which only the server writes, it is
+
+  verified       the history shows exactly these objects at its time
+  differs        the history contradicts it: it may be forged
+  unverifiable   versions that it names are gone
+  unreadable     it is no state, or another bucket's`
 }
 
 func (c storageInfoCmd) Run(a *app) error {
@@ -21,7 +28,7 @@ func (c storageInfoCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	info, err := m.Storage().Info(a.ctx, c.Bucket, s3state.InfoOptions{OnEvent: a.onStorageEvent})
+	info, err := m.Storage().Info(a.ctx, c.Bucket, s3state.InfoOptions{VerifyStates: c.Verify, OnEvent: a.onStorageEvent})
 	a.bar.end()
 	if err != nil {
 		return err
@@ -57,12 +64,61 @@ func (a *app) showInfo(info *s3state.Info) {
 	a.println(indentJSON(info.Policy))
 	a.printf("Saved states: %d\n", len(info.States))
 	if len(info.States) > 0 {
-		g := &grid{header: []string{"STATE KEY", "STATE VERSION", "SAVED", "SIZE", ""}, right: []int{3}}
+		g := &grid{header: []string{"STATE KEY", "STATE VERSION", "SAVED", "SIZE", "VERIFICATION", ""}, right: []int{3}}
 		for _, s := range info.States {
-			g.add(printable(s.Key), printable(s.VersionID), formatTime(s.Time), formatBytes(s.Size), yesNo(s.IsLatest, "", "deleted or overwritten"))
+			g.add(printable(s.Key), printable(s.VersionID), formatTime(s.Time), formatBytes(s.Size), verificationOf(s),
+				yesNo(s.IsLatest, "", "deleted or overwritten"))
 		}
 		a.show(g)
 	}
+	for _, s := range info.States {
+		a.showDifferences(s)
+	}
+}
+
+// verificationOf is the outcome in a word, "" if the state was not compared.
+func verificationOf(s s3state.SavedState) string {
+	switch {
+	case s.Unreadable != nil:
+		return "unreadable"
+	case s.Verification != nil:
+		return string(s.Verification.Status)
+	}
+	return ""
+}
+
+// showDifferences says why a state is not verified, its first reasons.
+func (a *app) showDifferences(s s3state.SavedState) {
+	reasons, total := differences(s)
+	if total == 0 {
+		return
+	}
+	a.printf("State %s version %s:\n", printable(s.Key), printable(s.VersionID))
+	for _, text := range reasons[:min(len(reasons), maxShown)] {
+		a.println("  " + printable(text))
+	}
+	if more := total - maxShown; more > 0 {
+		a.printf("  and %d more\n", more)
+	}
+}
+
+// differences lists how a state and the history differ; total counts also those
+// that are not listed.
+func differences(s s3state.SavedState) (reasons []string, total int) {
+	if s.Unreadable != nil {
+		return []string{s.Unreadable.Error()}, 1
+	}
+	v := s.Verification
+	if v == nil {
+		return nil, 0
+	}
+	for _, d := range v.Differences {
+		reasons = append(reasons, d.String())
+	}
+	for _, m := range v.Missing {
+		reasons = append(reasons, fmt.Sprintf("%q version %s: %s", m.Key, m.VersionID, m.Reason))
+	}
+	return reasons, v.Total + v.TotalMissing
 }
 
 func indentJSON(raw json.RawMessage) string {
@@ -104,10 +160,18 @@ type jsonState struct {
 	Time      time.Time `json:"time"`
 	Size      int64     `json:"size"`
 	Latest    bool      `json:"latest"`
+	// Set where the state was compared with the version history.
+	Verification string   `json:"verification,omitempty"` // verified, differs, unverifiable, unreadable
+	Differences  []string `json:"differences,omitempty"`
+	Total        int      `json:"total_differences,omitempty"`
 }
 
 func newJSONState(s s3state.SavedState) jsonState {
-	return jsonState{Key: s.Key, VersionID: s.VersionID, Time: s.Time, Size: s.Size, Latest: s.IsLatest}
+	reasons, total := differences(s)
+	return jsonState{
+		Key: s.Key, VersionID: s.VersionID, Time: s.Time, Size: s.Size, Latest: s.IsLatest,
+		Verification: verificationOf(s), Differences: reasons, Total: total,
+	}
 }
 
 func newJSONInfo(info *s3state.Info) jsonInfo {

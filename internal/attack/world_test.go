@@ -102,7 +102,7 @@ func (w *world) backup() {
 // now is the server's time.
 func (w *world) now() time.Time {
 	w.Helper()
-	info, err := w.host.PutObject(w.ctx, w.bucket, "locks/"+strings.Repeat("0", 64), strings.NewReader(""), 0, minio.PutObjectOptions{})
+	info, err := w.host.PutObject(w.ctx, w.bucket, "locks/"+strings.Repeat("0", 64), strings.NewReader("-"), 1, minio.PutObjectOptions{})
 	must(w, err)
 	must(w, w.host.RemoveObject(w.ctx, w.bucket, info.Key, minio.RemoveObjectOptions{}))
 	var at time.Time
