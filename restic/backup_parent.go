@@ -84,7 +84,11 @@ func (v *snapshotView) recent(ctx context.Context, repo *repository.Repository) 
 
 // add makes a new snapshot known without reading it back. The map is replaced, never changed: others may be reading it.
 func (v *snapshotView) add(ctx context.Context, sn *data.Snapshot, id restic.ID) {
-	loaded, err := data.LoadSnapshot(ctx, inMemory{sn}, id)
+	text, err := json.Marshal(sn)
+	var loaded *data.Snapshot
+	if err == nil {
+		loaded, err = data.LoadSnapshot(ctx, unsealed(text), id) // only loading gives a snapshot its ID
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err != nil || v.byID == nil {
@@ -101,13 +105,4 @@ func (v *snapshotView) forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.byID = nil
-}
-
-// inMemory gives the engine a snapshot as if it had been loaded: only loading gives one its ID.
-type inMemory struct{ sn *data.Snapshot }
-
-func (m inMemory) Connections() uint { return 1 }
-
-func (m inMemory) LoadUnpacked(context.Context, restic.FileType, restic.ID) ([]byte, error) {
-	return json.Marshal(m.sn)
 }

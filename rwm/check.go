@@ -35,6 +35,26 @@ func (m *Manager) checkBucket(ctx context.Context) error {
 	return nil
 }
 
+// tryAccess warns if trying shows that these credentials can do harm, whatever the
+// policy seems to say.
+func (m *Manager) tryAccess(ctx context.Context) {
+	access, err := m.store.Access(ctx, m.cfg.ResticBucket, s3state.AccessOptions{Quick: true})
+	if err != nil {
+		m.log.Debug("what these credentials can do is not known", "error", err) // checkBucket has said what matters
+		return
+	}
+	var harm []string
+	for _, r := range access.Results {
+		if r.Harm {
+			harm = append(harm, r.Action)
+		}
+	}
+	if len(harm) > 0 {
+		m.warn(fmt.Sprintf("these credentials can do harm to bucket %s (%s), and so can whoever breaks into this host; rwm storage-access tries more",
+			m.cfg.ResticBucket, strings.Join(harm, ", ")))
+	}
+}
+
 // ownsBucket tells whether the bucket is among those of our own identity. An
 // identity that may not even ask owns none, as far as this can be known.
 func (m *Manager) ownsBucket(ctx context.Context, bucket string) bool {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
@@ -126,10 +127,13 @@ func (r *run) prepare(ctx context.Context, p *plan) error {
 	if checkErr := <-checked; err == nil {
 		err = checkErr
 	}
-	if err == nil {
-		err = r.lockRepository(ctx)
+	if err != nil {
+		return err
 	}
-	return err
+	var tried sync.WaitGroup
+	tried.Go(func() { r.tryAccess(ctx) })
+	defer tried.Wait()
+	return r.lockRepository(ctx)
 }
 
 // lockRepository takes the lock the run will need, so that somebody else's shows

@@ -316,6 +316,38 @@ func TestOwnAndUnpolicedBucketWarns(t *testing.T) {
 	}
 }
 
+// What the host must not be able to do is tried at every run, past what the policy
+// seems to say.
+func TestHarmfulCredentialsWarn(t *testing.T) {
+	w := newWorld(t).policed()
+	if report, err := w.manager().BackupAll(t.Context()); err != nil {
+		t.Fatal(table(report), err)
+	}
+	if w.warnings() != "" {
+		t.Errorf("a policed bucket: %s", w.warnings())
+	}
+	admin := w.Client(t, w.Admin)
+	policy, err := admin.GetBucketPolicy(t.Context(), w.config.ResticBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy = strings.Replace(policy, `"s3:GetObject"`, `"s3:GetObject","s3:PutBucketVersioning","s3:PutLifecycleConfiguration"`, 1)
+	if err := admin.SetBucketPolicy(t.Context(), w.config.ResticBucket, policy); err != nil {
+		t.Fatal(err)
+	}
+	if report, err := w.manager().BackupAll(t.Context()); err != nil {
+		t.Fatal(table(report), err)
+	}
+	for _, want := range []string{"can do harm", "suspend versioning", "change the lifecycle"} {
+		if !strings.Contains(w.warnings(), want) {
+			t.Errorf("no %q in the warnings:\n%s", want, w.warnings())
+		}
+	}
+	if strings.Contains(w.warnings(), "change the policy") {
+		t.Errorf("more than is true:\n%s", w.warnings())
+	}
+}
+
 func TestWithClientNeedsNoS3Config(t *testing.T) {
 	w := newWorld(t).policed()
 	w.config.S3EndpointURL, w.config.S3AccessKey, w.config.S3SecretKey = "", "", ""

@@ -35,6 +35,7 @@ type AccessResult struct {
 // AccessReport is what credentials were found to allow.
 type AccessReport struct {
 	Bucket  string
+	Check   *PolicyCheck // what the policy says, tried or not
 	Results []AccessResult
 	// OK is false if the host can do harm, or not what it needs to.
 	OK bool
@@ -52,16 +53,18 @@ type AccessOptions struct {
 // few bytes under rwm/canary_, hidden by a delete marker, which the host
 // rightly cannot remove.
 //
-// Called with the admin's credentials it does nothing: ErrInvalid.
+// Called with the owner's credentials it tries nothing: the error wraps ErrOwner,
+// and the report has only the policy check.
 func (s *Store) Access(ctx context.Context, bucket string, opts AccessOptions) (*AccessReport, error) {
 	f, err := s.facts(ctx, bucket)
 	if err != nil {
 		return nil, err
 	}
+	report := &AccessReport{Bucket: bucket, Check: checkPolicy(bucket, f), OK: true}
 	if caller, _, err := s.ownBuckets(ctx); err == nil && caller.ID != "" && caller.ID == f.acl.Owner.ID {
-		return nil, fmt.Errorf("%w: these are the credentials of the bucket's owner %s, to whom all is allowed; use the host's", ErrInvalid, caller.ID)
+		return report, fmt.Errorf("%w %s, to whom all is allowed; use the host's", ErrOwner, caller.ID)
 	}
-	a := &accessor{s: s, bucket: bucket, facts: f, report: &AccessReport{Bucket: bucket, OK: true}}
+	a := &accessor{s: s, bucket: bucket, facts: f, report: report}
 	a.settings(ctx)
 	if !opts.Quick {
 		a.canary(ctx)
@@ -101,7 +104,7 @@ func (a *accessor) note(action string, expected Outcome, harm bool, err error) O
 // reached tells the errors that come only after permission was given.
 func reached(err error) bool {
 	switch code(err) {
-	case "BucketNotEmpty", "MalformedXML", "MalformedPolicy":
+	case "BucketNotEmpty", "MalformedXML", "MalformedPolicy", "MalformedACLError", "InvalidArgument":
 		return true
 	}
 	return false

@@ -27,6 +27,7 @@ var (
 	ErrNotEmpty       = errors.New("bucket is not empty")
 	ErrPolicy         = errors.New("the bucket's policy is not as expected")
 	ErrCopyDiffers    = errors.New("the copy differs from its source")
+	ErrOwner          = errors.New("these are the credentials of the bucket's owner")
 	ErrUnreachable    = errors.New("the server did not answer")
 	errTruncatedReply = errors.New("the answer ends early")
 )

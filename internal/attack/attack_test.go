@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +49,12 @@ var attacks = map[string]func(w *world){
 			w.put(dir+fmt.Sprintf("%x", rubbish(32)), rubbish(5))
 		}
 	},
+	"an index that is none": func(w *world) { w.put("index/"+fmt.Sprintf("%x", rubbish(32)), rubbish(500)) },
+	"an index with the right name": func(w *world) {
+		body := rubbish(500)
+		w.put(fmt.Sprintf("index/%x", sha256.Sum256(body)), body)
+	},
+	"a single snapshot deleted": func(w *world) { w.remove(w.keys("snapshots/")[0]) },
 	"keys deleted": func(w *world) {
 		for _, key := range w.keys("keys/") {
 			w.remove(key)
@@ -140,6 +147,9 @@ func forgeStates(w *world) {
 		must(w, err)
 		key := "rwm/state_2026-01-01T00:00:00.00000" + fmt.Sprint(len(name)) + "+00:00." + name + ".json.gz"
 		w.put(key, pack(w, text))
+		if !w.srv.Controlled() && (name == "empty" || name == "hidden") {
+			continue // a state may leave out what is younger than five minutes, as all is here
+		}
 		if _, _, err := w.admin.OpenAsOf(w.ctx, s3state.Moment{StateKey: key}, restic.WithoutCache()); err == nil {
 			w.Errorf("the forged state %q was believed", name)
 		} else if !errors.Is(err, s3state.ErrStateDiffers) && !errors.Is(err, s3state.ErrBadState) && !errors.Is(err, restic.ErrDamaged) {
@@ -239,13 +249,6 @@ func TestAttacks(t *testing.T) {
 			w.remember()
 			good := w.good
 			attack(w)
-			if name == "forged snapshot time, forget" {
-				// It looks like an ordinary run. The state of the run before leads back.
-				last := w.states[len(w.states)-1]
-				w.whole(s3state.Moment{StateKey: last.Key, StateVersion: last.VersionID}, w.then)
-				w.rebuilt(good)
-				return
-			}
 			w.recovered(good)
 		})
 	}

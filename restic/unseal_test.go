@@ -1,0 +1,81 @@
+package restic
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// What is stored as snapshot, index and config can be read wherever it was found; what
+// is altered, cut or another repository's cannot.
+func TestUnseal(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Init(t.Context(), Local(dir), "one", WithoutCache())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	source := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(source, bytes.Repeat([]byte("x"), 100_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
+	made, err := s.Backup(t.Context(), BackupOptions{Paths: []string{source}, Time: at, Tags: []string{"t"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := Init(t.Context(), Local(t.TempDir()), "two", WithoutCache())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+
+	for _, pattern := range []string{"config", "snapshots/*", "index/*"} {
+		files, _ := filepath.Glob(filepath.Join(dir, pattern))
+		if len(files) == 0 {
+			t.Fatalf("no %s", pattern)
+		}
+		for _, file := range files {
+			sealed, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, err := s.Unseal(t.Context(), sealed)
+			if err != nil || !json.Valid(plain) {
+				t.Errorf("%s: %v %q", pattern, err, plain)
+			}
+			for name, bad := range map[string][]byte{"cut": sealed[:len(sealed)-1], "short": sealed[:5], "empty": nil, "altered": flip(sealed)} {
+				if _, err := s.Unseal(t.Context(), bad); !errors.Is(err, ErrDamaged) {
+					t.Errorf("%s %s: %v", name, pattern, err)
+				}
+			}
+			if _, err := other.Unseal(t.Context(), sealed); !errors.Is(err, ErrDamaged) {
+				t.Errorf("another repository's %s: %v", pattern, err)
+			}
+		}
+	}
+	sealed, err := os.ReadFile(filepath.Join(dir, "snapshots", made.SnapshotID.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sn, err := s.UnsealSnapshot(t.Context(), made.SnapshotID, sealed)
+	if err != nil || sn.ID != made.SnapshotID || !sn.Time.Equal(at) || len(sn.Tags) != 1 || sn.Paths[0] != source {
+		t.Errorf("%v %+v", err, sn)
+	}
+}
+
+func FuzzDecompress(f *testing.F) {
+	f.Add([]byte(`{"a":1}`))
+	f.Add([]byte{2, 0x28, 0xb5, 0x2f, 0xfd, 4, 0, 0x11, 0, 0, '{', '}', 0, 0, 0, 0})
+	f.Add([]byte{3})
+	f.Fuzz(func(t *testing.T, text []byte) {
+		plain, err := decompress(text)
+		if err == nil && text[0] != 2 && !bytes.Equal(plain, text) {
+			t.Errorf("%q became %q", text, plain)
+		}
+	})
+}
