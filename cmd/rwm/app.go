@@ -76,16 +76,19 @@ func (a *app) managerOf(cfg *rwm.Config, events func(rwm.Event)) (*rwm.Manager, 
 		for _, text := range cfg.Warnings() {
 			a.warning(text)
 		}
+		events = a.onWarning
 	}
 	transport, err := a.transport(cfg)
 	if err != nil {
 		return nil, err
 	}
-	opts := []rwm.Option{rwm.WithLogger(a.logger()), rwm.WithTransport(transport), rwm.WithOutput(a.hookOutput(), a.stderr)}
-	if events != nil {
-		opts = append(opts, rwm.WithEvents(events))
+	return rwm.New(cfg, rwm.WithLogger(a.logger()), rwm.WithTransport(transport), rwm.WithOutput(a.hookOutput(), a.stderr), rwm.WithEvents(events))
+}
+
+func (a *app) onWarning(event rwm.Event) {
+	if w, ok := event.(rwm.Warning); ok {
+		a.warning(w.Text)
 	}
-	return rwm.New(cfg, opts...)
 }
 
 // hookOutput is where the output of hooks goes: with --json standard output is

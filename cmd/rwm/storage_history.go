@@ -14,10 +14,16 @@ type storageHistoryCmd struct {
 	Bucket string `arg:"" help:"Name of the bucket."`
 	HTML   string `name:"html" help:"Write the history to FILE as a page to look at in a browser." placeholder:"FILE" predictor:"file"`
 	Quiet  string `name:"gap" help:"How long nothing must happen between two steps." placeholder:"DURATION" default:"10m"`
+	Verify int    `help:"How many of the newest saved states to compare with the version history; 0 for none, -1 for all." placeholder:"N" default:"10"`
+
+	ReadAll  bool `help:"Read every key, index and snapshot there ever was, and not only the newest." xor:"read"`
+	ListOnly bool `help:"Read none of them: judge by the listing alone." xor:"read"`
 }
 
 func (storageHistoryCmd) Help() string {
 	return `Reads the version listing, which the server keeps and a host cannot change: when what was written, overwritten and deleted, in steps with quiet between them. It marks what no run of restic does, names the last good moment before that, and prints the commands to go on from there. Times are the server's, shown in the local zone.
+
+Keys, indexes and snapshots are read and compared with their names. Where the bucket is restic_bucket of the configuration and restic_password is set, it is also judged what only the password shows: files that are not this repository's, and snapshots that claim a time in the future, by which an intruder has the retention remove the real ones.
 
   rwm --config admin.conf storage-history backups
   rwm --config admin.conf storage-history backups --html history.html`
@@ -32,7 +38,9 @@ func (c storageHistoryCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	h, err := m.Storage().History(a.ctx, c.Bucket, s3state.HistoryOptions{Quiet: gap, OnEvent: a.onStorageEvent})
+	h, err := m.History(a.ctx, c.Bucket, s3state.HistoryOptions{
+		Quiet: gap, ReadAll: c.ReadAll, ListOnly: c.ListOnly, VerifyStates: howMany(c.Verify), OnEvent: a.onStorageEvent,
+	})
 	a.bar.end()
 	if err != nil {
 		return err
@@ -92,6 +100,9 @@ func (a *app) showHistory(h *s3state.History) {
 	}
 	a.show(g)
 	a.showSuspicions(h)
+	if h.Unread > 0 {
+		a.printf("%d keys, indexes and snapshots were judged by their sizes only (--read-all reads all of them, as the admin)\n", h.Unread)
+	}
 	a.println()
 	if h.LastGood.IsZero() {
 		a.println("There is no good moment: what is suspicious is there from the beginning.")

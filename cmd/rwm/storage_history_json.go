@@ -11,6 +11,7 @@ type jsonHistory struct {
 	Steps           []jsonStep      `json:"steps"`
 	Suspicions      []jsonSuspicion `json:"suspicions"`
 	TotalSuspicions int             `json:"total_suspicions"`
+	Unread          int             `json:"unread"` // keys, indexes and snapshots judged by the listing alone
 	States          []jsonState     `json:"states"`
 	LastGood        *time.Time      `json:"last_good"` // null if there is none
 	LastGoodState   *jsonState      `json:"last_good_state"`
@@ -40,7 +41,7 @@ type jsonSuspicion struct {
 
 func newJSONHistory(h *s3state.History, commands []string) jsonHistory {
 	out := jsonHistory{
-		Bucket: h.Bucket, Steps: []jsonStep{}, Suspicions: []jsonSuspicion{}, TotalSuspicions: h.Total,
+		Bucket: h.Bucket, Steps: []jsonStep{}, Suspicions: []jsonSuspicion{}, TotalSuspicions: h.Total, Unread: h.Unread,
 		States: newJSONStates(h.States), Commands: orEmpty(commands),
 	}
 	for _, st := range h.Steps {

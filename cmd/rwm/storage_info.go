@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func (c storageInfoCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	info, err := m.Storage().Info(a.ctx, c.Bucket, s3state.InfoOptions{VerifyStates: c.Verify, OnEvent: a.onStorageEvent})
+	info, err := m.Storage().Info(a.ctx, c.Bucket, s3state.InfoOptions{VerifyStates: howMany(c.Verify), OnEvent: a.onStorageEvent})
 	a.bar.end()
 	if err != nil {
 		return err
@@ -74,6 +75,17 @@ func (a *app) showInfo(info *s3state.Info) {
 	for _, s := range info.States {
 		a.showDifferences(s)
 	}
+}
+
+// howMany turns --verify into what the library takes.
+func howMany(n int) int {
+	switch {
+	case n == 0:
+		return -1
+	case n < 0:
+		return math.MaxInt
+	}
+	return n
 }
 
 // verificationOf is the outcome in a word, "" if the state was not compared.
