@@ -40,5 +40,5 @@ func (c *Cluster) addUsers(ctx context.Context, users []User) error {
 // outside of this cluster.
 func (c *Cluster) addUser(ctx context.Context, u User) error {
 	return c.run(ctx, "radosgw-admin", "user", "create", "--uid="+u.ID(), "--display-name="+u.Name,
-		"--access-key="+u.AccessKey, "--secret-key="+u.SecretKey)
+		"--access-key="+u.AccessKey, "--secret-key="+u.SecretKey, "--max-buckets=0") // as many as there are tests
 }
