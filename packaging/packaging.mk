@@ -37,8 +37,10 @@ release: $(NFPM)
 	cd $(DIST) && sha256sum * >SHA256SUMS
 
 # The servers whose dumps are tested; the tests start their own, with data of their own.
+# podman and what it needs to build and run the container image (95 MB); docker-compose
+# runs the compose file on it.
 packaging-packages:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  for p in mariadb-server postgresql rclone awscli; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	  for p in mariadb-server postgresql rclone awscli podman runc docker-compose mmdebstrap systemd; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	  test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }; \
-	else echo "NOT ROOT OR NO APT: tests that need MariaDB, PostgreSQL, rclone or the AWS CLI are skipped where these are missing"; fi
+	else echo "NOT ROOT OR NO APT: tests that need MariaDB, PostgreSQL, rclone, the AWS CLI, containers or systemd are skipped where these are missing"; fi
