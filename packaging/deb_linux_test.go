@@ -16,16 +16,24 @@ func TestDebianPackage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds rwm and nfpm")
 	}
-	dist, root := t.TempDir(), t.TempDir()
-	cmd := exec.Command("make", "--no-print-directory", "deb", "DIST="+dist, "VERSION=v1.2.3")
-	cmd.Dir = ".."
-	output(t, cmd)
-	deb := filepath.Join(dist, "rwm_1.2.3_"+runtime.GOARCH+".deb")
+	root := t.TempDir()
+	build := func() (deb string) {
+		t.Helper()
+		dist := t.TempDir()
+		cmd := exec.Command("make", "--no-print-directory", "deb", "DIST="+dist, "VERSION=v1.2.3")
+		cmd.Dir = ".."
+		output(t, cmd)
+		return filepath.Join(dist, "rwm_1.2.3_"+runtime.GOARCH+".deb")
+	}
+	deb, again := build(), build()
+	if err := exec.Command("cmp", deb, again).Run(); err != nil {
+		t.Errorf("the same source does not give the same package: %v", err)
+	}
 
 	list := output(t, exec.Command("dpkg-deb", "-c", deb))
 	for _, want := range []string{
 		"-rwxr-xr-x root/root", "./usr/bin/rwm\n", "./usr/bin/rwm-cron\n", "./usr/bin/rwm-mysql-dump\n", "./usr/bin/rwm-postgresql-dump\n",
-		"./lib/systemd/system/rwm-backup.service\n", "./lib/systemd/system/rwm-backup.timer\n", "./usr/share/doc/rwm/copyright\n",
+		"./usr/lib/systemd/system/rwm-backup.service\n", "./usr/lib/systemd/system/rwm-backup.timer\n", "./usr/share/doc/rwm/copyright\n",
 	} {
 		if !strings.Contains(list, want) {
 			t.Errorf("no %q in\n%s", want, list)

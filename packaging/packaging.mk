@@ -16,23 +16,26 @@ NFPM         := $(TOOLS)/nfpm
 $(NFPM): internal/tools/package/go.mod
 	$(GO) build -C internal/tools/package -o $@ github.com/goreleaser/nfpm/v2/cmd/nfpm
 
+# Same source, same Go: same bytes, whoever builds and wherever. Without cgo the binaries
+# need no library of the system they run on; the version is said, not found out; times in
+# a package are the commit's.
+BINARY = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+PACKAGE = SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" DEB_VERSION=$(DEB_VERSION) \
+  $(NFPM) package --config packaging/deb/nfpm.yaml --packager deb --target $(DIST)/
+
 deb: $(NFPM)
 	mkdir -p $(DIST)
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(DEB_ARCH) $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(DIST)/rwm-linux-$(DEB_ARCH) ./cmd/rwm
-	RWM_BINARY=$(DIST)/rwm-linux-$(DEB_ARCH) DEB_ARCH=$(DEB_ARCH) DEB_VERSION=$(DEB_VERSION) \
-	  $(NFPM) package --config packaging/deb/nfpm.yaml --packager deb --target $(DIST)/
+	GOOS=linux GOARCH=$(DEB_ARCH) $(BINARY) -o $(DIST)/rwm-linux-$(DEB_ARCH) ./cmd/rwm
+	RWM_BINARY=$(DIST)/rwm-linux-$(DEB_ARCH) DEB_ARCH=$(DEB_ARCH) $(PACKAGE)
 
-# Without cgo the binaries need no library of the system they run on. Same source, same
-# Go: same bytes.
 release: $(NFPM)
 	rm -rf $(DIST) && mkdir -p $(DIST)
 	for target in $(RELEASES); do \
 	  os=$${target%/*} arch=$${target#*/}; \
 	  out=$(DIST)/rwm-$$os-$$arch; test $$os != windows || out=$$out.exe; \
 	  echo "$$out"; \
-	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $$out ./cmd/rwm || exit 1; \
-	  test $$os != linux || RWM_BINARY=$$out DEB_ARCH=$$arch DEB_VERSION=$(DEB_VERSION) \
-	    $(NFPM) package --config packaging/deb/nfpm.yaml --packager deb --target $(DIST)/ || exit 1; \
+	  GOOS=$$os GOARCH=$$arch $(BINARY) -o $$out ./cmd/rwm || exit 1; \
+	  test $$os != linux || RWM_BINARY=$$out DEB_ARCH=$$arch $(PACKAGE) || exit 1; \
 	done
 	cd $(DIST) && sha256sum * >SHA256SUMS
 
