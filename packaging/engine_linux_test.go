@@ -1,7 +1,6 @@
 package packaging_test
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -123,10 +122,10 @@ func debianStable(t *testing.T) string {
 	if err := os.MkdirAll(tools, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	mirror := "http://deb.debian.org/debian"
-	sites, err := exec.Command("apt-get", "indextargets", "--format=$(SITE)", "Created-By: Packages", "Origin: Debian", "Label: Debian").Output()
-	if first, _, found := bytes.Cut(sites, []byte("\n")); err == nil && found {
-		mirror = string(first)
+	sites := output(t, exec.Command("apt-get", "indextargets", "--format=$(SITE)", "Created-By: Packages", "Origin: Debian", "Label: Debian"))
+	mirror, _, found := strings.Cut(sites, "\n")
+	if !found {
+		t.Fatal("apt knows no mirror of Debian (apt-get update)")
 	}
 	// The target's own directory: a half of one must never have its name.
 	part := filepath.Join(tools, "debian-stable.part.tar")

@@ -1,7 +1,8 @@
 # How rwm gets to where it is used. Included by the Makefile.
 #
 # make deb                 dist/rwm_VERSION_ARCH.deb
-# make release             dist/: static binaries for all systems, .debs and SHA256SUMS
+# make release             dist/: static binaries for all systems, .debs, LICENSES.txt and
+#                          SHA256SUMS
 # make packaging-packages  installs what the packaging's tests need (Debian, as root)
 
 DIST         := $(CURDIR)/dist
@@ -20,16 +21,18 @@ $(NFPM): internal/tools/package/go.mod
 # need no library of the system they run on; the version is said, not found out; times in
 # a package are the commit's.
 BINARY = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
-PACKAGE = SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" DEB_VERSION=$(DEB_VERSION) \
+PACKAGE = SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" DEB_VERSION=$(DEB_VERSION) RWM_LICENSES=$(DIST)/LICENSES.txt \
   $(NFPM) package --config packaging/deb/nfpm.yaml --packager deb --target $(DIST)/
 
 deb: $(NFPM)
 	mkdir -p $(DIST)
+	$(GO) run ./packaging/licenses linux/$(DEB_ARCH) >$(DIST)/LICENSES.txt
 	GOOS=linux GOARCH=$(DEB_ARCH) $(BINARY) -o $(DIST)/rwm-linux-$(DEB_ARCH) ./cmd/rwm
 	RWM_BINARY=$(DIST)/rwm-linux-$(DEB_ARCH) DEB_ARCH=$(DEB_ARCH) $(PACKAGE)
 
 release: $(NFPM)
 	rm -rf $(DIST) && mkdir -p $(DIST)
+	$(GO) run ./packaging/licenses $(RELEASES) >$(DIST)/LICENSES.txt
 	for target in $(RELEASES); do \
 	  os=$${target%/*} arch=$${target#*/}; \
 	  out=$(DIST)/rwm-$$os-$$arch; test $$os != windows || out=$$out.exe; \
