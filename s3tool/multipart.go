@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -125,7 +126,7 @@ func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (u *uplo
 	}
 	var newest *minio.ObjectMultipartInfo
 	for i, u := range list.Uploads {
-		if u.Key == to.Key && (newest == nil || u.Initiated.After(newest.Initiated)) {
+		if isKey(u.Key, to.Key) && (newest == nil || u.Initiated.After(newest.Initiated)) {
 			newest = &list.Uploads[i]
 		}
 	}
@@ -148,6 +149,13 @@ func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (u *uplo
 		return nil, true, nil
 	}
 	return u, true, nil
+}
+
+// isKey reports whether a listing names the key, which was its prefix. Ceph RGW encodes
+// keys there as it is asked to, but does not say so, and minio-go leaves them encoded.
+func isKey(listed, key string) bool {
+	decoded, err := url.PathUnescape(listed)
+	return listed == key || err == nil && decoded == key
 }
 
 // partSizeOf tells into what parts an upload was cut of which some parts are there: whoever

@@ -26,7 +26,7 @@ func TestUploadResumesFromAnyParts(t *testing.T) {
 		resumed, behind int
 	}{
 		{"no part", 5 * mib, nil, 0, 0},
-		{"not the first", 5 * mib, []int{2, 4}, 10 * mib, 0},
+		{"not the first +%20ž", 5 * mib, []int{2, 4}, 10 * mib, 0},
 		{"the last", 5 * mib, []int{5}, mib, 0},
 		{"not the first and the last", 5 * mib, []int{3, 5}, 6 * mib, 0},
 		{"all", 5 * mib, []int{1, 2, 3, 4, 5}, 21 * mib, 0},
