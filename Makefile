@@ -5,7 +5,8 @@
 
 GO      ?= go
 PREFIX  ?= /usr/local
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# The tags of the nested module, restic/link/v…, are on the same commits.
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --always --dirty 2>/dev/null || echo unknown)
 
 # The tools the tests use, built from the module proxy; their versions stand in
 # internal/tools.

@@ -4,7 +4,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,16 +18,25 @@ func TestDebianPackage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds rwm and nfpm")
 	}
-	dist, root := t.TempDir(), t.TempDir()
-	cmd := exec.Command("make", "--no-print-directory", "deb", "DIST="+dist, "VERSION=v1.2.3")
-	cmd.Dir = ".."
-	output(t, cmd)
-	deb := filepath.Join(dist, "rwm_1.2.3_"+runtime.GOARCH+".deb")
+	root := t.TempDir()
+	build := func() (deb string) {
+		t.Helper()
+		dist := t.TempDir()
+		cmd := exec.Command("make", "--no-print-directory", "deb", "DIST="+dist, "VERSION=v1.2.3")
+		cmd.Dir = ".."
+		output(t, cmd)
+		return filepath.Join(dist, "rwm_1.2.3_"+runtime.GOARCH+".deb")
+	}
+	deb, again := build(), build()
+	if err := exec.Command("cmp", deb, again).Run(); err != nil {
+		t.Errorf("the same source does not give the same package: %v", err)
+	}
 
 	list := output(t, exec.Command("dpkg-deb", "-c", deb))
 	for _, want := range []string{
 		"-rwxr-xr-x root/root", "./usr/bin/rwm\n", "./usr/bin/rwm-cron\n", "./usr/bin/rwm-mysql-dump\n", "./usr/bin/rwm-postgresql-dump\n",
-		"./lib/systemd/system/rwm-backup.service\n", "./lib/systemd/system/rwm-backup.timer\n", "./usr/share/doc/rwm/copyright\n",
+		"./usr/lib/systemd/system/rwm-backup.service\n", "./usr/lib/systemd/system/rwm-backup.timer\n", "./usr/share/doc/rwm/copyright\n",
+		"./usr/share/doc/rwm/licenses.txt\n",
 	} {
 		if !strings.Contains(list, want) {
 			t.Errorf("no %q in\n%s", want, list)
@@ -60,5 +71,43 @@ func TestDebianPackage(t *testing.T) {
 	}
 	if _, err := os.Stat(conf); err != nil {
 		t.Errorf("the configuration went with the package: %v", err)
+	}
+}
+
+// A release has two tags, one of them the nested module's; its version is the other.
+func TestVersionIsTheTag(t *testing.T) {
+	need(t, "git", "make")
+	dir := t.TempDir()
+	// Not what a make that runs this test was given.
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		return strings.HasPrefix(kv, "MAKE") || strings.HasPrefix(kv, "VERSION=")
+	})
+	env = append(env, "GIT_DIR="+dir+"/.git", "GIT_WORK_TREE="+dir, "GIT_CONFIG_GLOBAL=/dev/null")
+	run := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Dir, cmd.Env = "..", env
+		return strings.TrimSpace(output(t, cmd))
+	}
+	version := func() string {
+		return run("make", "--no-print-directory", "--eval", "print-version: ; @echo $(VERSION) $(DEB_VERSION)", "print-version")
+	}
+	run("git", "init", "--quiet")
+	commit := func() {
+		run("git", "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "--quiet", "--allow-empty", "-m", "x")
+	}
+	commit()
+	if got := version(); !regexp.MustCompile(`^([0-9a-f]{7,}) 0~[0-9a-f]{7,}$`).MatchString(got) {
+		t.Errorf("without a tag: %q", got)
+	}
+	for _, tag := range []string{"v1.2.3", "restic/link/v1.2.3"} {
+		run("git", "-c", "user.name=x", "-c", "user.email=x@example.org", "tag", "-a", "-m", tag, tag)
+	}
+	if got := version(); got != "v1.2.3 1.2.3" {
+		t.Errorf("at a release: %q", got)
+	}
+	commit()
+	if got := version(); !regexp.MustCompile(`^v1\.2\.3-1-g\S+ 1\.2\.3-1-g\S+$`).MatchString(got) {
+		t.Errorf("after a release: %q", got)
 	}
 }

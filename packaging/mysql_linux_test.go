@@ -51,7 +51,8 @@ func TestMySQLDump(t *testing.T) {
 		CREATE TABLE item (id INT PRIMARY KEY, name VARCHAR(40) CHARACTER SET utf8mb4, raw BLOB) ENGINE=InnoDB;
 		INSERT INTO item VALUES (1, 'žluťoučký 🐎', x'00ff0a27'), (2, NULL, NULL);
 		CREATE PROCEDURE twice() SELECT 2;
-		CREATE DATABASE `+"`with space`"+`; CREATE TABLE `+"`with space`"+`.t (a INT); INSERT INTO `+"`with space`"+`.t VALUES (42);`)
+		CREATE DATABASE `+"`with space`"+`; CREATE TABLE `+"`with space`"+`.t (a INT); INSERT INTO `+"`with space`"+`.t VALUES (42);
+		CREATE DATABASE `+"`back\\slash`; CREATE DATABASE `--help`;")
 	const question = "SELECT id, name, HEX(raw) FROM item ORDER BY id; CALL twice();"
 	want := client("shop", question)
 
@@ -59,11 +60,15 @@ func TestMySQLDump(t *testing.T) {
 	hook := absolute(t, "hooks/rwm-mysql-dump")
 	option := "--defaults-extra-file=" + options
 	output(t, exec.Command(hook, dir, option))
-	if got := names(t, dir); !slices.Equal(got, []string{"mysql.sql", "shop.sql", "with space.sql"}) {
+	if got := names(t, dir); !slices.Equal(got, []string{"--help.sql", `back\slash.sql`, "mysql.sql", "shop.sql", "with space.sql"}) {
 		t.Errorf("dumps: %q", got)
 	}
 	if info, err := os.Stat(filepath.Join(dir, "shop.sql")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode of a dump: %v %v", info.Mode(), err)
+	}
+	// A database is no option, however it is called by whoever may make some.
+	if odd, err := os.ReadFile(filepath.Join(dir, "--help.sql")); err != nil || !strings.Contains(string(odd), "USE `--help`;") {
+		t.Errorf("the dump of --help: %s %v", odd, err)
 	}
 	first, err := os.ReadFile(filepath.Join(dir, "shop.sql"))
 	if err != nil {
@@ -76,7 +81,7 @@ func TestMySQLDump(t *testing.T) {
 		t.Errorf("an unchanged database gives another dump (%v)", err)
 	}
 
-	client("", "DROP DATABASE shop; DROP DATABASE `with space`")
+	client("", "DROP DATABASE shop; DROP DATABASE `with space`; DROP DATABASE `back\\slash`; DROP DATABASE `--help`")
 	client("", string(first))
 	if got := client("shop", question); got != want {
 		t.Errorf("restored:\n%s\nwant:\n%s", got, want)

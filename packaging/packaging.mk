@@ -1,7 +1,8 @@
 # How rwm gets to where it is used. Included by the Makefile.
 #
 # make deb                 dist/rwm_VERSION_ARCH.deb
-# make release             dist/: static binaries for all systems, .debs and SHA256SUMS
+# make release             dist/: static binaries for all systems, .debs, LICENSES.txt and
+#                          SHA256SUMS
 # make packaging-packages  installs what the packaging's tests need (Debian, as root)
 
 DIST         := $(CURDIR)/dist
@@ -16,29 +17,36 @@ NFPM         := $(TOOLS)/nfpm
 $(NFPM): internal/tools/package/go.mod
 	$(GO) build -C internal/tools/package -o $@ github.com/goreleaser/nfpm/v2/cmd/nfpm
 
+# Same source, same Go: same bytes, whoever builds and wherever. Without cgo the binaries
+# need no library of the system they run on; the version is said, not found out; times in
+# a package are the commit's.
+BINARY = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+PACKAGE = SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" DEB_VERSION=$(DEB_VERSION) RWM_LICENSES=$(DIST)/LICENSES.txt \
+  $(NFPM) package --config packaging/deb/nfpm.yaml --packager deb --target $(DIST)/
+
 deb: $(NFPM)
 	mkdir -p $(DIST)
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(DEB_ARCH) $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(DIST)/rwm-linux-$(DEB_ARCH) ./cmd/rwm
-	RWM_BINARY=$(DIST)/rwm-linux-$(DEB_ARCH) DEB_ARCH=$(DEB_ARCH) DEB_VERSION=$(DEB_VERSION) \
-	  $(NFPM) package --config packaging/deb/nfpm.yaml --packager deb --target $(DIST)/
+	$(GO) run ./packaging/licenses linux/$(DEB_ARCH) >$(DIST)/LICENSES.txt
+	GOOS=linux GOARCH=$(DEB_ARCH) $(BINARY) -o $(DIST)/rwm-linux-$(DEB_ARCH) ./cmd/rwm
+	RWM_BINARY=$(DIST)/rwm-linux-$(DEB_ARCH) DEB_ARCH=$(DEB_ARCH) $(PACKAGE)
 
-# Without cgo the binaries need no library of the system they run on. Same source, same
-# Go: same bytes.
 release: $(NFPM)
 	rm -rf $(DIST) && mkdir -p $(DIST)
+	$(GO) run ./packaging/licenses $(RELEASES) >$(DIST)/LICENSES.txt
 	for target in $(RELEASES); do \
 	  os=$${target%/*} arch=$${target#*/}; \
 	  out=$(DIST)/rwm-$$os-$$arch; test $$os != windows || out=$$out.exe; \
 	  echo "$$out"; \
-	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $$out ./cmd/rwm || exit 1; \
-	  test $$os != linux || RWM_BINARY=$$out DEB_ARCH=$$arch DEB_VERSION=$(DEB_VERSION) \
-	    $(NFPM) package --config packaging/deb/nfpm.yaml --packager deb --target $(DIST)/ || exit 1; \
+	  GOOS=$$os GOARCH=$$arch $(BINARY) -o $$out ./cmd/rwm || exit 1; \
+	  test $$os != linux || RWM_BINARY=$$out DEB_ARCH=$$arch $(PACKAGE) || exit 1; \
 	done
 	cd $(DIST) && sha256sum * >SHA256SUMS
 
 # The servers whose dumps are tested; the tests start their own, with data of their own.
+# podman and what it needs to build and run the container image (95 MB); docker-compose
+# runs the compose file on it.
 packaging-packages:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  for p in mariadb-server postgresql rclone awscli; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	  for p in mariadb-server postgresql rclone awscli podman runc docker-compose mmdebstrap systemd; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	  test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }; \
-	else echo "NOT ROOT OR NO APT: tests that need MariaDB, PostgreSQL, rclone or the AWS CLI are skipped where these are missing"; fi
+	else echo "NOT ROOT OR NO APT: tests that need MariaDB, PostgreSQL, rclone, the AWS CLI, containers or systemd are skipped where these are missing"; fi

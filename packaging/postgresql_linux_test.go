@@ -13,8 +13,9 @@ import (
 )
 
 // pgServer starts a PostgreSQL server with data of its own, reachable by a socket only,
-// and returns the directory of the socket.
-func pgServer(t *testing.T) (socket string) {
+// and returns the directory of the socket; more sockets can be asked for. With the
+// authentication trust it believes what it is told, with peer it asks the system.
+func pgServer(t *testing.T, auth string, sockets ...string) (socket string) {
 	t.Helper()
 	bin, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if len(bin) > 0 {
@@ -40,10 +41,10 @@ func pgServer(t *testing.T) (socket string) {
 		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	}
 	data := filepath.Join(dir, "data")
-	initdb := exec.Command("initdb", "--pgdata", data, "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8")
+	initdb := exec.Command("initdb", "--pgdata", data, "--username=postgres", "--auth="+auth, "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8")
 	initdb.Dir, initdb.SysProcAttr = dir, attr
 	output(t, initdb)
-	server := exec.Command("postgres", "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off")
+	server := exec.Command("postgres", "-D", data, "-k", strings.Join(append(sockets, dir), ","), "-c", "listen_addresses=", "-c", "fsync=off")
 	server.Dir, server.SysProcAttr = dir, attr
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -53,13 +54,14 @@ func pgServer(t *testing.T) (socket string) {
 		server.Wait()                       //nolint:errcheck // it was told to end
 	})
 	eventually(t, "the PostgreSQL server", func() bool {
-		return exec.Command("psql", "-h", dir, "-U", "postgres", "-c", "SELECT 1").Run() == nil
+		_, err := os.Stat(filepath.Join(data, "postmaster.pid"))
+		return err == nil && exec.Command("pg_isready", "-h", dir, "-t", "1").Run() == nil
 	})
 	return dir
 }
 
 func TestPostgreSQLDump(t *testing.T) {
-	socket := pgServer(t)
+	socket := pgServer(t, "trust")
 	connect := []string{"--host=" + socket, "--username=postgres"}
 	sql := func(database, text string) string {
 		t.Helper()
@@ -107,5 +109,38 @@ func TestPostgreSQLDump(t *testing.T) {
 	}
 	if got := names(t, dir); !slices.Equal(got, []string{"globals.sql", "postgres.dump", "shop.dump"}) {
 		t.Errorf("after a failure: %q", got)
+	}
+}
+
+// Root without connection options is let in as the user postgres, as Debian sets its
+// servers up; the dumps are root's.
+func TestPostgreSQLDumpByRoot(t *testing.T) {
+	const sockets = "/var/run/postgresql"
+	if os.Getuid() != 0 {
+		t.Skip("only root becomes the user postgres")
+	}
+	port := strconv.Itoa(20000 + os.Getpid()%20000) // beside this machine's own server
+	t.Setenv("PGPORT", port)
+	if err := os.MkdirAll(sockets, 0o2775); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := user.Lookup("postgres"); err == nil {
+		uid, _ := strconv.Atoi(u.Uid)
+		gid, _ := strconv.Atoi(u.Gid)
+		if err := os.Chown(sockets, uid, gid); err != nil { // as the package has it
+			t.Fatal(err)
+		}
+	}
+	pgServer(t, "peer", sockets)
+	if out, err := exec.Command("psql", "-h", sockets, "-U", "postgres", "-c", "SELECT 1").CombinedOutput(); err == nil {
+		t.Fatalf("the server lets anybody in: %s", out)
+	}
+	dir := filepath.Join(t.TempDir(), "dumps")
+	output(t, exec.Command(absolute(t, "hooks/rwm-postgresql-dump"), dir))
+	if got := names(t, dir); !slices.Equal(got, []string{"globals.sql", "postgres.dump"}) {
+		t.Errorf("dumps: %q", got)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "postgres.dump")); err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 || info.Size() == 0 {
+		t.Errorf("the dump: %+v %v", info, err)
 	}
 }

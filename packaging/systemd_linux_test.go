@@ -9,9 +9,7 @@ import (
 )
 
 func TestSystemdUnits(t *testing.T) {
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		t.Skip("the program systemd-analyze is not installed")
-	}
+	need(t, "systemd-analyze")
 	dir := t.TempDir()
 	units := []string{"rwm-backup.service", "rwm-backup.timer"}
 	for i, unit := range units {

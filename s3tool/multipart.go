@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -125,7 +126,7 @@ func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (u *uplo
 	}
 	var newest *minio.ObjectMultipartInfo
 	for i, u := range list.Uploads {
-		if u.Key == to.Key && (newest == nil || u.Initiated.After(newest.Initiated)) {
+		if isKey(u.Key, to.Key) && (newest == nil || u.Initiated.After(newest.Initiated)) {
 			newest = &list.Uploads[i]
 		}
 	}
@@ -144,12 +145,36 @@ func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (u *uplo
 		more = page.IsTruncated && page.NextPartNumberMarker > marker
 		marker = page.NextPartNumberMarker
 	}
-	// Whoever began it may have cut the file otherwise: all parts but the last are of
-	// one size, so the first tells.
-	first, ok := u.parts[1]
-	u.partSize = first.Size
-	if !ok || u.partSize < minPartSize || (size+u.partSize-1)/u.partSize > maxParts {
+	if u.partSize = t.partSizeOf(u.parts, size); u.partSize == 0 {
 		return nil, true, nil
 	}
 	return u, true, nil
+}
+
+// isKey reports whether a listing names the key, which was its prefix. Ceph RGW encodes
+// keys there as it is asked to, but does not say so, and minio-go leaves them encoded.
+func isKey(listed, key string) bool {
+	decoded, err := url.PathUnescape(listed)
+	return listed == key || err == nil && decoded == key
+}
+
+// partSizeOf tells into what parts an upload was cut of which some parts are there: whoever
+// began it may have chosen another size than we do. It is 0 if no size explains them all,
+// as when it was another file. Any part may be missing, the first one too: they are sent
+// side by side.
+func (t *Tool) partSizeOf(parts map[int]minio.ObjectPart, size int64) int64 {
+	var largest int64 // all parts but the last are of one size
+	for _, p := range parts {
+		largest = max(largest, p.Size)
+	}
+	for _, partSize := range []int64{largest, t.partSizeFor(size)} {
+		fits := partSize >= minPartSize && (size+partSize-1)/partSize <= maxParts
+		for number, p := range parts {
+			fits = fits && p.Size == min(partSize, size-int64(number-1)*partSize)
+		}
+		if fits {
+			return partSize
+		}
+	}
+	return 0
 }
