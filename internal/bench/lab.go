@@ -22,7 +22,8 @@ type lab struct {
 	dir                 string
 	s3                  *s3proc.Server
 	client              *minio.Client
-	wreck               *wreck // made when first needed
+	wrecks              map[int]*wreck // by size, made when first needed
+	rebuilt, asked      int            // so far, for names
 }
 
 const (

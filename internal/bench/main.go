@@ -57,7 +57,7 @@ func bench(ctx context.Context, l *lab, rounds int, only string) error {
 	t := table.NewWriter()
 	t.SetOutputMirror(os.Stdout)
 	t.AppendHeader(table.Row{"workload", "rwm", "compared to", "takes", "ratio", "goal"})
-	for _, w := range []workload{profiles, freshData, capture, restoreState, forgetPrune, firstFile, allFiles, firstFileRebuilt} {
+	for _, w := range append([]workload{profiles, freshData, capture, restoreState, forgetPrune}, recovery()...) {
 		if !pattern.MatchString(w.name) {
 			continue
 		}

@@ -14,13 +14,14 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-// wreckObjects is how many objects the repository has before it is destroyed.
-const wreckObjects = 5000
+// wreckSizes are how many objects a repository has before it is destroyed.
+var wreckSizes = []int{5000, 20_000}
 
 // wreck is a destroyed repository, its last good moment, and what it takes to
 // rebuild it in the way of the original RWM.
 type wreck struct {
 	repository
+	size    int // as was asked for
 	objects int
 	at      string // the last good moment
 	dir     string // what was backed up
@@ -30,60 +31,72 @@ type wreck struct {
 	serialCopy time.Duration // it takes minutes, so it is made once
 }
 
-// firstFile is the worst day: everything is overwritten and deleted, and one
-// file is needed.
-var firstFile = workload{
-	name: "first file of a destroyed bucket of 5,000 objects, 20 ms", goal: "≥ 50× sooner", other: "copying one at a time, then restic",
-	run: func(ctx context.Context, l *lab, rounds int) (*pairs, error) {
-		w, err := l.destroyed(ctx, true)
-		if err != nil {
-			return nil, err
-		}
-		return l.slow(rounds, func(int) error {
-			return l.runRwm(ctx, w.repository, "restic", "--at", w.at, "dump", "latest", w.file)
-		}, func(int) error {
-			return l.runRestic(ctx, w.serial, "dump", "latest", w.file)
-		}, w.serialCopy)
-	},
+// recovery is the worst day: everything is overwritten and deleted. What is compared is
+// the time to one file, and to all of them.
+func recovery() (list []workload) {
+	for _, size := range wreckSizes {
+		of := fmt.Sprintf(" of a destroyed bucket of %d objects, 20 ms", size)
+		list = append(list,
+			workload{"first file" + of, "≥ 50× sooner", "copying one at a time, then restic", againstSerial(size, firstFile)},
+			workload{"all files" + of, "sooner", "copying one at a time, then restic", againstSerial(size, allFiles)},
+			workload{"first file" + of, "≥ 3× sooner", "storage-restore-state, then rwm", againstRebuilt(size, firstFile)},
+			workload{"all files" + of, "sooner", "storage-restore-state, then rwm", againstRebuilt(size, allFiles)},
+		)
+	}
+	return list
 }
 
-// allFiles goes on until everything is back.
-var allFiles = workload{
-	name: "all files of a destroyed bucket of 5,000 objects, 20 ms", goal: "sooner", other: "copying one at a time, then restic",
-	run: func(ctx context.Context, l *lab, rounds int) (*pairs, error) {
-		w, err := l.destroyed(ctx, true)
-		if err != nil {
-			return nil, err
-		}
-		return l.slow(rounds, func(i int) error {
-			return l.runRwm(ctx, w.repository, "restic", "--at", w.at, "restore", "latest", "--target", filepath.Join(l.dir, fmt.Sprint("back-rwm-", i)))
-		}, func(i int) error {
-			return l.runRestic(ctx, w.serial, "restore", "latest", "--target", filepath.Join(l.dir, fmt.Sprint("back-restic-", i)))
-		}, w.serialCopy)
-	},
+// firstFile and allFiles are what is asked of restic.
+func firstFile(l *lab, w *wreck, side string, i int) []string {
+	return []string{"dump", "latest", w.file}
 }
 
-// firstFileRebuilt compares with rebuilding the bucket as fast as RWM can.
-var firstFileRebuilt = workload{
-	name: "first file of a destroyed bucket, as of then, 20 ms", goal: "≥ 3× sooner", other: "storage-restore-state, then dump",
-	run: func(ctx context.Context, l *lab, rounds int) (*pairs, error) {
-		w, err := l.destroyed(ctx, false)
+func allFiles(l *lab, w *wreck, side string, i int) []string {
+	return []string{"restore", "latest", "--target", filepath.Join(l.dir, fmt.Sprintf("back-%s-%d-%d", side, w.size, i))}
+}
+
+type question func(l *lab, w *wreck, side string, i int) []string
+
+// againstSerial compares the view of then with the way of the original RWM: copying
+// object by object, and then restic.
+func againstSerial(size int, ask question) func(context.Context, *lab, int) (*pairs, error) {
+	return func(ctx context.Context, l *lab, rounds int) (*pairs, error) {
+		w, err := l.destroyed(ctx, size, true)
 		if err != nil {
 			return nil, err
 		}
-		return l.slow(rounds, func(int) error {
-			return l.runRwm(ctx, w.repository, "restic", "--at", w.at, "dump", "latest", w.file)
-		}, func(i int) error {
-			target, err := l.configure(fmt.Sprintf("rebuilt-%d", i), "")
+		return l.slow(rounds, asOfThen(ctx, l, w, ask), func(i int) error {
+			return l.runRestic(ctx, w.serial, ask(l, w, "restic", i)...)
+		}, w.serialCopy)
+	}
+}
+
+// againstRebuilt compares it with rebuilding the bucket as fast as RWM can.
+func againstRebuilt(size int, ask question) func(context.Context, *lab, int) (*pairs, error) {
+	return func(ctx context.Context, l *lab, rounds int) (*pairs, error) {
+		w, err := l.destroyed(ctx, size, false)
+		if err != nil {
+			return nil, err
+		}
+		return l.slow(rounds, asOfThen(ctx, l, w, ask), func(i int) error {
+			l.rebuilt++
+			target, err := l.configure(fmt.Sprintf("rebuilt-%d", l.rebuilt), "")
 			if err != nil {
 				return err
 			}
 			if err := l.runRwm(ctx, w.repository, "storage-restore-state", w.bucket, target.bucket, "--at", w.at); err != nil {
 				return err
 			}
-			return l.runRwm(ctx, target, "restic", "dump", "latest", w.file)
+			return l.runRwm(ctx, target, append([]string{"restic"}, ask(l, w, "rebuilt", i)...)...)
 		}, 0)
-	},
+	}
+}
+
+func asOfThen(ctx context.Context, l *lab, w *wreck, ask question) func(int) error {
+	return func(i int) error {
+		l.asked++
+		return l.runRwm(ctx, w.repository, append([]string{"restic", "--at", w.at}, ask(l, w, "rwm", l.asked)...)...)
+	}
 }
 
 // slow times both sides with latency and without anything cached; before is what
@@ -109,26 +122,30 @@ func (l *lab) slow(rounds int, ours, other func(int) error, before time.Duration
 
 // destroyed makes the wreck when it is first asked for; rebuilt too, where one
 // wants it.
-func (l *lab) destroyed(ctx context.Context, rebuilt bool) (*wreck, error) {
-	if l.wreck == nil {
-		w, err := l.makeWreck(ctx)
-		if err != nil {
+func (l *lab) destroyed(ctx context.Context, size int, rebuilt bool) (*wreck, error) {
+	w := l.wrecks[size]
+	if w == nil {
+		var err error
+		if w, err = l.makeWreck(ctx, size); err != nil {
 			return nil, err
 		}
-		l.wreck = w
+		if l.wrecks == nil {
+			l.wrecks = make(map[int]*wreck)
+		}
+		l.wrecks[size] = w
 	}
-	if rebuilt && l.wreck.serialCopy == 0 {
-		return l.wreck, l.rebuildSerially(ctx, l.wreck)
+	if rebuilt && w.serialCopy == 0 {
+		return w, l.rebuildSerially(ctx, w)
 	}
-	return l.wreck, nil
+	return w, nil
 }
 
-// makeWreck backs up a directory that grows by a file until there are objects
-// enough, and then overwrites and deletes all of them.
-func (l *lab) makeWreck(ctx context.Context) (*wreck, error) {
-	w := &wreck{dir: filepath.Join(l.dir, "growing")}
+// makeWreck backs up files one by one until there are objects enough, then all of them
+// together, and then overwrites and deletes everything.
+func (l *lab) makeWreck(ctx context.Context, size int) (*wreck, error) {
+	w := &wreck{dir: filepath.Join(l.dir, fmt.Sprint("files-", size)), size: size}
 	var err error
-	if w.repository, err = l.configure("wrecked", ""); err != nil {
+	if w.repository, err = l.configure(fmt.Sprint("wrecked-", size), ""); err != nil {
 		return nil, err
 	}
 	if err := l.runRwm(ctx, w.repository, "storage-create", w.bucket, "host"); err != nil {
@@ -139,17 +156,20 @@ func (l *lab) makeWreck(ctx context.Context) (*wreck, error) {
 		return nil, err
 	}
 	const perBackup = 2 // a pack of data and one of trees
-	for i := range wreckObjects / perBackup {
+	for i := range size / perBackup {
 		w.file = filepath.Join(w.dir, fmt.Sprint(i%40), fmt.Sprint(i))
 		if err := writeRandom(w.file, 4<<10); err != nil {
 			return nil, err
 		}
-		if _, err := s.Backup(ctx, restic.BackupOptions{Paths: []string{w.dir}}); err != nil {
+		if _, err := s.Backup(ctx, restic.BackupOptions{Paths: []string{w.file}, Force: true}); err != nil {
 			return nil, err
 		}
 	}
+	if _, err := s.Backup(ctx, restic.BackupOptions{Paths: []string{w.dir}}); err != nil {
+		return nil, err
+	}
 	// As retention leaves it: nearly all objects are packs.
-	if _, err := s.Forget(ctx, restic.ForgetOptions{Policy: restic.Policy{Last: 20}}); err != nil {
+	if _, err := s.Forget(ctx, restic.ForgetOptions{Policy: restic.Policy{Last: 1}, GroupBy: restic.GroupByNone}); err != nil {
 		return nil, err
 	}
 	if _, err := s.RepairIndex(ctx, restic.RepairIndexOptions{}); err != nil {
@@ -177,8 +197,8 @@ func (l *lab) makeWreck(ctx context.Context) (*wreck, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	if w.objects < wreckObjects {
-		return nil, fmt.Errorf("the repository has %d objects, %d are needed", w.objects, wreckObjects)
+	if w.objects < size {
+		return nil, fmt.Errorf("the repository has %d objects, %d are needed", w.objects, size)
 	}
 	return w, nil
 }
@@ -186,7 +206,7 @@ func (l *lab) makeWreck(ctx context.Context) (*wreck, error) {
 // rebuildSerially copies what was current, one object after the other.
 func (l *lab) rebuildSerially(ctx context.Context, w *wreck) error {
 	var err error
-	if w.serial, err = l.newBucket(ctx, "serially", ""); err != nil {
+	if w.serial, err = l.newBucket(ctx, fmt.Sprint("serially-", w.size), ""); err != nil {
 		return err
 	}
 	at, err := time.Parse(time.RFC3339Nano, w.at)
