@@ -72,46 +72,68 @@ func cut(lastKey string) (digits, depth int) {
 
 const hexDigits = "0123456789abcdef"
 
+// rangeBuilder puts ranges together that follow each other without a gap.
+type rangeBuilder struct {
+	rs         []keyRange
+	at, marker string // what is covered so far ends before at
+}
+
+// add covers the keys with a prefix, and those before it.
+func (b *rangeBuilder) add(prefix string) {
+	if b.at < prefix {
+		b.rs = append(b.rs, keyRange{start: b.at, end: prefix, after: b.marker, probe: b.at != ""})
+	}
+	end := prefixEnd(prefix)
+	b.rs = append(b.rs, keyRange{prefix: prefix, start: prefix, end: end})
+	// Where keys with this prefix end is no key; the listing of what
+	// follows begins a little before and drops what belongs here.
+	b.at, b.marker = end, prefix+"~"
+}
+
 // ranges divides the key space: consecutive, without overlap, from the first
 // possible key to the last.
 func ranges(digits int) []keyRange {
-	var rs []keyRange
-	at, marker := "", "" // what is covered so far ends before at
-	gap := func(to string) {
-		if at < to {
-			rs = append(rs, keyRange{start: at, end: to, after: marker, probe: at != ""})
-		}
-	}
-	add := func(prefix string) {
-		gap(prefix)
-		end := prefixEnd(prefix)
-		rs = append(rs, keyRange{prefix: prefix, start: prefix, end: end})
-		// Where keys with this prefix end is no key; the listing of what
-		// follows begins a little before and drops what belongs here.
-		at, marker = end, prefix+"~"
-	}
+	var b rangeBuilder
 	for i := range hexDigits {
 		switch digits {
 		case 1:
-			add("data/" + hexDigits[i:i+1])
+			b.add("data/" + hexDigits[i:i+1])
 		default:
 			for j := range hexDigits {
 				dir := hexDigits[i:i+1] + hexDigits[j:j+1]
 				if digits == 2 {
-					add("data/" + dir)
+					b.add("data/" + dir)
 					continue
 				}
 				for k := range hexDigits {
-					add("data/" + dir + "/" + dir + hexDigits[k:k+1])
+					b.add("data/" + dir + "/" + dir + hexDigits[k:k+1])
 				}
 			}
 		}
 	}
 	for _, to := range []string{"locks/", "snapshots/"} {
-		rs = append(rs, keyRange{start: at, end: to, after: marker})
-		at, marker = to, strings.TrimSuffix(to, "/")+"."
+		b.rs = append(b.rs, keyRange{start: b.at, end: to, after: b.marker})
+		b.at, b.marker = to, strings.TrimSuffix(to, "/")+"."
 	}
-	return append(rs, keyRange{start: at, after: marker})
+	return append(b.rs, keyRange{start: b.at, after: b.marker})
+}
+
+// subranges divides what is left of a range whose first page ended at key, if that is
+// much: years of snapshots, indexes or locks. It gives nil if it is not.
+func subranges(r keyRange, key, version string) []keyRange {
+	dir, name, _ := strings.Cut(key, "/")
+	if dir += "/"; r.prefix != "" || dir != "index/" && dir != "locks/" && dir != "snapshots/" || len(name) < 2 {
+		return nil
+	}
+	// IDs are spread evenly, so this one tells how far the page got.
+	if n, err := strconv.ParseUint(name[:2], 16, 8); err != nil || n >= 64 {
+		return nil
+	}
+	b := rangeBuilder{at: r.start, marker: r.after}
+	for i := range hexDigits {
+		b.add(dir + hexDigits[i:i+1])
+	}
+	return rangesAfter(append(b.rs, keyRange{start: b.at, end: r.end, after: b.marker}), key, version)
 }
 
 // prefixEnd is the first string after all that begin with an ASCII prefix.
@@ -180,20 +202,20 @@ func (s *Store) listRanges(ctx context.Context, bucket string, rs []keyRange, de
 		go func() {
 			defer wg.Done()
 			for i := range turn {
-				l := s.newLister(bucket, rs[i], ev)
-				for !l.done {
-					entries, err := l.next(ctx)
-					if len(entries) == 0 && err == nil {
-						continue
-					}
+				err := s.listRange(ctx, bucket, rs[i], depth, ev, func(entries []Version) error {
 					select {
-					case out[i] <- result{entries, err}:
+					case out[i] <- result{entries, nil}:
+						return nil
 					case <-ctx.Done():
-						return
+						return ctx.Err()
 					}
-					if err != nil {
-						return
+				})
+				if err != nil {
+					select {
+					case out[i] <- result{nil, err}:
+					case <-ctx.Done():
 					}
+					return
 				}
 				close(out[i])
 			}
@@ -219,6 +241,30 @@ func (s *Store) listRanges(ctx context.Context, bucket string, rs []keyRange, de
 		}
 		out[i] = nil
 		<-ahead
+	}
+	return nil
+}
+
+// listRange lists one range. Of a large one the rest is divided.
+func (s *Store) listRange(ctx context.Context, bucket string, r keyRange, depth int, ev *reporter, deliver func([]Version) error) error {
+	l := s.newLister(bucket, r, ev)
+	for first := true; !l.done; first = false {
+		entries, err := l.next(ctx)
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			continue
+		}
+		if err := deliver(entries); err != nil {
+			return err
+		}
+		if l.done || !first {
+			continue
+		}
+		if rest := subranges(r, l.key, l.ver); rest != nil {
+			return s.listRanges(ctx, bucket, rest, depth, ev, deliver)
+		}
 	}
 	return nil
 }

@@ -20,19 +20,82 @@ func TestRangesCoverAllKeys(t *testing.T) {
 		if rs[0].start != "" || rs[len(rs)-1].end != "" {
 			t.Errorf("%d digits: open ends are missing", digits)
 		}
-		for i := range rs {
-			r := rs[i]
-			if i > 0 && rs[i-1].end != r.start {
-				t.Fatalf("%d digits: %q ends at %q, the next begins at %q", digits, rs[i-1].start, rs[i-1].end, r.start)
+		follow(t, rs)
+		for _, key := range []string{"index/0a", "locks/3f~", "snapshots/00"} {
+			divided := 0
+			for _, r := range rs {
+				sub := subranges(r, key, "v")
+				if r.start > key || r.end != "" && r.end <= key || sub == nil {
+					continue
+				}
+				divided++
+				if sub[0].start > key || sub[0].after != key || sub[len(sub)-1].end != r.end || len(sub) < 13 {
+					t.Fatalf("%q: %+v is divided into %+v", key, r, sub)
+				}
+				follow(t, sub[1:])
+				if sub[1].start != sub[0].end {
+					t.Fatalf("%q: %+v", key, sub[:2])
+				}
 			}
-			if r.end != "" && r.start >= r.end || r.after != "" && r.after >= r.start {
-				t.Fatalf("%d digits: bad range %+v", digits, r)
-			}
-			if r.prefix != "" && (r.start != r.prefix || r.end != prefixEnd(r.prefix)) {
-				t.Fatalf("%d digits: bad prefix range %+v", digits, r)
+			if divided != 1 {
+				t.Errorf("%q divides %d ranges", key, divided)
 			}
 		}
 	}
+	for _, key := range []string{"index/40", "index/zz", "index/", "index", "keys/00", "data/00/00", "snapshots/0"} {
+		if sub := subranges(keyRange{start: "a"}, key, ""); sub != nil {
+			t.Errorf("%q is divided: %+v", key, sub)
+		}
+	}
+}
+
+func follow(t *testing.T, rs []keyRange) {
+	t.Helper()
+	for i := range rs {
+		r := rs[i]
+		if i > 0 && rs[i-1].end != r.start {
+			t.Fatalf("%q ends at %q, the next begins at %q", rs[i-1].start, rs[i-1].end, r.start)
+		}
+		if r.end != "" && r.start >= r.end || r.after != "" && r.after >= r.start {
+			t.Fatalf("bad range %+v", r)
+		}
+		if r.prefix != "" && (r.start != r.prefix || r.end != prefixEnd(r.prefix)) {
+			t.Fatalf("bad prefix range %+v", r)
+		}
+	}
+}
+
+// Thousands of snapshots, indexes and locks with strange keys between them are found
+// completely, too.
+func TestParallelListingOfManySnapshots(t *testing.T) {
+	f := &fakeListing{}
+	s := fakeStore(t, f, WithParallel(8))
+	rapid.Check(t, func(rt *rapid.T) {
+		f.entries = nil
+		f.inclusive = rapid.Bool().Draw(rt, "inclusive")
+		keys := map[string]bool{}
+		for _, dir := range []string{"index/", "locks/", "snapshots/"} {
+			n := rapid.SampledFrom([]int{0, 900, 6000}).Draw(rt, "n")
+			r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
+			for range n {
+				keys[fmt.Sprintf("%s%016x", dir, r.Uint64())] = true
+			}
+			for range rapid.IntRange(0, 20).Draw(rt, "strange") {
+				keys[dir+rapid.StringOfN(rapid.RuneFrom([]rune("0159:`afg~/.+%G\u00e9")), 1, 3, -1).Draw(rt, "s")] = true
+			}
+		}
+		for k := range keys {
+			for i := range rapid.IntRange(1, 2).Draw(rt, "versions") {
+				f.entries = append(f.entries, fakeVersion(k, i))
+			}
+		}
+		f.sort()
+		var got []Version
+		if err := s.listVersions(t.Context(), "bucket", "", nil, func(e []Version) error { got = append(got, e...); return nil }); err != nil {
+			rt.Fatal(err)
+		}
+		compareListing(rt, got, f.entries)
+	})
 }
 
 // keyGen makes keys in, around and far from restic's layout.
