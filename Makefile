@@ -30,7 +30,7 @@ install: build
 demo: build
 	$(GO) run ./internal/demo -rwm bin/rwm -s3dev bin/s3dev -source "$$($(GO) env GOROOT)/src"
 
-test: packages rgw-packages packaging-packages browser-packages tools build lint cross unit
+test: packages rgw-packages packaging-packages browser-packages tools build lint cross unit test-rgw
 
 # RWM_REQUIRE turns "not installed" from a skip into a failure, so that a green
 # run has run everything this machine can. Packages with goroutines of their own
