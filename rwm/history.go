@@ -25,7 +25,7 @@ const mostAhead = 24 * time.Hour
 // A repository that cannot be opened as of the last good moment is judged without;
 // a [Warning] says so.
 func (m *Manager) History(ctx context.Context, bucket string, opts s3state.HistoryOptions) (*s3state.History, error) {
-	if bucket != m.cfg.ResticBucket || m.cfg.ResticPassword == "" {
+	if !m.knows(bucket) {
 		return m.store.History(ctx, bucket, opts)
 	}
 	var session *restic.Session

@@ -21,7 +21,9 @@ type CheckStorageOptions struct {
 	// ReadPercent of the objects are read, and their bytes compared with their
 	// names or ETags. 100 for all, 0 for none.
 	ReadPercent float64
-	OnEvent     func(Event)
+	// LeavePacks reads no packs: the caller does, with the repository's password.
+	LeavePacks bool
+	OnEvent    func(Event)
 
 	checked func(*plan) error // gets what was found complete
 }
@@ -95,7 +97,7 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 		defer func() { p.close() }()
 	}
 	if opts.ReadPercent > 0 {
-		if err := s.readObjects(ctx, bucket, p, opts.ReadPercent, c, ev); err != nil {
+		if err := s.readObjects(ctx, bucket, p, opts, c, ev); err != nil {
 			return nil, err
 		}
 	}
@@ -224,7 +226,7 @@ func partOfRepository(key string) bool {
 }
 
 // readObjects reads objects and compares their bytes with what they must be.
-func (s *Store) readObjects(ctx context.Context, bucket string, p *plan, percent float64, c *StorageCheck, ev *reporter) error {
+func (s *Store) readObjects(ctx context.Context, bucket string, p *plan, opts CheckStorageOptions, c *StorageCheck, ev *reporter) error {
 	r, err := p.reader()
 	if err != nil {
 		return err
@@ -265,7 +267,7 @@ func (s *Store) readObjects(ctx context.Context, bucket string, p *plan, percent
 			}
 			break
 		}
-		if rand.Float64()*100 >= percent {
+		if rand.Float64()*100 >= opts.ReadPercent || opts.LeavePacks && TypeOf(o.Key) == TypePack {
 			continue
 		}
 		select {

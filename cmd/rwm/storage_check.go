@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
 )
 
@@ -17,13 +18,15 @@ type storageCheckCmd struct {
 }
 
 func (storageCheckCmd) Help() string {
-	return `Needs no repository password. It compares what is current with the last saved state that the version history confirms: no object of it may be missing, none may have been overwritten. With --state or --at it tells whether all versions of that moment are there. With --read-data every object read has to have the SHA-256 that restic named it by.
+	return `Is the storage complete? It compares what is current with the last saved state that the version history confirms: no object of it may be missing, none may have been overwritten. With --state or --at it tells whether all versions of that moment are there. With --read-data every object read has to have the SHA-256 that restic named it by.
+
+For this no repository password is needed. Where the bucket is restic_bucket of the configuration and restic_password is set, restic's own check follows, past any cache and without a lock: with --read-data it reads all packs, and looks into them.
 
   rwm --config admin.conf storage-check backups
   rwm --config admin.conf storage-check backups --read-data=5%
   rwm --config admin.conf storage-check backups --at '2026-11-01 12:00' --read-data
 
-It ends with 1 if anything is wrong. rwm restic check, with the same --state and --at, looks into what the objects hold.`
+It ends with 1 if anything is wrong.`
 }
 
 // readPercent is --read-data or --read-data=N%.
@@ -56,7 +59,7 @@ func (c storageCheckCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	r, err := m.Storage().CheckStorage(a.ctx, c.Bucket, s3state.CheckStorageOptions{
+	r, err := m.CheckStorage(a.ctx, c.Bucket, s3state.CheckStorageOptions{
 		Moment: moment, ReadPercent: float64(c.ReadData), OnEvent: a.onStorageEvent,
 	})
 	a.bar.end()
@@ -70,10 +73,14 @@ func (c storageCheckCmd) Run(a *app) error {
 	return nil
 }
 
-func (a *app) showStorageCheck(r *s3state.StorageCheck, past bool) {
+func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
+	read := r.Read
+	if r.Repository != nil {
+		read += int64(r.Repository.PacksRead)
+	}
 	if a.cli.JSON {
 		out := map[string]any{
-			"bucket": r.Bucket, "ok": r.OK, "objects": r.Objects, "bytes": r.Bytes, "read": r.Read, "problems": newJSONDifferences(r.Problems), "total_problems": r.Total,
+			"bucket": r.Bucket, "ok": r.OK, "objects": r.Objects, "bytes": r.Bytes, "read": read, "repository_checked": r.Repository != nil, "problems": newJSONDifferences(r.Problems), "total_problems": r.Total,
 		}
 		if r.State != nil && r.State.Key != "" {
 			out["state"] = newJSONState(*r.State)
@@ -89,13 +96,20 @@ func (a *app) showStorageCheck(r *s3state.StorageCheck, past bool) {
 	default:
 		a.say("bucket %s, compared with the state %s saved %s", r.Bucket, r.State.Key, formatZoned(r.State.Time))
 	}
+	if c := r.Repository; c != nil {
+		a.say("restic's check: %d snapshots, %d trees, %d packs, %d of them read, %d errors", c.Snapshots, c.Trees, c.Packs, c.PacksRead, c.Errors)
+	}
 	for _, p := range r.Problems {
+		if p.Key == "" {
+			a.printf("  %s\n", printable(p.Reason))
+			continue
+		}
 		a.printf("  %s version %s: %s\n", printable(p.Key), orElse(p.VersionID, "-"), p.Reason)
 	}
 	if more := r.Total - len(r.Problems); more > 0 {
 		a.printf("  and %d more\n", more)
 	}
-	a.say("%d objects (%s), %d of them read: %s", r.Objects, formatBytes(r.Bytes), r.Read, a.paint(yesNo(r.OK, "OK", "FAILED")))
+	a.say("%d objects (%s), %d of them read: %s", r.Objects, formatBytes(r.Bytes), read, a.paint(yesNo(r.OK, "OK", "FAILED")))
 }
 
 type jsonDifference struct {

@@ -18,7 +18,7 @@ type storageDropVersionsCmd struct {
 func (storageDropVersionsCmd) Help() string {
 	return `Wins back the space of what was deleted and overwritten. After it there is no way back to an older state, unless states are kept: first make sure that the repository is complete, e.g. with rwm restic check --read-data. What becomes current while this runs is never removed.
 
-It looks first whether the storage is complete, as rwm storage-check does, and removes nothing if it has any doubt.
+It looks first whether the storage is complete, as rwm storage-check does (with restic's own check, if the configuration has the repository's password), and removes nothing if it has any doubt.
 
   rwm --config admin.conf storage-drop-versions backups --keep-within 30d --keep-states 3 --dry-run`
 }
@@ -38,7 +38,7 @@ func (c storageDropVersionsCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	r, err := m.Storage().DropVersions(a.ctx, c.Bucket, opts)
+	r, err := m.DropVersions(a.ctx, c.Bucket, opts)
 	a.bar.end()
 	a.showBatch(err)
 	if r != nil && r.Check != nil && !r.Check.OK {
