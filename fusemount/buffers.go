@@ -50,6 +50,12 @@ func (b *buffers) get(n int) []byte {
 			list = append(list, slab[:size:size])
 		}
 	}
+	// Fresh memory has to be cleared page by page, so a larger buffer will do.
+	for larger := class(size + 1); len(list) == 0 && larger < 2*size; larger = class(larger + 1) {
+		if list = b.free[larger]; len(list) > 0 {
+			size = larger
+		}
+	}
 	if len(list) == 0 {
 		return mapMemory(size)[:n]
 	}

@@ -195,6 +195,10 @@ func (l *loader) deliver(b *blob, plain, buffer []byte) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if buffer != nil {
+		l.used += int64(cap(buffer)) - b.cost // a larger one was at hand
+		b.cost = int64(cap(buffer))
+	}
 	b.data, b.buffer, b.tree = plain, buffer, t
 	l.finish(b, nil)
 	return nil

@@ -13,7 +13,7 @@ const (
 	largestWindow  = 64 << 20 // how far ahead of a sequential reader is loaded
 	smallestWindow = 8 << 20  // the least when there are many of them
 	firstWindow    = 4 << 20  // at the begin of a file, when it is not known yet how it will be read
-	smallestRun    = 1 << 20  // what is fetched with one request
+	smallestRun    = 2 << 20  // what is fetched with one request
 	largestRun     = 8 << 20
 )
 

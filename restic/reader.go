@@ -207,6 +207,9 @@ func (r *Reader) open(p BlobPlace, buf []byte, room func(size int) []byte) ([]by
 	if err != nil || !p.Compressed {
 		return plain, err
 	}
+	if raw, ok := unwrapRaw(plain); ok {
+		return raw, nil
+	}
 	r.inUse.RLock()
 	defer r.inUse.RUnlock()
 	if r.closed {
