@@ -15,7 +15,8 @@ type BackupOptions struct {
 	// Paths are the files and directories to back up. Relative ones count from the working directory and are recorded as absolute.
 	Paths []string
 
-	// Reader is backed up as one file called ReaderName ("stdin" by default), instead of Paths. It is read once, to its end.
+	// Reader is backed up as one file called ReaderName ("stdin" by default), instead of Paths. It is read once, to its end. A Read that
+	// waits when the backup is cancelled is not waited for.
 	Reader io.Reader
 	// Command is run, and what it prints is backed up as one file called ReaderName, instead of Paths. If it fails there is no snapshot. What it
 	// prints to standard error comes as Warning events.

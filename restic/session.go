@@ -41,6 +41,8 @@ type Session struct {
 	version atomic.Uint64                         // changes with a migration
 	view    snapshotView                          // what is known of the snapshots
 	spoiled atomic.Pointer[repository.Repository] // object whose index is not to be used any more
+
+	cancelled atomic.Bool // the last operation was: somebody waits for the end
 }
 
 const allUsers = 1 << 40
@@ -119,7 +121,7 @@ func (s *Session) writeAlone(ctx context.Context, needIndex bool, fn func(ctx co
 		return err
 	}
 	defer s.state.Release(1)
-	if err := s.releaseLock(); err != nil {
+	if err := s.releaseLock(ctx); err != nil {
 		return err
 	}
 	s.poison()
@@ -131,7 +133,7 @@ func (s *Session) writeAlone(ctx context.Context, needIndex bool, fn func(ctx co
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.unlock(lock)) }()
+	defer func() { err = errors.Join(err, s.unlock(ctx, lock)) }()
 	return s.locked(ctx, lock, func(ctx context.Context) error {
 		if !needIndex {
 			return fn(ctx, repo)
@@ -168,7 +170,9 @@ func (s *Session) use(ctx context.Context, n int64, fn func(ctx context.Context)
 	if s.shut {
 		return fmt.Errorf("%s: %w", s.loc, ErrClosed)
 	}
-	return explain(s.loc, fn(ctx))
+	err := fn(ctx)
+	s.cancelled.Store(ctx.Err() != nil)
+	return explain(s.loc, err)
 }
 
 // ready returns the repository object and the lock, made as needed.
@@ -267,5 +271,5 @@ func (s *Session) Close() error {
 	}
 	s.shut = true
 	s.poison()
-	return errors.Join(s.releaseLock(), s.stack.Close())
+	return errors.Join(s.releaseLock(context.Background()), s.stack.Close())
 }
