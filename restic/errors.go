@@ -40,6 +40,8 @@ var (
 	ErrDamaged = errors.New("damaged object")
 	// ErrUnsupported: the repository has a format this version cannot use.
 	ErrUnsupported = errors.New("unsupported repository")
+	// ErrReaderOpen: what needs the repository for itself (forget, prune and the like) was asked of a session with an open Reader, as a mount has one.
+	ErrReaderOpen = errors.New("a reader of this session is open")
 	// ErrClosed: the session was closed.
 	ErrClosed = errors.New("session is closed")
 )

@@ -42,7 +42,8 @@ type Session struct {
 	view    snapshotView                          // what is known of the snapshots
 	spoiled atomic.Pointer[repository.Repository] // object whose index is not to be used any more
 
-	cancelled atomic.Bool // the last operation was: somebody waits for the end
+	readers   atomic.Int64 // that are open
+	cancelled atomic.Bool  // the last operation was: somebody waits for the end
 }
 
 const allUsers = 1 << 40
@@ -78,9 +79,7 @@ func (s *Session) write(ctx context.Context, exclusive bool, fn func(ctx context
 	if !exclusive {
 		return s.writeWith(ctx, s.opts.engine(), fn)
 	}
-	return s.oneWriter(ctx, func() error {
-		return s.use(ctx, allUsers, func(ctx context.Context) error { return s.writeAlone(ctx, true, fn) })
-	})
+	return s.useAlone(ctx, func(ctx context.Context) error { return s.writeAlone(ctx, true, fn) })
 }
 
 // writeWith is write under a shared lock with the given packing of blobs.
@@ -110,9 +109,7 @@ func (s *Session) oneWriter(ctx context.Context, fn func() error) error {
 
 // writeUnindexed is write under an exclusive lock without loading the index, for what does not need one or repairs it.
 func (s *Session) writeUnindexed(ctx context.Context, fn func(ctx context.Context, repo *repository.Repository) error) error {
-	return s.oneWriter(ctx, func() error {
-		return s.use(ctx, allUsers, func(ctx context.Context) error { return s.writeAlone(ctx, false, fn) })
-	})
+	return s.useAlone(ctx, func(ctx context.Context) error { return s.writeAlone(ctx, false, fn) })
 }
 
 // writeAlone runs fn under an exclusive lock, which is given back at the end.
@@ -158,6 +155,17 @@ func (s *Session) readFresh(ctx context.Context, withCache bool, fn func(ctx con
 			return err
 		}
 		return s.locked(ctx, lock, func(ctx context.Context) error { return fn(ctx, repo) })
+	})
+}
+
+// useAlone runs fn while nothing else runs. An open Reader is not waited for, since it may be open for days; and what waits for its end would keep
+// later readers waiting, those of a mount for instance. (One that is opened at this very moment is.)
+func (s *Session) useAlone(ctx context.Context, fn func(ctx context.Context) error) error {
+	return s.oneWriter(ctx, func() error {
+		if s.readers.Load() > 0 {
+			return fmt.Errorf("%s: %w; nothing was done", s.loc, ErrReaderOpen)
+		}
+		return s.use(ctx, allUsers, fn)
 	})
 }
 
