@@ -192,8 +192,9 @@ var usualCases = []diffCase{
 	{args: "key remove nosuch", writes: true},
 
 	{args: "copy --from-repo $FROM -r $OUT/other", writes: true},
-	{args: "copy --from-repo $FROM latest --host h1", writes: true,
-		differs: "both have the same ID here: rwm refuses to copy a repository to itself, restic finds nothing to copy"},
+	{args: "copy --from-repo $FROM latest --host h1", writes: true},
+	{args: "copy --from-repo $FROM", before: []string{"forget $S1 $S4 --prune --max-unused 0"}, writes: true},
+	{args: "copy --from-repo $REPO", writes: true},
 	{args: "copy", writes: true},
 	{args: "init", writes: true},
 	{args: "init -r $OUT/new --repository-version 9"},
