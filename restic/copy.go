@@ -58,7 +58,7 @@ func (s *Session) CopyTo(ctx context.Context, dst *Session, o CopyOptions) (*Cop
 		if err != nil {
 			return err
 		}
-		selected, err = list.selectAll(o.Filter)
+		selected, err = list.selectAll(o.Filter, rep)
 		return c.leaveOut(err)
 	}, func(ctx context.Context, from *repository.Repository) error {
 		return dst.write(ctx, false, func(ctx context.Context, to *repository.Repository) error {

@@ -132,7 +132,7 @@ func (o *ForgetOptions) decide(list snapshotList, rep *reporter) (*ForgetResult,
 	for _, b := range list.broken {
 		rep.warn(fmt.Sprintf("snapshot %s cannot be read and is left alone", b.Item), b.Err)
 	}
-	selected, err := list.selectAll(o.Filter)
+	selected, err := list.selectAll(o.Filter, rep)
 	if len(o.Filter.IDs) > 0 {
 		if err != nil {
 			return nil, fmt.Errorf("nothing was removed: %w", err)

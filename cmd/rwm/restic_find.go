@@ -61,7 +61,7 @@ func (c resticFindCmd) Run(a *app) error {
 }
 
 func (c resticFindCmd) options() (opts restic.FindOptions, err error) {
-	opts = restic.FindOptions{Filter: c.filter(c.Snapshot...), IgnoreCase: c.IgnoreCase, OldestFirst: c.Reverse}
+	opts = restic.FindOptions{Filter: c.many(c.Snapshot), IgnoreCase: c.IgnoreCase, OldestFirst: c.Reverse}
 	kinds := 0
 	opts.Patterns = c.Patterns
 	for _, kind := range []struct {

@@ -72,6 +72,7 @@ func (c resticForgetCmd) options() (restic.ForgetOptions, error) {
 			WithinWeekly: c.KeepWithinWeekly.Duration, WithinMonthly: c.KeepWithinMonthly.Duration, WithinYearly: c.KeepWithinYearly.Duration,
 		},
 	}
+	opts.Filter.IgnoreMissing = true
 	for _, list := range c.KeepTag {
 		opts.Policy.Tags = append(opts.Policy.Tags, restic.ParseTagList(list))
 	}

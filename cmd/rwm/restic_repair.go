@@ -30,7 +30,7 @@ func (c resticRepairSnapshotsCmd) Run(a *app) error {
 	}
 	defer a.close(s)
 	r, err := s.RepairSnapshots(a.ctx, restic.RepairSnapshotsOptions{
-		Filter: c.filter(c.IDs...), DryRun: c.DryRun, Forget: c.Forget, OnEvent: a.onRepairEvent,
+		Filter: c.many(c.IDs), DryRun: c.DryRun, Forget: c.Forget, OnEvent: a.onRepairEvent,
 	})
 	if r != nil {
 		a.showRewrite(r)

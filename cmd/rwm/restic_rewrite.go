@@ -27,7 +27,7 @@ func (resticRewriteCmd) Help() string {
 
 func (c resticRewriteCmd) Run(a *app) error {
 	opts := restic.RewriteOptions{
-		Filter: c.filter(c.IDs...), Patterns: patterns(c.excludeFlags, c.includeFlags),
+		Filter: c.many(c.IDs), Patterns: patterns(c.excludeFlags, c.includeFlags),
 		NewHost: c.NewHost, Summary: c.SnapshotSummary, Forget: c.Forget, DryRun: c.DryRun, OnEvent: a.onReplaceEvent,
 	}
 	if c.NewTime != "" {
