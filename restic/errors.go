@@ -40,6 +40,8 @@ var (
 	ErrDamaged = errors.New("damaged object")
 	// ErrUnsupported: the repository has a format this version cannot use.
 	ErrUnsupported = errors.New("unsupported repository")
+	// ErrNotApplicable: Migrate found nothing to migrate, and the error says why.
+	ErrNotApplicable = errors.New("cannot be applied")
 	// ErrReaderOpen: what needs the repository for itself (forget, prune and the like) was asked of a session with an open Reader, as a mount has one.
 	ErrReaderOpen = errors.New("a reader of this session is open")
 	// ErrClosed: the session was closed.

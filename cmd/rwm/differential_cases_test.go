@@ -211,7 +211,7 @@ var usualCases = []diffCase{
 
 	{args: "migrate", writes: true},
 	{args: "migrate nosuch", writes: true,
-		differs: "restic exits with 0 after naming the unknown migration, rwm with 1"},
+		differs: "restic exits with 0 after naming the unknown migration; rwm with 1, for a misspelt name must not look like a migration that was made"},
 	{args: "recover", writes: true},
 	{args: "repair index", writes: true},
 	{args: "repair index --read-all-packs", writes: true},

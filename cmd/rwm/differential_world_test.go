@@ -122,12 +122,13 @@ func (w *diffWorld) learn(t *testing.T, run func(...string) string) {
 		w.words[fmt.Sprintf("$T%d", i+1)] = sn.Tree
 	}
 	for _, kind := range []string{"snapshots", "packs", "index", "keys", "blobs"} {
-		for i, line := range strings.Fields(run("list", kind)) {
+		words := strings.Fields(run("list", kind))
+		for i, line := range words {
 			w.known[line], w.known[line[:min(8, len(line))]] = true, true
 			if i == 0 && kind != "snapshots" && kind != "blobs" {
 				w.words["$"+strings.ToUpper(kind)] = line
 			}
-			if kind == "blobs" && i == 1 {
+			if kind == "blobs" && i > 0 && words[i-1] == "data" {
 				w.words["$BLOB"] = line
 			}
 		}

@@ -54,10 +54,25 @@ func (c resticFindCmd) Run(a *app) error {
 		return a.ctx.Err()
 	})
 	out.end()
-	if err == nil && c.ShowPackID {
-		err = a.showPacks(s, blobs)
+	if err == nil && c.ShowPackID && !a.cli.JSON { // restic's JSON of finds has no place for it
+		err = a.showPacks(s, append(blobs, c.named()...))
 	}
 	return err
+}
+
+// named are the objects asked for, whether a snapshot uses them or not.
+func (c resticFindCmd) named() (blobs []restic.BlobHandle) {
+	for _, text := range c.Patterns {
+		id, err := restic.ParseID(text)
+		switch {
+		case err != nil || c.Pack:
+		case c.Blob:
+			blobs = append(blobs, restic.BlobHandle{Type: restic.BlobData, ID: id})
+		case c.Tree:
+			blobs = append(blobs, restic.BlobHandle{Type: restic.BlobTree, ID: id})
+		}
+	}
+	return blobs
 }
 
 func (c resticFindCmd) options() (opts restic.FindOptions, err error) {
@@ -113,7 +128,11 @@ func (a *app) showPacks(s *restic.Session, blobs []restic.BlobHandle) error {
 			continue
 		}
 		seen[h] = true
-		for _, place := range r.Places(h) {
+		places := r.Places(h)
+		if len(places) == 0 {
+			a.printf("Object %s with type %v not found in the index\n", h.ID.Short(), h.Type)
+		}
+		for _, place := range places {
 			a.showPlace(h, place)
 		}
 	}

@@ -59,11 +59,12 @@ func blobKind(h restic.BlobHandle) string {
 
 // showPlace shows where a blob is stored.
 func (a *app) showPlace(h restic.BlobHandle, p restic.BlobPlace) {
-	if a.cli.JSON {
-		return // restic's JSON of finds has no place for it
+	uncompressed := p.Size
+	if !p.Compressed {
+		uncompressed = 0
 	}
-	a.printf("Object %s %s belongs to pack %s\n ... offset %d, length %d, uncompressed length %d\n",
-		blobKind(h), h.ID, p.Pack, p.Offset, p.Length, p.Size)
+	a.printf("Object belongs to pack %s\n ... Pack %s: <Blob (%v) %s, offset %d, length %d, uncompressed length %d>\n",
+		p.Pack, p.Pack.Short(), h.Type, h.ID.Short(), p.Offset, p.Length, uncompressed)
 }
 
 // findJSON writes [{"matches":[…],"hits":n,"snapshot":"…"},…] for paths and
