@@ -63,7 +63,7 @@ type BackupOptions struct {
 	Compression *Compression
 	PackSize    *uint
 
-	// OnEvent gets BackupStatus ten times a second, BackupError, Warning and Retrying when they happen, and with Items set a
+	// OnEvent gets BackupStarted, BackupStatus ten times a second, BackupError, Warning and Retrying when they happen, and with Items set a
 	// BackupItem for every file and directory.
 	OnEvent func(Event)
 	Items   bool

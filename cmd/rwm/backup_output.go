@@ -17,6 +17,8 @@ type backupOutput struct {
 
 func (o backupOutput) onEvent(ev restic.Event) {
 	switch ev := ev.(type) {
+	case restic.BackupStarted:
+		o.started(ev)
 	case restic.BackupStatus:
 		o.status(ev)
 	case restic.BackupItem:
@@ -31,6 +33,18 @@ func (o backupOutput) onEvent(ev restic.Event) {
 		o.detail("scan finished in %.3fs: %d files, %s", ev.Elapsed.Seconds(), ev.Files, formatBytes(ev.Bytes))
 	default:
 		o.app.onEvent(ev)
+	}
+}
+
+func (o backupOutput) started(ev restic.BackupStarted) {
+	say := o.say
+	if o.name != "" {
+		say = o.detail // there are many backups in a run
+	}
+	if ev.Parent.IsZero() {
+		say("no parent snapshot found, will read all files")
+	} else {
+		say("using parent snapshot %s", ev.Parent.Short())
 	}
 }
 

@@ -125,6 +125,9 @@ var usualCases = []diffCase{
 	{args: "restore $S2 -t $OUT --dry-run --verify"},
 	{args: "restore nosuch -t $OUT"},
 
+	{args: "backup $DATA --host h1", text: true, writes: true},
+	{args: "backup $DATA --host nosuch", text: true, writes: true},
+	{args: "backup $DATA --host h1 --dry-run", text: true, writes: true},
 	{args: "backup $DATA --json --host h1", writes: true},
 	{args: "backup $DATA --json --host h9 --tag x,y --tag z --exclude *.bin --force --no-scan", writes: true},
 	{args: "backup $DATA --json -H h1 -e big* --exclude-caches --exclude-if-present .nobackup -x", writes: true},
@@ -165,7 +168,7 @@ var usualCases = []diffCase{
 	{args: "forget nosuch", writes: true},
 	{args: "forget nosuch $S1", writes: true},
 
-	{args: "prune", writes: true},
+	{args: "prune", table: true, writes: true},
 	{args: "prune --dry-run --max-unused unlimited --max-repack-size 1M --repack-cacheable-only", writes: true},
 	{args: "prune --max-unused 0 --repack-uncompressed --repack-smaller-than 1M", writes: true},
 	{args: "prune --max-unused 101%"},
@@ -195,6 +198,7 @@ var usualCases = []diffCase{
 	{args: "check --read-data --read-data-subset 10%"},
 
 	{args: "key list --json"},
+	{args: "key list", table: true},
 	{args: "key add --new-password-file $LISTS/newpw --user u --host h", writes: true},
 	{args: "key passwd --new-password-file $LISTS/newpw", writes: true, password: "another"},
 	{args: "key remove $KEYS", writes: true},

@@ -31,6 +31,11 @@ var notLinked = []string{"sftp", "rest", "b2", "azure", "gs", "swift", "rclone"}
 
 // location understands what restic takes after -r, as far as it is linked.
 func (a *app) location(name string, cfg *rwm.Config) (restic.Location, error) {
+	if a.cli.Restic.HTTP.Given() { // a misspelt file is an error for every repository, as with restic
+		if _, err := a.transport(cfg); err != nil {
+			return nil, err
+		}
+	}
 	scheme, rest, found := strings.Cut(name, ":")
 	switch {
 	case !found || strings.ContainsAny(scheme, `/\`) || len(scheme) == 1:

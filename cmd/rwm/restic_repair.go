@@ -42,7 +42,7 @@ func (a *app) onRepairEvent(ev restic.Event) {
 	repair, ok := ev.(restic.Repair)
 	switch {
 	case !ok:
-		a.onReplaceEvent(ev)
+		a.onRewriteEvent(ev)
 	case a.cli.JSON:
 		_ = a.emit(map[string]string{
 			"message_type": "repair", "snapshot": repair.Snapshot.String(), "path": repair.Path, "action": string(repair.Kind),
