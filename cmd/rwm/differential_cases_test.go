@@ -1,11 +1,15 @@
 package main
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // diffCase is one command line. Words are split at spaces; + stands for a space
 // and two apostrophes for nothing.
 type diffCase struct {
 	before    []string // command lines that restic runs first
+	env       string   // further environment variables
 	args      string
 	stdin     string
 	noEnv     bool   // no repository and no password in the environment
@@ -19,10 +23,13 @@ type diffCase struct {
 	differs   string // what differs, and why
 }
 
+// line is the command line with what is set before it.
+func (c diffCase) line() string { return strings.TrimSpace(c.env + " " + c.args) }
+
 // noPassword is the password of a repository that has an empty one.
 const noPassword = "(none)"
 
-var differentialCases = slices.Concat(usualCases, flagCases, accessCases)
+var differentialCases = slices.Concat(usualCases, flagCases, accessCases, envCases)
 
 // usualCases are each command as it is used most, and what it refuses.
 var usualCases = []diffCase{

@@ -62,7 +62,7 @@ Made from the cases of the differential test, which runs every command line belo
 copies of one repository and compares exit codes, output (of --json field by field, of other commands line by line where
 it is machine-readable) and what is in the repository and the file system afterwards. IDs of what is new, times, durations
 and stored sizes that depend on them, and how wide the columns of tables are, are left out of the comparison. A + stands for a space. "same" means that nothing differed. $S1 and the like stand
-for IDs, $DATA for the source.
+for IDs, $DATA for the source. What is set before a command are environment variables.
 
 Another test holds commands, flags and short forms to restic's own help: all of them are taken. A flag that is in no
 command line here is listed with the reason. $DIR is a scratch directory, $V1 a repository of format 1, $EMPTY one with an empty password.
@@ -98,7 +98,7 @@ func describe(t *testing.T, b *strings.Builder, name string, node *kong.Node) {
 		if c.differs != "" {
 			result = "differs: " + c.differs
 		}
-		fmt.Fprintf(b, "| `%s` | %s |\n", strings.ReplaceAll(c.args, "|", `\|`), result)
+		fmt.Fprintf(b, "| `%s` | %s |\n", strings.ReplaceAll(c.line(), "|", `\|`), result)
 	}
 	if rows == 0 {
 		if noCase[name] == "" {

@@ -22,14 +22,14 @@ func TestDifferential(t *testing.T) {
 	}
 	w := newDiffWorld(t)
 	for _, c := range differentialCases {
-		t.Run(strings.ReplaceAll(c.args, "/", "_"), func(t *testing.T) {
+		t.Run(strings.ReplaceAll(c.line(), "/", "_"), func(t *testing.T) {
 			t.Parallel()
 			differences := w.compare(t, c)
 			switch {
 			case c.differs == "" && differences != "":
-				t.Errorf("restic %s:\n%s", c.args, differences)
+				t.Errorf("restic %s:\n%s", c.line(), differences)
 			case c.differs != "" && differences == "":
-				t.Errorf("restic %s: no difference found, but the case says: %s", c.args, c.differs)
+				t.Errorf("restic %s: no difference found, but the case says: %s", c.line(), c.differs)
 			}
 		})
 	}
@@ -85,6 +85,7 @@ func (w *diffWorld) run(t *testing.T, c diffCase, program string) outcome {
 	if c.noEnv {
 		cmd.Env = append(cmd.Env, "RESTIC_REPOSITORY=", "RESTIC_PASSWORD=", "RESTIC_FROM_PASSWORD=")
 	}
+	cmd.Env = append(cmd.Env, w.expand(c.env, dirs)...)
 	cmd.Dir = out
 	cmd.Stdin = strings.NewReader(c.stdin)
 	var stdout, stderr bytes.Buffer
@@ -97,7 +98,7 @@ func (w *diffWorld) run(t *testing.T, c diffCase, program string) outcome {
 	t.Logf("%s %s: exit code %d\n%s%s", filepath.Base(program), c.args, cmd.ProcessState.ExitCode(), stdout.Bytes(), stderr.Bytes())
 	result := outcome{code: cmd.ProcessState.ExitCode(), files: listFiles(t, out)}
 	n := normalizer{world: w, replace: strings.NewReplacer(repo, "$REPO", out, "$OUT", dir, "$DIR"), unordered: c.unordered}
-	if strings.Contains(c.args, "cache") {
+	if strings.Contains(c.line(), "cache") {
 		result.files["caches"] = n.text(cacheNames(t, dir))
 	}
 	switch {

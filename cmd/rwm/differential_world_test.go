@@ -149,7 +149,7 @@ func (w *diffWorld) command(program, repo string, args []string) *exec.Cmd {
 // names, files that name these, an old cache, and $OUT.
 func (w *diffWorld) populate(t *testing.T, c diffCase, dir string, dirs map[string]string) {
 	t.Helper()
-	all := c.args + strings.Join(c.before, " ") + c.at
+	all := c.line() + strings.Join(c.before, " ") + c.at
 	for word, original := range map[string]string{"$REPO": w.base, "$FROM": w.base, "$V1": w.v1, "$EMPTY": w.empty} {
 		if word != "$REPO" {
 			dirs[word] = filepath.Join(dir, strings.ToLower(word[1:]))

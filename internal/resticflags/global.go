@@ -44,5 +44,5 @@ type HTTP struct {
 	Cacert        []string `env:"RESTIC_CACERT" help:"Load root certificates from FILE." placeholder:"FILE"`
 	TLSClientCert string   `env:"RESTIC_TLS_CLIENT_CERT" name:"tls-client-cert" help:"PEM FILE with a TLS client certificate and its key." placeholder:"FILE"`
 	InsecureTLS   bool     `name:"insecure-tls" help:"Do not verify the server's certificate."`
-	HTTPUserAgent string   `name:"http-user-agent" help:"User agent of HTTP requests." placeholder:"AGENT"`
+	HTTPUserAgent string   `env:"RESTIC_HTTP_USER_AGENT" name:"http-user-agent" help:"User agent of HTTP requests." placeholder:"AGENT"`
 }
