@@ -3,6 +3,8 @@ package main
 // flagCases run the flags of the commands that usualCases leave out.
 var flagCases = []diffCase{
 	{args: "backup $DATA --json --host h1 --with-atime", writes: true},
+	{args: "backup $DATA --host h1 --exclude-cloud-files", writes: true}, // of Windows and macOS
+	{args: "backup $DATA --host h1 --use-fs-snapshot", writes: true},     // of Windows
 	{args: "backup $DATA --json --host h1 --with-atime=false", writes: true},
 
 	{args: "cache", before: []string{"snapshots"}, table: true},

@@ -67,6 +67,9 @@ for IDs, $DATA for the source. What is set before a command are environment vari
 Another test holds commands, flags and short forms to restic's own help: all of them are taken. A flag that is in no
 command line here is listed with the reason. $DIR is a scratch directory, $V1 a repository of format 1, $EMPTY one with an empty password.
 
+The cases run on Linux, where restic refuses backup --exclude-cloud-files and --use-fs-snapshot, which it has on Windows (and the first on macOS).
+rwm takes the first there; it cannot read from Windows' file system snapshots.
+
 This page is about the commands of restic. What else rwm has (backup, storage-…, s3, rcc, aws) is in no case, for restic has
 nothing of the kind; ` + "`rwm --help`" + ` tells about it.
 `

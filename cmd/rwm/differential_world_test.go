@@ -161,7 +161,7 @@ func (w *diffWorld) populate(t *testing.T, c diffCase, dir string, dirs map[stri
 		}
 	}
 	stale := filepath.Join(dir, "repo-cache", strings.Repeat("0123abcd", 8))
-	for _, path := range []string{dirs["$OUT"], stale} {
+	for _, path := range []string{dirs["$OUT"], dirs["$MNT"], stale} {
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			t.Fatal(err)
 		}

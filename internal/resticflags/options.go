@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"slices"
 	"time"
 
@@ -81,7 +82,10 @@ func (b *Backup) values() (restic.BackupOptions, error) {
 		return o, errors.New("--stdin and --files-from… cannot be used together")
 	}
 	if b.UseFsSnapshot {
-		return o, errors.New("--use-fs-snapshot is not supported")
+		return o, errors.New("--use-fs-snapshot (of Windows) is not supported")
+	}
+	if b.ExcludeCloudFiles && runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
+		return o, errors.New("--exclude-cloud-files is for Windows and macOS")
 	}
 	if b.ExcludeLargerThan != "" {
 		size, err := restic.ParseSize(b.ExcludeLargerThan)
