@@ -81,6 +81,13 @@ func (b *BackupOptions) check() error {
 		return errors.New("backup: nothing to back up: no paths are given")
 	case sources > 1:
 		return errors.New("backup: paths, a reader and a command exclude each other")
+	}
+	return b.Check()
+}
+
+// Check says what is wrong with the options, whatever is to be backed up. It looks at no file. Backup does the same first.
+func (b *BackupOptions) Check() error {
+	switch {
 	case b.Force && b.Parent != "":
 		return errors.New("backup: Force uses no parent, but one is given")
 	case b.ExcludeLargerThan < 0:

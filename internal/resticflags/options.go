@@ -20,8 +20,11 @@ var timeFormats = []string{
 
 // Check says what is wrong with the values, without looking at a file.
 func (b *Backup) Check() error {
-	_, err := b.values()
-	return err
+	o, err := b.values()
+	if err != nil {
+		return err
+	}
+	return o.Check()
 }
 
 // Options are the options of a backup of paths and of what the --files-from…
