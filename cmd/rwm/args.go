@@ -34,7 +34,7 @@ func orderArgs(root *kong.Node, args []string) ([]string, error) {
 			}
 		}
 	}
-	if o.help {
+	if o.help || len(o.node.Children) > 0 { // a group without a command shows what it has
 		o.out = append(o.out, "--help")
 	}
 	if len(o.words) > 0 {

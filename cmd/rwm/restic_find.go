@@ -27,7 +27,9 @@ type resticFindCmd struct {
 }
 
 func (resticFindCmd) Help() string {
-	return `  rwm restic find config.json
+	return `Examples:
+
+  rwm restic find config.json
   rwm restic find --json '*.yml' '*.json'
   rwm restic find --show-pack-id --blob 420f620f
   rwm restic find --pack 025c1d06`

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/cesnet/rwm/internal/resticflags"
@@ -96,6 +99,9 @@ func (a *app) namedRepository(access resticflags.Access, more []restic.Option) (
 
 func (r *repository) configured(access resticflags.Access) error {
 	cfg, err := r.app.config()
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; without a configuration name the repository with -r or $RESTIC_REPOSITORY", err)
+	}
 	if err != nil {
 		return err
 	}

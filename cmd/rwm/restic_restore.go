@@ -27,7 +27,9 @@ type resticRestoreCmd struct {
 }
 
 func (resticRestoreCmd) Help() string {
-	return `  rwm restic restore latest --target /tmp/back
+	return `Examples:
+
+  rwm restic restore latest --target /tmp/back
   rwm restic restore 4bd12c4f:/srv/www --target /srv/www --delete --dry-run -vv
   rwm restic restore latest --host web1 --target / --include /etc/nginx --verify`
 }
