@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +43,7 @@ func TestDocs(t *testing.T) {
 	}
 	writeFlags(t, &b, "", flags, allArgs())
 	b.WriteString("\n## Commands that are not there\n\n")
-	for _, name := range slices.Sorted(mapsKeys(resticElsewhere)) {
+	for _, name := range slices.Sorted(maps.Keys(resticElsewhere)) {
 		fmt.Fprintf(&b, "- `%s`: %s\n", name, resticElsewhere[name])
 	}
 	file := filepath.Join("..", "..", "docs", "restic-commands.md")
@@ -73,16 +74,6 @@ rwm takes the first there; it cannot read from Windows' file system snapshots.
 This page is about the commands of restic. What else rwm has (backup, storage-…, s3, rcc, aws) is in no case, for restic has
 nothing of the kind; ` + "`rwm --help`" + ` tells about it.
 `
-
-func mapsKeys(m map[string]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
 
 func describe(t *testing.T, b *strings.Builder, name string, node *kong.Node) {
 	fmt.Fprintf(b, "\n## %s\n\n", name)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cesnet/rwm/restic"
@@ -44,7 +45,7 @@ func (a *app) location(name string, cfg *rwm.Config) (restic.Location, error) {
 		return restic.Local(rest), nil
 	case scheme == "s3":
 		return a.s3Location(rest, cfg)
-	case contains(notLinked, scheme):
+	case slices.Contains(notLinked, scheme):
 		return nil, usageError{fmt.Errorf("repositories of the kind %s: are not supported here, only local paths and s3:https://HOST/BUCKET", scheme)}
 	}
 	return nil, usageError{fmt.Errorf("%q is no repository: use a local path, local:PATH or s3:https://HOST/BUCKET/PREFIX", name)}
