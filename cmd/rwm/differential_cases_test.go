@@ -29,7 +29,7 @@ func (c diffCase) line() string { return strings.TrimSpace(c.env + " " + c.args)
 // noPassword is the password of a repository that has an empty one.
 const noPassword = "(none)"
 
-var differentialCases = slices.Concat(usualCases, flagCases, accessCases, envCases, mountCases)
+var differentialCases = slices.Concat(usualCases, flagCases, accessCases, envCases, outputCases, mountCases)
 
 // usualCases are each command as it is used most, and what it refuses.
 var usualCases = []diffCase{

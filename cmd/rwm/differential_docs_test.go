@@ -71,6 +71,8 @@ command line here is listed with the reason. $DIR is a scratch directory, $V1 a 
 The cases run on Linux, where restic refuses backup --exclude-cloud-files and --use-fs-snapshot, which it has on Windows (and the first on macOS).
 rwm takes the first there; it cannot read from Windows' file system snapshots.
 
+Where restic has no --json (prune, copy, recover, the repairs and others), rwm prints JSON of its own.
+
 This page is about the commands of restic. What else rwm has (backup, storage-…, s3, rcc, aws) is in no case, for restic has
 nothing of the kind; ` + "`rwm --help`" + ` tells about it.
 `

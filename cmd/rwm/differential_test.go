@@ -19,7 +19,7 @@ import (
 // named in the case, and must differ. docs/restic-commands.md is made of the cases (TestDocs).
 func TestDifferential(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes a minute")
+		t.Skip("takes minutes")
 	}
 	w := newDiffWorld(t)
 	for _, c := range differentialCases {

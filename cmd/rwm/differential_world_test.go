@@ -47,6 +47,8 @@ func newDiffWorld(t *testing.T) *diffWorld {
 	run := func(args ...string) string { return runAt(w.base, args...) }
 	setExtras(t, w.data)
 	run("init")
+	master := []byte(run("cat", "masterkey"))
+	cheapKey(t, w.base, diffPassword, master)
 	run("backup", w.data, "--host", "h1", "--tag", "a,b", "--time", "2024-01-01 10:00:00")
 	w.write(t, "sub/new", "something new")
 	run("backup", w.data, "--host", "h1", "--tag", "a", "--time", "2024-02-01 10:00:00")
@@ -60,11 +62,12 @@ func newDiffWorld(t *testing.T) *diffWorld {
 		t.Fatal(err)
 	}
 	runAt(w.v1, "init", "--repository-version", "1")
+	cheapKey(t, w.v1, diffPassword, []byte(runAt(w.v1, "cat", "masterkey")))
 	runAt(w.v1, "backup", filepath.Join(w.data, "sub"), "--host", "h2", "--time", "2024-02-01 11:00:00")
 	if err := os.CopyFS(w.empty, os.DirFS(w.base)); err != nil {
 		t.Fatal(err)
 	}
-	runAt(w.empty, "key", "passwd", "--new-insecure-no-password")
+	cheapKey(t, w.empty, "", master)
 	w.learn(t, run)
 	return w
 }
