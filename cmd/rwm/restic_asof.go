@@ -9,7 +9,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
 )
@@ -90,17 +89,6 @@ func (r *repository) past(f momentFlags) error {
 	if err != nil {
 		return err
 	}
-	if !r.app.cli.Restic.InsecureNoPassword {
-		cfg, err := r.app.config()
-		if err != nil {
-			return err
-		}
-		if r.password = cfg.ResticPassword; r.password == "" || passwordFlags(r.app.cli.Restic.Access).given() {
-			if r.password, err = passwordFlags(r.app.cli.Restic.Access).or("RESTIC").read(r.app); err != nil {
-				return err
-			}
-		}
-	}
 	r.location = loc
 	r.name = loc.String()
 	r.app.showMoment(view)
@@ -133,18 +121,11 @@ func (f fromFlags) copyFromPast(a *app) (from, to *repository, err error) {
 		return nil, nil, err
 	}
 	access.Repo, access.RepositoryFile = "", ""
-	cfg, err := a.config()
-	if err != nil {
+	if from, err = a.namedRepository(access, nil); err != nil {
 		return nil, nil, err
 	}
-	m, err := a.managerOf(cfg, nil)
-	if err != nil {
+	if err = from.configured(access); err != nil {
 		return nil, nil, err
 	}
-	opts, err := access.SessionOptions()
-	if err != nil {
-		return nil, nil, usageError{err}
-	}
-	from = &repository{app: a, manager: m, opts: append(opts, restic.WithLogger(a.logger()))}
 	return from, to, from.past(a.cli.Restic.momentFlags)
 }
