@@ -1,15 +1,18 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"github.com/cesnet/rwm/internal/resticcli"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
+
+	"github.com/cesnet/rwm/internal/resticcli"
 )
 
 // diffWorld is what all cases start from.
@@ -97,12 +100,21 @@ func (w *diffWorld) writeSource(t *testing.T, dir string) {
 	}
 	for name, text := range map[string]string{
 		"pw": diffPassword + "\n", "newpw": "another\n", "patterns": "# a comment\n*.txt\n", "files": w.data + "/one\n" + w.data + "/sub\n",
-		"raw": w.data + "/one\x00",
+		"raw": w.data + "/one\x00", "pw-utf16": utf16le(diffPassword + "\r\n"), "files-utf16": utf16le(w.data + "/sub\r\n"),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// utf16le is text as PowerShell writes it into a file.
+func utf16le(text string) string {
+	out := []byte{0xff, 0xfe}
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = binary.LittleEndian.AppendUint16(out, unit)
+	}
+	return string(out)
 }
 
 // learn notes the IDs and times in the base repository.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 )
@@ -20,7 +21,7 @@ func repositoryName(name, file string) (string, error) {
 	if name != "" {
 		return "", errors.New("-r and --repository-file cannot be used together")
 	}
-	text, err := os.ReadFile(file)
+	text, err := resticflags.ReadText(file)
 	if err != nil {
 		return "", fmt.Errorf("repository file: %w", err)
 	}

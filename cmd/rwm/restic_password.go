@@ -99,11 +99,11 @@ func (s secret) run(a *app) (string, error) {
 }
 
 func readSecretFile(name string) (string, error) {
-	text, err := os.ReadFile(name)
+	text, err := resticflags.ReadText(name)
 	if err != nil {
 		return "", fmt.Errorf("password file: %w", err)
 	}
-	return strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff")), nil
+	return strings.TrimSpace(string(text)), nil
 }
 
 // askTwice asks for a password that is new: on a terminal nobody sees what is typed.
