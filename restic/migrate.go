@@ -54,6 +54,9 @@ func (s *Session) Migrate(ctx context.Context, name string, o MigrateOptions) er
 	if found == nil {
 		return fmt.Errorf("there is no migration %q", name)
 	}
+	if s.opts.readOnly {
+		return fmt.Errorf("%s: %w", s.loc, ErrReadOnly)
+	}
 	applicable := func(ctx context.Context, repo *repository.Repository) error {
 		ok, reason, err := found.Check(ctx, repo)
 		switch {
@@ -73,7 +76,7 @@ func (s *Session) Migrate(ctx context.Context, name string, o MigrateOptions) er
 			o.OnEvent(Message{Level: 1, Text: text})
 		}
 	}
-	if found.RepoCheck() && !s.opts.readOnly {
+	if found.RepoCheck() {
 		say("checking repository integrity...")
 		if _, err := s.Check(ctx, CheckOptions{OnEvent: o.OnEvent}); err != nil {
 			return fmt.Errorf("migration %s: %w", name, err)
