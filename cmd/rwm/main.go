@@ -68,7 +68,7 @@ func (a *app) parseAndRun(parser *kong.Kong, args []string) (code int, err error
 		return a.usageCode, usageError{errors.New("--quiet and --verbose cannot be used together")}
 	}
 	a.start()
-	if err = a.checkPast(kctx); err != nil {
+	if err = errors.Join(a.checkPast(kctx), a.checkNoLock(kctx)); err != nil {
 		return a.usageCode, err
 	}
 	if err = a.applyFeatures(); err == nil {

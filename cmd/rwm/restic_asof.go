@@ -54,7 +54,7 @@ func (a *app) checkPast(kctx *kong.Context) error {
 	if _, err := f.moment(); err != nil {
 		return err
 	}
-	name := strings.TrimPrefix(kctx.Selected().FullPath(), "rwm restic ")
+	name := resticCommand(kctx)
 	dry := slices.Contains(pastDryRuns, name)
 	if slices.Contains(pastCommands, name) || dry && isSet(kctx, "dry-run") {
 		return nil
@@ -117,7 +117,7 @@ func (f fromFlags) copyFromPast(a *app) (from, to *repository, err error) {
 	if f.given() || access.Repo == "" && access.RepositoryFile == "" {
 		return nil, nil, usageError{errors.New("copy with --state or --at copies from the configured repository as it was: give the one to copy to with -r, and no --from-repo")}
 	}
-	if to, err = a.repository(access); err != nil {
+	if to, err = a.destination(access); err != nil {
 		return nil, nil, err
 	}
 	access.Repo, access.RepositoryFile = "", ""
