@@ -112,7 +112,7 @@ func (l snapshotList) selectAll(f SnapshotFilter, rep *reporter) (data.Snapshots
 	for _, name := range f.IDs {
 		sn, folder, err := l.find(name, f)
 		if err == nil && folder != "" {
-			err = fmt.Errorf("%q names a folder, but whole snapshots are wanted here", name)
+			err = fmt.Errorf("%w: %q names a folder, but whole snapshots are wanted here", ErrNoSnapshot, name)
 		}
 		if f.IgnoreMissing && errors.Is(err, ErrNoSnapshot) {
 			rep.warn(fmt.Sprintf("Ignoring %q", name), err)

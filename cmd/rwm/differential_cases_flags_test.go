@@ -77,6 +77,10 @@ var flagCases = []diffCase{
 	{args: "migrate upgrade_repo_v2", text: true, writes: true},
 	{args: "migrate --force upgrade_repo_v2", writes: true},
 
+	{args: "prune --repack-smaller-than 0", writes: true},
+	{args: "rewrite --new-host h $S1:/x", writes: true},
+	{args: "forget $S1:/x", writes: true},
+	{args: "find [ --json"},
 	{args: "prune --dry-run --verbose", table: true, writes: true},
 	{args: "prune --quiet", text: true, writes: true},
 	{args: "prune -r $V1 --unsafe-recover-no-free-space nosuch", writes: true, at: "$V1"},

@@ -55,7 +55,7 @@ func (c resticFindCmd) Run(a *app) error {
 		out.found(f)
 		return a.ctx.Err()
 	})
-	out.end()
+	out.end(err != nil)
 	if err == nil && c.ShowPackID && !a.cli.JSON { // restic's JSON of finds has no place for it
 		err = a.showPacks(s, append(blobs, c.named()...))
 	}

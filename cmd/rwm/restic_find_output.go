@@ -11,7 +11,7 @@ import (
 // findOutput shows finds as they come: lines, or one JSON array as restic's.
 type findOutput interface {
 	found(restic.Found)
-	end()
+	end(failed bool)
 }
 
 func (c resticFindCmd) output(a *app) findOutput {
@@ -48,7 +48,7 @@ func (o *findLines) found(f restic.Found) {
 	o.println(formatNode(*f.Node, o.cmd.Long, o.cmd.HumanReadable))
 }
 
-func (o *findLines) end() {}
+func (o *findLines) end(bool) {}
 
 func blobKind(h restic.BlobHandle) string {
 	if h.Type == restic.BlobTree {
@@ -118,7 +118,10 @@ func (o *findJSON) closeSnapshot() bool {
 	return true
 }
 
-func (o *findJSON) end() {
+func (o *findJSON) end(failed bool) {
+	if !o.started && failed {
+		return // nothing found is not the same
+	}
 	if !o.started {
 		o.printf("[")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cesnet/rwm/restic"
@@ -56,6 +57,9 @@ func (f pruneFlags) options() (opts restic.PruneOptions, err error) {
 	if f.RepackSmallerThan != "" {
 		if opts.RepackSmallerThan, err = restic.ParseSize(f.RepackSmallerThan); err != nil {
 			return opts, fmt.Errorf("--repack-smaller-than: %w", err)
+		}
+		if opts.RepackSmallerThan == 0 {
+			return opts, errors.New("--repack-smaller-than: no pack is smaller than 0")
 		}
 	}
 	opts.RepackCacheableOnly = f.RepackCacheableOnly
