@@ -13,8 +13,12 @@ import (
 	"github.com/restic/restic/rwmlink/retry"
 )
 
-// lockWriteTime bounds how long writing or removing a lock goes on after the operation was cancelled.
-const lockWriteTime = 30 * time.Second
+// How long the storage may take for a lock. After a cancellation somebody is waiting for the end, and a lock that stays behind does little harm: the
+// next session of this host removes it.
+const (
+	lockTime          = 30 * time.Second
+	lockTimeCancelled = 10 * time.Second
+)
 
 // tracker remembers the locks that were written and not removed, so that none is left behind, and which index files the last listing showed.
 type tracker struct {
@@ -27,44 +31,94 @@ type tracker struct {
 	retries *broadcast
 	alive   *aliveFiles
 
+	lockLife context.Context // requests for locks end with it
+	endLocks context.CancelFunc
+
 	postponed atomic.Pointer[postponement] // collects removals, while there is one
 }
 
 func newTracker(be backend.Backend, retries *broadcast) *tracker {
-	return &tracker{Backend: be, locks: map[string]bool{}, indexes: map[string]bool{}, retries: retries, alive: newAliveFiles()}
+	t := &tracker{Backend: be, locks: map[string]bool{}, indexes: map[string]bool{}, retries: retries, alive: newAliveFiles()}
+	t.lockLife, t.endLocks = context.WithCancel(context.Background())
+	return t
+}
+
+// unlocking runs fn, which gives a lock back, and ends every request for a lock that is under way after d: also that of a refresh, which the
+// engine makes with a context of its own and waits for.
+func (t *tracker) unlocking(d time.Duration, fn func()) {
+	t.mu.Lock()
+	end := t.endLocks
+	t.mu.Unlock()
+	timer := time.AfterFunc(d, end)
+	fn()
+	if timer.Stop() {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lockLife, t.endLocks = context.WithCancel(context.Background())
+}
+
+// forLock returns a context for a request for a lock.
+func (t *tracker) forLock(ctx context.Context) (context.Context, func()) {
+	t.mu.Lock()
+	life := t.lockLife
+	t.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(life, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // listen passes Retrying events to em until the returned function is called.
 func (t *tracker) listen(em *emitter) (stop func()) { return t.retries.add(em) }
 
-// Save finishes writing a lock even when ctx is cancelled meanwhile: the request could reach the storage anyway, and the engine
-// does not remove a lock it believes was never written.
 func (t *tracker) Save(ctx context.Context, h backend.Handle, rd backend.RewindReader) error {
-	if h.Type == backend.LockFile || h.Type == backend.SnapshotFile {
+	switch h.Type {
+	case backend.LockFile:
+		return t.saveLock(ctx, h, rd)
+	case backend.SnapshotFile:
 		if err := t.lockGone(ctx); err != nil {
 			return err
 		}
 	}
-	if h.Type != backend.LockFile {
-		err := t.Backend.Save(ctx, h, rd)
-		if err == nil && h.Type == backend.IndexFile {
-			t.note(&t.indexes, h.Name, true)
-		}
+	err := t.Backend.Save(ctx, h, rd)
+	if err == nil && h.Type == backend.IndexFile {
+		t.note(&t.indexes, h.Name, true)
+	}
+	return err
+}
+
+// saveLock goes on for a while when ctx is cancelled: the request could reach the storage anyway, and the engine does not remove a lock it
+// believes was never written.
+func (t *tracker) saveLock(ctx context.Context, h backend.Handle, rd backend.RewindReader) error {
+	look, looked := t.forLock(ctx)
+	defer looked()
+	if err := t.lockGone(look); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := look.Err(); err != nil {
 		return err
 	}
 	t.alive.hold(h.Name)
 	t.note(&t.locks, h.Name, true)
-	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockWriteTime)
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockTime)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lockTimeCancelled, cancel) })()
+	detached, saved := t.forLock(detached)
+	defer saved()
 	return t.Backend.Save(detached, h, rd)
 }
 
 func (t *tracker) Remove(ctx context.Context, h backend.Handle) error {
 	if p := t.postponed.Load(); p != nil && p.take(h) {
 		return nil
+	}
+	if h.Type == backend.LockFile {
+		limited, cancel := context.WithTimeout(ctx, lockTime)
+		defer cancel()
+		limited, done := t.forLock(limited)
+		defer done()
+		ctx = limited
 	}
 	err := t.Backend.Remove(ctx, h)
 	if err == nil {

@@ -110,6 +110,9 @@ func (r *backupRun) make(ctx context.Context, repo *repository.Repository) error
 	if parent != nil {
 		r.result.ParentID = fromEngine(parent.ID())
 	}
+	if r.local() {
+		r.em.emit(BackupStarted{Parent: r.result.ParentID})
+	}
 	warn := func(format string, args ...interface{}) {
 		r.em.emit(Warning{Text: oneLine(fmt.Errorf(format, args...))})
 	}

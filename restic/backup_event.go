@@ -2,6 +2,10 @@ package restic
 
 import "time"
 
+// BackupStarted tells, before anything is read, what the files are compared with: zero means nothing, and that all of them will be read. A backup of
+// a Reader or Command has none.
+type BackupStarted struct{ Parent ID }
+
 // BackupStatus says how far a backup has come. The totals grow until the scan is finished; with NoScan they stay 0.
 type BackupStatus struct {
 	Elapsed      time.Duration
@@ -52,6 +56,7 @@ type BackupError struct {
 	DuringScan bool
 }
 
+func (BackupStarted) event() {}
 func (BackupStatus) event()  {}
 func (BackupScanned) event() {}
 func (BackupItem) event()    {}

@@ -15,7 +15,8 @@ type BackupOptions struct {
 	// Paths are the files and directories to back up. Relative ones count from the working directory and are recorded as absolute.
 	Paths []string
 
-	// Reader is backed up as one file called ReaderName ("stdin" by default), instead of Paths. It is read once, to its end.
+	// Reader is backed up as one file called ReaderName ("stdin" by default), instead of Paths. It is read once, to its end. A Read that
+	// waits when the backup is cancelled is not waited for.
 	Reader io.Reader
 	// Command is run, and what it prints is backed up as one file called ReaderName, instead of Paths. If it fails there is no snapshot. What it
 	// prints to standard error comes as Warning events.
@@ -62,7 +63,7 @@ type BackupOptions struct {
 	Compression *Compression
 	PackSize    *uint
 
-	// OnEvent gets BackupStatus ten times a second, BackupError, Warning and Retrying when they happen, and with Items set a
+	// OnEvent gets BackupStarted, BackupStatus ten times a second, BackupError, Warning and Retrying when they happen, and with Items set a
 	// BackupItem for every file and directory.
 	OnEvent func(Event)
 	Items   bool
@@ -80,6 +81,13 @@ func (b *BackupOptions) check() error {
 		return errors.New("backup: nothing to back up: no paths are given")
 	case sources > 1:
 		return errors.New("backup: paths, a reader and a command exclude each other")
+	}
+	return b.Check()
+}
+
+// Check says what is wrong with the options, whatever is to be backed up. It looks at no file. Backup does the same first.
+func (b *BackupOptions) Check() error {
+	switch {
 	case b.Force && b.Parent != "":
 		return errors.New("backup: Force uses no parent, but one is given")
 	case b.ExcludeLargerThan < 0:

@@ -55,9 +55,22 @@ func (b *BackupOptions) source(ctx context.Context, targets []string, at time.Ti
 		}
 		rd = cmd
 	}
-	source, err := fs.NewReader(name, rd, fs.ReaderOptions{ModTime: at, Mode: os.FileMode(0o644)})
+	source, err := fs.NewReader(name, prompt(ctx, rd), fs.ReaderOptions{ModTime: at, Mode: os.FileMode(0o644)})
 	if err != nil {
 		return nil, nil, fmt.Errorf("backup: reading %s: %w", name, err)
 	}
 	return source, []string{name}, nil
+}
+
+// prompt makes reading from a source end with the context. The read of a pipe does not, as long as whoever holds its other end writes nothing:
+// for instance what a command has started and left behind.
+func prompt(ctx context.Context, rd io.ReadCloser) io.ReadCloser {
+	pr, pw := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { pw.CloseWithError(ctx.Err()) })
+	go func() {
+		defer stop()
+		_, err := io.Copy(pw, rd)
+		pw.CloseWithError(errors.Join(err, rd.Close())) // nil means the end
+	}()
+	return pr
 }

@@ -162,7 +162,7 @@ func (c *checkRun) selectSnapshots(all snapshotList) error {
 	c.snapshots = all
 	if c.filtered() {
 		// Unreadable snapshots are in the findings already; those asked for by name must be there.
-		selected, err := all.selectAll(c.o.Filter)
+		selected, err := all.selectAll(c.o.Filter, c.rep)
 		if err != nil && len(c.o.Filter.IDs) > 0 {
 			return err
 		}

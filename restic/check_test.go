@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/restic/restic/rwmlink/backend"
 	"github.com/restic/restic/rwmlink/repository"
 	"github.com/restic/restic/rwmlink/restic"
 
@@ -236,5 +237,26 @@ func TestCheckBesideABackup(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A check that is cancelled while packs are read finds no damage in what it could not read. Whether the engine still tells is left to chance, so it
+// is asked several times.
+func TestCheckCancelled(t *testing.T) {
+	s, m := initMemory(t)
+	mustBackup(t, s, writeTree(t, map[string]string{"a": noise(1<<16, 1)}))
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		m.before(func(op string, h backend.Handle) error {
+			if op == "load" && h.Type == backend.PackFile && !h.IsMetadata {
+				cancel()
+				return ctx.Err()
+			}
+			return nil
+		})
+		res, err := s.Check(ctx, CheckOptions{ReadData: true})
+		if !errors.Is(err, context.Canceled) || ctx.Err() == nil || len(res.Findings) != 0 {
+			t.Fatalf("%+v, %v", res, err)
+		}
 	}
 }

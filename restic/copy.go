@@ -40,13 +40,14 @@ type CopyResult struct {
 }
 
 // CopyTo copies snapshots, and the data they use as far as it is missing, into another repository. Running it again copies what
-// is new. To share data with what is backed up there, the destination should be made with the parameters of the source.
+// is new. To share data with what is backed up there, the destination should be made with the parameters of the source. The two may be copies of
+// one repository, as a bucket and what was rebuilt of it are: what one of them has lost or never had is copied from the other.
 //
 // When some snapshots cannot be read the others are copied, and the error is a *SnapshotsError. The result may be there
 // together with an error and says what was finished.
 func (s *Session) CopyTo(ctx context.Context, dst *Session, o CopyOptions) (*CopyResult, error) {
-	if dst == s || dst.ID() == s.ID() {
-		return nil, fmt.Errorf("copy: %s and %s are the same repository", s.loc, dst.loc)
+	if dst == s {
+		return nil, fmt.Errorf("copy: from and to %s in one session", s.loc) // it would wait for itself
 	}
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
@@ -57,7 +58,7 @@ func (s *Session) CopyTo(ctx context.Context, dst *Session, o CopyOptions) (*Cop
 		if err != nil {
 			return err
 		}
-		selected, err = list.selectAll(o.Filter)
+		selected, err = list.selectAll(o.Filter, rep)
 		return c.leaveOut(err)
 	}, func(ctx context.Context, from *repository.Repository) error {
 		return dst.write(ctx, false, func(ctx context.Context, to *repository.Repository) error {

@@ -33,7 +33,8 @@
 // cleaning up after a crash. A process counts as gone by its number and start time as this host knows them; containers that share a host name
 // but not a process table should be given different names.
 //
-// Cancelling the context stops any operation. The lock is removed all the same, within a minute even if the storage hangs.
+// Cancelling the context stops any operation. The lock is removed all the same. A storage that does not answer is waited for up to half a minute,
+// after a cancellation ten seconds; then the lock is left, which ErrLockLeft tells. The next session of this host removes it.
 //
 // # The past
 //

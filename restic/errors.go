@@ -26,6 +26,8 @@ var (
 	// ErrLockLost: the session's lock could not be refreshed or was removed by somebody else, so the operation was
 	// stopped before it could do harm. The next call takes a new lock.
 	ErrLockLost = errors.New("lock was lost")
+	// ErrLockLeft: the session's lock could not be removed from the storage. Unlock removes it, and so does the next session of this host.
+	ErrLockLeft = errors.New("the lock could not be removed")
 	// ErrIncomplete: the snapshot was made, but some of the source could not be read (restic's exit code 3).
 	ErrIncomplete = errors.New("some of the source could not be read")
 	// ErrNoSource: none of the paths to back up exists. Nothing was written.
@@ -38,6 +40,10 @@ var (
 	ErrDamaged = errors.New("damaged object")
 	// ErrUnsupported: the repository has a format this version cannot use.
 	ErrUnsupported = errors.New("unsupported repository")
+	// ErrNotApplicable: Migrate found nothing to migrate, and the error says why.
+	ErrNotApplicable = errors.New("cannot be applied")
+	// ErrReaderOpen: what needs the repository for itself (forget, prune and the like) was asked of a session with an open Reader, as a mount has one.
+	ErrReaderOpen = errors.New("a reader of this session is open")
 	// ErrClosed: the session was closed.
 	ErrClosed = errors.New("session is closed")
 )

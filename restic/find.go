@@ -55,7 +55,7 @@ func (s *Session) Find(ctx context.Context, o FindOptions, fn func(Found) error)
 	defer rep.stop()
 	var selected data.Snapshots
 	return s.readSnapshots(ctx, func(ctx context.Context, repo *repository.Repository) (err error) {
-		selected, err = s.view.choose(ctx, repo, o.Filter)
+		selected, err = s.view.choose(ctx, repo, o.Filter, rep)
 		return err
 	}, func(ctx context.Context, repo *repository.Repository) error {
 		if !o.OldestFirst {

@@ -27,13 +27,21 @@ type ForgetOptions struct {
 	DryRun bool
 	// Prune, if not nil, prunes when snapshots were removed. Its DryRun and OnEvent are those given here.
 	Prune *PruneOptions
-	// OnEvent receives Progress, Message, Warning and SnapshotRemoved events.
+	// OnEvent receives ForgetDecided, Progress, Message, Warning and SnapshotRemoved events, and with Prune those of a prune.
 	OnEvent func(Event)
+}
+
+// ForgetDecided tells which snapshots are going to be removed, before any is. In a dry run none will be.
+type ForgetDecided struct {
+	DryRun bool
+	Groups []ForgetGroup // what the policy decided; nil when the snapshots were named
+	Remove []ID
 }
 
 // SnapshotRemoved reports a removed snapshot.
 type SnapshotRemoved struct{ ID ID }
 
+func (ForgetDecided) event()   {}
 func (SnapshotRemoved) event() {}
 
 // ForgetResult says what was forgotten, or would be in a dry run.
@@ -83,6 +91,9 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 		if list, err = s.view.load(ctx, repo); err == nil {
 			res, err = o.decide(list, rep)
 		}
+		if err == nil {
+			rep.emit(ForgetDecided{DryRun: o.DryRun, Groups: res.Groups, Remove: slices.Clone(res.Removed)})
+		}
 		return err
 	}
 	err := s.alone(ctx, o.DryRun, o.Prune != nil, choose, func(ctx context.Context, repo *repository.Repository) (err error) {
@@ -94,6 +105,11 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 		if o.Prune == nil || len(res.Removed) == 0 {
 			return nil
 		}
+		text := "%d snapshots have been removed, running prune"
+		if o.DryRun {
+			text = "%d snapshots would be removed, running prune dry run"
+		}
+		rep.emit(Message{Level: 1, Text: fmt.Sprintf(text, len(res.Removed))})
 		po := *o.Prune
 		po.DryRun = o.DryRun
 		res.Prune, err = s.prune(ctx, repo, po, rep, list.without(res.Removed))
@@ -132,7 +148,7 @@ func (o *ForgetOptions) decide(list snapshotList, rep *reporter) (*ForgetResult,
 	for _, b := range list.broken {
 		rep.warn(fmt.Sprintf("snapshot %s cannot be read and is left alone", b.Item), b.Err)
 	}
-	selected, err := list.selectAll(o.Filter)
+	selected, err := list.selectAll(o.Filter, rep)
 	if len(o.Filter.IDs) > 0 {
 		if err != nil {
 			return nil, fmt.Errorf("nothing was removed: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -200,4 +201,33 @@ func FuzzParseDuration(f *testing.F) {
 		}
 		_ = time.Now().AddDate(-d.Years, -d.Months, -d.Days)
 	})
+}
+
+// What is named and not there is left out if asked for; none left is not the same as none named, which would be all.
+func TestIgnoreMissing(t *testing.T) {
+	s, _, _, _ := sampleBackup(t)
+	only, _, err := s.FindSnapshot(t.Context(), "latest", SnapshotFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var warnings []string
+	listen := func(ev Event) {
+		if w, ok := ev.(Warning); ok {
+			warnings = append(warnings, fmt.Sprintf("%s: %v", w.Text, w.Err))
+		}
+	}
+	missing := SnapshotFilter{IDs: []string{"12345678", only.ID.String()[:12] + "xyz"}, IgnoreMissing: true}
+	if res, err := s.Tag(t.Context(), TagOptions{Filter: missing, Add: []string{"x"}, OnEvent: listen}); err != nil || len(res.Changed) != 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if res, err := s.Forget(t.Context(), ForgetOptions{Filter: missing, OnEvent: listen}); err != nil || len(res.Removed) != 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if len(warnings) != 4 || !strings.HasPrefix(warnings[0], `Ignoring "12345678": no such snapshot`) {
+		t.Errorf("warnings: %q", warnings)
+	}
+	missing.IDs = append(missing.IDs, only.ID.Short())
+	if res, err := s.Forget(t.Context(), ForgetOptions{Filter: missing}); err != nil || len(res.Removed) != 1 || res.Removed[0] != only.ID {
+		t.Errorf("%+v, %v", res, err)
+	}
 }

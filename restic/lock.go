@@ -42,7 +42,7 @@ func (s *Session) ensureLock(ctx context.Context) error {
 	if s.lock != nil && s.lock.ctx.Err() == nil {
 		return nil
 	}
-	if err := s.releaseLock(); err != nil {
+	if err := s.releaseLock(ctx); err != nil {
 		return err
 	}
 	// whoever held an exclusive lock meanwhile may have changed everything
@@ -61,13 +61,13 @@ func (s *Session) ensureLock(ctx context.Context) error {
 }
 
 // releaseLock gives the shared lock back, if it is held. The caller holds state.
-func (s *Session) releaseLock() error {
+func (s *Session) releaseLock(ctx context.Context) error {
 	if s.lock == nil {
 		return nil
 	}
 	lock := s.lock
 	s.lock = nil
-	return s.unlock(lock)
+	return s.unlock(ctx, lock)
 }
 
 // acquire takes a lock. Other people's locks are looked at first: stale ones are removed, and for one in the way it waits as long as
@@ -105,16 +105,15 @@ func (s *Session) tryAcquire(ctx context.Context, repo *repository.Repository, e
 	case err == nil && stop():
 		return &heldLock{unlocker: unlocker, ctx: lockCtx, cancel: end}, nil
 	case err == nil:
-		err = s.unlock(&heldLock{unlocker: unlocker, ctx: lockCtx, cancel: end})
+		err = s.unlock(ctx, &heldLock{unlocker: unlocker, ctx: lockCtx, cancel: end})
 		return nil, errors.Join(ctx.Err(), err)
 	}
 	end()
-	if left := s.removeLeftLocks(); left != nil {
-		err = errors.Join(err, left)
-	}
+	left := s.removeLeftLocks(ctx)
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, errors.Join(ctx.Err(), left)
 	}
+	err = errors.Join(err, left)
 	if restic.IsAlreadyLocked(err) {
 		// somebody was faster
 		if err := s.clearTheWay(ctx, repo, exclusive); err != nil {
@@ -125,29 +124,38 @@ func (s *Session) tryAcquire(ctx context.Context, repo *repository.Repository, e
 	return nil, fmt.Errorf("%s: taking a lock: %w", s.loc, err)
 }
 
-// unlock removes the lock from the storage, whatever happened to the operation's context.
-func (s *Session) unlock(lock *heldLock) error {
-	lock.unlocker.Unlock()
-	lock.cancel()
-	return s.removeLeftLocks()
+// unlock removes the lock from the storage, whatever happened to the operation's context, which only says whether there is time.
+func (s *Session) unlock(ctx context.Context, lock *heldLock) error {
+	return s.unlocking(ctx, func() {
+		lock.unlocker.Unlock()
+		lock.cancel()
+	})
 }
 
 // removeLeftLocks removes locks that the engine wrote and failed to remove.
-func (s *Session) removeLeftLocks() error {
-	names := s.stack.leftLocks()
-	if len(names) == 0 {
-		return nil
+func (s *Session) removeLeftLocks(ctx context.Context) error { return s.unlocking(ctx, func() {}) }
+
+// unlocking runs first and then removes the locks that are left, all in the time there is for it.
+func (s *Session) unlocking(ctx context.Context, first func()) (err error) {
+	limit := lockTime
+	if ctx.Err() != nil || s.cancelled.Load() {
+		limit = lockTimeCancelled
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lockWriteTime)
-	defer cancel()
-	var errs []error
-	for _, name := range names {
-		h := backend.Handle{Type: backend.LockFile, Name: name}
-		if err := s.stack.Remove(ctx, h); err != nil && !s.stack.IsNotExist(err) {
-			errs = append(errs, fmt.Errorf("%s: lock %s could not be removed, remove it with unlock: %w", s.loc, objectName(h), err))
+	s.stack.unlocking(limit, func() {
+		first()
+		var errs []error
+		for _, name := range s.stack.leftLocks() {
+			h := backend.Handle{Type: backend.LockFile, Name: name}
+			if err := s.stack.Remove(context.Background(), h); err != nil && !s.stack.IsNotExist(err) {
+				if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+					err = fmt.Errorf("no answer within %v", limit)
+				}
+				errs = append(errs, fmt.Errorf("%s: %w: %s: %w; unlock removes it, and so does the next session of this host", s.loc, ErrLockLeft, objectName(h), err))
+			}
 		}
-	}
-	return errors.Join(errs...)
+		err = errors.Join(errs...)
+	})
+	return err
 }
 
 func (s *Session) logLock(format string, args ...interface{}) {

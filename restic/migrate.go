@@ -22,7 +22,7 @@ type Migration struct {
 type MigrateOptions struct {
 	// Force applies a migration that does not seem applicable.
 	Force bool
-	// OnEvent receives the events of the check.
+	// OnEvent receives Message events and those of the check.
 	OnEvent func(Event)
 }
 
@@ -42,7 +42,8 @@ func (s *Session) Migrations(ctx context.Context) ([]Migration, error) {
 	return list, err
 }
 
-// Migrate applies a migration. Where the migration asks for it the repository is checked first and has to be sound.
+// Migrate applies a migration. Where the migration asks for it the repository is checked first and has to be sound. The error wraps ErrNotApplicable
+// if the repository is as the migration would make it.
 func (s *Session) Migrate(ctx context.Context, name string, o MigrateOptions) error {
 	var found migrations.Migration
 	for _, m := range *migrations.All {
@@ -53,19 +54,39 @@ func (s *Session) Migrate(ctx context.Context, name string, o MigrateOptions) er
 	if found == nil {
 		return fmt.Errorf("there is no migration %q", name)
 	}
-	if found.RepoCheck() && !s.opts.readOnly {
+	if s.opts.readOnly {
+		return fmt.Errorf("%s: %w", s.loc, ErrReadOnly)
+	}
+	applicable := func(ctx context.Context, repo *repository.Repository) error {
+		ok, reason, err := found.Check(ctx, repo)
+		switch {
+		case err != nil:
+			return fmt.Errorf("migration %s: %w", name, err)
+		case !ok && !o.Force:
+			return fmt.Errorf("migration %s %w: %s", name, ErrNotApplicable, reason)
+		}
+		return nil
+	}
+	// a check may take hours
+	if err := s.read(ctx, false, applicable); err != nil {
+		return err
+	}
+	say := func(text string) {
+		if o.OnEvent != nil {
+			o.OnEvent(Message{Level: 1, Text: text})
+		}
+	}
+	if found.RepoCheck() {
+		say("checking repository integrity...")
 		if _, err := s.Check(ctx, CheckOptions{OnEvent: o.OnEvent}); err != nil {
 			return fmt.Errorf("migration %s: %w", name, err)
 		}
 	}
 	return s.writeUnindexed(ctx, func(ctx context.Context, repo *repository.Repository) error {
-		ok, reason, err := found.Check(ctx, repo)
-		if err != nil {
-			return fmt.Errorf("migration %s: %w", name, err)
+		if err := applicable(ctx, repo); err != nil { // others may have done it meanwhile
+			return err
 		}
-		if !ok && !o.Force {
-			return fmt.Errorf("migration %s cannot be applied: %s", name, reason)
-		}
+		say("applying migration " + name + "...")
 		if err := found.Apply(ctx, repo); err != nil {
 			return fmt.Errorf("migration %s: %w", name, err)
 		}

@@ -103,6 +103,12 @@ func WithKeyHint(prefix string) Option { return func(o *options) { o.keyHint = p
 // WithEmptyPassword lets Init make a repository with an empty password, which protects nothing.
 func WithEmptyPassword() Option { return func(o *options) { o.noPassword = true } }
 
+// ValidateOptions says what is wrong with the options, as Init and Open do first.
+func ValidateOptions(opts ...Option) error {
+	_, err := newOptions(opts)
+	return err
+}
+
 func newOptions(opts []Option) (options, error) {
 	o := options{
 		connections: defaultConnections,

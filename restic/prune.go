@@ -28,9 +28,14 @@ type PruneOptions struct {
 	// going again whose storage is full. It must be set to the ID of the repository. If it is interrupted the
 	// index must be repaired. Try MaxRepack: AtMost(0) first.
 	RecoverNoFreeSpace string
-	// OnEvent receives Progress, Message and Warning events.
+	// OnEvent receives PrunePlanned, Progress, Message and Warning events.
 	OnEvent func(Event)
 }
+
+// PrunePlanned tells what the prune is going to do, before it does it. In a dry run it will not.
+type PrunePlanned struct{ Plan PruneResult }
+
+func (PrunePlanned) event() {}
 
 // PruneResult counts what the repository held and what the prune did, or would do in a dry run.
 type PruneResult struct {
@@ -102,6 +107,7 @@ func (s *Session) Prune(ctx context.Context, o PruneOptions) (*PruneResult, erro
 	var res *PruneResult
 	var list snapshotList
 	choose := func(ctx context.Context, repo *repository.Repository) (err error) {
+		rep.emit(Message{Level: 1, Text: "loading all snapshots..."})
 		list, err = s.view.load(ctx, repo)
 		return err
 	}
@@ -156,8 +162,9 @@ func (s *Session) prune(ctx context.Context, repo *repository.Repository, o Prun
 		return nil, pruneError(ctx, printer.explain(err))
 	}
 	res := newPruneResult(plan.Stats(), o.DryRun)
+	rep.emit(PrunePlanned{*res})
 	if o.DryRun {
-		return res, nil
+		return res, plan.Execute(ctx, printer) // says what it would do
 	}
 	defer s.forgetIndex(repo) // the engine has dropped it, hazard 4
 	if o.RecoverNoFreeSpace == "" {
@@ -177,6 +184,7 @@ func findUsed(ctx context.Context, repo restic.Repository, used restic.FindBlobS
 	for _, sn := range keep.all {
 		trees = append(trees, *sn.Tree)
 	}
+	rep.emit(Message{Level: 1, Text: fmt.Sprintf("finding data that is still in use for %d snapshots", len(trees))})
 	bar := rep.counter("snapshots")
 	bar.SetMax(uint64(len(trees)))
 	defer bar.Done()

@@ -69,8 +69,8 @@ type BlobPlace struct {
 	Compressed bool
 }
 
-// Reader returns a reader that knows every blob that was in the storage when Reader was called. It holds the session's shared lock, and so
-// keeps exclusive operations (forget, prune) of this session and of others waiting, until Close. Close it before the session.
+// Reader returns a reader that knows every blob that was in the storage when Reader was called. It holds the session's shared lock until Close:
+// meanwhile exclusive operations (forget, prune) of this session return ErrReaderOpen, those of others a LockedError. Close it before the session.
 //
 // ctx bounds only the call itself.
 func (s *Session) Reader(ctx context.Context) (*Reader, error) {
@@ -85,6 +85,7 @@ func (s *Session) Reader(ctx context.Context) (*Reader, error) {
 	if s.cache != nil {
 		r.trees = s.cache.Wrap(be, s.logCache)
 	}
+	s.readers.Add(1)
 	opened := make(chan error, 1)
 	r.held.Go(func() { r.hold(life, opened) })
 	err = <-opened
@@ -134,6 +135,7 @@ func (r *Reader) Close() error {
 	if !r.closed {
 		r.closed = true
 		r.zstd.Close()
+		r.s.readers.Add(-1)
 	}
 	return nil
 }

@@ -165,3 +165,32 @@ func TestReaderSeesDamage(t *testing.T) {
 		t.Errorf("a damaged pack: %v", err)
 	}
 }
+
+// An exclusive operation does not wait for an open reader: a mount has one for days, and what comes behind would have to wait too.
+func TestReaderKeepsExclusiveOut(t *testing.T) {
+	s, r, _ := newReader(t, map[string]string{"a": "b"})
+	operations := map[string]func() error{
+		"forget": func() error { return forgetNothing(t, s) },
+		"prune":  func() error { _, err := s.Prune(t.Context(), PruneOptions{}); return err },
+		"index":  func() error { _, err := s.RepairIndex(t.Context(), RepairIndexOptions{}); return err },
+	}
+	for name, run := range operations {
+		if err := run(); !errors.Is(err, ErrReaderOpen) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := s.Prune(t.Context(), PruneOptions{DryRun: true}); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Backup(t.Context(), BackupOptions{Paths: []string{t.TempDir()}}); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(r.Close(), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for name, run := range operations {
+		if err := run(); err != nil {
+			t.Errorf("%s after the reader's end: %v", name, err)
+		}
+	}
+}

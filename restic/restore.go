@@ -70,7 +70,7 @@ type RestoreOptions struct {
 	Verify bool
 	// DryRun writes nothing.
 	DryRun bool
-	// OnEvent receives RestoreStatus, RestoreItem, RestoreError, Progress and Warning events.
+	// OnEvent receives RestoreStarted, RestoreStatus, RestoreItem, RestoreError, Progress and Warning events.
 	OnEvent func(Event)
 }
 
@@ -127,6 +127,7 @@ func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult
 	var res *RestoreResult
 	err = s.readSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, folder string) error {
 		res = &RestoreResult{Snapshot: newSnapshot(sn), Folder: folder}
+		rep.emit(RestoreStarted{res.Snapshot})
 		watch := &restoreWatch{eventPrinter: eventPrinter{rep: rep}, res: res}
 		bar := uirestore.NewProgress(watch, progressInterval)
 		r := restorer.NewRestorer(repo, sn, restorer.Options{

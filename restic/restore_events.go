@@ -19,6 +19,9 @@ const (
 	DeletedPath   RestoreAction = "deleted"
 )
 
+// RestoreStarted tells which snapshot is going to be restored.
+type RestoreStarted struct{ Snapshot Snapshot }
+
 // RestoreStatus reports several times a second how far a restore has come.
 type RestoreStatus struct {
 	FilesTotal, FilesRestored, FilesSkipped, FilesDeleted uint64
@@ -39,9 +42,10 @@ type RestoreError struct {
 	Err  error
 }
 
-func (RestoreStatus) event() {}
-func (RestoreItem) event()   {}
-func (RestoreError) event()  {}
+func (RestoreStarted) event() {}
+func (RestoreStatus) event()  {}
+func (RestoreItem) event()    {}
+func (RestoreError) event()   {}
 
 var _ uirestore.ProgressPrinter = (*restoreWatch)(nil)
 

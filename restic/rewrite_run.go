@@ -33,7 +33,7 @@ func (r *rewriter) run(ctx context.Context, s *Session, f SnapshotFilter) (*Rewr
 		if err != nil {
 			return err
 		}
-		selected, err = list.selectAll(f)
+		selected, err = list.selectAll(f, r.rep)
 		return r.leaveOut(err)
 	}
 	fn := func(ctx context.Context, repo *repository.Repository) error { return r.all(ctx, s, repo, selected) }

@@ -41,6 +41,9 @@ type Session struct {
 	version atomic.Uint64                         // changes with a migration
 	view    snapshotView                          // what is known of the snapshots
 	spoiled atomic.Pointer[repository.Repository] // object whose index is not to be used any more
+
+	readers   atomic.Int64 // that are open
+	cancelled atomic.Bool  // the last operation was: somebody waits for the end
 }
 
 const allUsers = 1 << 40
@@ -76,9 +79,7 @@ func (s *Session) write(ctx context.Context, exclusive bool, fn func(ctx context
 	if !exclusive {
 		return s.writeWith(ctx, s.opts.engine(), fn)
 	}
-	return s.oneWriter(ctx, func() error {
-		return s.use(ctx, allUsers, func(ctx context.Context) error { return s.writeAlone(ctx, true, fn) })
-	})
+	return s.useAlone(ctx, func(ctx context.Context) error { return s.writeAlone(ctx, true, fn) })
 }
 
 // writeWith is write under a shared lock with the given packing of blobs.
@@ -108,9 +109,7 @@ func (s *Session) oneWriter(ctx context.Context, fn func() error) error {
 
 // writeUnindexed is write under an exclusive lock without loading the index, for what does not need one or repairs it.
 func (s *Session) writeUnindexed(ctx context.Context, fn func(ctx context.Context, repo *repository.Repository) error) error {
-	return s.oneWriter(ctx, func() error {
-		return s.use(ctx, allUsers, func(ctx context.Context) error { return s.writeAlone(ctx, false, fn) })
-	})
+	return s.useAlone(ctx, func(ctx context.Context) error { return s.writeAlone(ctx, false, fn) })
 }
 
 // writeAlone runs fn under an exclusive lock, which is given back at the end.
@@ -119,7 +118,7 @@ func (s *Session) writeAlone(ctx context.Context, needIndex bool, fn func(ctx co
 		return err
 	}
 	defer s.state.Release(1)
-	if err := s.releaseLock(); err != nil {
+	if err := s.releaseLock(ctx); err != nil {
 		return err
 	}
 	s.poison()
@@ -131,7 +130,7 @@ func (s *Session) writeAlone(ctx context.Context, needIndex bool, fn func(ctx co
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.unlock(lock)) }()
+	defer func() { err = errors.Join(err, s.unlock(ctx, lock)) }()
 	return s.locked(ctx, lock, func(ctx context.Context) error {
 		if !needIndex {
 			return fn(ctx, repo)
@@ -159,6 +158,17 @@ func (s *Session) readFresh(ctx context.Context, withCache bool, fn func(ctx con
 	})
 }
 
+// useAlone runs fn while nothing else runs. An open Reader is not waited for, since it may be open for days; and what waits for its end would keep
+// later readers waiting, those of a mount for instance. (One that is opened at this very moment is.)
+func (s *Session) useAlone(ctx context.Context, fn func(ctx context.Context) error) error {
+	return s.oneWriter(ctx, func() error {
+		if s.readers.Load() > 0 {
+			return fmt.Errorf("%s: %w; nothing was done", s.loc, ErrReaderOpen)
+		}
+		return s.use(ctx, allUsers, fn)
+	})
+}
+
 // use holds n of the users' places while fn runs.
 func (s *Session) use(ctx context.Context, n int64, fn func(ctx context.Context) error) error {
 	if err := s.users.Acquire(ctx, n); err != nil {
@@ -168,7 +178,9 @@ func (s *Session) use(ctx context.Context, n int64, fn func(ctx context.Context)
 	if s.shut {
 		return fmt.Errorf("%s: %w", s.loc, ErrClosed)
 	}
-	return explain(s.loc, fn(ctx))
+	err := fn(ctx)
+	s.cancelled.Store(ctx.Err() != nil)
+	return explain(s.loc, err)
 }
 
 // ready returns the repository object and the lock, made as needed.
@@ -267,5 +279,5 @@ func (s *Session) Close() error {
 	}
 	s.shut = true
 	s.poison()
-	return errors.Join(s.releaseLock(), s.stack.Close())
+	return errors.Join(s.releaseLock(context.Background()), s.stack.Close())
 }

@@ -73,7 +73,7 @@ func (s *Session) Snapshots(ctx context.Context, f SnapshotFilter) ([]Snapshot, 
 		if err != nil {
 			return err
 		}
-		selected, err := list.selectAll(f)
+		selected, err := list.selectAll(f, nil)
 		problem = err
 		found = newSnapshots(latestPerGroup(selected, f.Latest))
 		return nil

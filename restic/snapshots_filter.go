@@ -2,6 +2,7 @@ package restic
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -37,6 +38,9 @@ type SnapshotFilter struct {
 	Paths []string
 	// Before selects snapshots not younger than this. Zero means no limit.
 	Before time.Time
+	// IgnoreMissing leaves out IDs that no snapshot answers, as restic's command does: a Warning event names each. Otherwise they are an error, and
+	// what would change something changes nothing.
+	IgnoreMissing bool
 	// Latest limits the selection to the newest N snapshots of each host and set of paths. 0 means no limit.
 	Latest int
 }
@@ -92,8 +96,8 @@ func (e *SnapshotsError) Error() string {
 // Unwrap returns the errors of the single snapshots.
 func (e *SnapshotsError) Unwrap() []error { return itemErrors(e.Items) }
 
-// selectAll returns the snapshots f asks for. The error lists what could not be read or found.
-func (l snapshotList) selectAll(f SnapshotFilter) (data.Snapshots, error) {
+// selectAll returns the snapshots f asks for. The error lists what could not be read or found; what is to be ignored of it is only reported.
+func (l snapshotList) selectAll(f SnapshotFilter, rep *reporter) (data.Snapshots, error) {
 	var items []ItemError
 	var found data.Snapshots
 	if len(f.IDs) == 0 {
@@ -108,7 +112,11 @@ func (l snapshotList) selectAll(f SnapshotFilter) (data.Snapshots, error) {
 	for _, name := range f.IDs {
 		sn, folder, err := l.find(name, f)
 		if err == nil && folder != "" {
-			err = fmt.Errorf("%q names a folder, but whole snapshots are wanted here", name)
+			err = fmt.Errorf("%w: %q names a folder, but whole snapshots are wanted here", ErrNoSnapshot, name)
+		}
+		if f.IgnoreMissing && errors.Is(err, ErrNoSnapshot) {
+			rep.warn(fmt.Sprintf("Ignoring %q", name), err)
+			continue
 		}
 		if err != nil {
 			items = append(items, ItemError{Item: name, Err: err})

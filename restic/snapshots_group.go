@@ -100,7 +100,7 @@ func (s *Session) SnapshotGroups(ctx context.Context, f SnapshotFilter, by Group
 		if err != nil {
 			return err
 		}
-		selected, err := list.selectAll(f)
+		selected, err := list.selectAll(f, nil)
 		problem = err
 		for _, g := range groupSnapshots(selected, by) {
 			keep := g.list

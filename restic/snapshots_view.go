@@ -63,12 +63,12 @@ func (v *snapshotView) load(ctx context.Context, repo *repository.Repository) (s
 }
 
 // choose returns the snapshots f selects. It is an error if one of them cannot be read.
-func (v *snapshotView) choose(ctx context.Context, repo *repository.Repository, f SnapshotFilter) (data.Snapshots, error) {
+func (v *snapshotView) choose(ctx context.Context, repo *repository.Repository, f SnapshotFilter, rep *reporter) (data.Snapshots, error) {
 	list, err := v.load(ctx, repo)
 	if err != nil {
 		return nil, err
 	}
-	selected, err := list.selectAll(f)
+	selected, err := list.selectAll(f, rep)
 	return latestPerGroup(selected, f.Latest), err
 }
 

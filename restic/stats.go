@@ -81,7 +81,7 @@ func (s *Session) Stats(ctx context.Context, o StatsOptions) (*StatsResult, erro
 	res := &StatsResult{}
 	var selected data.Snapshots
 	err := s.readSnapshots(ctx, func(ctx context.Context, repo *repository.Repository) (err error) {
-		selected, err = s.view.choose(ctx, repo, o.Filter)
+		selected, err = s.view.choose(ctx, repo, o.Filter, rep)
 		return err
 	}, func(ctx context.Context, repo *repository.Repository) error {
 		res.SnapshotsCount = len(selected)

@@ -60,7 +60,7 @@ func (s *Session) Tag(ctx context.Context, o TagOptions) (*TagResult, error) {
 		if err != nil {
 			return err
 		}
-		selected, err := list.selectAll(o.Filter)
+		selected, err := list.selectAll(o.Filter, rep)
 		if res.Failed, err = leaveOut(err, "changed"); err != nil {
 			return err
 		}

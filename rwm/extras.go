@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/cesnet/rwm/internal/resticflags"
+	"github.com/cesnet/rwm/restic"
 )
 
 // parseExtras reads extra `restic backup` arguments with the flags the command
@@ -29,8 +30,9 @@ func parseExtras(lists ...[]string) (*resticflags.BackupArgs, error) {
 	if err := args.Check(); err != nil {
 		return nil, err
 	}
-	if _, err := args.SessionOptions(); err != nil {
+	opts, err := args.SessionOptions()
+	if err != nil {
 		return nil, err
 	}
-	return args, nil
+	return args, restic.ValidateOptions(opts...)
 }

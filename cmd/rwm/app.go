@@ -18,7 +18,8 @@ type app struct {
 	stdin          *os.File
 	stdout, stderr *stream
 	bar            *bar
-	usageCode      int // exit code for a wrong command line
+	usageCode      int  // exit code for a wrong command line
+	creating       bool // a repository is made: its password is new
 }
 
 func newApp(ctx context.Context, stop context.CancelCauseFunc, stdin, stdout, stderr *os.File) *app {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -34,7 +35,7 @@ func orderArgs(root *kong.Node, args []string) ([]string, error) {
 			}
 		}
 	}
-	if o.help {
+	if o.help || len(o.node.Children) > 0 { // a group without a command shows what it has
 		o.out = append(o.out, "--help")
 	}
 	if len(o.words) > 0 {
@@ -97,7 +98,7 @@ func (o *orderer) word(arg string) error {
 
 func (o *orderer) long(arg string) {
 	name, _, hasValue := strings.Cut(arg[2:], "=")
-	flag := findFlag(o.node, func(f *kong.Flag) bool { return f.Name == name || contains(f.Aliases, name) })
+	flag := findFlag(o.node, func(f *kong.Flag) bool { return f.Name == name || slices.Contains(f.Aliases, name) })
 	if flag != nil && !hasValue && takesValue(flag) && len(o.rest) > 0 {
 		arg += "=" + o.rest[0]
 		o.rest = o.rest[1:]
@@ -143,15 +144,6 @@ func findFlag(node *kong.Node, match func(*kong.Flag) bool) *kong.Flag {
 		}
 	}
 	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, have := range list {
-		if have == s {
-			return true
-		}
-	}
-	return false
 }
 
 // unknownCommand says what there is instead.

@@ -17,6 +17,8 @@ type backupOutput struct {
 
 func (o backupOutput) onEvent(ev restic.Event) {
 	switch ev := ev.(type) {
+	case restic.BackupStarted:
+		o.started(ev)
 	case restic.BackupStatus:
 		o.status(ev)
 	case restic.BackupItem:
@@ -34,6 +36,18 @@ func (o backupOutput) onEvent(ev restic.Event) {
 	}
 }
 
+func (o backupOutput) started(ev restic.BackupStarted) {
+	say := o.say
+	if o.name != "" {
+		say = o.detail // there are many backups in a run
+	}
+	if ev.Parent.IsZero() {
+		say("no parent snapshot found, will read all files")
+	} else {
+		say("using parent snapshot %s", ev.Parent.Short())
+	}
+}
+
 func (o backupOutput) status(st restic.BackupStatus) {
 	if o.cli.JSON {
 		if o.bar.due() {
@@ -43,11 +57,21 @@ func (o backupOutput) status(st restic.BackupStatus) {
 	}
 	line := fmt.Sprintf("[%s] %s  %d files %s, total %d files %s, %d errors", formatDuration(st.Elapsed),
 		formatPercent(st.BytesDone, st.TotalBytes), st.FilesDone, formatBytes(st.BytesDone), st.TotalFiles, formatBytes(st.TotalBytes), st.Errors)
-	total := int64(-1)
-	if st.ScanFinished {
-		total = int64(st.TotalBytes)
+	if st.Remaining > 0 {
+		line += " ETA " + formatDuration(st.Remaining)
 	}
-	o.bar.set(orElse(o.name, "backup"), int64(st.BytesDone), total, true, line)
+	for _, path := range st.CurrentFiles {
+		line += "\n" + printable(path)
+	}
+	total, files := int64(-1), fmt.Sprintf("%d files", st.FilesDone)
+	if st.ScanFinished {
+		total, files = int64(st.TotalBytes), fmt.Sprintf("%d/%d files", st.FilesDone, st.TotalFiles)
+	}
+	note := []string{files}
+	if st.Errors > 0 {
+		note = append(note, fmt.Sprintf("%d errors", st.Errors))
+	}
+	o.bar.set(orElse(o.name, "backup"), int64(st.BytesDone), total, true, line, note...)
 }
 
 func (o backupOutput) failed(ev restic.BackupError) {

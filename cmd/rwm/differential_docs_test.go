@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +43,7 @@ func TestDocs(t *testing.T) {
 	}
 	writeFlags(t, &b, "", flags, allArgs())
 	b.WriteString("\n## Commands that are not there\n\n")
-	for _, name := range slices.Sorted(mapsKeys(resticElsewhere)) {
+	for _, name := range slices.Sorted(maps.Keys(resticElsewhere)) {
 		fmt.Fprintf(&b, "- `%s`: %s\n", name, resticElsewhere[name])
 	}
 	file := filepath.Join("..", "..", "docs", "restic-commands.md")
@@ -62,24 +63,19 @@ Made from the cases of the differential test, which runs every command line belo
 copies of one repository and compares exit codes, output (of --json field by field, of other commands line by line where
 it is machine-readable) and what is in the repository and the file system afterwards. IDs of what is new, times, durations
 and stored sizes that depend on them, and how wide the columns of tables are, are left out of the comparison. A + stands for a space. "same" means that nothing differed. $S1 and the like stand
-for IDs, $DATA for the source.
+for IDs, $DATA for the source. What is set before a command are environment variables.
 
 Another test holds commands, flags and short forms to restic's own help: all of them are taken. A flag that is in no
 command line here is listed with the reason. $DIR is a scratch directory, $V1 a repository of format 1, $EMPTY one with an empty password.
 
+The cases run on Linux, where restic refuses backup --exclude-cloud-files and --use-fs-snapshot, which it has on Windows (and the first on macOS).
+rwm takes the first there; it cannot read from Windows' file system snapshots.
+
+Where restic has no --json (prune, copy, recover, the repairs and others), rwm prints JSON of its own.
+
 This page is about the commands of restic. What else rwm has (backup, storage-…, s3, rcc, aws) is in no case, for restic has
 nothing of the kind; ` + "`rwm --help`" + ` tells about it.
 `
-
-func mapsKeys(m map[string]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
 
 func describe(t *testing.T, b *strings.Builder, name string, node *kong.Node) {
 	fmt.Fprintf(b, "\n## %s\n\n", name)
@@ -98,7 +94,7 @@ func describe(t *testing.T, b *strings.Builder, name string, node *kong.Node) {
 		if c.differs != "" {
 			result = "differs: " + c.differs
 		}
-		fmt.Fprintf(b, "| `%s` | %s |\n", strings.ReplaceAll(c.args, "|", `\|`), result)
+		fmt.Fprintf(b, "| `%s` | %s |\n", strings.ReplaceAll(c.line(), "|", `\|`), result)
 	}
 	if rows == 0 {
 		if noCase[name] == "" {

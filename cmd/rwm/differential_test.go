@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"reflect"
@@ -18,18 +19,18 @@ import (
 // named in the case, and must differ. docs/restic-commands.md is made of the cases (TestDocs).
 func TestDifferential(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes a minute")
+		t.Skip("takes minutes")
 	}
 	w := newDiffWorld(t)
 	for _, c := range differentialCases {
-		t.Run(strings.ReplaceAll(c.args, "/", "_"), func(t *testing.T) {
+		t.Run(strings.ReplaceAll(c.line(), "/", "_"), func(t *testing.T) {
 			t.Parallel()
 			differences := w.compare(t, c)
 			switch {
 			case c.differs == "" && differences != "":
-				t.Errorf("restic %s:\n%s", c.args, differences)
+				t.Errorf("restic %s:\n%s", c.line(), differences)
 			case c.differs != "" && differences == "":
-				t.Errorf("restic %s: no difference found, but the case says: %s", c.args, c.differs)
+				t.Errorf("restic %s: no difference found, but the case says: %s", c.line(), c.differs)
 			}
 		})
 	}
@@ -73,8 +74,8 @@ func pretty(v any) string {
 
 func (w *diffWorld) run(t *testing.T, c diffCase, program string) outcome {
 	dir := t.TempDir()
-	repo, out := filepath.Join(dir, "repo"), filepath.Join(dir, "out")
-	dirs := map[string]string{"$REPO": repo, "$OUT": out, "$DIR": dir}
+	repo, out, mnt := filepath.Join(dir, "repo"), filepath.Join(dir, "out"), filepath.Join(dir, "mnt")
+	dirs := map[string]string{"$REPO": repo, "$OUT": out, "$MNT": mnt, "$DIR": dir}
 	w.populate(t, c, dir, dirs)
 	for _, line := range c.before {
 		if text, err := w.command(w.restic, repo, w.expand(line, dirs)).CombinedOutput(); err != nil {
@@ -85,19 +86,27 @@ func (w *diffWorld) run(t *testing.T, c diffCase, program string) outcome {
 	if c.noEnv {
 		cmd.Env = append(cmd.Env, "RESTIC_REPOSITORY=", "RESTIC_PASSWORD=", "RESTIC_FROM_PASSWORD=")
 	}
+	cmd.Env = append(cmd.Env, w.expand(c.env, dirs)...)
 	cmd.Dir = out
 	cmd.Stdin = strings.NewReader(c.stdin)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	var mounted map[string]string
+	var err error
+	if c.needsMount(t) {
+		mounted, err = watchMount(t, cmd, mnt)
+	} else {
+		err = cmd.Run()
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("%s %s: %v", program, c.args, err)
 	}
 	t.Logf("%s %s: exit code %d\n%s%s", filepath.Base(program), c.args, cmd.ProcessState.ExitCode(), stdout.Bytes(), stderr.Bytes())
 	result := outcome{code: cmd.ProcessState.ExitCode(), files: listFiles(t, out)}
+	maps.Copy(result.files, mounted)
 	n := normalizer{world: w, replace: strings.NewReplacer(repo, "$REPO", out, "$OUT", dir, "$DIR"), unordered: c.unordered}
-	if strings.Contains(c.args, "cache") {
+	if strings.Contains(c.line(), "cache") {
 		result.files["caches"] = n.text(cacheNames(t, dir))
 	}
 	switch {

@@ -1,15 +1,18 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"github.com/cesnet/rwm/internal/resticcli"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
+
+	"github.com/cesnet/rwm/internal/resticcli"
 )
 
 // diffWorld is what all cases start from.
@@ -47,6 +50,8 @@ func newDiffWorld(t *testing.T) *diffWorld {
 	run := func(args ...string) string { return runAt(w.base, args...) }
 	setExtras(t, w.data)
 	run("init")
+	master := []byte(run("cat", "masterkey"))
+	cheapKey(t, w.base, diffPassword, master)
 	run("backup", w.data, "--host", "h1", "--tag", "a,b", "--time", "2024-01-01 10:00:00")
 	w.write(t, "sub/new", "something new")
 	run("backup", w.data, "--host", "h1", "--tag", "a", "--time", "2024-02-01 10:00:00")
@@ -60,11 +65,12 @@ func newDiffWorld(t *testing.T) *diffWorld {
 		t.Fatal(err)
 	}
 	runAt(w.v1, "init", "--repository-version", "1")
+	cheapKey(t, w.v1, diffPassword, []byte(runAt(w.v1, "cat", "masterkey")))
 	runAt(w.v1, "backup", filepath.Join(w.data, "sub"), "--host", "h2", "--time", "2024-02-01 11:00:00")
 	if err := os.CopyFS(w.empty, os.DirFS(w.base)); err != nil {
 		t.Fatal(err)
 	}
-	runAt(w.empty, "key", "passwd", "--new-insecure-no-password")
+	cheapKey(t, w.empty, "", master)
 	w.learn(t, run)
 	return w
 }
@@ -94,12 +100,21 @@ func (w *diffWorld) writeSource(t *testing.T, dir string) {
 	}
 	for name, text := range map[string]string{
 		"pw": diffPassword + "\n", "newpw": "another\n", "patterns": "# a comment\n*.txt\n", "files": w.data + "/one\n" + w.data + "/sub\n",
-		"raw": w.data + "/one\x00",
+		"raw": w.data + "/one\x00", "pw-utf16": utf16le(diffPassword + "\r\n"), "files-utf16": utf16le(w.data + "/sub\r\n"),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// utf16le is text as PowerShell writes it into a file.
+func utf16le(text string) string {
+	out := []byte{0xff, 0xfe}
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = binary.LittleEndian.AppendUint16(out, unit)
+	}
+	return string(out)
 }
 
 // learn notes the IDs and times in the base repository.
@@ -122,12 +137,13 @@ func (w *diffWorld) learn(t *testing.T, run func(...string) string) {
 		w.words[fmt.Sprintf("$T%d", i+1)] = sn.Tree
 	}
 	for _, kind := range []string{"snapshots", "packs", "index", "keys", "blobs"} {
-		for i, line := range strings.Fields(run("list", kind)) {
+		words := strings.Fields(run("list", kind))
+		for i, line := range words {
 			w.known[line], w.known[line[:min(8, len(line))]] = true, true
 			if i == 0 && kind != "snapshots" && kind != "blobs" {
 				w.words["$"+strings.ToUpper(kind)] = line
 			}
-			if kind == "blobs" && i == 1 {
+			if kind == "blobs" && i > 0 && words[i-1] == "data" {
 				w.words["$BLOB"] = line
 			}
 		}
@@ -148,7 +164,7 @@ func (w *diffWorld) command(program, repo string, args []string) *exec.Cmd {
 // names, files that name these, an old cache, and $OUT.
 func (w *diffWorld) populate(t *testing.T, c diffCase, dir string, dirs map[string]string) {
 	t.Helper()
-	all := c.args + strings.Join(c.before, " ") + c.at
+	all := c.line() + strings.Join(c.before, " ") + c.at
 	for word, original := range map[string]string{"$REPO": w.base, "$FROM": w.base, "$V1": w.v1, "$EMPTY": w.empty} {
 		if word != "$REPO" {
 			dirs[word] = filepath.Join(dir, strings.ToLower(word[1:]))
@@ -160,7 +176,7 @@ func (w *diffWorld) populate(t *testing.T, c diffCase, dir string, dirs map[stri
 		}
 	}
 	stale := filepath.Join(dir, "repo-cache", strings.Repeat("0123abcd", 8))
-	for _, path := range []string{dirs["$OUT"], stale} {
+	for _, path := range []string{dirs["$OUT"], dirs["$MNT"], stale} {
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -36,6 +36,9 @@ func (a *app) printFailure(err error, code int) {
 // interruptedText keeps what the error tells of a change to a bucket that was
 // left half-done.
 func interruptedText(err error, message string) string {
+	if errors.Is(err, restic.ErrLockLeft) {
+		return "interrupted; a lock is left behind, which `rwm restic unlock` removes"
+	}
 	var step *s3state.StepError
 	var batch *s3state.BatchError
 	if errors.As(err, &step) || errors.As(err, &batch) || strings.Contains(message, "run it again") || strings.Contains(message, "run the same again") {

@@ -61,13 +61,14 @@ func (a *app) parseAndRun(parser *kong.Kong, args []string) (code int, err error
 	kctx, err := parser.Parse(ordered)
 	if err != nil {
 		a.cli.JSON = a.cli.JSON || has(args, "--json")
-		return a.usageCode, usageError{err}
+		err = usageError{err}
+		return a.exitCode(err), err // the help may have been too long for its reader
 	}
 	if a.cli.Verbose > 0 && a.cli.Quiet {
 		return a.usageCode, usageError{errors.New("--quiet and --verbose cannot be used together")}
 	}
 	a.start()
-	if err = a.checkPast(kctx); err != nil {
+	if err = errors.Join(a.checkPast(kctx), a.checkNoLock(kctx)); err != nil {
 		return a.usageCode, err
 	}
 	if err = a.applyFeatures(); err == nil {

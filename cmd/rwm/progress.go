@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -54,8 +55,8 @@ func (b *bar) due() bool {
 }
 
 // set shows done of total; bytes says that these are bytes. line is the same in
-// words, for where no bar can be drawn.
-func (b *bar) set(what string, done, total int64, bytes bool, line string) {
+// words, for where no bar can be drawn; a note is shown before the bar.
+func (b *bar) set(what string, done, total int64, bytes bool, line string, note ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.due() {
@@ -74,12 +75,15 @@ func (b *bar) set(what string, done, total int64, bytes bool, line string) {
 			progressbar.OptionShowBytes(bytes),
 			progressbar.OptionUseIECUnits(true),
 			progressbar.OptionShowCount(),
-			progressbar.OptionSetWidth(30),
+			progressbar.OptionSetWidth(20),
 			progressbar.OptionSetPredictTime(total > 0),
 			progressbar.OptionSetTheme(progressbar.ThemeASCII),
 			progressbar.OptionSpinnerType(14),
 			progressbar.OptionSetSpinnerChangeInterval(0), // no drawing behind our back
 			progressbar.OptionClearOnFinish())
+	}
+	if len(note) > 0 {
+		b.drawn.Describe(what + " " + strings.Join(note, ", "))
 	}
 	if total > 0 && b.drawn.GetMax64() != total {
 		b.drawn.ChangeMax64(total)

@@ -60,7 +60,9 @@ With --state or --at the commands that only read look at the repository as it wa
   rwm restic --state KEY@VERSION mount /mnt/then
   rwm restic --at '3 days ago' copy -r /srv/new-repository
 
-` + exitCodes
+` + exitCodes + `
+
+As with restic, a wrong command line is 1 here. restic's environment variables are read where there is no flag; RESTIC_REPOSITORY and RESTIC_PASSWORD where the configuration has no repository and no password.`
 }
 
 // applyFeatures switches the engine's features as the environment says.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
 )
@@ -55,7 +54,7 @@ func (a *app) checkPast(kctx *kong.Context) error {
 	if _, err := f.moment(); err != nil {
 		return err
 	}
-	name := strings.TrimPrefix(kctx.Selected().FullPath(), "rwm restic ")
+	name := resticCommand(kctx)
 	dry := slices.Contains(pastDryRuns, name)
 	if slices.Contains(pastCommands, name) || dry && isSet(kctx, "dry-run") {
 		return nil
@@ -90,17 +89,6 @@ func (r *repository) past(f momentFlags) error {
 	if err != nil {
 		return err
 	}
-	if !r.app.cli.Restic.InsecureNoPassword {
-		cfg, err := r.app.config()
-		if err != nil {
-			return err
-		}
-		if r.password = cfg.ResticPassword; r.password == "" || passwordFlags(r.app.cli.Restic.Access).given() {
-			if r.password, err = passwordFlags(r.app.cli.Restic.Access).or("RESTIC").read(r.app); err != nil {
-				return err
-			}
-		}
-	}
 	r.location = loc
 	r.name = loc.String()
 	r.app.showMoment(view)
@@ -129,22 +117,15 @@ func (f fromFlags) copyFromPast(a *app) (from, to *repository, err error) {
 	if f.given() || access.Repo == "" && access.RepositoryFile == "" {
 		return nil, nil, usageError{errors.New("copy with --state or --at copies from the configured repository as it was: give the one to copy to with -r, and no --from-repo")}
 	}
-	if to, err = a.repository(access); err != nil {
+	if to, err = a.destination(access); err != nil {
 		return nil, nil, err
 	}
 	access.Repo, access.RepositoryFile = "", ""
-	cfg, err := a.config()
-	if err != nil {
+	if from, err = a.namedRepository(access, nil); err != nil {
 		return nil, nil, err
 	}
-	m, err := a.managerOf(cfg, nil)
-	if err != nil {
+	if err = from.configured(access); err != nil {
 		return nil, nil, err
 	}
-	opts, err := access.SessionOptions()
-	if err != nil {
-		return nil, nil, usageError{err}
-	}
-	from = &repository{app: a, manager: m, opts: append(opts, restic.WithLogger(a.logger()))}
 	return from, to, from.past(a.cli.Restic.momentFlags)
 }

@@ -29,7 +29,7 @@ func (c resticCopyCmd) Run(a *app) error {
 		return err
 	}
 	defer a.close(dst)
-	r, err := src.CopyTo(a.ctx, dst, restic.CopyOptions{Filter: c.filter(c.IDs...), OnEvent: a.onCopyEvent})
+	r, err := src.CopyTo(a.ctx, dst, restic.CopyOptions{Filter: c.many(c.IDs), OnEvent: a.onCopyEvent})
 	a.bar.end()
 	if r == nil {
 		return err

@@ -18,7 +18,9 @@ type resticDumpCmd struct {
 }
 
 func (resticDumpCmd) Help() string {
-	return `  rwm restic dump latest /etc/fstab
+	return `Examples:
+
+  rwm restic dump latest /etc/fstab
   rwm restic dump latest /srv | tar tv
   rwm restic dump --archive zip --target srv.zip latest:/srv /`
 }

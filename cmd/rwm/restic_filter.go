@@ -21,6 +21,13 @@ func (f snapshotFlags) filter(ids ...string) restic.SnapshotFilter {
 	return f.tagPathFlags.filter(f.Host, ids)
 }
 
+// many is the filter of commands that work on many snapshots: as with restic, what is named and not there is ignored with a warning.
+func (f snapshotFlags) many(ids []string) restic.SnapshotFilter {
+	filter := f.filter(ids...)
+	filter.IgnoreMissing = true
+	return filter
+}
+
 func (f tagPathFlags) filter(hosts, ids []string) restic.SnapshotFilter {
 	if len(hosts) == 1 && hosts[0] == "" {
 		hosts = nil

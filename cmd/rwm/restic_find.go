@@ -27,7 +27,9 @@ type resticFindCmd struct {
 }
 
 func (resticFindCmd) Help() string {
-	return `  rwm restic find config.json
+	return `Examples:
+
+  rwm restic find config.json
   rwm restic find --json '*.yml' '*.json'
   rwm restic find --show-pack-id --blob 420f620f
   rwm restic find --pack 025c1d06`
@@ -53,15 +55,30 @@ func (c resticFindCmd) Run(a *app) error {
 		out.found(f)
 		return a.ctx.Err()
 	})
-	out.end()
-	if err == nil && c.ShowPackID {
-		err = a.showPacks(s, blobs)
+	out.end(err != nil)
+	if err == nil && c.ShowPackID && !a.cli.JSON { // restic's JSON of finds has no place for it
+		err = a.showPacks(s, append(blobs, c.named()...))
 	}
 	return err
 }
 
+// named are the objects asked for, whether a snapshot uses them or not.
+func (c resticFindCmd) named() (blobs []restic.BlobHandle) {
+	for _, text := range c.Patterns {
+		id, err := restic.ParseID(text)
+		switch {
+		case err != nil || c.Pack:
+		case c.Blob:
+			blobs = append(blobs, restic.BlobHandle{Type: restic.BlobData, ID: id})
+		case c.Tree:
+			blobs = append(blobs, restic.BlobHandle{Type: restic.BlobTree, ID: id})
+		}
+	}
+	return blobs
+}
+
 func (c resticFindCmd) options() (opts restic.FindOptions, err error) {
-	opts = restic.FindOptions{Filter: c.filter(c.Snapshot...), IgnoreCase: c.IgnoreCase, OldestFirst: c.Reverse}
+	opts = restic.FindOptions{Filter: c.many(c.Snapshot), IgnoreCase: c.IgnoreCase, OldestFirst: c.Reverse}
 	kinds := 0
 	opts.Patterns = c.Patterns
 	for _, kind := range []struct {
@@ -113,7 +130,11 @@ func (a *app) showPacks(s *restic.Session, blobs []restic.BlobHandle) error {
 			continue
 		}
 		seen[h] = true
-		for _, place := range r.Places(h) {
+		places := r.Places(h)
+		if len(places) == 0 {
+			a.printf("Object %s with type %v not found in the index\n", h.ID.Short(), h.Type)
+		}
+		for _, place := range places {
 			a.showPlace(h, place)
 		}
 	}

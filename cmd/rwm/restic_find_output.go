@@ -11,7 +11,7 @@ import (
 // findOutput shows finds as they come: lines, or one JSON array as restic's.
 type findOutput interface {
 	found(restic.Found)
-	end()
+	end(failed bool)
 }
 
 func (c resticFindCmd) output(a *app) findOutput {
@@ -48,7 +48,7 @@ func (o *findLines) found(f restic.Found) {
 	o.println(formatNode(*f.Node, o.cmd.Long, o.cmd.HumanReadable))
 }
 
-func (o *findLines) end() {}
+func (o *findLines) end(bool) {}
 
 func blobKind(h restic.BlobHandle) string {
 	if h.Type == restic.BlobTree {
@@ -59,11 +59,12 @@ func blobKind(h restic.BlobHandle) string {
 
 // showPlace shows where a blob is stored.
 func (a *app) showPlace(h restic.BlobHandle, p restic.BlobPlace) {
-	if a.cli.JSON {
-		return // restic's JSON of finds has no place for it
+	uncompressed := p.Size
+	if !p.Compressed {
+		uncompressed = 0
 	}
-	a.printf("Object %s %s belongs to pack %s\n ... offset %d, length %d, uncompressed length %d\n",
-		blobKind(h), h.ID, p.Pack, p.Offset, p.Length, p.Size)
+	a.printf("Object belongs to pack %s\n ... Pack %s: <Blob (%v) %s, offset %d, length %d, uncompressed length %d>\n",
+		p.Pack, p.Pack.Short(), h.Type, h.ID.Short(), p.Offset, p.Length, uncompressed)
 }
 
 // findJSON writes [{"matches":[…],"hits":n,"snapshot":"…"},…] for paths and
@@ -117,7 +118,10 @@ func (o *findJSON) closeSnapshot() bool {
 	return true
 }
 
-func (o *findJSON) end() {
+func (o *findJSON) end(failed bool) {
+	if !o.started && failed {
+		return // nothing found is not the same
+	}
 	if !o.started {
 		o.printf("[")
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/cesnet/rwm/restic"
 )
@@ -42,15 +43,21 @@ func (c resticForgetCmd) Run(a *app) error {
 	if err != nil {
 		return usageError{err}
 	}
-	opts.OnEvent = a.onForgetEvent
+	opts.OnEvent = func(ev restic.Event) {
+		if decided, ok := ev.(restic.ForgetDecided); ok {
+			a.showDecision(decided, opts.Policy, c.Compact)
+			return
+		}
+		a.onPruneEvent(ev)
+	}
 	s, err := a.session()
 	if err != nil {
 		return err
 	}
 	defer a.close(s)
 	result, err := s.Forget(a.ctx, opts)
-	if result != nil {
-		a.showForget(result, opts.Policy, c.Compact)
+	if result != nil && a.cli.JSON && len(result.Groups) > 0 {
+		_ = a.emit(result.Groups)
 	}
 	return err
 }
@@ -72,6 +79,7 @@ func (c resticForgetCmd) options() (restic.ForgetOptions, error) {
 			WithinWeekly: c.KeepWithinWeekly.Duration, WithinMonthly: c.KeepWithinMonthly.Duration, WithinYearly: c.KeepWithinYearly.Duration,
 		},
 	}
+	opts.Filter.IgnoreMissing = true
 	for _, list := range c.KeepTag {
 		opts.Policy.Tags = append(opts.Policy.Tags, restic.ParseTagList(list))
 	}
@@ -113,20 +121,15 @@ func (a *app) onForgetEvent(ev restic.Event) {
 	a.onEvent(ev)
 }
 
-func (a *app) showForget(r *restic.ForgetResult, policy restic.Policy, compact bool) {
-	if a.cli.JSON {
-		if len(r.Groups) > 0 {
-			_ = a.emit(r.Groups)
-		}
+// showDecision says what is kept and what goes, before it does.
+func (a *app) showDecision(d restic.ForgetDecided, policy restic.Policy, compact bool) {
+	if a.cli.JSON || a.cli.Quiet {
 		return
 	}
-	if a.cli.Quiet {
-		return
+	if d.Groups != nil {
+		a.say("Applying Policy: %v", policy)
 	}
-	if r.Groups != nil {
-		a.say("Applied policy: %v\n", policy)
-	}
-	for _, g := range r.Groups {
+	for _, g := range d.Groups {
 		a.showGroup(restic.SnapshotGroupKey{Hostname: g.Host, Paths: g.Paths, Tags: g.Tags})
 		reasons := make(map[restic.ID][]string)
 		for _, why := range g.Reasons {
@@ -138,19 +141,19 @@ func (a *app) showForget(r *restic.ForgetResult, policy restic.Policy, compact b
 			reasons map[restic.ID][]string
 		}{{"keep", g.Keep, reasons}, {"remove", g.Remove, nil}} {
 			if len(part.list) > 0 {
-				slices.Reverse(part.list) // the newest last, where the eye is
-				a.say("%s %d snapshots:", part.what, len(part.list))
-				a.showSnapshots(part.list, part.reasons, compact)
+				list := slices.Clone(part.list)
+				slices.Reverse(list) // the newest last, where the eye is
+				a.say("%s %d snapshots:", part.what, len(list))
+				a.showSnapshots(list, part.reasons, compact)
 				a.say("")
 			}
 		}
 	}
-	if r.DryRun && len(r.Removed) > 0 {
-		a.say("Would have removed %d snapshots", len(r.Removed))
-	} else if len(r.Removed) > 0 {
-		a.say("Removed %d snapshots", len(r.Removed))
-	}
-	if r.Prune != nil {
-		a.showPrune(r.Prune)
+	if d.DryRun && len(d.Remove) > 0 {
+		var short []string
+		for _, id := range d.Remove {
+			short = append(short, id.Short())
+		}
+		a.say("Would have removed the following snapshots:\n{%s}\n", strings.Join(short, " "))
 	}
 }

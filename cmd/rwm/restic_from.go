@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -33,15 +34,26 @@ func (f fromFlags) repositories(a *app) (from, to *repository, err error) {
 	if a.cli.Restic.momentFlags.given() {
 		return f.copyFromPast(a)
 	}
-	other, err := f.other(a)
-	if err != nil {
+	access := a.cli.Restic.Access
+	if f.old() {
+		if from, err = a.repository(access); err != nil {
+			return nil, nil, err
+		}
+		a.cli.Restic.NoLock = false // the other is written to
+		to, err = f.other(a)
+		return from, to, err
+	}
+	if from, err = f.other(a); err != nil {
 		return nil, nil, err
 	}
-	own, err := a.repository(a.cli.Restic.Access)
-	if f.old() {
-		return own, other, err
-	}
-	return other, own, err
+	to, err = a.destination(access)
+	return from, to, err
+}
+
+// destination is a repository that is written to, and so locked whatever is said.
+func (a *app) destination(access resticflags.Access) (*repository, error) {
+	access.NoLock = false
+	return a.repository(access)
 }
 
 func (f fromFlags) old() bool { return f.Repo2 != "" || f.RepositoryFile2 != "" }

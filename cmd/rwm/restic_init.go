@@ -25,6 +25,7 @@ func (c resticInitCmd) Run(a *app) error {
 	if err != nil {
 		return usageError{err}
 	}
+	a.creating = true
 	r, err := a.repository(a.cli.Restic.Access, version)
 	if err != nil {
 		return err

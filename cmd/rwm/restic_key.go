@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/cesnet/rwm/restic"
-	"golang.org/x/term"
 )
 
 type resticKeyCmd struct {
@@ -39,15 +38,7 @@ func (f newKeyFlags) password(a *app) (string, error) {
 		}
 		return password, err
 	}
-	password, err := ask(a, "enter new password: ")
-	if err != nil || !term.IsTerminal(int(a.stdin.Fd())) {
-		return password, err
-	}
-	again, err := ask(a, "enter password again: ")
-	if err == nil && again != password {
-		err = errors.New("the passwords differ; nothing was changed")
-	}
-	return password, err
+	return askTwice(a, "enter new password: ")
 }
 
 type resticKeyAddCmd struct{ newKeyFlags }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 )
@@ -19,7 +21,7 @@ func repositoryName(name, file string) (string, error) {
 	if name != "" {
 		return "", errors.New("-r and --repository-file cannot be used together")
 	}
-	text, err := os.ReadFile(file)
+	text, err := resticflags.ReadText(file)
 	if err != nil {
 		return "", fmt.Errorf("repository file: %w", err)
 	}
@@ -31,6 +33,11 @@ var notLinked = []string{"sftp", "rest", "b2", "azure", "gs", "swift", "rclone"}
 
 // location understands what restic takes after -r, as far as it is linked.
 func (a *app) location(name string, cfg *rwm.Config) (restic.Location, error) {
+	if a.cli.Restic.HTTP.Given() { // a misspelt file is an error for every repository, as with restic
+		if _, err := a.transport(cfg); err != nil {
+			return nil, err
+		}
+	}
 	scheme, rest, found := strings.Cut(name, ":")
 	switch {
 	case !found || strings.ContainsAny(scheme, `/\`) || len(scheme) == 1:
@@ -39,7 +46,7 @@ func (a *app) location(name string, cfg *rwm.Config) (restic.Location, error) {
 		return restic.Local(rest), nil
 	case scheme == "s3":
 		return a.s3Location(rest, cfg)
-	case contains(notLinked, scheme):
+	case slices.Contains(notLinked, scheme):
 		return nil, usageError{fmt.Errorf("repositories of the kind %s: are not supported here, only local paths and s3:https://HOST/BUCKET", scheme)}
 	}
 	return nil, usageError{fmt.Errorf("%q is no repository: use a local path, local:PATH or s3:https://HOST/BUCKET/PREFIX", name)}

@@ -22,12 +22,15 @@ func (c resticMigrateCmd) Run(a *app) error {
 	}
 	var errs []error
 	for _, name := range c.Names {
-		a.say("applying migration %s...", name)
-		if err := s.Migrate(a.ctx, name, restic.MigrateOptions{Force: c.Force, OnEvent: a.onCheckEvent}); err != nil {
+		err := s.Migrate(a.ctx, name, restic.MigrateOptions{Force: c.Force, OnEvent: a.onCheckEvent})
+		switch {
+		case err == nil:
+			a.say("migration %s: success", name)
+		case errors.Is(err, restic.ErrNotApplicable): // as with restic, asking for what is done already is no failure
+			a.warn("%v; --force applies it all the same", err)
+		default:
 			errs = append(errs, err)
-			continue
 		}
-		a.say("migration %s: success", name)
 	}
 	return errors.Join(errs...)
 }

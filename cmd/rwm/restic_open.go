@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
+	"golang.org/x/term"
 )
 
 // repository is what a restic command works on.
@@ -15,6 +19,7 @@ type repository struct {
 	manager  *rwm.Manager    // of the configured repository; nil for -r
 	location restic.Location // of -r, or to be opened without the configured password
 	password string
+	typed    bool // on a terminal, so that it can be typed again
 	opts     []restic.Option
 }
 
@@ -40,14 +45,26 @@ func (a *app) close(s *restic.Session) {
 	}
 }
 
+// passwordTries is how often a password can be typed.
+const passwordTries = 3
+
 func (r *repository) open() (*restic.Session, error) {
 	if err := r.app.cleanupOldCaches(); err != nil {
 		return nil, err
 	}
-	if r.location != nil {
-		return restic.Open(r.app.ctx, r.location, r.password, r.opts...)
+	if r.location == nil {
+		return r.manager.OpenRepository(r.app.ctx, r.opts...)
 	}
-	return r.manager.OpenRepository(r.app.ctx, r.opts...)
+	for try := 1; ; try++ {
+		s, err := restic.Open(r.app.ctx, r.location, r.password, r.opts...)
+		if !r.typed || try == passwordTries || !errors.Is(err, restic.ErrWrongPassword) {
+			return s, err
+		}
+		r.app.warn("rwm: wrong password, try again")
+		if r.password, err = ask(r.app, passwordPrompt); err != nil {
+			return nil, err
+		}
+	}
 }
 
 func (r *repository) init() (*restic.Session, error) {
@@ -96,15 +113,20 @@ func (a *app) namedRepository(access resticflags.Access, more []restic.Option) (
 
 func (r *repository) configured(access resticflags.Access) error {
 	cfg, err := r.app.config()
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; without a configuration name the repository with -r or $RESTIC_REPOSITORY", err)
+	}
 	if err != nil {
 		return err
 	}
 	secret := passwordFlags(access)
+	secret.confirm = r.app.creating
 	if cfg.ResticPassword == "" || secret.given() {
 		if cfg.ResticPassword, err = secret.or("RESTIC").read(r.app); err != nil {
 			return err
 		}
 	}
+	r.password = cfg.ResticPassword
 	if r.manager, err = r.app.managerOf(cfg, nil); err != nil {
 		return err
 	}
@@ -130,6 +152,8 @@ func (r *repository) elsewhere(access resticflags.Access, prefix, otherwise stri
 		secret = secret.or(prefix)
 		secret.value = orElse(secret.value, otherwise)
 	}
+	secret.confirm = r.app.creating && prefix == "RESTIC"
+	r.typed = secret.asked() && term.IsTerminal(int(r.app.stdin.Fd()))
 	r.password, err = secret.read(r.app)
 	return err
 }

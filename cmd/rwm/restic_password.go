@@ -21,19 +21,23 @@ type secret struct {
 	file    string
 	command string
 	none    bool // --insecure-no-password
-	prompt  string
+	confirm bool // is a new one: whoever types it types it twice
 }
+
+const passwordPrompt = "enter password for repository: "
 
 func passwordFlags(access resticflags.Access) secret {
 	return secret{
 		file:    access.PasswordFile,
 		command: access.PasswordCommand,
 		none:    access.InsecureNoPassword,
-		prompt:  "enter password for repository: ",
 	}
 }
 
 func (s secret) given() bool { return s.file != "" || s.command != "" || s.none }
+
+// asked reports whether somebody has to be asked.
+func (s secret) asked() bool { return !s.given() && s.value == "" }
 
 // or takes what is not given from the environment variables of restic that begin
 // with prefix (RESTIC or RESTIC_FROM).
@@ -68,8 +72,10 @@ func (s secret) read(a *app) (string, error) {
 		return s.value, nil
 	case a.stdinTaken():
 		return "", usageError{errors.New("the password cannot come from stdin too: use --password-file or $RESTIC_PASSWORD")}
+	case s.confirm:
+		return askTwice(a, "enter password for new repository: ")
 	}
-	return ask(a, s.prompt)
+	return ask(a, passwordPrompt)
 }
 
 // stdinTaken says that a backup reads its data or its list of files there.
@@ -93,11 +99,24 @@ func (s secret) run(a *app) (string, error) {
 }
 
 func readSecretFile(name string) (string, error) {
-	text, err := os.ReadFile(name)
+	text, err := resticflags.ReadText(name)
 	if err != nil {
 		return "", fmt.Errorf("password file: %w", err)
 	}
-	return strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff")), nil
+	return strings.TrimSpace(string(text)), nil
+}
+
+// askTwice asks for a password that is new: on a terminal nobody sees what is typed.
+func askTwice(a *app, prompt string) (string, error) {
+	password, err := ask(a, prompt)
+	if err != nil || !term.IsTerminal(int(a.stdin.Fd())) {
+		return password, err
+	}
+	again, err := ask(a, "enter password again: ")
+	if err == nil && again != password {
+		err = errors.New("the passwords differ; nothing was changed")
+	}
+	return password, err
 }
 
 // ask asks on a terminal, without showing what is typed; from anything else the

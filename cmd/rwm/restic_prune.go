@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cesnet/rwm/restic"
@@ -19,18 +20,17 @@ func (c resticPruneCmd) Run(a *app) error {
 	}
 	opts.DryRun = c.DryRun
 	opts.RecoverNoFreeSpace = c.UnsafeRecoverNoFreeSpace
-	opts.OnEvent = a.onEvent
+	opts.OnEvent = a.onPruneEvent
 	s, err := a.session()
 	if err != nil {
 		return err
 	}
 	defer a.close(s)
 	result, err := s.Prune(a.ctx, opts)
-	if err != nil {
-		return err
+	if err == nil && a.cli.JSON {
+		err = a.emit(result)
 	}
-	a.showPrune(result)
-	return nil
+	return err
 }
 
 // pruneFlags are the flags that forget has too.
@@ -58,43 +58,66 @@ func (f pruneFlags) options() (opts restic.PruneOptions, err error) {
 		if opts.RepackSmallerThan, err = restic.ParseSize(f.RepackSmallerThan); err != nil {
 			return opts, fmt.Errorf("--repack-smaller-than: %w", err)
 		}
+		if opts.RepackSmallerThan == 0 {
+			return opts, errors.New("--repack-smaller-than: no pack is smaller than 0")
+		}
 	}
 	opts.RepackCacheableOnly = f.RepackCacheableOnly
 	opts.RepackUncompressed = f.RepackUncompressed
 	return opts, nil
 }
 
-func (a *app) showPrune(r *restic.PruneResult) {
-	if a.cli.JSON {
-		_ = a.emit(r)
-		return
+func (a *app) onPruneEvent(ev restic.Event) {
+	planned, ok := ev.(restic.PrunePlanned)
+	switch {
+	case !ok:
+		a.onForgetEvent(ev)
+	case !a.cli.JSON:
+		a.showPlan(&planned.Plan)
 	}
+}
+
+// showPlan says what a prune is going to do, as restic does.
+func (a *app) showPlan(r *restic.PruneResult) {
 	if r.DryRun {
 		a.say("\nWould have made the following changes:")
 	}
 	b, n := r.Blobs, r.Bytes
-	line := func(name string, blobs uint, bytes uint64) {
-		a.say("%-13s %10d blobs / %s", name+":", blobs, formatBytes(bytes))
+	unused := n.Duplicate + n.Unused
+	line := func(say func(string, ...any), name string, blobs uint, bytes uint64) {
+		say("%-13s %10d blobs / %s", name+":", blobs, formatBytes(bytes))
 	}
 	total := b.Used + b.Unused + b.Duplicate
-	if a.cli.Verbose > 0 {
-		line("used", b.Used, n.Used)
-		line("duplicates", b.Duplicate, n.Duplicate)
-		line("unused", b.Unused, n.Unused)
-		a.say("unreferenced: %27s", formatBytes(n.Unref))
-		line("total", total, r.TotalBytes())
-		a.say("packs: %d used, %d partly used, %d unused, %d to keep, %d to repack, %d to delete, %d unreferenced",
-			r.Packs.Used, r.Packs.PartlyUsed, r.Packs.Unused, r.Packs.Keep, r.Packs.Repack, r.Packs.Remove, r.Packs.Unref)
+	a.detail("")
+	line(a.detail, "used", b.Used, n.Used)
+	if b.Duplicate > 0 {
+		line(a.detail, "duplicates", b.Duplicate, n.Duplicate)
 	}
+	line(a.detail, "unused", b.Unused, n.Unused)
+	if n.Unref > 0 {
+		a.detail("unreferenced: %27s", formatBytes(n.Unref))
+	}
+	line(a.detail, "total", total, r.TotalBytes())
+	a.detail("unused size: %s of total size", formatPercent(unused, r.TotalBytes()))
 	left := r.TotalBytes() - r.FreedBytes()
 	a.say("")
-	line("to repack", b.Repack, n.Repack)
-	line("this removes", b.Repackrm, n.Repackrm)
-	line("to delete", b.Remove, n.Remove+n.Unref)
-	line("total prune", b.Remove+b.Repackrm, r.FreedBytes())
+	line(a.say, "to repack", b.Repack, n.Repack)
+	line(a.say, "this removes", b.Repackrm, n.Repackrm)
+	line(a.say, "to delete", b.Remove, n.Remove+n.Unref)
+	line(a.say, "total prune", b.Remove+b.Repackrm, r.FreedBytes())
 	if n.Uncompressed > 0 {
 		a.say("not yet compressed:              %s", formatBytes(n.Uncompressed))
 	}
-	line("remaining", total-b.Remove-b.Repackrm, left)
+	line(a.say, "remaining", total-b.Remove-b.Repackrm, left)
 	a.say("unused size after prune: %s (%s of remaining size)", formatBytes(r.UnusedBytesAfter()), formatPercent(r.UnusedBytesAfter(), left))
+	a.say("")
+	a.detail("totally used packs: %10d", r.Packs.Used)
+	a.detail("partly used packs:  %10d", r.Packs.PartlyUsed)
+	a.detail("unused packs:       %10d\n", r.Packs.Unused)
+	a.detail("to keep:      %10d packs", r.Packs.Keep)
+	a.detail("to repack:    %10d packs", r.Packs.Repack)
+	a.detail("to delete:    %10d packs", r.Packs.Remove)
+	if r.Packs.Unref > 0 {
+		a.detail("to delete:    %10d unreferenced packs", r.Packs.Unref)
+	}
 }

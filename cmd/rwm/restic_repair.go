@@ -30,7 +30,7 @@ func (c resticRepairSnapshotsCmd) Run(a *app) error {
 	}
 	defer a.close(s)
 	r, err := s.RepairSnapshots(a.ctx, restic.RepairSnapshotsOptions{
-		Filter: c.filter(c.IDs...), DryRun: c.DryRun, Forget: c.Forget, OnEvent: a.onRepairEvent,
+		Filter: c.many(c.IDs), DryRun: c.DryRun, Forget: c.Forget, OnEvent: a.onRepairEvent,
 	})
 	if r != nil {
 		a.showRewrite(r)
@@ -42,7 +42,7 @@ func (a *app) onRepairEvent(ev restic.Event) {
 	repair, ok := ev.(restic.Repair)
 	switch {
 	case !ok:
-		a.onReplaceEvent(ev)
+		a.onRewriteEvent(ev)
 	case a.cli.JSON:
 		_ = a.emit(map[string]string{
 			"message_type": "repair", "snapshot": repair.Snapshot.String(), "path": repair.Path, "action": string(repair.Kind),

@@ -27,7 +27,9 @@ type resticRestoreCmd struct {
 }
 
 func (resticRestoreCmd) Help() string {
-	return `  rwm restic restore latest --target /tmp/back
+	return `Examples:
+
+  rwm restic restore latest --target /tmp/back
   rwm restic restore 4bd12c4f:/srv/www --target /srv/www --delete --dry-run -vv
   rwm restic restore latest --host web1 --target / --include /etc/nginx --verify`
 }
@@ -44,7 +46,7 @@ func (c resticRestoreCmd) Run(a *app) error {
 	defer a.close(s)
 	result, err := s.Restore(a.ctx, opts)
 	if result != nil {
-		a.showRestore(result, opts.Target)
+		a.showRestore(result)
 	}
 	return err
 }
@@ -61,14 +63,17 @@ func (c resticRestoreCmd) options(a *app) (opts restic.RestoreOptions, err error
 		Patterns:      patterns(c.excludeFlags, c.includeFlags),
 		IncludeXattrs: c.IncludeXattr, ExcludeXattrs: c.ExcludeXattr,
 		Delete: c.Delete, Sparse: c.Sparse, Verify: c.Verify, DryRun: c.DryRun, OwnershipByName: c.OwnershipByName,
-		OnEvent: a.onRestoreEvent,
+		OnEvent: func(ev restic.Event) { a.onRestoreEvent(ev, c.Target) },
 	}
 	opts.Overwrite, err = restic.ParseOverwrite(c.Overwrite)
 	return opts, err
 }
 
-func (a *app) onRestoreEvent(ev restic.Event) {
+func (a *app) onRestoreEvent(ev restic.Event, target string) {
 	switch ev := ev.(type) {
+	case restic.RestoreStarted:
+		sn := ev.Snapshot
+		a.say("restoring snapshot %s of %v at %s by %s@%s to %s", sn.ID.Short(), sn.Paths, sn.Time, sn.Username, sn.Hostname, target)
 	case restic.RestoreStatus:
 		a.restoreStatus(ev)
 	case restic.RestoreError:
@@ -139,7 +144,7 @@ type jsonRestoreItem struct {
 	Size        uint64 `json:"size"`
 }
 
-func (a *app) showRestore(r *restic.RestoreResult, target string) {
+func (a *app) showRestore(r *restic.RestoreResult) {
 	a.bar.end()
 	if a.cli.JSON {
 		_ = a.emit(jsonRestore{
@@ -149,8 +154,6 @@ func (a *app) showRestore(r *restic.RestoreResult, target string) {
 		})
 		return
 	}
-	a.say("restored snapshot %s of %v at %s by %s@%s to %s", r.Snapshot.ID.Short(), r.Snapshot.Paths, formatTime(r.Snapshot.Time),
-		r.Snapshot.Username, r.Snapshot.Hostname, target)
 	summary := fmt.Sprintf("Summary: Restored %d / %d files/dirs (%s / %s) in %s", r.FilesRestored, r.FilesTotal,
 		formatBytes(r.BytesRestored), formatBytes(r.BytesTotal), formatDuration(r.Duration))
 	if r.FilesRestored == r.FilesTotal && r.BytesRestored == r.BytesTotal {

@@ -27,8 +27,8 @@ func (resticRewriteCmd) Help() string {
 
 func (c resticRewriteCmd) Run(a *app) error {
 	opts := restic.RewriteOptions{
-		Filter: c.filter(c.IDs...), Patterns: patterns(c.excludeFlags, c.includeFlags),
-		NewHost: c.NewHost, Summary: c.SnapshotSummary, Forget: c.Forget, DryRun: c.DryRun, OnEvent: a.onReplaceEvent,
+		Filter: c.many(c.IDs), Patterns: patterns(c.excludeFlags, c.includeFlags),
+		NewHost: c.NewHost, Summary: c.SnapshotSummary, Forget: c.Forget, DryRun: c.DryRun, OnEvent: a.onRewriteEvent,
 	}
 	if c.NewTime != "" {
 		t, err := time.ParseInLocation(timeFormat, c.NewTime, time.Local)
@@ -47,6 +47,19 @@ func (c resticRewriteCmd) Run(a *app) error {
 		a.showRewrite(r)
 	}
 	return err
+}
+
+// onRewriteEvent names each new snapshot, as restic does: whoever rewrites wants to look at it.
+func (a *app) onRewriteEvent(ev restic.Event) {
+	replaced, ok := ev.(restic.SnapshotReplaced)
+	switch {
+	case !ok || a.cli.JSON:
+		a.onReplaceEvent(ev)
+	case replaced.New.IsZero():
+		a.say("snapshot %s: would save new snapshot", replaced.Old.Short())
+	default:
+		a.say("snapshot %s: saved new snapshot %s", replaced.Old.Short(), replaced.New.Short())
+	}
 }
 
 // showRewrite prints what rewrite and repair snapshots have done.

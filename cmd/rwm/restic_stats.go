@@ -18,7 +18,7 @@ func (c resticStatsCmd) Run(a *app) error {
 		return err
 	}
 	defer a.close(s)
-	r, err := s.Stats(a.ctx, restic.StatsOptions{Filter: c.filter(c.IDs...), Mode: mode, OnEvent: a.onEvent})
+	r, err := s.Stats(a.ctx, restic.StatsOptions{Filter: c.many(c.IDs), Mode: mode, OnEvent: a.onEvent})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (c resticTagCmd) Run(a *app) error {
 	}
 	defer a.close(s)
 	r, err := s.Tag(a.ctx, restic.TagOptions{
-		Filter: c.filter(c.IDs...), Set: tags(c.Set), Add: tags(c.Add), Remove: tags(c.Remove), OnEvent: a.onReplaceEvent,
+		Filter: c.many(c.IDs), Set: tags(c.Set), Add: tags(c.Add), Remove: tags(c.Remove), OnEvent: a.onReplaceEvent,
 	})
 	if r == nil {
 		return err

@@ -13,13 +13,18 @@ import (
 
 // listedPaths are the paths in the files of the --files-from… flags.
 func (b *Backup) listedPaths(stdin io.Reader, warn func(text string)) (paths []string, err error) {
-	read := func(flag string, files []string, take func(data []byte) error) {
+	read := func(flag string, files []string, load func(name string) ([]byte, error), take func(data []byte) error) {
 		for _, name := range files {
 			if err != nil {
 				return
 			}
 			var data []byte
-			if data, err = readAll(name, stdin); err == nil {
+			if name == "-" {
+				data, err = readAll(stdin)
+			} else {
+				data, err = load(name)
+			}
+			if err == nil {
 				err = take(data)
 			}
 			if err != nil {
@@ -27,7 +32,7 @@ func (b *Backup) listedPaths(stdin io.Reader, warn func(text string)) (paths []s
 			}
 		}
 	}
-	read("--files-from", b.FilesFrom, func(data []byte) error {
+	read("--files-from", b.FilesFrom, ReadText, func(data []byte) error {
 		for _, line := range lines(data) {
 			pattern := strings.TrimSpace(line)
 			if pattern == "" || strings.HasPrefix(pattern, "#") {
@@ -44,7 +49,7 @@ func (b *Backup) listedPaths(stdin io.Reader, warn func(text string)) (paths []s
 		}
 		return nil
 	})
-	read("--files-from-verbatim", b.FilesFromVerbatim, func(data []byte) error {
+	read("--files-from-verbatim", b.FilesFromVerbatim, ReadText, func(data []byte) error {
 		for _, line := range lines(data) {
 			if line != "" {
 				paths = append(paths, line)
@@ -52,7 +57,7 @@ func (b *Backup) listedPaths(stdin io.Reader, warn func(text string)) (paths []s
 		}
 		return nil
 	})
-	read("--files-from-raw", b.FilesFromRaw, func(data []byte) error {
+	read("--files-from-raw", b.FilesFromRaw, os.ReadFile, func(data []byte) error {
 		if len(data) > 0 && data[len(data)-1] != 0 {
 			return errors.New("the last name is not ended by a zero byte")
 		}
@@ -70,10 +75,7 @@ func (b *Backup) listedPaths(stdin io.Reader, warn func(text string)) (paths []s
 	return paths, err
 }
 
-func readAll(name string, stdin io.Reader) ([]byte, error) {
-	if name != "-" {
-		return os.ReadFile(name)
-	}
+func readAll(stdin io.Reader) ([]byte, error) {
 	if stdin == nil {
 		return nil, errors.New("there is no standard input")
 	}

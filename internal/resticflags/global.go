@@ -17,8 +17,8 @@ type Output struct {
 type Access struct {
 	Repo               string `short:"r" help:"Repository to use instead of the configured one." placeholder:"REPOSITORY"`
 	RepositoryFile     string `help:"Read the repository's location from FILE." placeholder:"FILE"`
-	PasswordFile       string `short:"p" help:"Read the repository's password from FILE." placeholder:"FILE"`
-	PasswordCommand    string `help:"Get the repository's password from the output of COMMAND." placeholder:"COMMAND"`
+	PasswordFile       string `short:"p" help:"Read the repository's password from FILE ($RESTIC_PASSWORD_FILE)." placeholder:"FILE"`
+	PasswordCommand    string `help:"Get the repository's password from the output of COMMAND ($RESTIC_PASSWORD_COMMAND)." placeholder:"COMMAND"`
 	KeyHint            string `env:"RESTIC_KEY_HINT" help:"Try the key with this ID first." placeholder:"ID"`
 	InsecureNoPassword bool   `help:"Use an empty password."`
 
@@ -44,5 +44,5 @@ type HTTP struct {
 	Cacert        []string `env:"RESTIC_CACERT" help:"Load root certificates from FILE." placeholder:"FILE"`
 	TLSClientCert string   `env:"RESTIC_TLS_CLIENT_CERT" name:"tls-client-cert" help:"PEM FILE with a TLS client certificate and its key." placeholder:"FILE"`
 	InsecureTLS   bool     `name:"insecure-tls" help:"Do not verify the server's certificate."`
-	HTTPUserAgent string   `name:"http-user-agent" help:"User agent of HTTP requests." placeholder:"AGENT"`
+	HTTPUserAgent string   `env:"RESTIC_HTTP_USER_AGENT" name:"http-user-agent" help:"User agent of HTTP requests." placeholder:"AGENT"`
 }

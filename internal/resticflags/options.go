@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"slices"
 	"time"
 
@@ -19,8 +20,11 @@ var timeFormats = []string{
 
 // Check says what is wrong with the values, without looking at a file.
 func (b *Backup) Check() error {
-	_, err := b.values()
-	return err
+	o, err := b.values()
+	if err != nil {
+		return err
+	}
+	return o.Check()
 }
 
 // Options are the options of a backup of paths and of what the --files-from…
@@ -81,7 +85,10 @@ func (b *Backup) values() (restic.BackupOptions, error) {
 		return o, errors.New("--stdin and --files-from… cannot be used together")
 	}
 	if b.UseFsSnapshot {
-		return o, errors.New("--use-fs-snapshot is not supported")
+		return o, errors.New("--use-fs-snapshot (of Windows) is not supported")
+	}
+	if b.ExcludeCloudFiles && runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
+		return o, errors.New("--exclude-cloud-files is for Windows and macOS")
 	}
 	if b.ExcludeLargerThan != "" {
 		size, err := restic.ParseSize(b.ExcludeLargerThan)
