@@ -19,42 +19,41 @@ type StorageCheck struct {
 }
 
 // CheckStorage is [s3state.Store.CheckStorage]. Of the configured bucket, if its
-// repository's password is configured too, restic's own check follows, past any
+// repository's password is configured too, restic's own check is made as well, past any
 // cache, without a lock and on the same moment, so whatever is written or deleted
 // meanwhile does not disturb it. Packs are then read by that check alone.
 //
-// What restic finds is among the problems, with the packs' keys where it names
-// packs. If the credentials may not read versions, as a host's, restic's check is left
-// out and a [Warning] says so.
+// What restic finds is among the problems. If the credentials may not read versions, as
+// a host's, restic's check is left out and a [Warning] says so.
 func (m *Manager) CheckStorage(ctx context.Context, bucket string, opts s3state.CheckStorageOptions) (*StorageCheck, error) {
-	withRepository := m.knows(bucket)
-	opts.LeavePacks = withRepository
-	found, err := m.store.CheckStorage(ctx, bucket, opts)
-	if err != nil || !withRepository {
-		if found == nil {
-			return nil, err
-		}
-		return &StorageCheck{StorageCheck: *found}, err
+	var repository *restic.CheckResult
+	var inside error
+	if m.knows(bucket) {
+		repository, inside = m.checkRepository(ctx, opts)
 	}
-	c := &StorageCheck{StorageCheck: *found}
-	c.Repository, err = m.checkRepository(ctx, opts)
+	opts.LeavePacks = repository != nil
+	found, err := m.store.CheckStorage(ctx, bucket, opts)
+	if err != nil {
+		return nil, err
+	}
+	c := &StorageCheck{StorageCheck: *found, Repository: repository}
 	switch {
-	case c.Repository != nil && errors.Is(err, restic.ErrDamaged):
-		for _, f := range c.Repository.Findings {
+	case repository != nil && errors.Is(inside, restic.ErrDamaged):
+		for _, f := range repository.Findings {
 			if f.Damage() {
 				c.problem(f.Error())
 			}
 		}
-	case errors.Is(err, restic.ErrDamaged):
-		c.problem(fmt.Sprintf("the repository cannot be opened: %v", err))
-	case errors.Is(err, s3state.ErrStateDiffers), errors.Is(err, s3state.ErrMissing):
+	case errors.Is(inside, restic.ErrDamaged):
+		c.problem(fmt.Sprintf("the repository cannot be opened: %v", inside))
+	case errors.Is(inside, s3state.ErrStateDiffers), errors.Is(inside, s3state.ErrMissing):
 		// that is among the problems already
-	case noRepository(err):
+	case noRepository(inside):
 		// if there should be one, the last state has told
-	case errors.Is(err, s3state.ErrAccessDenied), errors.Is(err, restic.ErrAccessDenied):
-		m.warn(fmt.Sprintf("restic's own check is left out: %v", err))
-	case err != nil:
-		return c, err
+	case errors.Is(inside, s3state.ErrAccessDenied), errors.Is(inside, restic.ErrAccessDenied):
+		m.warn(fmt.Sprintf("restic's own check is left out: %v", inside))
+	case inside != nil:
+		return c, inside
 	}
 	c.OK = c.Total == 0
 	return c, nil
