@@ -59,8 +59,7 @@ func (v *Verification) first() string {
 	case len(v.Differences) > 0:
 		return ", first " + v.Differences[0].String()
 	case len(v.Missing) > 0:
-		m := v.Missing[0]
-		return ", first " + Difference{m.Key, m.VersionID, m.Reason}.String()
+		return ", first " + Difference(v.Missing[0]).String()
 	}
 	return ""
 }
