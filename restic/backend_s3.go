@@ -49,6 +49,7 @@ type s3Backend struct {
 	prefix      string
 	layout      layout.Layout
 	connections uint
+	class       string // of new objects
 	stallAfter  time.Duration
 	removals    *removals
 
@@ -64,6 +65,7 @@ func newS3Backend(l *s3Location, o *options) *s3Backend {
 	b := &s3Backend{
 		client: l.client, core: minio.Core{Client: l.client}, bucket: l.bucket, prefix: prefix,
 		layout: layout.NewDefaultLayout(prefix, path.Join), connections: o.connections, stallAfter: o.stallAfter,
+		class: o.storageClass,
 	}
 	b.removals = newRemovals(b.removeOne, b.removeMany)
 	return b

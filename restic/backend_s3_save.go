@@ -25,19 +25,23 @@ func (b *s3Backend) Save(ctx context.Context, h backend.Handle, rd backend.Rewin
 	if err != nil {
 		return err
 	}
-	err = b.put(ctx, key, sum, rd)
+	class := b.class
+	if archive := class == "GLACIER" || class == "DEEP_ARCHIVE"; archive && (h.Type != backend.PackFile || h.IsMetadata) {
+		class = "" // it has to be there at once
+	}
+	err = b.put(ctx, key, class, sum, rd)
 	if err != nil && !b.noChecksums.Load() && refusesChecksum(err) && ctx.Err() == nil {
 		if rerr := rd.Rewind(); rerr != nil {
 			return rerr
 		}
 		b.noChecksums.Store(true)
-		err = b.put(ctx, key, sum, rd)
+		err = b.put(ctx, key, class, sum, rd)
 	}
 	return err
 }
 
-func (b *s3Backend) put(ctx context.Context, key string, sum []byte, rd backend.RewindReader) error {
-	opts := minio.PutObjectOptions{ContentType: "application/octet-stream", DisableContentSha256: true}
+func (b *s3Backend) put(ctx context.Context, key, class string, sum []byte, rd backend.RewindReader) error {
+	opts := minio.PutObjectOptions{ContentType: "application/octet-stream", DisableContentSha256: true, StorageClass: class}
 	contentMD5 := ""
 	if b.noChecksums.Load() {
 		var err error

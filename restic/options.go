@@ -32,6 +32,8 @@ type options struct {
 	keyHint     string
 	chunkerOf   *Session
 	noPassword  bool
+
+	storageClass string
 }
 
 const (
@@ -49,6 +51,10 @@ func WithoutCache() Option { return func(o *options) { o.noCache = true } }
 
 // WithConnections sets how many requests run at the same time. The default is 16.
 func WithConnections(n uint) Option { return func(o *options) { o.connections = n } }
+
+// WithStorageClass stores what is written to S3 in a storage class such as STANDARD_IA. One that cannot be read at once, GLACIER or DEEP_ARCHIVE, is
+// for packs of data alone.
+func WithStorageClass(class string) Option { return func(o *options) { o.storageClass = class } }
 
 // WithLogger logs retries, removed stale locks and the like. The default is to log nothing.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }

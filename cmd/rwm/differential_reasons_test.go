@@ -17,5 +17,5 @@ const asOf = "rwm's own, for the configured bucket as it was: restic has no such
 
 // noCase are the commands without a case, and why.
 var noCase = map[string]string{
-	"options": "it lists the options of the backends that are linked, which are fewer than restic's: `local.connections` and `s3.connections`",
+	"options": "it lists the options of the backends that are linked, which are fewer than restic's: `local.connections`, `s3.bucket-lookup`, `s3.connections`, `s3.region` and `s3.storage-class`",
 }

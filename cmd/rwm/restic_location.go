@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
@@ -32,7 +35,7 @@ func repositoryName(name, file string) (string, error) {
 var notLinked = []string{"sftp", "rest", "b2", "azure", "gs", "swift", "rclone"}
 
 // location understands what restic takes after -r, as far as it is linked.
-func (a *app) location(name string, cfg *rwm.Config) (restic.Location, error) {
+func (a *app) location(name string, cfg *rwm.Config, options resticflags.S3) (restic.Location, error) {
 	if a.cli.Restic.HTTP.Given() { // a misspelt file is an error for every repository, as with restic
 		if _, err := a.transport(cfg); err != nil {
 			return nil, err
@@ -45,7 +48,7 @@ func (a *app) location(name string, cfg *rwm.Config) (restic.Location, error) {
 	case scheme == "local":
 		return restic.Local(rest), nil
 	case scheme == "s3":
-		return a.s3Location(rest, cfg)
+		return a.s3Location(rest, cfg, options)
 	case slices.Contains(notLinked, scheme):
 		return nil, usageError{fmt.Errorf("repositories of the kind %s: are not supported here, only local paths and s3:https://HOST/BUCKET", scheme)}
 	}
@@ -53,7 +56,7 @@ func (a *app) location(name string, cfg *rwm.Config) (restic.Location, error) {
 }
 
 // s3Location reads s3:https://host/bucket/prefix, s3:host/bucket and s3://host/bucket.
-func (a *app) s3Location(name string, cfg *rwm.Config) (restic.Location, error) {
+func (a *app) s3Location(name string, cfg *rwm.Config, options resticflags.S3) (restic.Location, error) {
 	if !strings.HasPrefix(name, "http://") && !strings.HasPrefix(name, "https://") {
 		name = "https://" + strings.TrimPrefix(name, "//")
 	}
@@ -65,24 +68,39 @@ func (a *app) s3Location(name string, cfg *rwm.Config) (restic.Location, error) 
 	if u.Host == "" || bucket == "" {
 		return nil, usageError{errors.New("s3 repository: HOST and BUCKET are needed, as in s3:https://HOST/BUCKET/PREFIX")}
 	}
-	access := &rwm.Config{S3EndpointURL: u.Scheme + "://" + u.Host}
-	// A secret is not sent where it was not meant to go: the configured
-	// credentials are for the configured endpoint only.
-	if strings.TrimRight(cfg.S3EndpointURL, "/") == access.S3EndpointURL {
-		access.S3AccessKey, access.S3SecretKey = cfg.S3AccessKey, cfg.S3SecretKey
-	} else {
-		access.S3AccessKey, access.S3SecretKey = os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
-		if access.S3AccessKey == "" || access.S3SecretKey == "" {
-			return nil, usageError{fmt.Errorf("s3 repository: %s is not the configured endpoint, so $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY are needed", access.S3EndpointURL)}
-		}
+	creds, err := s3Credentials(u, cfg)
+	if err != nil {
+		return nil, err
 	}
 	transport, err := a.transport(cfg)
 	if err != nil {
 		return nil, err
 	}
-	client, err := rwm.NewClient(access, transport)
+	lookup := map[string]minio.BucketLookupType{
+		"": minio.BucketLookupPath, "path": minio.BucketLookupPath, "dns": minio.BucketLookupDNS, "auto": minio.BucketLookupAuto,
+	}
+	client, err := minio.New(u.Host, &minio.Options{
+		Creds: creds, Secure: u.Scheme == "https", Transport: transport, MaxRetries: 2,
+		Region: orElse(options.Region, os.Getenv("AWS_DEFAULT_REGION")), BucketLookup: lookup[options.BucketLookup],
+	})
 	if err != nil {
-		return nil, err
+		return nil, usageError{fmt.Errorf("s3 repository: %w", err)}
 	}
 	return restic.S3(client, bucket, prefix), nil
+}
+
+// s3Credentials are the configured ones for the configured endpoint, and for any
+// other those that restic would find. A secret is not sent where it was not meant to go.
+func s3Credentials(endpoint *url.URL, cfg *rwm.Config) (*credentials.Credentials, error) {
+	place := endpoint.Scheme + "://" + endpoint.Host
+	if strings.TrimRight(cfg.S3EndpointURL, "/") == place {
+		return credentials.NewStaticV4(cfg.S3AccessKey, cfg.S3SecretKey, ""), nil
+	}
+	creds := credentials.NewChainCredentials([]credentials.Provider{
+		&credentials.EnvAWS{}, &credentials.EnvMinio{}, &credentials.FileAWSCredentials{}, &credentials.FileMinioClient{},
+	})
+	if found, err := creds.GetWithContext(nil); err != nil || found.SignerType.IsAnonymous() {
+		return nil, usageError{fmt.Errorf("s3 repository: %s is not the configured endpoint, so $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY are needed", place)}
+	}
+	return creds, nil
 }

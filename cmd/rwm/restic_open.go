@@ -21,6 +21,7 @@ type repository struct {
 	password string
 	typed    bool // on a terminal, so that it can be typed again
 	opts     []restic.Option
+	s3       resticflags.S3 // for -r
 }
 
 // session opens the repository of the command line, with the flags given there.
@@ -100,11 +101,15 @@ func (a *app) repository(access resticflags.Access, more ...restic.Option) (*rep
 }
 
 func (a *app) namedRepository(access resticflags.Access, more []restic.Option) (*repository, error) {
+	s3, err := access.TakeS3()
+	if err != nil {
+		return nil, usageError{err}
+	}
 	opts, err := access.SessionOptions()
 	if err != nil {
 		return nil, usageError{err}
 	}
-	r := &repository{app: a, opts: append(append(opts, restic.WithLogger(a.logger())), more...)}
+	r := &repository{app: a, s3: s3, opts: append(append(opts, restic.WithLogger(a.logger())), more...)}
 	if r.name, err = repositoryName(access.Repo, access.RepositoryFile); err != nil {
 		return nil, usageError{err}
 	}
@@ -112,6 +117,9 @@ func (a *app) namedRepository(access resticflags.Access, more []restic.Option) (
 }
 
 func (r *repository) configured(access resticflags.Access) error {
+	if r.s3 != (resticflags.S3{}) {
+		return usageError{errors.New("-o s3.region and s3.bucket-lookup are for a repository that is named with -r s3:…, not for the configured one")}
+	}
 	cfg, err := r.app.config()
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w; without a configuration name the repository with -r or $RESTIC_REPOSITORY", err)
@@ -144,7 +152,7 @@ func (r *repository) elsewhere(access resticflags.Access, prefix, otherwise stri
 	if err != nil {
 		return err
 	}
-	if r.location, err = r.app.location(r.name, cfg); err != nil {
+	if r.location, err = r.app.location(r.name, cfg, r.s3); err != nil {
 		return err
 	}
 	secret := passwordFlags(access)

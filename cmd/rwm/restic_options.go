@@ -8,7 +8,10 @@ func (resticOptionsCmd) Help() string { return "The extended options that -o tak
 
 var extendedOptions = [][2]string{
 	{"local.connections", "set a limit for the number of concurrent operations (default: 16)"},
+	{"s3.bucket-lookup", "with -r s3:…, bucket lookup style: 'auto', 'dns', or 'path' (default: path)"},
 	{"s3.connections", "set a limit for the number of concurrent connections (default: 16)"},
+	{"s3.region", "with -r s3:…, set region (default: $AWS_DEFAULT_REGION, or the server is asked)"},
+	{"s3.storage-class", "set S3 storage class (STANDARD, STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or REDUCED_REDUNDANCY)"},
 }
 
 func (resticOptionsCmd) Run(a *app) error {

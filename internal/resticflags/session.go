@@ -2,6 +2,7 @@ package resticflags
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,17 +77,48 @@ func duration(flag, value string) (time.Duration, error) {
 	return d, nil
 }
 
-// extended reads one -o. restic's extended options are those of its backends; of
-// these the number of connections has a meaning here.
+// S3 is what the options of the kind -o s3.… say about reaching a bucket.
+type S3 struct{ Region, BucketLookup string }
+
+// TakeS3 takes these options out. Those left over are for SessionOptions.
+func (a *Access) TakeS3() (S3, error) {
+	var s S3
+	var rest []string
+	for _, option := range a.Option {
+		switch key, value := keyValue(option); key {
+		case "s3.region":
+			s.Region = value
+		case "s3.bucket-lookup":
+			if !slices.Contains([]string{"auto", "dns", "path"}, value) {
+				return s, fmt.Errorf("-o %s: auto, dns or path is needed", option)
+			}
+			s.BucketLookup = value
+		default:
+			rest = append(rest, option)
+		}
+	}
+	a.Option = rest
+	return s, nil
+}
+
+func keyValue(option string) (key, value string) {
+	key, value, _ = strings.Cut(option, "=")
+	return strings.TrimSpace(key), strings.TrimSpace(value)
+}
+
+// extended reads one -o. restic's extended options are those of its backends.
 func extended(option string) (restic.Option, error) {
-	key, value, _ := strings.Cut(option, "=")
-	switch strings.TrimSpace(key) {
+	switch key, value := keyValue(option); key {
 	case "s3.connections", "local.connections":
-		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 16)
+		n, err := strconv.ParseUint(value, 10, 16)
 		if err != nil || n == 0 {
 			return nil, fmt.Errorf("-o %s: a number of connections is needed", option)
 		}
 		return restic.WithConnections(uint(n)), nil
+	case "s3.storage-class":
+		return restic.WithStorageClass(value), nil
+	case "s3.region", "s3.bucket-lookup": // extras of the configured backups
+		return nil, fmt.Errorf("-o %s: this is for a repository that is named with -r s3:…, not for the configured one", option)
 	}
-	return nil, fmt.Errorf("-o %s: there is no such option here; there are s3.connections and local.connections", option)
+	return nil, fmt.Errorf("-o %s: there is no such option here; rwm restic options lists those there are", option)
 }
