@@ -15,6 +15,10 @@
 // bucket operations. All of them share one S3 client, which the caller may hand
 // in ([WithClient]).
 //
+// After an attack, [Manager.History] names the last good moment, and
+// [Manager.OpenAsOf] opens the repository as it was then. [Manager.CheckStorage] and
+// [Manager.DropVersions] add restic's own check to those of the storage.
+//
 // Progress arrives as typed events ([WithEvents]), hooks write to the writers of
 // [WithOutput], and the package itself prints nothing. Errors can be told apart with [errors.Is] and [errors.As];
 // [ExitCode] turns one into the exit status a command line should end with.
