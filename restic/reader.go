@@ -210,14 +210,18 @@ func (r *Reader) open(p BlobPlace, buf []byte, room func(size int) []byte) ([]by
 		return plain, err
 	}
 	if raw, ok := unwrapRaw(plain); ok {
-		return raw, nil
+		return raw, nil // of any length, but not longer than buf
 	}
 	r.inUse.RLock()
 	defer r.inUse.RUnlock()
 	if r.closed {
 		return nil, ErrClosed
 	}
-	return r.zstd.DecodeAll(plain, room(int(p.Size))[:0])
+	plain, err = r.zstd.DecodeAll(plain, room(int(p.Size))[:0])
+	if err == nil && len(plain) != int(p.Size) {
+		return nil, fmt.Errorf("it unpacks to %d bytes, not to %d as the index says", len(plain), p.Size)
+	}
+	return plain, err
 }
 
 // LoadBlob loads a blob whole. It tries every copy there is, and once more past a cache that turns out to be damaged.

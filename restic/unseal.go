@@ -7,9 +7,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/restic/restic/rwmlink/data"
 	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
 )
 
 // Unseal decrypts what is stored as an index, a snapshot, a lock or the config of this repository, wherever it was read, and gives
@@ -35,8 +33,9 @@ func (s *Session) Unseal(ctx context.Context, sealed []byte) (plain []byte, err 
 	return plain, err
 }
 
-// largestUnsealed bounds what a few bytes can unpack to. restic's own indexes are of some ten MiB.
-const largestUnsealed = 1 << 30
+// mostUnsealed bounds what a few bytes can unpack to: an index of restic's, which is made of hashes, shrinks to half, a snapshot with many like
+// paths to a tenth.
+func mostUnsealed(packed int) uint64 { return min(128<<20, 64*uint64(packed)+1<<20) }
 
 func decompress(text []byte) ([]byte, error) {
 	if len(text) == 0 {
@@ -46,7 +45,7 @@ func decompress(text []byte) ([]byte, error) {
 	case '{', '[':
 		return text, nil
 	case 2:
-		dec, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(largestUnsealed), zstd.WithDecoderConcurrency(1))
+		dec, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(mostUnsealed(len(text))), zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, err
 		}
@@ -54,26 +53,4 @@ func decompress(text []byte) ([]byte, error) {
 		return dec.DecodeAll(text[1:], nil)
 	}
 	return nil, fmt.Errorf("its encoding %d is not known", text[0])
-}
-
-// UnsealSnapshot is Unseal for a snapshot, and reads it. The snapshot has the given ID.
-func (s *Session) UnsealSnapshot(ctx context.Context, id ID, sealed []byte) (Snapshot, error) {
-	plain, err := s.Unseal(ctx, sealed)
-	if err != nil {
-		return Snapshot{}, err
-	}
-	sn, err := data.LoadSnapshot(ctx, unsealed(plain), restic.ID(id))
-	if err != nil {
-		return Snapshot{}, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	return newSnapshot(sn), nil
-}
-
-// unsealed gives the engine the plain text of a file as if it had been loaded.
-type unsealed []byte
-
-func (u unsealed) Connections() uint { return 1 }
-
-func (u unsealed) LoadUnpacked(context.Context, restic.FileType, restic.ID) ([]byte, error) {
-	return u, nil
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // What is stored as snapshot, index and config can be read wherever it was found; what
@@ -24,7 +26,7 @@ func TestUnseal(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
-	made, err := s.Backup(t.Context(), BackupOptions{Paths: []string{source}, Time: at, Tags: []string{"t"}})
+	_, err = s.Backup(t.Context(), BackupOptions{Paths: []string{source}, Time: at, Tags: []string{"t"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,13 +60,27 @@ func TestUnseal(t *testing.T) {
 			}
 		}
 	}
-	sealed, err := os.ReadFile(filepath.Join(dir, "snapshots", made.SnapshotID.String()))
+}
+
+// A few bytes must not unpack to what fills the memory.
+func TestUnsealBounded(t *testing.T) {
+	enc, err := zstd.NewWriter(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sn, err := s.UnsealSnapshot(t.Context(), made.SnapshotID, sealed)
-	if err != nil || sn.ID != made.SnapshotID || !sn.Time.Equal(at) || len(sn.Tags) != 1 || sn.Paths[0] != source {
-		t.Errorf("%v %+v", err, sn)
+	defer enc.Close()
+	for _, c := range []struct {
+		plain []byte
+		ok    bool
+	}{
+		{bytes.Repeat([]byte(`{"a":1}`), 1000), true},
+		{make([]byte, 64<<20), false},
+	} {
+		packed := enc.EncodeAll(c.plain, []byte{2})
+		plain, err := decompress(packed)
+		if c.ok != (err == nil) || c.ok && !bytes.Equal(plain, c.plain) {
+			t.Errorf("%d bytes from %d: %v", len(c.plain), len(packed), err)
+		}
 	}
 }
 

@@ -20,8 +20,8 @@ type StorageCheck struct {
 
 // CheckStorage is [s3state.Store.CheckStorage]. Of the configured bucket, if its
 // repository's password is configured too, restic's own check is made as well, past any
-// cache, without a lock and on the same moment, so whatever is written or deleted
-// meanwhile does not disturb it. Packs are then read by that check alone.
+// cache, without a lock and by version ids, so whatever is written or deleted meanwhile
+// does not disturb it. Packs are then read by that check alone.
 //
 // What restic finds is among the problems. If the credentials may not read versions, as
 // a host's, restic's check is left out and a [Warning] says so.
@@ -66,19 +66,41 @@ func (c *StorageCheck) problem(reason string) {
 
 // DropVersions is [s3state.Store.DropVersions]. With RequireComplete, and where the
 // repository's password is configured, restic's own check has to find the repository
-// whole, too: it can say that a pack is needed which no saved state has.
+// whole, too: it can say that a pack is needed which no saved state has. Then no saved
+// state has to confirm what there is, and History judges with the password.
 func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.DropOptions) (*s3state.DropResult, error) {
 	if opts.RequireComplete && m.knows(bucket) {
-		_, err := m.checkRepository(ctx, s3state.CheckStorageOptions{})
-		if err != nil && !noRepository(err) {
+		whole, err := m.whole(ctx, bucket, opts)
+		if err != nil {
 			return &s3state.DropResult{Bucket: bucket}, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w: %w", bucket, s3state.ErrIncomplete, err)
 		}
+		opts.Reviewed = opts.Reviewed || whole
 	}
 	return m.store.DropVersions(ctx, bucket, opts)
 }
 
+// whole tells what the password can tell of a repository whose old versions are to be
+// dropped. It says false if it can tell nothing.
+func (m *Manager) whole(ctx context.Context, bucket string, opts s3state.DropOptions) (bool, error) {
+	switch _, err := m.checkRepository(ctx, s3state.CheckStorageOptions{}); {
+	case noRepository(err):
+		return false, nil // if there should be one, the storage tells
+	case err != nil:
+		return false, err
+	case opts.Reviewed:
+		return true, nil
+	}
+	h, err := m.History(ctx, bucket, s3state.HistoryOptions{OnEvent: opts.OnEvent})
+	if err == nil && h.Total > 0 {
+		err = fmt.Errorf("its history has %d changes that no run of restic makes, the first %s", h.Total, h.Suspicions[0])
+	}
+	return err == nil, err
+}
+
+// noRepository tells that none ever was there, as far as the repository itself can
+// tell.
 func noRepository(err error) bool {
-	return errors.Is(err, restic.ErrNoRepository) || errors.Is(err, s3state.ErrNoState)
+	return !errors.Is(err, restic.ErrDamaged) && (errors.Is(err, restic.ErrNoRepository) || errors.Is(err, s3state.ErrNoState))
 }
 
 // knows says that the bucket's repository can be opened by the configuration.

@@ -10,12 +10,17 @@ import (
 
 // DropOptions refine DropVersions.
 type DropOptions struct {
-	// RequireComplete runs CheckStorage first and removes nothing if it finds
-	// anything wrong: ErrIncomplete.
+	// RequireComplete runs CheckStorage first and removes nothing if there is any
+	// doubt: if it finds something wrong, if there is no saved state that the version
+	// history confirms, or if there is anything that History marks. The error is an
+	// ErrIncomplete.
 	RequireComplete bool
+	// Reviewed leaves the latter two out of it, for those who have judged them by
+	// what the storage does not know.
+	Reviewed bool
 	// KeepStates keeps the newest states, and KeepWithin those saved so
-	// recently, with every version they name. Both together keep both. The locks
-	// of runs since the oldest of them stay too, for History.
+	// recently, with every version they name. Both together keep both. Locks, keys
+	// and snapshots since the oldest of them stay too, for History.
 	KeepStates int
 	KeepWithin time.Duration
 	// DryRun changes nothing and counts what would be removed.
@@ -69,8 +74,8 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	var checked keepSet
 	if opts.RequireComplete {
 		var err error
-		if res.Check, err = s.CheckStorage(ctx, bucket, CheckStorageOptions{checked: checked.addCurrent}); err == nil && !res.Check.OK {
-			err = fmt.Errorf("%w: %s (%d problems)", ErrIncomplete, res.Check.Problems[0], res.Check.Total)
+		if res.Check, err = s.CheckStorage(ctx, bucket, CheckStorageOptions{checked: checked.addCurrent}); err == nil {
+			err = doubts(res.Check, opts)
 		}
 		if err != nil {
 			return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
@@ -121,6 +126,20 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 		return res, fmt.Errorf("drop versions of bucket %s: all is done but removing the interim state %q: %w", bucket, interim.Key, err)
 	}
 	return res, nil
+}
+
+// doubts is what speaks against removing what is old.
+func doubts(c *StorageCheck, opts DropOptions) error {
+	switch {
+	case !c.OK:
+		return fmt.Errorf("%w: %s (%d problems)", ErrIncomplete, c.Problems[0], c.Total)
+	case opts.Reviewed:
+	case c.Suspicious > 0:
+		return fmt.Errorf("%w, or may be: its history has %d changes that no run of restic makes, the first %s", ErrIncomplete, c.Suspicious, c.FirstSuspicion)
+	case c.State == nil && !c.empty:
+		return fmt.Errorf("%w, or may be: there is no saved state that the version history confirms", ErrIncomplete)
+	}
+	return nil
 }
 
 // dropStates removes the interim state, and what a repeated request may have

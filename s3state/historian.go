@@ -25,18 +25,25 @@ func (m *minute) n(t FileType, c Change) int64 { return m.counts[countKey{t, c}]
 
 type historian struct {
 	res        *History
+	found      suspicions
 	newer      Version // the entry before, whose older one comes next
+	above      Version // the object version before, if there was one of this key
 	minutes    map[int64]*minute
-	strangers  []Suspicion // objects that do not belong, if this is a repository
-	nStrangers int
+	strangers  suspicions // objects that do not belong, if this is a repository
 	repository bool
+	configs    []Version // that replaced another one
 	evidence   lockEvidence
 	unread     recent // what could be read
+	confirmed  bool   // only confirmed states are named as good
+}
+
+func newHistorian(bucket string) *historian {
+	return &historian{minutes: make(map[int64]*minute), res: &History{Bucket: bucket}}
 }
 
 // take goes through the next entries of the listing: those of a key together, the
 // newest first.
-func (h *historian) take(entries []Version) error {
+func (h *historian) take(entries []Version) {
 	for i := range entries {
 		v := &entries[i]
 		if isState(v) {
@@ -49,9 +56,14 @@ func (h *historian) take(entries []Version) error {
 			}
 			h.change(&h.newer, older)
 		}
+		if !v.DeleteMarker {
+			if h.above.Key == v.Key && h.newer.DeleteMarker {
+				h.writtenAgain(&h.above, v)
+			}
+			h.above = *v
+		}
 		h.newer = *v
 	}
-	return nil
 }
 
 // end is called after the last entry.
@@ -68,11 +80,11 @@ func (h *historian) end(quiet time.Duration) {
 func (h *historian) change(v, older *Version) {
 	t, was := TypeOf(v.Key), older != nil && !older.DeleteMarker
 	if t == TypeLock {
-		if !v.DeleteMarker && v.IsLatest {
-			h.evidence.lock(v.LastModified, nil)
+		if !v.DeleteMarker && v.IsLatest && v.Size >= shortest {
+			h.evidence.lock(v, nil)
 		}
-		if was {
-			h.evidence.lock(older.LastModified, v)
+		if was && older.Size >= shortest {
+			h.evidence.lock(older, v)
 		}
 	}
 	var c Change
@@ -83,7 +95,7 @@ func (h *historian) change(v, older *Version) {
 		c = Deleted
 	case !was:
 		c = Written
-	case v.Size == older.Size && bareETag(v.ETag) == bareETag(older.ETag):
+	case sameBytes(v, older):
 		c = Rewritten
 	default:
 		c = Overwritten
@@ -108,10 +120,28 @@ func (h *historian) change(v, older *Version) {
 	case c != Deleted && (t == TypeKey || t == TypeIndex || t == TypeSnapshot):
 		h.unread.add(v)
 	}
+	if t == TypeConfig && c == Overwritten {
+		h.configs = append(h.configs, *v)
+	}
 	if t == TypeOther && c != Deleted {
-		h.nStrangers++
-		if len(h.strangers) < maxListed {
-			h.strangers = append(h.strangers, Suspicion{v.LastModified, v.Key, v.VersionID, "it does not belong to a restic repository"})
+		h.strangers.add(Suspicion{v.LastModified, v.Key, v.VersionID, "it does not belong to a restic repository"})
+	}
+}
+
+// sameBytes compares what the server recorded. An object that was uploaded in parts
+// has an ETag that says nothing of its bytes; restic writes none so.
+func sameBytes(a, b *Version) bool {
+	return a.Size == b.Size && bareETag(a.ETag) == bareETag(b.ETag)
+}
+
+// writtenAgain compares a version with what its key held before it was deleted.
+// The names of restic's objects are hashes, so it has to be the same.
+func (h *historian) writtenAgain(v, before *Version) {
+	switch t := TypeOf(v.Key); t {
+	case TypeOther, TypeState, TypeLock:
+	default:
+		if !sameBytes(v, before) && v.Size >= shortest { // a shorter one is marked already
+			h.suspect(Suspicion{v.LastModified, v.Key, v.VersionID, fmt.Sprintf("a %s was deleted and written again as something else", t)})
 		}
 	}
 }
@@ -128,11 +158,9 @@ func suspicious(t FileType, c Change, v *Version) string {
 		if c == Deleted {
 			return "the repository's config was deleted"
 		}
-	case TypeLock:
-		return ""
 	}
 	switch {
-	case c == Overwritten:
+	case c == Overwritten && t != TypeLock:
 		return fmt.Sprintf("a %s was overwritten with something else", t)
 	case c != Deleted && v.Size < shortest:
 		return fmt.Sprintf("it is too short (%d bytes) for a %s", v.Size, t)
@@ -156,33 +184,31 @@ func (h *historian) at(t time.Time) *minute {
 	return m
 }
 
-// suspect keeps the earliest suspicions when there are too many.
 func (h *historian) suspect(s Suspicion) {
-	h.res.Total++
 	h.at(s.Time).suspicions++
-	h.res.Suspicions = append(h.res.Suspicions, s)
-	if len(h.res.Suspicions) >= 2*maxListed {
-		h.trim()
-	}
+	h.found.add(s)
 }
 
-func (h *historian) trim() {
-	slices.SortStableFunc(h.res.Suspicions, func(a, b Suspicion) int {
-		if c := a.Time.Compare(b.Time); c != 0 {
-			return c
+// retract takes back what turned out to be right.
+func (h *historian) retract(v *Version) {
+	h.found.list = slices.DeleteFunc(h.found.list, func(s Suspicion) bool {
+		match := s.Key == v.Key && s.VersionID == v.VersionID
+		if match {
+			h.found.total--
+			h.at(s.Time).suspicions--
 		}
-		return strings.Compare(a.Key, b.Key)
+		return match
 	})
-	h.res.Suspicions = h.res.Suspicions[:min(len(h.res.Suspicions), maxListed)]
 }
 
 // steps puts the minutes together, and judges what only many changes show.
 func (h *historian) steps(quiet time.Duration) {
 	if h.repository {
-		for _, s := range h.strangers {
+		h.strangers.trim()
+		for _, s := range h.strangers.list {
 			h.suspect(s)
 		}
-		h.res.Total += h.nStrangers - len(h.strangers)
+		h.found.total += h.strangers.total - len(h.strangers.list)
 	}
 	for _, s := range h.evidence.unlocked() {
 		h.suspect(s)
@@ -204,19 +230,13 @@ func (h *historian) steps(quiet time.Duration) {
 func (h *historian) step(minutes []int64, live map[FileType]int64) {
 	st := Step{From: h.minutes[minutes[0]].first, To: h.minutes[minutes[len(minutes)-1]].last}
 	sums := make(map[countKey]Count)
-	packs := live[TypePack]
-	var firstPack time.Time // deleted
 	for _, n := range minutes {
 		m := h.minutes[n]
-		for _, t := range []FileType{TypeSnapshot, TypeIndex, TypeKey} {
+		for _, t := range []FileType{TypeSnapshot, TypeKey} {
 			live[t] += m.n(t, Written) - m.n(t, Deleted)
 			if m.n(t, Deleted) > 0 && live[t] <= 0 {
 				h.suspect(Suspicion{Time: m.deletions[t], Reason: fmt.Sprintf("the last %s was deleted", t)})
 			}
-		}
-		live[TypePack] += m.n(TypePack, Written) - m.n(TypePack, Deleted)
-		if m.n(TypePack, Deleted) > 0 && firstPack.IsZero() {
-			firstPack = m.deletions[TypePack]
 		}
 		for k, c := range m.counts {
 			sum := sums[k]
@@ -224,11 +244,6 @@ func (h *historian) step(minutes []int64, live map[FileType]int64) {
 			sum.Bytes += c.Bytes
 			sums[k] = sum
 		}
-	}
-	// prune writes an index before it deletes packs, unless these are the remains
-	// of a backup that was interrupted.
-	if n := sums[countKey{TypePack, Deleted}].N; 2*n > packs && n > 0 && sums[countKey{TypeIndex, Written}].N == 0 {
-		h.suspect(Suspicion{Time: firstPack, Reason: fmt.Sprintf("%d of %d packs were deleted, and no index was written as by prune", n, max(packs, n))})
 	}
 	for k, c := range sums {
 		c.Type, c.Change = k.t, k.c
@@ -242,7 +257,8 @@ func (h *historian) step(minutes []int64, live map[FileType]int64) {
 
 // sum counts the suspicions of each step and finds the last good moment.
 func (h *historian) sum() {
-	h.trim()
+	h.found.trim()
+	h.res.Suspicions, h.res.Total = slices.Clone(h.found.list), h.found.total
 	order := slices.Sorted(maps.Keys(h.minutes))
 	for i := range h.res.Steps {
 		st := &h.res.Steps[i]
@@ -253,23 +269,4 @@ func (h *historian) sum() {
 		}
 	}
 	h.lastGood()
-}
-
-// lastGood is the latest end of a step, or saving of a state (which ends a
-// run), before the first suspicion.
-func (h *historian) lastGood() {
-	r := h.res
-	r.LastGood, r.LastGoodState = time.Time{}, nil
-	before := func(t time.Time) bool { return r.Total == 0 || t.Before(r.Suspicions[0].Time) }
-	for _, st := range r.Steps {
-		if before(st.To) && st.To.After(r.LastGood) {
-			r.LastGood = st.To
-		}
-	}
-	for i := range r.States {
-		st := &r.States[i]
-		if before(st.Time) && !st.Time.Before(r.LastGood) {
-			r.LastGood, r.LastGoodState = st.Time, st
-		}
-	}
 }

@@ -65,14 +65,6 @@ type Count struct {
 	Bytes  int64 // written
 }
 
-// Suspicion is something that no run of restic does.
-type Suspicion struct {
-	Time      time.Time
-	Key       string // "" if it is about many
-	VersionID string
-	Reason    string
-}
-
 // Step is a stretch of activity with quiet before and after it: usually one
 // run.
 type Step struct {
@@ -99,13 +91,17 @@ type History struct {
 	Unread int
 }
 
+// defaultQuiet is the pause between two steps.
+const defaultQuiet = 10 * time.Minute
+
 // HistoryOptions refine History.
 type HistoryOptions struct {
 	// Quiet is how long nothing must happen between two steps; 0 for ten
 	// minutes.
 	Quiet time.Duration
 	// ListOnly reads no object but saved states. Otherwise the newest 4096 keys,
-	// indexes and snapshots, or 256 MiB of them, are read; with ReadAll, all.
+	// indexes and snapshots, or 256 MiB of them, are read, and as many locks; with
+	// ReadAll, all.
 	ListOnly, ReadAll bool
 	// Inspector is called once with the last good moment that the listing shows,
 	// and may return a function that judges what is read further; or nil.
@@ -119,29 +115,32 @@ type HistoryOptions struct {
 // History reads a bucket's version listing as a timeline and marks what no run
 // of restic does:
 //
-//   - an object of a repository overwritten with something else;
-//   - packs, snapshots, indexes or keys deleted while nobody held a lock, or
-//     most packs without a new index, or the last snapshot, index or key;
-//   - objects too short for what they should be, or that do not belong;
-//   - keys, indexes and snapshots whose bytes are not those of their names;
-//   - saved states that the version history contradicts.
+//   - an object of a repository overwritten with something else, also by way of a
+//     deletion;
+//   - packs, snapshots, indexes or keys deleted while nobody held a lock that
+//     allows it, or the last snapshot or key;
+//   - objects too short or too large for what they should be, or that do not belong;
+//   - keys, indexes, snapshots and locks whose bytes are not those of their names;
+//   - saved states that the version history contradicts or that cannot be read.
 //
 // What an intruder does with restic itself looks like any other run to all but
 // the Inspector, which may know the repository's password.
 //
 // Memory use grows with the number of minutes in which something happened, of
-// seconds in which something was deleted, of locks, and of saved states.
+// seconds in which something was deleted, of locks, and of saved states, of which
+// those that were compared have their differences with them.
 func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions) (*History, error) {
 	ev := newReporter(opts.OnEvent)
 	defer ev.close()
 	if err := s.requireVersioned(ctx, bucket); err != nil {
 		return nil, err
 	}
-	h := &historian{minutes: make(map[int64]*minute), res: &History{Bucket: bucket}, unread: recent{every: opts.ReadAll}}
-	if err := s.listVersions(ctx, bucket, "", ev, h.take); err != nil {
+	h := newHistorian(bucket)
+	h.unread.every = opts.ReadAll
+	if err := s.listVersions(ctx, bucket, "", ev, func(entries []Version) error { h.take(entries); return nil }); err != nil {
 		return nil, err
 	}
-	h.end(cmp.Or(max(opts.Quiet, 0), 10*time.Minute))
+	h.end(cmp.Or(max(opts.Quiet, 0), defaultQuiet))
 	h.res.Unread = h.unread.total
 	if !opts.ListOnly {
 		var inspect Inspect

@@ -3,6 +3,7 @@ package s3state
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,11 +143,22 @@ func TestHistoryNamesTheLastGoodMoment(t *testing.T) {
 		"an index overwritten":      func(r *fakeRestic) { r.put(r.indexes[0], "evil") },
 		"short snapshots":           func(r *fakeRestic) { r.blob("snapshots", "short") },
 		"a single snapshot deleted": func(r *fakeRestic) { r.del(r.snapshots[0]) },
-		"all packs deleted with a lock": func(r *fakeRestic) {
-			r.run(func() { r.del(r.packs[0]); r.del(r.packs[1]); r.del(r.packs[2]); r.del(r.packs[3]) })
+		"packs deleted and written again": func(r *fakeRestic) {
+			r.put("locks/"+strings.Repeat("0", 64), strings.Repeat("l", 100)) // no lock either
+			r.del(r.packs[0])
+			r.put(r.packs[0], strings.Repeat("evil", 100))
 		},
-		"an index that is none":   func(r *fakeRestic) { r.put("index/"+strings.Repeat("5", 64), strings.Repeat("x", 200)) },
-		"a snapshot that is none": func(r *fakeRestic) { r.put("snapshots/"+strings.Repeat("5", 64), strings.Repeat("x", 200)) },
+		"with a lock that is none": func(r *fakeRestic) {
+			r.put("locks/"+strings.Repeat("0", 64), strings.Repeat("l", 100))
+			r.del(r.packs[0])
+		},
+		"with a lock that is too short": func(r *fakeRestic) {
+			r.put("locks/"+strings.Repeat("0", 64), "l")
+			r.del(r.packs[0])
+		},
+		"an index that is too large": func(r *fakeRestic) { r.put("index/"+strings.Repeat("5", 64), strings.Repeat("x", readLargest+1)) },
+		"an index that is none":      func(r *fakeRestic) { r.put("index/"+strings.Repeat("5", 64), strings.Repeat("x", 200)) },
+		"a snapshot that is none":    func(r *fakeRestic) { r.put("snapshots/"+strings.Repeat("5", 64), strings.Repeat("x", 200)) },
 		"a forged state": func(r *fakeRestic) {
 			r.forge(r.lastState(), func(m map[string]any) { m["versions"] = []any{} })
 		},
@@ -262,14 +274,14 @@ func TestHistoryInspector(t *testing.T) {
 	var asked time.Time
 	opts := HistoryOptions{Inspector: func(_ context.Context, at time.Time) Inspect {
 		asked = at
-		return func(v Version, body []byte) string {
+		return func(v Version, body []byte) Verdict {
 			if strings.HasPrefix(string(body), "evil") != (v.Key == bad) || TypeOf(v.Key) == TypePack {
 				t.Errorf("%s: %q", v.Key, body)
 			}
 			if v.Key == bad {
-				return "it is evil"
+				return Verdict{Suspicious: "it is evil"}
 			}
-			return ""
+			return Verdict{}
 		}
 	}}
 	h, err := r.admin.History(r.ctx, r.bucket, opts)
@@ -321,15 +333,43 @@ func TestRecentKeepsTheNewest(t *testing.T) {
 func TestLockEvidence(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(1e9+int64(s), 0) }
 	var e lockEvidence
-	e.lock(at(100), &Version{LastModified: at(400)}) // renewed
-	e.lock(at(390), &Version{LastModified: at(700)})
-	e.lock(at(10_000), nil) // never removed
-	e.lock(at(50), &Version{LastModified: at(60)})
+	lock := func(from, to int) {
+		v := &Version{Key: fmt.Sprint("lock at ", from), LastModified: at(from)}
+		if to == 0 {
+			e.lock(v, nil)
+			return
+		}
+		e.lock(v, &Version{LastModified: at(to)})
+	}
+	lock(100, 400) // renewed
+	lock(390, 700)
+	lock(10_000, 0) // never removed
+	lock(50, 60)
 	for _, s := range []int{98, 100, 395, 702, 48, 62, 10_000, 11_800} {
 		e.deleted(TypePack, &Version{Key: fmt.Sprint(s), LastModified: at(s)})
 	}
 	if got := e.unlocked(); len(got) != 0 {
 		t.Errorf("with a lock: %+v", got)
+	}
+	var names []string
+	for _, l := range e.explaining() {
+		names = append(names, l.v.Key)
+	}
+	if got := strings.Join(names, ", "); got != "lock at 10000, lock at 390, lock at 100, lock at 50" {
+		t.Errorf("the deletions are explained by %s", got)
+	}
+	// no lock for packs, but for keys
+	shared := lockEvidence{locks: slices.Clone(e.locks)}
+	for i := range shared.locks {
+		shared.locks[i].shared = true
+	}
+	shared.deleted(TypePack, &Version{Key: "pack", LastModified: at(150)})
+	shared.deleted(TypeKey, &Version{Key: "key", LastModified: at(150)})
+	if got := shared.unlocked(); len(got) != 1 || got[0].Key != "pack" {
+		t.Errorf("with a shared lock: %+v", got)
+	}
+	if got := shared.unlocked(); len(got) != 0 {
+		t.Errorf("once more: %+v", got)
 	}
 	for _, s := range []int{0, 75, 97, 703, 9_000, 11_803} {
 		alone := lockEvidence{locks: e.locks}

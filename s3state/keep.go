@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 	"time"
 )
@@ -52,13 +51,19 @@ func (k *keepSet) hasCurrent(v *Version) bool {
 	return ok
 }
 
-// hasEvidence tells the locks held since the oldest state to be kept. By them
-// History tells what restic deleted since from what an intruder did. They take next
-// to no room.
+// hasEvidence tells what there was of locks, keys and snapshots since the oldest state
+// to be kept. By these History tells what restic deleted since from what an intruder
+// did. They take next to no room.
 func (k *keepSet) hasEvidence(v *Version) bool {
-	const largest = 4 << 10
-	return k != nil && len(k.states) > 0 && TypeOf(v.Key) == TypeLock && v.Size <= largest &&
-		v.LastModified.After(k.states[0].Time.Add(-24*time.Hour)) // some run for long
+	const largest = 64 << 10
+	if k == nil || len(k.states) == 0 || v.Size > largest || !v.LastModified.After(k.states[0].Time.Add(-24*time.Hour)) { // some run for long
+		return false
+	}
+	switch TypeOf(v.Key) {
+	case TypeLock, TypeKey, TypeSnapshot:
+		return true
+	}
+	return false
 }
 
 func (k *keepSet) has(key, version string) bool {
@@ -88,51 +93,28 @@ func (s *Store) keepers(ctx context.Context, bucket string, opts DropOptions) (*
 	since := s.now().Add(-opts.KeepWithin)
 	young := func(st *SavedState) bool { return opts.KeepWithin > 0 && st.Time.After(since) }
 	counted := 0
-	for group := range newestFirst(states) {
-		if counted >= opts.KeepStates && !young(group[0]) {
-			break
+	err = s.eachState(ctx, bucket, states, func(st *SavedState, p **plan) (bool, error) {
+		if st.Unreadable != nil {
+			s.log.Warn("a saved state cannot be read and is not kept", "bucket", bucket, "key", st.Key, "version", st.VersionID, "error", st.Unreadable)
+			return true, nil
 		}
-		plans, err := s.verifyStates(ctx, bucket, group, nil)
-		if err != nil {
-			return nil, err
-		}
-		defer plans.close()
-		for i, st := range group {
-			if st.Unreadable != nil {
-				s.log.Warn("a saved state cannot be read and is not kept", "bucket", bucket, "key", st.Key, "version", st.VersionID, "error", st.Unreadable)
-				continue
-			}
-			confirmed := st.Verification.Status == Verified
-			if !young(st) && (!confirmed || counted >= opts.KeepStates) {
-				continue
+		confirmed := st.Verification.Status == Verified
+		st.Verification = nil // of many states this would be much
+		if young(st) || confirmed && counted < opts.KeepStates {
+			if err := k.add(st, *p); err != nil {
+				return false, err
 			}
 			if confirmed {
 				counted++
 			}
-			if err := k.add(st, plans[i]); err != nil {
-				return nil, err
-			}
 		}
+		return counted < opts.KeepStates || young(st), nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.Reverse(k.states) // the oldest first
 	return k, nil
-}
-
-// newestFirst gives states, which are sorted, in groups for verifyStates: the newest
-// alone, which is mostly enough, and then as many as one listing serves.
-func newestFirst(states []SavedState) iter.Seq[[]*SavedState] {
-	return func(yield func([]*SavedState) bool) {
-		for n, size := len(states), 1; n > 0; n, size = n-size, verifyAtOnce {
-			size = min(size, n)
-			group := make([]*SavedState, 0, size)
-			for i := range size {
-				group = append(group, &states[n-1-i])
-			}
-			if !yield(group) {
-				return
-			}
-		}
-	}
 }
 
 // add keeps a state and what it names.

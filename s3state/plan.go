@@ -91,12 +91,12 @@ func (p *plan) drop(gone []planned) {
 	}
 }
 
-// maxUnsorted is how many objects a state in no order may have. RWM and the
-// original write states in the order of the listing.
-const maxUnsorted = 2_000_000
+// maxUnsorted is how large the list of a state in no order may be, in bytes. RWM and
+// the original write states in the order of the listing.
+const maxUnsorted = 32 << 20
 
 func (p *plan) sort() error {
-	if p.count > maxUnsorted {
+	if p.spool.size > maxUnsorted {
 		return fmt.Errorf("%w: its %d objects are in no order", ErrBadState, p.count)
 	}
 	all := make([]planned, 0, p.count)

@@ -33,9 +33,8 @@ type SavedState struct {
 	IsLatest bool
 	// Capture counts what is in the state; only set by Save and DropVersions.
 	Capture *CaptureResult
-	// Verification, or the ErrBadState why there is none, are only set where the
-	// state was compared with the version history: by Info and History when they
-	// are asked to, by CheckStorage, and of what DropVersions kept.
+	// Verification, or the error why there is none, are only set where the state
+	// was compared with the version history: by Info, History and CheckStorage.
 	Verification *Verification
 	Unreadable   error
 }

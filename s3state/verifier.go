@@ -106,13 +106,16 @@ func (v *verifier) missingBefore(key string, all bool) error {
 	}
 }
 
-// maxStatesGone bounds what a forged state can make the verifier remember.
-const maxStatesGone = 100_000
+// What a forged state can make the verifier remember is bounded.
+const (
+	maxStatesGone   = 20_000
+	longestStateKey = 128 // twice what RWM gives one
+)
 
 func (v *verifier) missing(o *planned, reason string) {
-	if isState(&Version{Key: o.Key}) && v.res.StatesGone < maxStatesGone {
+	if isState(&Version{Key: o.Key}) && len(o.Key) <= longestStateKey && v.res.StatesGone < maxStatesGone {
 		v.res.StatesGone++
-		v.gone = append(v.gone, *o)
+		v.gone = append(v.gone, planned{Key: o.Key, Size: o.Size})
 		return
 	}
 	v.res.TotalMissing++

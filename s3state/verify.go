@@ -2,7 +2,6 @@ package s3state
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -91,75 +90,4 @@ func (s *Store) verify(ctx context.Context, bucket string, p *plan, saved time.T
 	res, err := v.end()
 	p.drop(v.gone)
 	return res, err
-}
-
-// verifyAtOnce is how many states are compared with one listing at most. Each
-// waits in a spool meanwhile.
-const verifyAtOnce = 16
-
-// verifyStates compares up to verifyAtOnce saved states with the version history
-// and notes the outcome in each: Verification, or Unreadable. It also gives their
-// plans, nil for those that are unreadable, which the caller closes.
-func (s *Store) verifyStates(ctx context.Context, bucket string, states []*SavedState, ev *reporter) (plans plans, err error) {
-	defer func() {
-		if err != nil {
-			plans.close()
-		}
-	}()
-	var verifiers []*verifier
-	for _, st := range states {
-		p, _, err := s.loadPlan(ctx, bucket, st.Key, st.VersionID)
-		if st.Unreadable = nil; errors.Is(err, ErrBadState) {
-			st.Unreadable, err = err, nil
-		}
-		plans = append(plans, p)
-		if p == nil {
-			if err != nil {
-				return plans, err
-			}
-			continue
-		}
-		v, err := newVerifier(p, st.Time)
-		if err != nil {
-			return plans, err
-		}
-		verifiers = append(verifiers, v)
-	}
-	if len(verifiers) == 0 {
-		return plans, nil
-	}
-	err = s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
-		for _, v := range verifiers {
-			if err := v.take(entries); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return plans, err
-	}
-	for i, st := range states {
-		if plans[i] == nil {
-			continue
-		}
-		v := verifiers[0]
-		verifiers = verifiers[1:]
-		if st.Verification, err = v.end(); err != nil {
-			return plans, err
-		}
-		plans[i].drop(v.gone)
-	}
-	return plans, nil
-}
-
-// plans are those of several states; nil where one could not be read.
-type plans []*plan
-
-func (all plans) close() {
-	for _, p := range all {
-		if p != nil {
-			p.close()
-		}
-	}
 }

@@ -65,6 +65,8 @@ func hint(err error) string {
 	case errors.Is(err, restic.ErrNoRepository):
 		return "if there was one, its old versions may still be there: see `rwm storage-info BUCKET` and docs/recovery.md; " +
 			"for a new repository: `rwm restic init`"
+	case errors.Is(err, s3state.ErrIncomplete):
+		return "`rwm storage-history BUCKET` shows what happened, and the last good moment"
 	}
 	var usage usageError
 	if errors.As(err, &usage) {

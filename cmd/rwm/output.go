@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -48,8 +49,27 @@ func (a *app) sayAt(level int, format string, args ...any) {
 	}
 }
 
-// warn writes a line to stderr that is not the end of the run.
-func (a *app) warn(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+// warn writes a line to stderr that is not the end of the run. Names and version ids
+// in it may be an intruder's.
+func (a *app) warn(format string, args ...any) {
+	fmt.Fprintln(a.stderr, visible(fmt.Sprintf(format, args...)))
+}
+
+// visible writes what would mess up a terminal in escapes.
+func visible(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRuneInString(text[i:])
+		char := text[i : i+n]
+		i += n
+		if r == '\n' || r == '\t' || strconv.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
+			b.WriteString(char)
+			continue
+		}
+		b.WriteString(strings.Trim(strconv.Quote(char), `"`))
+	}
+	return b.String()
+}
 
 // emit prints v as one line of JSON.
 func (a *app) emit(v any) error { return json.NewEncoder(a.stdout).Encode(v) }

@@ -80,7 +80,8 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 	}
 	if a.cli.JSON {
 		out := map[string]any{
-			"bucket": r.Bucket, "ok": r.OK, "objects": r.Objects, "bytes": r.Bytes, "read": read, "repository_checked": r.Repository != nil, "problems": newJSONDifferences(r.Problems), "total_problems": r.Total,
+			"bucket": r.Bucket, "ok": r.OK, "objects": r.Objects, "bytes": r.Bytes, "read": read, "repository_checked": r.Repository != nil,
+			"problems": newJSONDifferences(r.Problems), "total_problems": r.Total, "suspicious": r.Suspicious,
 		}
 		if r.State != nil && r.State.Key != "" {
 			out["state"] = newJSONState(*r.State)
@@ -104,10 +105,13 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 			a.printf("  %s\n", printable(p.Reason))
 			continue
 		}
-		a.printf("  %s version %s: %s\n", printable(p.Key), orElse(p.VersionID, "-"), p.Reason)
+		a.printf("  %s version %s: %s\n", printable(p.Key), printable(orElse(p.VersionID, "-")), printable(p.Reason))
 	}
 	if more := r.Total - len(r.Problems); more > 0 {
 		a.printf("  and %d more\n", more)
+	}
+	if r.Suspicious > 0 {
+		a.warning(fmt.Sprintf("the history of bucket %s has %d changes that no run of restic makes, the first %s; see: rwm storage-history %s", r.Bucket, r.Suspicious, r.FirstSuspicion, r.Bucket))
 	}
 	a.say("%d objects (%s), %d of them read: %s", r.Objects, formatBytes(r.Bytes), read, a.paint(yesNo(r.OK, "OK", "FAILED")))
 }

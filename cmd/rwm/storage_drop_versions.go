@@ -12,19 +12,20 @@ type storageDropVersionsCmd struct {
 	KeepWithin string `help:"Keep the states saved within this time, e.g. 30d, and every version they name." placeholder:"DURATION"`
 	KeepStates int    `help:"Keep the N newest states that the version history confirms, and every version they name." placeholder:"N"`
 	DryRun     bool   `short:"n" help:"Remove nothing, just count what would be removed."`
-	Unchecked  bool   `help:"Drop versions even if rwm storage-check finds the storage incomplete."`
+	Reviewed   bool   `help:"You have looked at rwm storage-history: drop versions even if it marks something, or if no saved state confirms what is there." xor:"check"`
+	Unchecked  bool   `help:"Drop versions even if rwm storage-check finds the storage incomplete." xor:"check"`
 }
 
 func (storageDropVersionsCmd) Help() string {
 	return `Wins back the space of what was deleted and overwritten. After it there is no way back to an older state, unless states are kept: first make sure that the repository is complete, e.g. with rwm restic check --read-data. What becomes current while this runs is never removed.
 
-It looks first whether the storage is complete, as rwm storage-check does (with restic's own check, if the configuration has the repository's password), and removes nothing if it has any doubt.
+It looks first whether the storage is complete, as rwm storage-check does (with restic's own check, if the configuration has the repository's password), and removes nothing if it has any doubt: if something is missing or overwritten, if rwm storage-history marks anything, or if neither a saved state nor the password confirms what is there.
 
   rwm --config admin.conf storage-drop-versions backups --keep-within 30d --keep-states 3 --dry-run`
 }
 
 func (c storageDropVersionsCmd) Run(a *app) error {
-	opts := s3state.DropOptions{RequireComplete: !c.Unchecked, KeepStates: c.KeepStates, DryRun: c.DryRun, OnEvent: a.onStorageEvent}
+	opts := s3state.DropOptions{RequireComplete: !c.Unchecked, Reviewed: c.Reviewed, KeepStates: c.KeepStates, DryRun: c.DryRun, OnEvent: a.onStorageEvent}
 	var err error
 	if c.KeepWithin != "" {
 		if opts.KeepWithin, err = rwm.ParseSpan(c.KeepWithin); err != nil {

@@ -16,14 +16,14 @@ type storageHistoryCmd struct {
 	Quiet  string `name:"gap" help:"How long nothing must happen between two steps." placeholder:"DURATION" default:"10m"`
 	Verify int    `help:"How many of the newest saved states to compare with the version history; 0 for none, -1 for all." placeholder:"N" default:"10"`
 
-	ReadAll  bool `help:"Read every key, index and snapshot there ever was, and not only the newest." xor:"read"`
+	ReadAll  bool `help:"Read every key, index, snapshot and lock there ever was, and not only the newest." xor:"read"`
 	ListOnly bool `help:"Read none of them: judge by the listing alone." xor:"read"`
 }
 
 func (storageHistoryCmd) Help() string {
 	return `Reads the version listing, which the server keeps and a host cannot change: when what was written, overwritten and deleted, in steps with quiet between them. It marks what no run of restic does, names the last good moment before that, and prints the commands to go on from there. Times are the server's, shown in the local zone.
 
-Keys, indexes and snapshots are read and compared with their names. Where the bucket is restic_bucket of the configuration and restic_password is set, it is also judged what only the password shows: files that are not this repository's, and snapshots that claim a time in the future, by which an intruder has the retention remove the real ones.
+Keys, indexes, snapshots, and the locks under which something was deleted are read and compared with their names. Where the bucket is restic_bucket of the configuration and restic_password is set, it is also judged what only the password shows: files that are not this repository's, and snapshots that claim a time in the future, by which an intruder has the retention remove the real ones.
 
   rwm --config admin.conf storage-history backups
   rwm --config admin.conf storage-history backups --html history.html`
@@ -110,7 +110,7 @@ func (a *app) showHistory(h *s3state.History) {
 	}
 	a.printf("Last good moment: %s\n", formatZoned(h.LastGood))
 	if h.LastGoodState != nil {
-		a.printf("State saved then: %s version %s\n", printable(h.LastGoodState.Key), h.LastGoodState.VersionID)
+		a.printf("State saved then: %s version %s\n", printable(h.LastGoodState.Key), printable(h.LastGoodState.VersionID))
 	}
 	a.println("To go on from there, with restic_bucket: " + h.Bucket + " in the configuration:")
 	for _, command := range a.goOn(h) {
@@ -125,7 +125,7 @@ func (a *app) showSuspicions(h *s3state.History) {
 	}
 	a.printf("\nSuspicious, what no run of restic does (%d):\n", h.Total)
 	for _, s := range h.Suspicions[:min(len(h.Suspicions), maxShown)] {
-		a.printf("  %s  %s  %s\n", formatTime(s.Time), s.Reason, printable(s.Key))
+		a.printf("  %s  %s  %s\n", formatTime(s.Time), printable(s.Reason), printable(s.Key))
 	}
 	if more := h.Total - maxShown; more > 0 {
 		a.printf("  and %d more; --json and --html list up to %d\n", more, len(h.Suspicions))

@@ -128,7 +128,7 @@ func differences(s s3state.SavedState) (reasons []string, total int) {
 		reasons = append(reasons, d.String())
 	}
 	for _, m := range v.Missing {
-		reasons = append(reasons, fmt.Sprintf("%q version %s: %s", m.Key, m.VersionID, m.Reason))
+		reasons = append(reasons, fmt.Sprintf("%q version %q: %s", m.Key, m.VersionID, m.Reason))
 	}
 	return reasons, v.Total + v.TotalMissing
 }

@@ -102,11 +102,12 @@ func (w *world) backup() {
 // now is the server's time.
 func (w *world) now() time.Time {
 	w.Helper()
-	info, err := w.host.PutObject(w.ctx, w.bucket, "locks/"+strings.Repeat("0", 64), strings.NewReader("-"), 1, minio.PutObjectOptions{})
+	const clock = "rwm/clock" // nothing to any of the tools
+	info, err := w.host.PutObject(w.ctx, w.bucket, clock, strings.NewReader("-"), 1, minio.PutObjectOptions{})
 	must(w, err)
 	must(w, w.host.RemoveObject(w.ctx, w.bucket, info.Key, minio.RemoveObjectOptions{}))
 	var at time.Time
-	for v, err := range w.admin.Storage().Versions(w.ctx, w.bucket, "locks/"+strings.Repeat("0", 64)) {
+	for v, err := range w.admin.Storage().Versions(w.ctx, w.bucket, clock) {
 		must(w, err)
 		if v.LastModified.After(at) {
 			at = v.LastModified

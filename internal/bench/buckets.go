@@ -65,7 +65,7 @@ var restoreState = workload{
 			return nil, err
 		}
 		// Dropping versions of a bucket without any saves its state as it is.
-		if err := l.runRwm(ctx, r, "storage-drop-versions", r.bucket); err != nil {
+		if err := l.runRwm(ctx, r, "storage-drop-versions", r.bucket, "--unchecked"); err != nil {
 			return nil, err
 		}
 		var state minio.ObjectInfo
