@@ -143,6 +143,13 @@ func TestDropRefusesIncompleteStorage(t *testing.T) {
 		"the config replaced":  func(w *world, _ string) { w.put("config", "evil") },
 		"a snapshot deleted":   func(w *world, _ string) { w.del("snapshots/s") },
 		"a state of something": func(w *world, _ string) { w.put(statePrefix+"x"+stateSuffix, "junk") },
+		// States that were saved after it miss nothing.
+		"the config deleted, and a state saved": func(w *world, _ string) { w.del("config"); w.srv.AdvanceClock(w.t, time.Hour); w.save() },
+		"the keys deleted, and a state saved": func(w *world, _ string) {
+			w.del(w.blob("keys", "key"))
+			w.srv.AdvanceClock(w.t, time.Hour)
+			w.save()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -172,6 +179,46 @@ func TestDropRefusesIncompleteStorage(t *testing.T) {
 				t.Errorf("without the check: %v", err)
 			}
 		})
+	}
+}
+
+// What an intruder deleted before the last state was saved is complete by that state,
+// but not by the history. Who has looked at it can drop nevertheless.
+func TestDropRefusesSuspiciousHistory(t *testing.T) {
+	r := newFakeRestic(t)
+	if _, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{RequireComplete: true, DryRun: true}); !errors.Is(err, ErrIncomplete) || !strings.Contains(err.Error(), "no saved state") {
+		t.Errorf("before any state: %v", err)
+	}
+	r.backup()
+	r.backup()
+	r.forgetAndPrune()
+	safe := DropOptions{RequireComplete: true, DryRun: true}
+	if res, err := r.admin.DropVersions(r.ctx, r.bucket, safe); err != nil || res.OldVersions == 0 || res.Check.Suspicious != 0 {
+		t.Fatalf("after ordinary runs: %v %+v", err, res)
+	}
+	pack := r.packs[0]
+	r.srv.AdvanceClock(t, time.Hour)
+	r.del(pack)
+	r.srv.AdvanceClock(t, time.Hour)
+	r.save()
+	before := dump(t, r.admin, r.bucket)
+	res, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{RequireComplete: true})
+	if !errors.Is(err, ErrIncomplete) || !strings.Contains(err.Error(), pack) || !res.Check.OK || res.Check.Suspicious != 1 {
+		t.Errorf("%v %+v", err, res.Check)
+	}
+	if !slices.Equal(before, dump(t, r.admin, r.bucket)) {
+		t.Error("something was changed")
+	}
+	if _, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{RequireComplete: true, Reviewed: true}); err != nil {
+		t.Errorf("reviewed: %v", err)
+	}
+}
+
+// Nobody needs a state of a bucket in which nothing ever was.
+func TestDropOfAnEmptyBucket(t *testing.T) {
+	w := newWorld(t)
+	if res, err := w.admin.DropVersions(w.ctx, w.bucket, DropOptions{RequireComplete: true}); err != nil || res.State == nil {
+		t.Errorf("%v %+v", err, res)
 	}
 }
 

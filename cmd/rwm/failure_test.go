@@ -42,6 +42,16 @@ func TestStateKeysDoNotReachTheTerminal(t *testing.T) {
 	}
 }
 
+func TestErrorsDoNotReachTheTerminalRaw(t *testing.T) {
+	var out strings.Builder
+	a := &app{bar: &bar{}}
+	a.stderr = newStream(nil, &out, a.bar)
+	a.printFailure(errors.New("two\nlines of \x1b[2J\r\x9b\xff\u202e and wörds of \"text\""), 1)
+	if want := "rwm: two\n     lines of \\x1b[2J\\r\\x9b\\xff\\u202e and wörds of \"text\"\n"; out.String() != want {
+		t.Errorf("%q, not %q", out.String(), want)
+	}
+}
+
 func TestDifferencesAreListed(t *testing.T) {
 	var out strings.Builder
 	a := &app{}

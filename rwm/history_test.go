@@ -1,0 +1,166 @@
+package rwm_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/rwm"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// put and remove are what an intruder does with the host's credentials.
+func (w *world) put(key string, body []byte) {
+	w.t.Helper()
+	if _, err := w.Client(w.t, w.Host).PutObject(w.t.Context(), w.config.ResticBucket, key, bytes.NewReader(body), int64(len(body)), minio.PutObjectOptions{}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) remove(key string) {
+	w.t.Helper()
+	if err := w.Client(w.t, w.Host).RemoveObject(w.t.Context(), w.config.ResticBucket, key, minio.RemoveObjectOptions{}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// pass lets more time go by than servers may differ in.
+func (w *world) pass() {
+	if w.Controlled() {
+		w.AdvanceClock(w.t, time.Hour)
+		return
+	}
+	time.Sleep(4 * time.Second)
+}
+
+// admin is a manager with the admin's credentials.
+func (w *world) admin() *rwm.Manager {
+	w.config.S3AccessKey, w.config.S3SecretKey = w.Admin.AccessKey, w.Admin.SecretKey
+	return w.manager()
+}
+
+// oldLock is a lock that a backup held, as an intruder can read it while it is there.
+func (w *world) oldLock(admin *rwm.Manager) (key string, body []byte) {
+	w.t.Helper()
+	for v, err := range admin.Storage().Versions(w.t.Context(), w.config.ResticBucket, "locks/") {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if !v.DeleteMarker {
+			key = v.Key
+			object, err := admin.Client().GetObject(w.t.Context(), w.config.ResticBucket, key, minio.GetObjectOptions{VersionID: v.VersionID})
+			if err == nil {
+				body, err = io.ReadAll(object)
+			}
+			if err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+	return key, body
+}
+
+// What the listing alone cannot tell, the password does.
+func TestHistoryWithPassword(t *testing.T) {
+	for name, c := range map[string]struct {
+		attack  func(w *world, lock string, body []byte)
+		without int // suspicions of who does not know the password
+		reason  string
+	}{
+		"a pack deleted under the lock of a backup": {func(w *world, lock string, body []byte) {
+			w.put(lock, body)
+			w.remove(w.objects("data/")[0])
+			w.remove(lock)
+		}, 0, "a pack was deleted while no run held the lock for it"},
+		"a pack deleted under a lock that is none": {func(w *world, _ string, _ []byte) {
+			body := make([]byte, 200)
+			rand.Read(body)
+			lock := fmt.Sprintf("locks/%x", sha256.Sum256(body))
+			w.put(lock, body)
+			w.remove(w.objects("data/")[0])
+			w.remove(lock)
+		}, 0, "it is no lock of this repository's"},
+		"another repository's config": {func(w *world, _ string, _ []byte) {
+			w.put("config", bytes.Repeat([]byte("c"), 155))
+		}, 1, "a config was overwritten with something else"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t).policed()
+			if _, err := w.manager().Backup(t.Context(), "home"); err != nil {
+				t.Fatal(err)
+			}
+			admin := w.admin()
+			lock, body := w.oldLock(admin)
+			w.pass()
+			c.attack(w, lock, body)
+			w.pass()
+			if _, err := admin.SaveState(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			h, err := admin.Storage().History(t.Context(), w.config.ResticBucket, s3state.HistoryOptions{})
+			if err != nil || h.Total != c.without {
+				t.Errorf("without the password: %v %+v", err, h.Suspicions)
+			}
+			h, err = admin.History(t.Context(), w.config.ResticBucket, s3state.HistoryOptions{})
+			if err != nil || h.Total == 0 || !strings.Contains(fmt.Sprint(h.Suspicions), c.reason) || h.LastGoodState == nil {
+				t.Errorf("%v %+v", err, h)
+			}
+			if _, err := admin.DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{RequireComplete: true}); !errors.Is(err, s3state.ErrIncomplete) {
+				t.Errorf("dropping: %v", err)
+			}
+		})
+	}
+}
+
+// A migration replaces the config, and prune deletes: with the password neither is
+// suspicious, and old versions can be dropped though no state was ever saved.
+func TestHistoryOfRealRuns(t *testing.T) {
+	w := newWorld(t)
+	w.bucket()
+	s, err := w.manager().InitRepository(t.Context(), restic.WithRepositoryVersion(1), restic.WithoutCache())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		w.write("files/c.txt", strings.Repeat(fmt.Sprint(i), 1000))
+		if _, err := s.Backup(t.Context(), restic.BackupOptions{Paths: []string{w.files}}); err != nil {
+			t.Fatal(err)
+		}
+		w.pass()
+	}
+	if err := s.Migrate(t.Context(), "upgrade_repo_v2", restic.MigrateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.pass()
+	if _, err := s.Forget(t.Context(), restic.ForgetOptions{Policy: restic.Policy{Last: 1}, Prune: &restic.PruneOptions{}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	admin := w.admin()
+	if h, err := admin.Storage().History(t.Context(), w.config.ResticBucket, s3state.HistoryOptions{}); err != nil || h.Total != 1 || h.Suspicions[0].Key != "config" {
+		t.Errorf("without the password: %v %+v", err, h.Suspicions)
+	}
+	if h, err := admin.History(t.Context(), w.config.ResticBucket, s3state.HistoryOptions{}); err != nil || h.Total != 0 {
+		t.Errorf("%v %+v", err, h.Suspicions)
+	}
+	if _, err := admin.Storage().DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{RequireComplete: true}); !errors.Is(err, s3state.ErrIncomplete) {
+		t.Errorf("without the password: %v", err)
+	}
+	if res, err := admin.DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{RequireComplete: true}); err != nil || res.OldVersions == 0 {
+		t.Errorf("%v %+v", err, res)
+	}
+	if after, err := admin.CheckStorage(t.Context(), w.config.ResticBucket, s3state.CheckStorageOptions{ReadPercent: 100}); err != nil || !after.OK || after.Suspicious != 0 {
+		t.Errorf("%v %+v", err, after)
+	}
+}
