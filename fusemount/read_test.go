@@ -194,7 +194,7 @@ func TestParallelAndRandomReads(t *testing.T) {
 	for reader := range 12 {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(3, uint64(reader)))
-			for range 4 {
+			for range 12 {
 				name := names[r.IntN(len(names))]
 				want := content[name]
 				flags := os.O_RDONLY
@@ -212,7 +212,7 @@ func TestParallelAndRandomReads(t *testing.T) {
 						t.Errorf("%s: %v or wrong", name, err)
 					}
 				}
-				for range 8 {
+				for range 20 {
 					at := r.IntN(len(want))
 					part := make([]byte, 1+r.IntN(200_000))
 					n, err := file.ReadAt(part, int64(at))
