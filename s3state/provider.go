@@ -13,7 +13,7 @@ var cephRequestID = regexp.MustCompile(`^tx[0-9a-f]{21}-[0-9a-f]{10}-[0-9a-f]+-.
 
 // isCeph tells whether a bucket is on Ceph RGW, where the writer of an object may
 // read its old versions unless a Deny says otherwise. No request tells what server
-// it is; its answers do, even those that say no.
+// it is, but its answers do.
 func (s *Store) isCeph(ctx context.Context, bucket string) (bool, error) {
 	var id string
 	err := s.retry(ctx, bucket, "ask the server what it is", s.timeout, nil, func(ctx context.Context) error {
