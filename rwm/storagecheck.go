@@ -92,7 +92,7 @@ func (m *Manager) whole(ctx context.Context, bucket string, opts s3state.DropOpt
 	}
 	h, err := m.History(ctx, bucket, s3state.HistoryOptions{OnEvent: opts.OnEvent})
 	if err == nil && h.Total > 0 {
-		err = fmt.Errorf("its history has %d changes that no run of restic makes, the first %s", h.Total, h.Suspicions[0])
+		err = fmt.Errorf("its history shows what no run of restic does (%d in all), first %s", h.Total, h.Suspicions[0])
 	}
 	return err == nil, err
 }

@@ -135,7 +135,7 @@ func doubts(c *StorageCheck, opts DropOptions) error {
 		return fmt.Errorf("%w: %s (%d problems)", ErrIncomplete, c.Problems[0], c.Total)
 	case opts.Reviewed:
 	case c.Suspicious > 0:
-		return fmt.Errorf("%w, or may be: its history has %d changes that no run of restic makes, the first %s", ErrIncomplete, c.Suspicious, c.FirstSuspicion)
+		return fmt.Errorf("%w, or may be: its history shows what no run of restic does (%d in all), first %s", ErrIncomplete, c.Suspicious, c.FirstSuspicion)
 	case c.State == nil && !c.empty:
 		return fmt.Errorf("%w, or may be: there is no saved state that the version history confirms", ErrIncomplete)
 	}
