@@ -52,7 +52,7 @@ const (
 // directories that cannot be read are empty. It is to be used only after RepairIndex and RepairPacks have saved what
 // could be saved, since what it leaves out cannot come back. A snapshot whose root cannot be read is removed.
 func (s *Session) RepairSnapshots(ctx context.Context, o RepairSnapshotsOptions) (*RewriteResult, error) {
-	r := rewriter{rep: s.reporter(o.OnEvent), res: &RewriteResult{DryRun: o.DryRun}, forget: o.Forget, tag: "repaired"}
+	r := rewriter{rep: s.reporter(o.OnEvent), res: &RewriteResult{DryRun: o.DryRun}, forget: o.Forget, alone: true, tag: "repaired"}
 	defer r.rep.stop()
 	m := mender{r: &r}
 	m.tw = walker.NewTreeRewriter(walker.RewriteOpts{

@@ -58,7 +58,7 @@ func (s *Session) Rewrite(ctx context.Context, o RewriteOptions) (*RewriteResult
 		return nil, errors.New("rewrite: nothing to change given")
 	}
 	r := rewriter{
-		rep: s.reporter(o.OnEvent), res: &RewriteResult{DryRun: o.DryRun}, forget: o.Forget, tag: "rewrite",
+		rep: s.reporter(o.OnEvent), res: &RewriteResult{DryRun: o.DryRun}, forget: o.Forget, alone: o.Forget, tag: "rewrite",
 		host: o.NewHost, at: o.NewTime, keepEmpty: patterns.includes != nil,
 	}
 	defer r.rep.stop()

@@ -22,6 +22,7 @@ type rewriter struct {
 	host      string
 	at        time.Time
 	forget    bool
+	alone     bool   // it removes snapshots, which nobody may use meanwhile
 	tag       string // for the new snapshots, unless the originals are removed
 	keepEmpty bool   // a snapshot of which nothing is left stays
 }
@@ -50,7 +51,7 @@ func (r *rewriter) run(ctx context.Context, s *Session, f SnapshotFilter) (*Rewr
 			repo.SetDryRun()
 			return fn(ctx, repo)
 		})
-	case r.forget:
+	case r.alone:
 		err = s.alone(ctx, false, true, choose, fn)
 	default:
 		// Others may write meanwhile: the index is brought up to date after the snapshots are listed, and stays so for the writer.
@@ -103,7 +104,7 @@ func (r *rewriter) all(ctx context.Context, s *Session, repo *repository.Reposit
 	if r.res.DryRun {
 		return nil
 	}
-	if r.forget {
+	if r.alone {
 		r.res.Failed = append(r.res.Failed, s.removeSnapshots(ctx, repo, gone, r.rep, nil)...)
 		return ctx.Err()
 	}

@@ -44,44 +44,83 @@ func (w *world) pass() {
 
 // admin is a manager with the admin's credentials.
 func (w *world) admin() *rwm.Manager {
-	w.config.S3AccessKey, w.config.S3SecretKey = w.Admin.AccessKey, w.Admin.SecretKey
-	return w.manager()
+	config := *w.config
+	config.S3AccessKey, config.S3SecretKey = w.Admin.AccessKey, w.Admin.SecretKey
+	m, err := rwm.New(&config, rwm.WithEvents(w.event))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return m
 }
 
-// oldLock is a lock that a backup held, as an intruder can read it while it is there.
-func (w *world) oldLock(admin *rwm.Manager) (key string, body []byte) {
+// read gives the newest version of an object, as an intruder could when it was there.
+func (w *world) read(key string) (body []byte) {
 	w.t.Helper()
-	for v, err := range admin.Storage().Versions(w.t.Context(), w.config.ResticBucket, "locks/") {
+	for v, err := range w.admin().Storage().Versions(w.t.Context(), w.config.ResticBucket, key) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if !v.DeleteMarker {
-			key = v.Key
-			object, err := admin.Client().GetObject(w.t.Context(), w.config.ResticBucket, key, minio.GetObjectOptions{VersionID: v.VersionID})
-			if err == nil {
-				body, err = io.ReadAll(object)
-			}
-			if err != nil {
-				w.t.Fatal(err)
-			}
+		if v.DeleteMarker || body != nil {
+			continue
+		}
+		object, err := w.admin().Client().GetObject(w.t.Context(), w.config.ResticBucket, key, minio.GetObjectOptions{VersionID: v.VersionID})
+		if err == nil {
+			body, err = io.ReadAll(object)
+		}
+		if err != nil {
+			w.t.Fatal(err)
 		}
 	}
-	return key, body
+	return body
+}
+
+// prune prunes, and gives the key of the lock that was held for it.
+func (w *world) prune() (lock string) {
+	w.t.Helper()
+	s, err := w.manager().OpenRepository(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer s.Close()
+	_, err = s.Prune(w.t.Context(), restic.PruneOptions{OnEvent: func(restic.Event) {
+		if locks := w.objects("locks/"); len(locks) > 0 {
+			lock = locks[0]
+		}
+	}})
+	if err != nil || lock == "" {
+		w.t.Fatal(err, lock)
+	}
+	return lock
 }
 
 // What the listing alone cannot tell, the password does.
 func TestHistoryWithPassword(t *testing.T) {
 	for name, c := range map[string]struct {
-		attack  func(w *world, lock string, body []byte)
+		attack  func(w *world)
 		without int // suspicions of who does not know the password
 		reason  string
 	}{
-		"a pack deleted under the lock of a backup": {func(w *world, lock string, body []byte) {
-			w.put(lock, body)
+		"a pack deleted beside a backup": {func(w *world) {
+			s, err := w.manager().OpenRepository(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			r, err := s.Reader(t.Context()) // it holds the lock a backup has
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			w.remove(w.objects("data/")[0])
+		}, 0, "a pack was deleted while no run held the lock for it"},
+		"a pack deleted under the lock of a prune": {func(w *world) {
+			lock := w.prune()
+			w.pass()
+			w.put(lock, w.read(lock))
 			w.remove(w.objects("data/")[0])
 			w.remove(lock)
-		}, 0, "a pack was deleted while no run held the lock for it"},
-		"a pack deleted under a lock that is none": {func(w *world, _ string, _ []byte) {
+		}, 2, "a pack was deleted while no run held the lock for it"},
+		"a pack deleted under a lock that is none": {func(w *world) {
 			body := make([]byte, 200)
 			rand.Read(body)
 			lock := fmt.Sprintf("locks/%x", sha256.Sum256(body))
@@ -89,7 +128,14 @@ func TestHistoryWithPassword(t *testing.T) {
 			w.remove(w.objects("data/")[0])
 			w.remove(lock)
 		}, 0, "it is no lock of this repository's"},
-		"another repository's config": {func(w *world, _ string, _ []byte) {
+		"a pack deleted under a snapshot that passes for a lock": {func(w *world) {
+			snapshot := w.objects("snapshots/")[0]
+			lock := strings.Replace(snapshot, "snapshots", "locks", 1)
+			w.put(lock, w.read(snapshot))
+			w.remove(w.objects("data/")[0])
+			w.remove(lock)
+		}, 0, "it is no lock of this repository's"},
+		"another repository's config": {func(w *world) {
 			w.put("config", bytes.Repeat([]byte("c"), 155))
 		}, 1, "a config was overwritten with something else"},
 	} {
@@ -98,11 +144,10 @@ func TestHistoryWithPassword(t *testing.T) {
 			if _, err := w.manager().Backup(t.Context(), "home"); err != nil {
 				t.Fatal(err)
 			}
+			w.pass()
+			c.attack(w)
+			w.pass()
 			admin := w.admin()
-			lock, body := w.oldLock(admin)
-			w.pass()
-			c.attack(w, lock, body)
-			w.pass()
 			if _, err := admin.SaveState(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +156,7 @@ func TestHistoryWithPassword(t *testing.T) {
 				t.Errorf("without the password: %v %+v", err, h.Suspicions)
 			}
 			h, err = admin.History(t.Context(), w.config.ResticBucket, s3state.HistoryOptions{})
-			if err != nil || h.Total == 0 || !strings.Contains(fmt.Sprint(h.Suspicions), c.reason) || h.LastGoodState == nil {
+			if err != nil || h.Total == 0 || !strings.Contains(fmt.Sprint(h.Suspicions), c.reason) || h.LastGood.IsZero() {
 				t.Errorf("%v %+v", err, h)
 			}
 			if _, err := admin.DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{RequireComplete: true}); !errors.Is(err, s3state.ErrIncomplete) {

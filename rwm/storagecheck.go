@@ -66,35 +66,38 @@ func (c *StorageCheck) problem(reason string) {
 
 // DropVersions is [s3state.Store.DropVersions]. With RequireComplete, and where the
 // repository's password is configured, restic's own check has to find the repository
-// whole, too: it can say that a pack is needed which no saved state has. Then no saved
-// state has to confirm what there is, and History judges with the password.
+// whole, too, as it is when dropping begins: it can say that a pack is needed which no
+// saved state has. The history is judged with the password as well.
 func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.DropOptions) (*s3state.DropResult, error) {
-	if opts.RequireComplete && m.knows(bucket) {
-		whole, err := m.whole(ctx, bucket, opts)
-		if err != nil {
-			return &s3state.DropResult{Bucket: bucket}, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w: %w", bucket, s3state.ErrIncomplete, err)
+	if !m.knows(bucket) {
+		return m.store.DropVersions(ctx, bucket, opts)
+	}
+	var session *restic.Session
+	defer func() {
+		if session != nil {
+			_ = session.Close() // it has only read
 		}
-		opts.Reviewed = opts.Reviewed || whole
+	}()
+	opts.Confirm = func(ctx context.Context, now *s3state.View) (whole bool, err error) {
+		session, err = m.openForCheck(ctx, m.asItIs(now))
+		if err == nil {
+			_, err = session.Check(ctx, restic.CheckOptions{})
+		}
+		switch {
+		case noRepository(err):
+			return false, nil // if there should be one, the storage tells
+		case errors.Is(err, restic.ErrDamaged):
+			return false, fmt.Errorf("%w: %w", s3state.ErrIncomplete, err)
+		}
+		return err == nil, err
+	}
+	opts.Inspector = func(ctx context.Context, _ time.Time) (s3state.Inspect, error) {
+		if session == nil {
+			return nil, nil
+		}
+		return inspector(ctx, session), nil
 	}
 	return m.store.DropVersions(ctx, bucket, opts)
-}
-
-// whole tells what the password can tell of a repository whose old versions are to be
-// dropped. It says false if it can tell nothing.
-func (m *Manager) whole(ctx context.Context, bucket string, opts s3state.DropOptions) (bool, error) {
-	switch _, err := m.checkRepository(ctx, s3state.CheckStorageOptions{}); {
-	case noRepository(err):
-		return false, nil // if there should be one, the storage tells
-	case err != nil:
-		return false, err
-	case opts.Reviewed:
-		return true, nil
-	}
-	h, err := m.History(ctx, bucket, s3state.HistoryOptions{OnEvent: opts.OnEvent})
-	if err == nil && h.Total > 0 {
-		err = fmt.Errorf("its history shows what no run of restic does (%d in all), first %s", h.Total, h.Suspicions[0])
-	}
-	return err == nil, err
 }
 
 // noRepository tells that none ever was there, as far as the repository itself can
@@ -114,7 +117,7 @@ func (m *Manager) checkRepository(ctx context.Context, opts s3state.CheckStorage
 	if err != nil {
 		return nil, err
 	}
-	session, err := restic.Open(ctx, loc, m.cfg.ResticPassword, m.sessionOptions([]restic.Option{restic.WithoutCache()})...)
+	session, err := m.openForCheck(ctx, loc)
 	if err != nil {
 		return nil, err
 	}
@@ -138,5 +141,13 @@ func (m *Manager) locationForCheck(ctx context.Context, moment s3state.Moment) (
 	if err != nil {
 		return nil, err
 	}
-	return restic.AsOf(m.client, m.cfg.ResticBucket, "", "as it is now", objectVersions(view)), nil
+	return m.asItIs(view), nil
+}
+
+func (m *Manager) asItIs(now *s3state.View) restic.Location {
+	return restic.AsOf(m.client, m.cfg.ResticBucket, "", "as it is now", objectVersions(now))
+}
+
+func (m *Manager) openForCheck(ctx context.Context, loc restic.Location) (*restic.Session, error) {
+	return restic.Open(ctx, loc, m.cfg.ResticPassword, m.sessionOptions([]restic.Option{restic.WithoutCache()})...)
 }

@@ -23,8 +23,6 @@ type CheckStorageOptions struct {
 	// LeavePacks reads no packs: the caller does, with the repository's password.
 	LeavePacks bool
 	OnEvent    func(Event)
-
-	checked func(*plan) error // gets what was found complete
 }
 
 // StorageCheck is what CheckStorage found.
@@ -38,14 +36,22 @@ type StorageCheck struct {
 	State          *SavedState
 	Objects, Bytes int64
 	Read           int64 // objects whose bytes were read
-	// Suspicious counts what History marks by the listing alone, of what is
-	// current; FirstSuspicion is the first of it. It does not make the storage
-	// incomplete: what was deleted before the last state was saved is not missed
-	// by that state.
+	// Suspicious counts what History marks, FirstSuspicion is the first of it: by the
+	// listing alone, unless the check was made by DropVersions. It does not make the
+	// storage incomplete: what was deleted before the last state was saved is not
+	// missed by that state.
 	Suspicious     int
 	FirstSuspicion *Suspicion
 
-	empty bool // there never was anything in the bucket
+	since    int  // problems that are deletions since State was saved
+	empty    bool // there never was anything in the bucket
+	keysGone bool // none of the repository's oldest keys is left
+}
+
+func (c *StorageCheck) suspicions(h *historian) {
+	if c.Suspicious = h.res.Total; c.Suspicious > 0 {
+		c.FirstSuspicion = &h.res.Suspicions[0]
+	}
 }
 
 func (c *StorageCheck) problem(key, version, format string, args ...any) {
@@ -75,7 +81,7 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 		if p, saved, err = s.planOf(ctx, bucket, opts.Moment, ev); err != nil {
 			return nil, err
 		}
-		defer func() { p.close() }()
+		defer p.close()
 		v, err := s.verifyMoment(ctx, bucket, opts.Moment, p, saved, ev)
 		if v == nil {
 			return nil, err
@@ -100,8 +106,9 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 		if err != nil {
 			return nil, err
 		}
-		p = current
-		defer func() { p.close() }()
+		defer current.close()
+		c.suspicions(current.h)
+		p = current.plan
 	}
 	if opts.ReadPercent > 0 {
 		if err := s.readObjects(ctx, bucket, p, opts, c, ev); err != nil {
@@ -109,9 +116,6 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 		}
 	}
 	c.OK = c.Total == 0
-	if c.OK && opts.checked != nil {
-		return c, opts.checked(p)
-	}
 	return c, nil
 }
 
@@ -122,7 +126,9 @@ func (s *Store) lastVerified(ctx context.Context, bucket string, c *StorageCheck
 	if err != nil {
 		return nil, err
 	}
+	const most = 200 // that are not the ones looked for
 	var found *plan
+	looked := 0
 	err = s.eachState(ctx, bucket, states, func(st *SavedState, p **plan) (bool, error) {
 		v := st.Verification
 		st.Verification = nil // of many states this would be much
@@ -137,6 +143,10 @@ func (s *Store) lastVerified(ctx context.Context, bucket string, c *StorageCheck
 			return false, nil
 		case v.Status == Differs:
 			c.problem(st.Key, st.VersionID, "the state disagrees with the version history in %d places", v.Total+v.TotalMissing)
+		}
+		if looked++; looked == most {
+			c.problem("", "", "none of the newest %d saved states is confirmed by the version history; older ones were not looked at", most)
+			return false, nil
 		}
 		return true, nil
 	})
@@ -154,7 +164,8 @@ func (s *Store) readObjects(ctx context.Context, bucket string, p *plan, opts Ch
 	work := make(chan planned)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	var bytes, read int64 // read without an error: then it is not the right to read that is missing
+	var bytes, refused int64
+	var refusal error
 	for range min(s.parallel, 16) {
 		wg.Go(func() {
 			for o := range work {
@@ -167,8 +178,11 @@ func (s *Store) readObjects(ctx context.Context, bucket string, p *plan, opts Ch
 				bytes += o.Size
 				switch {
 				case err == nil:
-					read++
-				case errors.Is(err, ErrCorrupt), refusedAlone(err) && read > 0:
+				case errors.Is(err, ErrCorrupt):
+					c.problem(o.Key, o.VersionID, "%v", err)
+				case refusedAlone(err):
+					refused++
+					refusal = err
 					c.problem(o.Key, o.VersionID, "%v", err)
 				case ctx.Err() == nil:
 					cancel(err)
@@ -198,6 +212,9 @@ func (s *Store) readObjects(ctx context.Context, bucket string, p *plan, opts Ch
 	wg.Wait()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
+	}
+	if err == nil && refused > 0 && refused == c.Read {
+		return refusal // it is the caller who may not read
 	}
 	return err
 }

@@ -3,11 +3,24 @@ package s3state
 import (
 	"context"
 	"strings"
+	"time"
 )
 
-// compareCurrent compares what is current with a plan (which may be nil), and
-// gives the plan of what is current.
-func (s *Store) compareCurrent(ctx context.Context, bucket string, old *plan, c *StorageCheck, ev *reporter) (current *plan, err error) {
+// currentState is what one listing of a bucket gives.
+type currentState struct {
+	plan  *plan // what is current
+	again *plan // of that, what was written more than once
+	h     *historian
+}
+
+func (c *currentState) close() {
+	c.plan.close()
+	c.again.close()
+}
+
+// compareCurrent compares what is current with a plan, which may be nil.
+func (s *Store) compareCurrent(ctx context.Context, bucket string, old *plan, c *StorageCheck, ev *reporter) (*currentState, error) {
+	var err error
 	var r *planReader
 	if old != nil {
 		if r, err = old.reader(); err != nil {
@@ -22,6 +35,7 @@ func (s *Store) compareCurrent(ctx context.Context, bucket string, old *plan, c 
 			}
 			if partOfRepository(o.Key) {
 				c.problem(o.Key, o.VersionID, "it was deleted since the last verified state was saved")
+				c.since++
 			}
 			if _, err := r.next(); err != nil {
 				return err
@@ -29,13 +43,13 @@ func (s *Store) compareCurrent(ctx context.Context, bucket string, old *plan, c 
 		}
 		return nil
 	}
-	current = &plan{}
-	h := newHistorian(bucket)
+	current := &currentState{&plan{}, &plan{}, newHistorian(bucket)}
 	var vital vitals
 	c.empty = true
-	var top Version // the key's newest object version
+	var top Version   // the key's newest object version
+	var topAgain bool // it is noted as written more than once
 	err = s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
-		h.take(entries)
+		current.h.take(entries)
 		for i := range entries {
 			v := &entries[i]
 			c.empty = false
@@ -44,18 +58,24 @@ func (s *Store) compareCurrent(ctx context.Context, bucket string, old *plan, c 
 				if resticID(v.Key) != "" && !sameBytes(v, &top) {
 					c.problem(v.Key, top.VersionID, "it was overwritten with something else, which restic never does")
 				}
+				if top.IsLatest && !topAgain && partOfRepository(v.Key) {
+					topAgain = true
+					if err := current.again.add(planOfVersion(&top)); err != nil {
+						return err
+					}
+				}
 				continue
 			}
 			if v.DeleteMarker {
 				continue
 			}
-			top = *v
+			top, topAgain = *v, false
 			if !v.IsLatest {
 				continue
 			}
 			c.Objects++
 			c.Bytes += v.Size
-			if err := current.add(planned{v.Key, v.VersionID, v.ETag, v.Size, v.LastModified}); err != nil {
+			if err := current.plan.add(planOfVersion(v)); err != nil {
 				return err
 			}
 			if err := gone(v.Key, false); err != nil {
@@ -85,10 +105,7 @@ func (s *Store) compareCurrent(ctx context.Context, bucket string, old *plan, c 
 		return nil, err
 	}
 	vital.judge(c)
-	h.end(defaultQuiet)
-	if c.Suspicious = h.res.Total; c.Suspicious > 0 {
-		c.FirstSuspicion = &h.res.Suspicions[0]
-	}
+	current.h.end(defaultQuiet)
 	return current, nil
 }
 
@@ -97,6 +114,8 @@ type vitals struct {
 	config    string // the version id of its delete marker, if it was deleted
 	key       Version
 	keys, had int
+	oldest    time.Time // of the keys that are there
+	first     time.Time // of those that are not
 }
 
 func (t *vitals) note(v *Version) {
@@ -107,10 +126,15 @@ func (t *vitals) note(v *Version) {
 		}
 	case TypeKey:
 		t.had++
+		at := &t.first
 		if v.IsLatest && !v.DeleteMarker {
 			t.keys++
+			at = &t.oldest
 		} else {
 			t.key = *v
+		}
+		if at.IsZero() || v.LastModified.Before(*at) {
+			*at = v.LastModified
 		}
 	}
 }
@@ -122,6 +146,7 @@ func (t *vitals) judge(c *StorageCheck) {
 	if t.had > 0 && t.keys == 0 {
 		c.problem(t.key.Key, t.key.VersionID, "the repository's last key was deleted")
 	}
+	c.keysGone = !t.first.IsZero() && t.first.Before(t.oldest)
 }
 
 func sameContent(o *planned, v *Version) bool {

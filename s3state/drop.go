@@ -10,14 +10,20 @@ import (
 
 // DropOptions refine DropVersions.
 type DropOptions struct {
-	// RequireComplete runs CheckStorage first and removes nothing if there is any
-	// doubt: if it finds something wrong, if there is no saved state that the version
-	// history confirms, or if there is anything that History marks. The error is an
-	// ErrIncomplete.
+	// RequireComplete checks first, as CheckStorage and History do on one listing, and
+	// removes nothing if there is any doubt: if something is missing or overwritten,
+	// if there is anything that History marks, or if nothing confirms what is there.
+	// The error is an ErrIncomplete.
 	RequireComplete bool
-	// Reviewed leaves the latter two out of it, for those who have judged them by
-	// what the storage does not know.
+	// Reviewed says that somebody has looked at the History: what it marks, deletions
+	// since the last confirmed state and a lack of such states are no doubts then.
 	Reviewed bool
+	// Confirm, if not nil, is asked by RequireComplete whether what is current is whole
+	// as its owner understands it. If it says so, no saved state has to confirm that.
+	// An error is a reason to remove nothing.
+	Confirm func(ctx context.Context, now *View) (whole bool, err error)
+	// Inspector is that of HistoryOptions, and called after Confirm.
+	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
 	// KeepStates keeps the newest states, and KeepWithin those saved so
 	// recently, with every version they name. Both together keep both. Locks, keys
 	// and snapshots since the oldest of them stay too, for History.
@@ -74,10 +80,7 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	var checked keepSet
 	if opts.RequireComplete {
 		var err error
-		if res.Check, err = s.CheckStorage(ctx, bucket, CheckStorageOptions{checked: checked.addCurrent}); err == nil {
-			err = doubts(res.Check, opts)
-		}
-		if err != nil {
+		if res.Check, err = s.checkBeforeDrop(ctx, bucket, opts, &checked, ev); err != nil {
 			return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
 		}
 	}
@@ -126,20 +129,6 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 		return res, fmt.Errorf("drop versions of bucket %s: all is done but removing the interim state %q: %w", bucket, interim.Key, err)
 	}
 	return res, nil
-}
-
-// doubts is what speaks against removing what is old.
-func doubts(c *StorageCheck, opts DropOptions) error {
-	switch {
-	case !c.OK:
-		return fmt.Errorf("%w: %s (%d problems)", ErrIncomplete, c.Problems[0], c.Total)
-	case opts.Reviewed:
-	case c.Suspicious > 0:
-		return fmt.Errorf("%w, or may be: its history shows what no run of restic does (%d in all), first %s", ErrIncomplete, c.Suspicious, c.FirstSuspicion)
-	case c.State == nil && !c.empty:
-		return fmt.Errorf("%w, or may be: there is no saved state that the version history confirms", ErrIncomplete)
-	}
-	return nil
 }
 
 // dropStates removes the interim state, and what a repeated request may have

@@ -1,6 +1,7 @@
 package s3state
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/cesnet/rwm/internal/s3test"
 )
 
 // For a random history: a dry run counts what the real run removes, every kept
@@ -211,6 +214,123 @@ func TestDropRefusesSuspiciousHistory(t *testing.T) {
 	}
 	if _, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{RequireComplete: true, Reviewed: true}); err != nil {
 		t.Errorf("reviewed: %v", err)
+	}
+}
+
+// What is written again with the same size and ETag may still be out of reach, and what
+// History reads counts as much as what it sees in the listing.
+func TestDropReadsBeforeItRemoves(t *testing.T) {
+	r := newFakeRestic(t)
+	pack := r.body("pack")
+	key := r.blob("data", pack)
+	r.backup()
+	r.srv.AdvanceClock(t, time.Hour)
+	r.put(key, pack)
+	safe := DropOptions{RequireComplete: true, DryRun: true}
+	if res, err := r.admin.DropVersions(r.ctx, r.bucket, safe); err != nil || res.OldVersions == 0 {
+		t.Fatalf("%v %+v", err, res)
+	}
+	r.srv.Inject(t, s3test.Fault{Method: "GET", Path: key, Kind: s3test.Status, Status: 400, Code: "InvalidRequest"})
+	if _, err := r.admin.DropVersions(r.ctx, r.bucket, safe); err == nil || !strings.Contains(err.Error(), key) {
+		t.Errorf("written again: %v", err)
+	}
+	r.srv.ClearFaults(t)
+	r.srv.AdvanceClock(t, time.Hour)
+	r.put("locks/"+strings.Repeat("0", 64), strings.Repeat("l", 100)) // its name is not its hash
+	r.del(r.packs[0])
+	r.del("locks/" + strings.Repeat("0", 64))
+	r.srv.AdvanceClock(t, time.Hour)
+	r.save()
+	if _, err := r.admin.DropVersions(r.ctx, r.bucket, safe); !errors.Is(err, ErrIncomplete) {
+		t.Errorf("under a lock that is none: %v", err)
+	}
+}
+
+// Nobody but who knows the password can tell whether the keys that are there open the
+// repository.
+func TestDropAfterTheKeysWereChanged(t *testing.T) {
+	r := newFakeRestic(t)
+	r.backup()
+	r.run(func() {
+		for k := range contents(t, r.admin, r.bucket) {
+			if TypeOf(k) == TypeKey {
+				r.del(k)
+			}
+		}
+		r.blob("keys", r.body("key"))
+	})
+	yes := func(context.Context, *View) (bool, error) { return true, nil }
+	no := func(context.Context, *View) (bool, error) { return false, nil }
+	for name, c := range map[string]struct {
+		opts DropOptions
+		ok   bool
+	}{
+		"nobody knows": {DropOptions{}, false}, "one who knows not": {DropOptions{Confirm: no}, false},
+		"the owner": {DropOptions{Confirm: yes}, true}, "reviewed": {DropOptions{Reviewed: true}, true},
+	} {
+		c.opts.RequireComplete, c.opts.DryRun = true, true
+		if _, err := r.admin.DropVersions(r.ctx, r.bucket, c.opts); (err == nil) != c.ok || !c.ok && !errors.Is(err, ErrIncomplete) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Once what is there has been judged, it stays, whatever happens to it meanwhile.
+func TestDropKeepsWhatWasConfirmed(t *testing.T) {
+	r := newFakeRestic(t)
+	r.backup()
+	before := contents(t, r.admin, r.bucket)
+	confirm := func(_ context.Context, now *View) (bool, error) {
+		if _, ok := now.Get(r.packs[0]); !ok || now.Len() == 0 {
+			t.Errorf("%d objects", now.Len())
+		}
+		for k := range before {
+			if !isState(&Version{Key: k}) {
+				r.del(k)
+			}
+		}
+		return true, nil
+	}
+	res, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{RequireComplete: true, Confirm: confirm})
+	if err != nil || res.Lost == 0 {
+		t.Fatalf("%v %+v", err, res)
+	}
+	versions := make(map[string]bool)
+	for v, err := range r.admin.Versions(r.ctx, r.bucket, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions[v.Key] = versions[v.Key] || !v.DeleteMarker
+	}
+	for k := range before {
+		if !versions[k] && !isState(&Version{Key: k}) {
+			t.Errorf("%s is gone", k)
+		}
+	}
+	failed := errors.New("no")
+	if _, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{RequireComplete: true, Reviewed: true, Confirm: func(context.Context, *View) (bool, error) { return false, failed }}); err == nil {
+		t.Error("not confirmed")
+	}
+}
+
+// What was there when the oldest kept state was saved counts, not what was written then: a
+// snapshot made long before must not be missed when the ones after it are counted.
+func TestDropKeepsWhatHistoryCounts(t *testing.T) {
+	r := newFakeRestic(t)
+	r.backup()
+	r.srv.AdvanceClock(t, 30*time.Hour)
+	r.backup()
+	first, second := r.snapshots[0], r.snapshots[1]
+	r.run(func() { r.del(second) })
+	r.run(func() { r.blob("snapshots", r.body("snapshot")) })
+	r.run(func() { r.del(first) })
+	for range 2 {
+		if h := r.history(); h.Total != 0 {
+			t.Errorf("%+v", h.Suspicions)
+		}
+		if _, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{RequireComplete: true, KeepStates: 1}); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

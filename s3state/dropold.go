@@ -3,6 +3,7 @@ package s3state
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // dropOld removes what is old in one listing, in two passes over it: versions
@@ -82,6 +83,7 @@ func (s *Store) selectOld(ctx context.Context, bucket string, interim *SavedStat
 	var markers []Version
 	keptBelow := 0 // of markers, those from the front with a kept version below
 	key := ""
+	var until time.Time // when the entry before was written, of the same key
 	endKey := func() error {
 		for _, m := range markers[keptBelow:] {
 			if m.IsLatest {
@@ -104,8 +106,10 @@ func (s *Store) selectOld(ctx context.Context, bucket string, interim *SavedStat
 				if err := endKey(); err != nil {
 					return err
 				}
-				key = v.Key
+				key, until = v.Key, time.Time{}
 			}
+			gone := until
+			until = v.LastModified
 			switch {
 			case v.DeleteMarker:
 				if keep.empty() && !v.IsLatest {
@@ -116,7 +120,7 @@ func (s *Store) selectOld(ctx context.Context, bucket string, interim *SavedStat
 					continue
 				}
 				markers = append(markers, *v)
-			case keep.has(v.Key, v.VersionID), keep.hasEvidence(v):
+			case keep.has(v.Key, v.VersionID), keep.hasEvidence(v, gone):
 				keptBelow = len(markers)
 			case v.IsLatest && !isState(v):
 			case keep.hasCurrent(v):

@@ -31,14 +31,22 @@ type historian struct {
 	minutes    map[int64]*minute
 	strangers  suspicions // objects that do not belong, if this is a repository
 	repository bool
-	configs    []Version // that replaced another one
+	configs    []replacedConfig
 	evidence   lockEvidence
 	unread     recent // what could be read
 	confirmed  bool   // only confirmed states are named as good
 }
 
+// replacedConfig is a config that was overwritten with something else: suspicious
+// until somebody who knows the password says that it is the repository's.
+type replacedConfig struct {
+	Version
+	reason string
+	right  bool
+}
+
 func newHistorian(bucket string) *historian {
-	return &historian{minutes: make(map[int64]*minute), res: &History{Bucket: bucket}}
+	return &historian{minutes: make(map[int64]*minute), res: &History{Bucket: bucket}, evidence: lockEvidence{tail: -1}}
 }
 
 // take goes through the next entries of the listing: those of a key together, the
@@ -49,6 +57,9 @@ func (h *historian) take(entries []Version) {
 		if isState(v) {
 			h.res.States = append(h.res.States, savedState(h.res.Bucket, v))
 		}
+		if !v.DeleteMarker && h.above.Key == v.Key && h.newer.DeleteMarker {
+			h.writtenAgain(&h.above, v)
+		}
 		if h.newer.Key != "" {
 			var older *Version
 			if h.newer.Key == v.Key {
@@ -57,9 +68,6 @@ func (h *historian) take(entries []Version) {
 			h.change(&h.newer, older)
 		}
 		if !v.DeleteMarker {
-			if h.above.Key == v.Key && h.newer.DeleteMarker {
-				h.writtenAgain(&h.above, v)
-			}
 			h.above = *v
 		}
 		h.newer = *v
@@ -80,10 +88,10 @@ func (h *historian) end(quiet time.Duration) {
 func (h *historian) change(v, older *Version) {
 	t, was := TypeOf(v.Key), older != nil && !older.DeleteMarker
 	if t == TypeLock {
-		if !v.DeleteMarker && v.IsLatest && v.Size >= shortest {
+		if !v.DeleteMarker && v.IsLatest {
 			h.evidence.lock(v, nil)
 		}
-		if was && older.Size >= shortest {
+		if was {
 			h.evidence.lock(older, v)
 		}
 	}
@@ -113,15 +121,15 @@ func (h *historian) change(v, older *Version) {
 		m.deletions[t] = v.LastModified
 	}
 	switch reason := suspicious(t, c, v); {
+	case t == TypeConfig && c == Overwritten && len(h.configs) < maxListed && v.Size <= largestConfig:
+		h.at(v.LastModified).suspicions++
+		h.configs = append(h.configs, replacedConfig{Version: *v, reason: reason})
 	case reason != "":
 		h.suspect(Suspicion{v.LastModified, v.Key, v.VersionID, reason})
 	case c == Deleted && (t == TypeKey || t == TypeIndex || t == TypeSnapshot || t == TypePack):
-		h.evidence.deleted(t, v)
+		h.evidence.deleted(t, v, older)
 	case c != Deleted && (t == TypeKey || t == TypeIndex || t == TypeSnapshot):
 		h.unread.add(v)
-	}
-	if t == TypeConfig && c == Overwritten {
-		h.configs = append(h.configs, *v)
 	}
 	if t == TypeOther && c != Deleted {
 		h.strangers.add(Suspicion{v.LastModified, v.Key, v.VersionID, "it does not belong to a restic repository"})
@@ -135,10 +143,14 @@ func sameBytes(a, b *Version) bool {
 }
 
 // writtenAgain compares a version with what its key held before it was deleted.
-// The names of restic's objects are hashes, so it has to be the same.
+// The names of restic's objects are hashes, so it has to be the same; and a lock is
+// never written again.
 func (h *historian) writtenAgain(v, before *Version) {
 	switch t := TypeOf(v.Key); t {
-	case TypeOther, TypeState, TypeLock:
+	case TypeOther, TypeState:
+	case TypeLock:
+		h.evidence.again()
+		h.suspect(Suspicion{v.LastModified, v.Key, v.VersionID, "a lock was written again after it had been removed"})
 	default:
 		if !sameBytes(v, before) && v.Size >= shortest { // a shorter one is marked already
 			h.suspect(Suspicion{v.LastModified, v.Key, v.VersionID, fmt.Sprintf("a %s was deleted and written again as something else", t)})
@@ -149,6 +161,9 @@ func (h *historian) writtenAgain(v, before *Version) {
 // shortest is the size of the smallest sealed restic object: 16 bytes of nonce
 // and 16 of MAC. Keys are JSON, and longer.
 const shortest = 32
+
+// largestConfig is many times what a config takes.
+const largestConfig = 4 << 10
 
 func suspicious(t FileType, c Change, v *Version) string {
 	switch t {
@@ -189,16 +204,11 @@ func (h *historian) suspect(s Suspicion) {
 	h.found.add(s)
 }
 
-// retract takes back what turned out to be right.
-func (h *historian) retract(v *Version) {
-	h.found.list = slices.DeleteFunc(h.found.list, func(s Suspicion) bool {
-		match := s.Key == v.Key && s.VersionID == v.VersionID
-		if match {
-			h.found.total--
-			h.at(s.Time).suspicions--
-		}
-		return match
-	})
+// right says that a config that replaced another one is the repository's, as after a
+// migration.
+func (h *historian) right(c *replacedConfig) {
+	c.right = true
+	h.at(c.LastModified).suspicions--
 }
 
 // steps puts the minutes together, and judges what only many changes show.
@@ -257,8 +267,14 @@ func (h *historian) step(minutes []int64, live map[FileType]int64) {
 
 // sum counts the suspicions of each step and finds the last good moment.
 func (h *historian) sum() {
-	h.found.trim()
-	h.res.Suspicions, h.res.Total = slices.Clone(h.found.list), h.found.total
+	all := suspicions{slices.Clone(h.found.list), h.found.total}
+	for i := range h.configs {
+		if c := &h.configs[i]; !c.right {
+			all.add(Suspicion{c.LastModified, c.Key, c.VersionID, c.reason})
+		}
+	}
+	all.trim()
+	h.res.Suspicions, h.res.Total = all.list, all.total
 	order := slices.Sorted(maps.Keys(h.minutes))
 	for i := range h.res.Steps {
 		st := &h.res.Steps[i]

@@ -86,8 +86,9 @@ type History struct {
 	LastGood time.Time
 	// LastGoodState is the state saved at that moment, if there is one.
 	LastGoodState *SavedState
-	// Unread counts the keys, indexes and snapshots that were judged by the
-	// listing alone, since there are too many or the caller may not read them.
+	// Unread counts the keys, indexes and snapshots, and the locks under which
+	// something was deleted, that were judged by the listing alone, since there are
+	// too many or the caller may not read them.
 	Unread int
 }
 
@@ -104,8 +105,9 @@ type HistoryOptions struct {
 	// ReadAll, all.
 	ListOnly, ReadAll bool
 	// Inspector is called once with the last good moment that the listing shows,
-	// and may return a function that judges what is read further; or nil.
-	Inspector func(ctx context.Context, good time.Time) Inspect
+	// and may return a function that judges what is read further; or nil. An error
+	// ends the matter.
+	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
 	// VerifyStates is how many of the newest saved states are compared with the
 	// version history: 0 for ten, negative for none.
 	VerifyStates int
@@ -141,21 +143,32 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 		return nil, err
 	}
 	h.end(cmp.Or(max(opts.Quiet, 0), defaultQuiet))
+	if err := s.judge(ctx, bucket, h, opts, opts.ReadAll); err != nil {
+		return nil, err
+	}
+	return h.res, nil
+}
+
+// judge goes beyond the listing.
+func (s *Store) judge(ctx context.Context, bucket string, h *historian, opts HistoryOptions, allLocks bool) error {
 	h.res.Unread = h.unread.total
 	if !opts.ListOnly {
 		var inspect Inspect
+		var err error
 		if opts.Inspector != nil {
-			inspect = opts.Inspector(ctx, h.res.LastGood)
+			if inspect, err = opts.Inspector(ctx, h.res.LastGood); err != nil {
+				return err
+			}
 		}
-		if err := s.readMetadata(ctx, bucket, h, inspect); err != nil {
-			return nil, err
+		if err := s.readMetadata(ctx, bucket, h, inspect, allLocks); err != nil {
+			return err
 		}
 	}
 	if n := statesToVerify(opts.VerifyStates); n > 0 {
 		if err := s.judgeStates(ctx, bucket, h, n); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	h.sum()
-	return h.res, nil
+	return nil
 }

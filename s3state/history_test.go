@@ -3,7 +3,6 @@ package s3state
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ type fakeRestic struct {
 	*world
 	n                         int
 	packs, indexes, snapshots []string
+	lock, lockBody            string // of the last run
 }
 
 func newFakeRestic(t *testing.T) *fakeRestic {
@@ -33,9 +33,10 @@ func (r *fakeRestic) body(kind string) string {
 // run lets an hour pass, locks, works and unlocks.
 func (r *fakeRestic) run(work func()) *SavedState {
 	r.srv.AdvanceClock(r.t, time.Hour)
-	lock := r.blob("locks", r.body("lock"))
+	r.lockBody = r.body("lock")
+	r.lock = r.blob("locks", r.lockBody)
 	work()
-	r.del(lock)
+	r.del(r.lock)
 	r.srv.AdvanceClock(r.t, time.Second)
 	return r.save()
 }
@@ -151,6 +152,11 @@ func TestHistoryNamesTheLastGoodMoment(t *testing.T) {
 		"with a lock that is none": func(r *fakeRestic) {
 			r.put("locks/"+strings.Repeat("0", 64), strings.Repeat("l", 100))
 			r.del(r.packs[0])
+		},
+		"with a lock that was there before": func(r *fakeRestic) {
+			r.put(r.lock, r.lockBody)
+			r.del(r.packs[0])
+			r.del(r.lock)
 		},
 		"with a lock that is too short": func(r *fakeRestic) {
 			r.put("locks/"+strings.Repeat("0", 64), "l")
@@ -272,17 +278,17 @@ func TestHistoryInspector(t *testing.T) {
 	r.srv.AdvanceClock(t, time.Hour)
 	bad := r.blob("snapshots", r.body("evil"))
 	var asked time.Time
-	opts := HistoryOptions{Inspector: func(_ context.Context, at time.Time) Inspect {
+	opts := HistoryOptions{Inspector: func(_ context.Context, at time.Time) (Inspect, error) {
 		asked = at
-		return func(v Version, body []byte) Verdict {
+		return func(v Version, body []byte) (Verdict, error) {
 			if strings.HasPrefix(string(body), "evil") != (v.Key == bad) || TypeOf(v.Key) == TypePack {
 				t.Errorf("%s: %q", v.Key, body)
 			}
 			if v.Key == bad {
-				return Verdict{Suspicious: "it is evil"}
+				return Verdict{Suspicious: "it is evil"}, nil
 			}
-			return Verdict{}
-		}
+			return Verdict{}, nil
+		}, nil
 	}}
 	h, err := r.admin.History(r.ctx, r.bucket, opts)
 	if err != nil || h.Total != 1 || h.Suspicions[0].Key != bad || h.Suspicions[0].Reason != "it is evil" || h.Unread != 0 {
@@ -327,62 +333,6 @@ func TestRecentKeepsTheNewest(t *testing.T) {
 	}
 	if r.trim(); len(r.all) != 4 {
 		t.Errorf("%d large ones", len(r.all))
-	}
-}
-
-func TestLockEvidence(t *testing.T) {
-	at := func(s int) time.Time { return time.Unix(1e9+int64(s), 0) }
-	var e lockEvidence
-	lock := func(from, to int) {
-		v := &Version{Key: fmt.Sprint("lock at ", from), LastModified: at(from)}
-		if to == 0 {
-			e.lock(v, nil)
-			return
-		}
-		e.lock(v, &Version{LastModified: at(to)})
-	}
-	lock(100, 400) // renewed
-	lock(390, 700)
-	lock(10_000, 0) // never removed
-	lock(50, 60)
-	for _, s := range []int{98, 100, 395, 702, 48, 62, 10_000, 11_800} {
-		e.deleted(TypePack, &Version{Key: fmt.Sprint(s), LastModified: at(s)})
-	}
-	if got := e.unlocked(); len(got) != 0 {
-		t.Errorf("with a lock: %+v", got)
-	}
-	var names []string
-	for _, l := range e.explaining() {
-		names = append(names, l.v.Key)
-	}
-	if got := strings.Join(names, ", "); got != "lock at 10000, lock at 390, lock at 100, lock at 50" {
-		t.Errorf("the deletions are explained by %s", got)
-	}
-	// no lock for packs, but for keys
-	shared := lockEvidence{locks: slices.Clone(e.locks)}
-	for i := range shared.locks {
-		shared.locks[i].shared = true
-	}
-	shared.deleted(TypePack, &Version{Key: "pack", LastModified: at(150)})
-	shared.deleted(TypeKey, &Version{Key: "key", LastModified: at(150)})
-	if got := shared.unlocked(); len(got) != 1 || got[0].Key != "pack" {
-		t.Errorf("with a shared lock: %+v", got)
-	}
-	if got := shared.unlocked(); len(got) != 0 {
-		t.Errorf("once more: %+v", got)
-	}
-	for _, s := range []int{0, 75, 97, 703, 9_000, 11_803} {
-		alone := lockEvidence{locks: e.locks}
-		alone.deleted(TypePack, &Version{Key: fmt.Sprint(s), LastModified: at(s)})
-		if got := alone.unlocked(); len(got) != 1 || got[0].Key != fmt.Sprint(s) || !got[0].Time.Equal(at(s)) {
-			t.Errorf("at %d: %+v", s, got)
-		}
-	}
-	for i := range 3 {
-		e.deleted(TypePack, &Version{Key: fmt.Sprint(i), LastModified: at(20_010 - i)})
-	}
-	if got := e.unlocked(); len(got) != 1 || got[0].Key != "" || !strings.HasPrefix(got[0].Reason, "3 pack files") || !got[0].Time.Equal(at(20_008)) {
-		t.Errorf("%+v", got)
 	}
 }
 

@@ -19,8 +19,9 @@ const (
 	// lockSlack is how far the clocks of a server's machines may differ, rounding
 	// to whole seconds included.
 	lockSlack = 2 * time.Second
-	// namedLocks bounds how many locks are remembered with their names.
-	namedLocks = 100_000
+	// keyTried is how soon restic removes a new key that turns out not to work, for
+	// which it needs no exclusive lock.
+	keyTried = time.Minute
 )
 
 // span is a stretch of time, in Unix milliseconds.
@@ -29,14 +30,16 @@ type span struct{ from, to int64 }
 // heldLock is a lock and how long it was there.
 type heldLock struct {
 	span
-	v      *Version // nil if there are too many
-	bad    bool     // it is no lock
-	shared bool     // with which restic removes nothing but keys
+	v    *Version // only of the locks that explain something
+	void bool     // it explains nothing
+	read bool
 }
 
 // lockEvidence is when locks were there, and what was deleted when.
 type lockEvidence struct {
 	locks     []heldLock
+	tail      int    // the number of the lock noted last, -1 if it was left out
+	wanted    []span // only locks that were there then are noted, with their versions; nil for all
 	deletions map[deletedIn]*deletion
 }
 
@@ -54,20 +57,51 @@ type deletion struct {
 }
 
 // lock notes that a lock was there from its writing until next, the key's next
-// change; nil if it still is.
+// change; nil if it still is. Those of a key come together, the newest first.
 func (e *lockEvidence) lock(v, next *Version) {
-	l := heldLock{span: span{v.LastModified.UnixMilli(), v.LastModified.Add(lockLife).UnixMilli()}}
+	from, tail := v.LastModified.UnixMilli(), e.tail
+	l := heldLock{span: span{from, v.LastModified.Add(lockLife).UnixMilli()}}
+	if next != nil && !next.DeleteMarker && sameBytes(v, next) && tail >= 0 {
+		// A repeated request: that lock's life began with the first.
+		again := &e.locks[tail]
+		again.from, again.to = from, min(again.to, l.to)
+		if e.wanted != nil {
+			again.v = clone(v)
+		}
+		return
+	}
+	e.tail = -1
 	if next != nil {
 		l.to = min(l.to, next.LastModified.UnixMilli())
 	}
-	if len(e.locks) < namedLocks {
-		kept := *v
-		l.v = &kept
+	if v.Size < shortest || e.wanted != nil && !meets(e.wanted, l.span) {
+		return
 	}
+	if e.wanted != nil {
+		l.v = clone(v)
+	}
+	e.tail = len(e.locks)
 	e.locks = append(e.locks, l)
 }
 
-func (e *lockEvidence) deleted(t FileType, v *Version) {
+func clone(v *Version) *Version {
+	c := *v
+	return &c
+}
+
+// again says that the lock noted last was there before and had been removed. restic
+// gives every lock a name of its own.
+func (e *lockEvidence) again() {
+	if e.tail >= 0 {
+		e.locks[e.tail].void = true
+	}
+}
+
+// deleted notes that v, a delete marker, took away what older was.
+func (e *lockEvidence) deleted(t FileType, v, older *Version) {
+	if t == TypeKey && v.LastModified.Sub(older.LastModified) < keyTried {
+		return
+	}
 	at := v.LastModified.UnixMilli()
 	k := deletedIn{v.LastModified.Unix(), t}
 	d := e.deletions[k]
@@ -82,47 +116,31 @@ func (e *lockEvidence) deleted(t FileType, v *Version) {
 	d.n++
 }
 
-// explaining gives the locks that were there when something was deleted, the newest
-// first.
-func (e *lockEvidence) explaining() (locks []*heldLock) {
+// when gives the stretches of time in which something was deleted.
+func (e *lockEvidence) when() []span {
 	spans := make([]span, 0, len(e.deletions))
 	for _, d := range e.deletions {
 		spans = append(spans, d.span)
 	}
-	spans = union(spans, lockSlack.Milliseconds())
-	for i := range e.locks {
-		if l := &e.locks[i]; l.v != nil && meets(spans, l.span) {
-			locks = append(locks, l)
-		}
-	}
-	slices.SortFunc(locks, func(a, b *heldLock) int { return cmp.Compare(b.from, a.from) })
-	return locks
+	return union(spans, lockSlack.Milliseconds())
 }
 
 // unlocked gives the deletions at times at which nobody held a lock, those of one
 // type in one minute together. What it has given it does not give again.
 func (e *lockEvidence) unlocked() []Suspicion {
-	var any, alone []span
+	var held []span
 	for _, l := range e.locks {
-		if l.bad {
-			continue
-		}
-		any = append(any, l.span)
-		if !l.shared {
-			alone = append(alone, l.span)
+		if !l.void {
+			held = append(held, l.span)
 		}
 	}
-	any, alone = union(any, lockSlack.Milliseconds()), union(alone, lockSlack.Milliseconds())
+	held = union(held, lockSlack.Milliseconds())
 	type minuteOf struct {
 		minute int64
 		t      FileType
 	}
 	sums := make(map[minuteOf]*deletion)
 	for k, d := range e.deletions {
-		held := alone
-		if k.t == TypeKey { // a change of the password needs no exclusive lock
-			held = any
-		}
 		if d.reported || within(held, d.span) {
 			continue
 		}

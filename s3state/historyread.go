@@ -15,15 +15,15 @@ import (
 
 // Inspect judges a lock, a key, an index or a snapshot whose bytes are the ones its
 // name stands for, or a config that has replaced another one. One is judged at a
-// time.
-type Inspect func(v Version, body []byte) Verdict
+// time. An error ends the reading.
+type Inspect func(v Version, body []byte) (Verdict, error)
 
 // Verdict is what Inspect finds.
 type Verdict struct {
 	Suspicious string // what no run of restic writes, in words; "" if all is well
-	// SharedLock says of a lock that it is not exclusive: with such a lock restic
-	// removes no pack, index or snapshot.
-	SharedLock bool
+	// Void says of a lock that restic removes nothing while it holds it, as it is not
+	// an exclusive one, or not of the time at which it was written.
+	Void bool
 }
 
 const (
@@ -77,38 +77,76 @@ type reading struct {
 	h       *historian
 	inspect Inspect // may be nil
 
-	mu sync.Mutex // guards h, and calls of inspect
+	mu    sync.Mutex // guards h, and calls of inspect
+	could bool       // something was read
 }
 
 // readMetadata reads keys, indexes and snapshots, the locks by which deletions are
 // explained, and for inspect also configs. It compares their bytes with their names.
-func (s *Store) readMetadata(ctx context.Context, bucket string, h *historian, inspect Inspect) error {
+// Only with all are more than readMost locks read.
+func (s *Store) readMetadata(ctx context.Context, bucket string, h *historian, inspect Inspect, all bool) error {
 	h.unread.trim()
+	if err := s.explain(ctx, bucket, h); err != nil {
+		return err
+	}
 	r := &reading{s: s, bucket: bucket, h: h, inspect: inspect}
-	g, ctx := errgroup.WithContext(ctx)
+	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(readAtOnce)
 	for i := range h.unread.all {
-		g.Go(func() error { return r.metadata(ctx, &h.unread.all[i]) })
+		g.Go(func() error { return r.metadata(gctx, &h.unread.all[i]) })
 	}
-	locks := h.evidence.explaining()
-	if !h.unread.every {
+	locks := h.evidence.locks
+	if !all {
 		locks = locks[:min(len(locks), readMost)]
 	}
-	for _, l := range locks {
-		g.Go(func() error { return r.lock(ctx, l) })
+	for i := range locks {
+		if l := &locks[i]; !l.void {
+			g.Go(func() error { return r.lock(gctx, l) })
+		}
 	}
 	for i := range h.configs {
 		if inspect != nil {
-			g.Go(func() error { return r.config(ctx, &h.configs[i]) })
+			g.Go(func() error { return r.config(gctx, &h.configs[i]) })
 		}
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	for _, found := range h.evidence.unlocked() {
-		h.suspect(found)
-	}
+	r.judgeLocks()
 	return nil
+}
+
+// explain lists the locks once more and keeps those by which deletions are explained,
+// the newest first.
+func (s *Store) explain(ctx context.Context, bucket string, h *historian) error {
+	again := newHistorian(bucket)
+	again.evidence.wanted = h.evidence.when()
+	if len(again.evidence.wanted) > 0 {
+		err := s.listVersions(ctx, bucket, "locks/", nil, func(entries []Version) error { again.take(entries); return nil })
+		if err != nil {
+			return err
+		}
+		again.change(&again.newer, nil)
+	}
+	h.evidence.locks = again.evidence.locks
+	slices.SortFunc(h.evidence.locks, func(a, b heldLock) int { return cmp.Compare(b.from, a.from) })
+	return nil
+}
+
+// judgeLocks marks what no lock explains now. A lock that could not be read explains
+// nothing, unless nothing could be read: then it is the caller who may not.
+func (r *reading) judgeLocks() {
+	for i := range r.h.evidence.locks {
+		l := &r.h.evidence.locks[i]
+		if l.read || l.void {
+			continue
+		}
+		r.h.res.Unread++
+		l.void = r.could
+	}
+	for _, found := range r.h.evidence.unlocked() {
+		r.h.suspect(found)
+	}
 }
 
 // read brings an object and judges it. ok is false if it could not be read, which is
@@ -119,7 +157,7 @@ func (r *reading) read(ctx context.Context, v *Version) (verdict Verdict, ok boo
 		return Verdict{Suspicious: fmt.Sprintf("it is too large (%d bytes) for a %s", v.Size, what)}, true, nil
 	}
 	body := bytes.NewBuffer(make([]byte, 0, v.Size))
-	_, err = r.s.fetchChecked(ctx, r.bucket, planned{v.Key, v.VersionID, v.ETag, v.Size, v.LastModified}, body)
+	_, err = r.s.fetchChecked(ctx, r.bucket, planOfVersion(v), body)
 	switch {
 	case errors.Is(err, ErrCorrupt):
 		return Verdict{Suspicious: fmt.Sprintf("it is no %s: its bytes are not the ones its name stands for", what)}, true, nil
@@ -128,12 +166,13 @@ func (r *reading) read(ctx context.Context, v *Version) (verdict Verdict, ok boo
 	case err != nil:
 		return Verdict{}, false, err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.could = true
 	if r.inspect != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		verdict = r.inspect(*v, body.Bytes())
+		verdict, err = r.inspect(*v, body.Bytes())
 	}
-	return verdict, true, nil
+	return verdict, true, err
 }
 
 func (r *reading) metadata(ctx context.Context, v *Version) error {
@@ -150,24 +189,22 @@ func (r *reading) metadata(ctx context.Context, v *Version) error {
 }
 
 func (r *reading) lock(ctx context.Context, l *heldLock) error {
-	verdict, _, err := r.read(ctx, l.v)
+	verdict, ok, err := r.read(ctx, l.v)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l.shared = verdict.SharedLock
-	if l.bad = verdict.Suspicious != ""; l.bad {
+	l.read, l.void = ok, verdict.Void || verdict.Suspicious != ""
+	if verdict.Suspicious != "" {
 		r.h.suspect(Suspicion{l.v.LastModified, l.v.Key, l.v.VersionID, verdict.Suspicious})
 	}
 	return err
 }
 
-// config takes back the suspicion against a config that is right, as after a
-// migration of the repository.
-func (r *reading) config(ctx context.Context, v *Version) error {
-	verdict, ok, err := r.read(ctx, v)
+func (r *reading) config(ctx context.Context, c *replacedConfig) error {
+	verdict, ok, err := r.read(ctx, &c.Version)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if ok && verdict.Suspicious == "" {
-		r.h.retract(v)
+	if err == nil && ok && verdict.Suspicious == "" {
+		r.h.right(c)
 	}
 	return err
 }

@@ -52,11 +52,11 @@ func (k *keepSet) hasCurrent(v *Version) bool {
 }
 
 // hasEvidence tells what there was of locks, keys and snapshots since the oldest state
-// to be kept. By these History tells what restic deleted since from what an intruder
-// did. They take next to no room.
-func (k *keepSet) hasEvidence(v *Version) bool {
+// to be kept: v was there until. By these History tells what restic deleted since from
+// what an intruder did. They take next to no room.
+func (k *keepSet) hasEvidence(v *Version, until time.Time) bool {
 	const largest = 64 << 10
-	if k == nil || len(k.states) == 0 || v.Size > largest || !v.LastModified.After(k.states[0].Time.Add(-24*time.Hour)) { // some run for long
+	if k == nil || len(k.states) == 0 || v.Size > largest || !until.After(k.states[0].Time.Add(-24*time.Hour)) { // some run for long
 		return false
 	}
 	switch TypeOf(v.Key) {

@@ -59,7 +59,7 @@ func (s *Store) planAt(ctx context.Context, bucket string, at time.Time, ev *rep
 			if v.DeleteMarker {
 				continue
 			}
-			if err := p.add(planned{v.Key, v.VersionID, v.ETag, v.Size, v.LastModified}); err != nil {
+			if err := p.add(planOfVersion(v)); err != nil {
 				return err
 			}
 		}

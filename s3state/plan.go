@@ -44,7 +44,7 @@ func readPlan(sr *StateReader) (*plan, error) {
 			} else {
 				sorted = sorted && v.Key > last
 				last = v.Key
-				err = p.add(planned{v.Key, v.VersionID, v.ETag, v.Size, v.LastModified})
+				err = p.add(planOfVersion(&v))
 			}
 		}
 		if err != nil {
@@ -89,6 +89,10 @@ func (p *plan) drop(gone []planned) {
 		p.count--
 		p.bytes -= o.Size
 	}
+}
+
+func planOfVersion(v *Version) planned {
+	return planned{v.Key, v.VersionID, v.ETag, v.Size, v.LastModified}
 }
 
 // maxUnsorted is how large the list of a state in no order may be, in bytes. RWM and

@@ -46,6 +46,19 @@ func TestObjectsTheServerRefuses(t *testing.T) {
 			}
 		})
 	}
+	// A lock that cannot be read explains nothing.
+	r.forgetAndPrune()
+	if h := r.history(); h.Total != 0 {
+		t.Fatalf("%+v", h.Suspicions)
+	}
+	r.srv.Inject(t, s3test.Fault{Method: http.MethodGet, Path: r.lock, Kind: s3test.Status, Status: 400, Code: "InvalidRequest"})
+	if h := r.history(); h.Total == 0 || h.Unread != 1 {
+		t.Errorf("a lock: %d unread, %+v", h.Unread, h.Suspicions)
+	}
+	if _, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{RequireComplete: true}); !errors.Is(err, ErrIncomplete) {
+		t.Errorf("a lock: %v", err)
+	}
+	r.srv.ClearFaults(t)
 	r.srv.Inject(t, s3test.Fault{Method: http.MethodGet, Path: "/" + statePrefix, Kind: s3test.Status, Status: 403, Code: "AccessDenied"})
 	defer r.srv.ClearFaults(t)
 	if _, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{KeepStates: 1, DryRun: true}); !errors.Is(err, ErrAccessDenied) {

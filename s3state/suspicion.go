@@ -64,4 +64,6 @@ func (h *historian) lastGood() {
 }
 
 // before tells the times before anything suspicious.
-func (r *History) before(t time.Time) bool { return r.Total == 0 || t.Before(r.Suspicions[0].Time) }
+func (r *History) before(t time.Time) bool {
+	return len(r.Suspicions) == 0 || t.Before(r.Suspicions[0].Time)
+}

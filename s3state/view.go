@@ -2,7 +2,6 @@ package s3state
 
 import (
 	"context"
-	"io"
 	"iter"
 	"sort"
 	"strings"
@@ -64,21 +63,25 @@ func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOpti
 			return nil, verr
 		}
 	}
-	r, err := p.reader()
-	if err != nil {
+	if v.objects, err = objectsOf(p); err != nil {
 		return nil, err
 	}
-	v.objects = make([]Object, 0, p.count)
-	for {
-		o, err := r.next()
-		if err == io.EOF {
-			return v, verr
-		}
-		if err != nil {
-			return nil, err
-		}
-		v.objects = append(v.objects, Object{o.Key, o.VersionID, o.ETag, o.Size, o.Modified})
-	}
+	return v, verr
+}
+
+// viewOf is what is current.
+func viewOf(bucket string, p *plan) (*View, error) {
+	objects, err := objectsOf(p)
+	return &View{Bucket: bucket, objects: objects}, err
+}
+
+func objectsOf(p *plan) ([]Object, error) {
+	objects := make([]Object, 0, p.count)
+	err := p.each(func(o planned) error {
+		objects = append(objects, Object{o.Key, o.VersionID, o.ETag, o.Size, o.Modified})
+		return nil
+	})
+	return objects, err
 }
 
 // Len is the number of objects.

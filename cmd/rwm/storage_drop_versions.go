@@ -12,7 +12,7 @@ type storageDropVersionsCmd struct {
 	KeepWithin string `help:"Keep the states saved within this time, e.g. 30d, and every version they name." placeholder:"DURATION"`
 	KeepStates int    `help:"Keep the N newest states that the version history confirms, and every version they name." placeholder:"N"`
 	DryRun     bool   `short:"n" help:"Remove nothing, just count what would be removed."`
-	Reviewed   bool   `help:"You have looked at rwm storage-history: drop versions even if it marks something, or if no saved state confirms what is there." xor:"check"`
+	Reviewed   bool   `help:"You have looked at rwm storage-history: what it marks, deletions since the last confirmed state and a lack of such states are no reason to refuse." xor:"check"`
 	Unchecked  bool   `help:"Drop versions even if rwm storage-check finds the storage incomplete." xor:"check"`
 }
 
@@ -42,7 +42,7 @@ func (c storageDropVersionsCmd) Run(a *app) error {
 	r, err := m.DropVersions(a.ctx, c.Bucket, opts)
 	a.bar.end()
 	a.showBatch(err)
-	if r != nil && r.Check != nil && !r.Check.OK {
+	if err != nil && r != nil && r.Check != nil {
 		for _, d := range r.Check.Problems {
 			a.problem(d.Key, d.VersionID, d.Reason)
 		}
