@@ -58,7 +58,7 @@ func (s *Store) compareCurrent(ctx context.Context, bucket string, old *plan, c 
 				if resticID(v.Key) != "" && !sameBytes(v, &top) {
 					c.problem(v.Key, top.VersionID, "it was overwritten with something else, which restic never does")
 				}
-				if top.IsLatest && !topAgain && partOfRepository(v.Key) {
+				if top.IsLatest && !topAgain && resticID(v.Key) != "" && TypeOf(v.Key) != TypeLock {
 					topAgain = true
 					if err := current.again.add(planOfVersion(&top)); err != nil {
 						return err
