@@ -348,3 +348,24 @@ func TestTypeOf(t *testing.T) {
 		}
 	}
 }
+
+// Whoever knows the password can replace the config by its like as often as they want.
+// So many are no longer taken back one by one.
+func TestManyReplacedConfigs(t *testing.T) {
+	h := newHistorian("b")
+	at := time.Now()
+	for i := range 2100 {
+		h.take([]Version{{Key: "config", VersionID: fmt.Sprint(i), ETag: fmt.Sprint(i), Size: 155, IsLatest: i == 0, LastModified: at.Add(-time.Duration(i) * time.Hour)}})
+	}
+	h.end(defaultQuiet)
+	if h.res.Total != 2099 || len(h.configs) != maxListed {
+		t.Fatalf("%d suspicions, %d configs", h.res.Total, len(h.configs))
+	}
+	for i := range h.configs {
+		h.right(&h.configs[i])
+	}
+	h.sum()
+	if want := 2099 - maxListed; h.res.Total != want || len(h.res.Suspicions) == 0 {
+		t.Errorf("%d suspicions, %d listed", h.res.Total, len(h.res.Suspicions))
+	}
+}
