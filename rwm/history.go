@@ -11,7 +11,7 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// mostAhead is how far the clock of a host may be ahead of the server's.
+// mostAhead is how far the clock of a host may differ from the server's.
 const mostAhead = 24 * time.Hour
 
 // History is [s3state.Store.History]. Of the configured bucket, if its repository's

@@ -67,7 +67,8 @@ func (c *StorageCheck) problem(reason string) {
 // DropVersions is [s3state.Store.DropVersions]. With RequireComplete, and where the
 // repository's password is configured, restic's own check has to find the repository
 // whole, too, as it is when dropping begins: it can say that a pack is needed which no
-// saved state has. The history is judged with the password as well.
+// saved state has. The history is judged with the password as well. Confirm and
+// Inspector of the options are set by this.
 func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.DropOptions) (*s3state.DropResult, error) {
 	if !m.knows(bucket) {
 		return m.store.DropVersions(ctx, bucket, opts)

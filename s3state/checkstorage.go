@@ -96,19 +96,12 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 		c.State = saved
 		c.Objects, c.Bytes = p.count, p.bytes
 	} else {
-		if p, err = s.lastVerified(ctx, bucket, c); err != nil {
-			return nil, err
-		}
-		current, err := s.compareCurrent(ctx, bucket, p, c, ev)
-		if p != nil {
-			p.close()
-		}
+		now, err := s.checkCurrent(ctx, bucket, c, ev)
 		if err != nil {
 			return nil, err
 		}
-		defer current.close()
-		c.suspicions(current.h)
-		p = current.plan
+		defer now.close()
+		p = now.plan
 	}
 	if opts.ReadPercent > 0 {
 		if err := s.readObjects(ctx, bucket, p, opts, c, ev); err != nil {

@@ -18,6 +18,24 @@ func (c *currentState) close() {
 	c.again.close()
 }
 
+// checkCurrent compares what is current with the last state that the version history
+// confirms, and judges the past by the listing alone.
+func (s *Store) checkCurrent(ctx context.Context, bucket string, c *StorageCheck, ev *reporter) (*currentState, error) {
+	old, err := s.lastVerified(ctx, bucket, c)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil {
+		defer old.close()
+	}
+	now, err := s.compareCurrent(ctx, bucket, old, c, ev)
+	if err != nil {
+		return nil, err
+	}
+	c.suspicions(now.h)
+	return now, nil
+}
+
 // compareCurrent compares what is current with a plan, which may be nil.
 func (s *Store) compareCurrent(ctx context.Context, bucket string, old *plan, c *StorageCheck, ev *reporter) (*currentState, error) {
 	var err error

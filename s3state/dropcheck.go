@@ -10,14 +10,7 @@ import (
 // later is no reason to remove anything.
 func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOptions, keep *keepSet, ev *reporter) (*StorageCheck, error) {
 	c := &StorageCheck{Bucket: bucket}
-	old, err := s.lastVerified(ctx, bucket, c)
-	if err != nil {
-		return c, err
-	}
-	now, err := s.compareCurrent(ctx, bucket, old, c, ev)
-	if old != nil {
-		old.close()
-	}
+	now, err := s.checkCurrent(ctx, bucket, c, ev)
 	if err != nil {
 		return c, err
 	}
@@ -40,9 +33,8 @@ func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOpt
 			return c, err
 		}
 	}
-	c.suspicions(now.h)
 	if !opts.Reviewed {
-		if err := s.judge(ctx, bucket, now.h, HistoryOptions{Inspector: opts.Inspector}, true); err != nil {
+		if err := s.judge(ctx, bucket, now.h, HistoryOptions{Inspector: opts.Inspector, ReadAll: true}); err != nil {
 			return c, err
 		}
 		c.suspicions(now.h)

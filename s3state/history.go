@@ -143,14 +143,15 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 		return nil, err
 	}
 	h.end(cmp.Or(max(opts.Quiet, 0), defaultQuiet))
-	if err := s.judge(ctx, bucket, h, opts, opts.ReadAll); err != nil {
+	if err := s.judge(ctx, bucket, h, opts); err != nil {
 		return nil, err
 	}
 	return h.res, nil
 }
 
-// judge goes beyond the listing.
-func (s *Store) judge(ctx context.Context, bucket string, h *historian, opts HistoryOptions, allLocks bool) error {
+// judge goes beyond the listing. Which keys, indexes and snapshots are read was decided
+// while h took it; ReadAll reads every lock that matters.
+func (s *Store) judge(ctx context.Context, bucket string, h *historian, opts HistoryOptions) error {
 	h.res.Unread = h.unread.total
 	if !opts.ListOnly {
 		var inspect Inspect
@@ -160,7 +161,7 @@ func (s *Store) judge(ctx context.Context, bucket string, h *historian, opts His
 				return err
 			}
 		}
-		if err := s.readMetadata(ctx, bucket, h, inspect, allLocks); err != nil {
+		if err := s.readMetadata(ctx, bucket, h, inspect, opts.ReadAll); err != nil {
 			return err
 		}
 	}

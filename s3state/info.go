@@ -65,7 +65,7 @@ func (s *Store) Info(ctx context.Context, bucket string, opts InfoOptions) (*Inf
 	}
 	sortStates(info.States)
 	if n := statesToVerify(opts.VerifyStates); n > 0 {
-		_, err = s.verifyNewest(ctx, bucket, info.States, n)
+		_, err = s.verifyStates(ctx, bucket, info.States[max(len(info.States)-n, 0):])
 	}
 	return info, err
 }

@@ -101,11 +101,9 @@ func (s *Store) verifyGroup(ctx context.Context, bucket string, states []*SavedS
 	return true, nil
 }
 
-// verifyNewest compares the n newest of sorted states with the version history. It
-// reports false if the caller may not read versions, as a host may not; then
+// verifyStates compares sorted states with the version history. It reports false if the caller may not read versions, as a host may not; then
 // nothing is noted in the states.
-func (s *Store) verifyNewest(ctx context.Context, bucket string, states []SavedState, n int) (may bool, err error) {
-	states = states[max(len(states)-n, 0):]
+func (s *Store) verifyStates(ctx context.Context, bucket string, states []SavedState) (may bool, err error) {
 	err = s.eachState(ctx, bucket, states, func(*SavedState, **plan) (bool, error) { return true, nil })
 	if refusedAlone(err) {
 		for i := range states {
@@ -138,7 +136,7 @@ func (s *Store) judgeStates(ctx context.Context, bucket string, h *historian, n 
 			n = verifyAtOnce
 		}
 		todo := states[max(end-n, 0):end]
-		may, err := s.verifyNewest(ctx, bucket, todo, len(todo))
+		may, err := s.verifyStates(ctx, bucket, todo)
 		if err != nil || !may {
 			return err
 		}
