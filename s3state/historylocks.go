@@ -30,9 +30,9 @@ type span struct{ from, to int64 }
 // heldLock is a lock and how long it was there.
 type heldLock struct {
 	span
-	v    *Version // only of the locks that explain something
-	void bool     // it explains nothing
-	read bool
+	v       *Version // only of the locks that explain something
+	void    bool     // it explains nothing
+	refused bool     // it could not be read
 }
 
 // lockEvidence is when locks were there, and what was deleted when.

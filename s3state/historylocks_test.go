@@ -93,3 +93,21 @@ func TestLockWrittenTwice(t *testing.T) {
 		t.Errorf("a lock that was there before: %+v", got)
 	}
 }
+
+// What was refused explains nothing if anything else could be read; what was too much to
+// be read explains as the listing has it.
+func TestLocksThatWereNotRead(t *testing.T) {
+	for _, c := range []struct{ refused, could, explains bool }{
+		{false, true, true}, {false, false, true}, {true, false, true}, {true, true, false},
+	} {
+		h := newHistorian("b")
+		h.evidence.held(0, 100)
+		h.evidence.locks[0].refused = c.refused
+		h.evidence.gone(TypePack, 50)
+		r := &reading{h: h, could: c.could}
+		r.judgeLocks()
+		if h.sum(); (h.res.Total == 0) != c.explains || h.res.Unread > 0 != c.refused {
+			t.Errorf("%+v: %d unread, %+v", c, h.res.Unread, h.res.Suspicions)
+		}
+	}
+}

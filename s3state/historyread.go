@@ -99,6 +99,7 @@ func (s *Store) readMetadata(ctx context.Context, bucket string, h *historian, i
 	if !all {
 		locks = locks[:min(len(locks), readMost)]
 	}
+	h.res.Unread += len(h.evidence.locks) - len(locks) // these count as before
 	for i := range locks {
 		if l := &locks[i]; !l.void {
 			g.Go(func() error { return r.lock(gctx, l) })
@@ -126,23 +127,22 @@ func (s *Store) explain(ctx context.Context, bucket string, h *historian) error 
 		if err != nil {
 			return err
 		}
-		again.change(&again.newer, nil)
+		again.end(defaultQuiet)
 	}
 	h.evidence.locks = again.evidence.locks
 	slices.SortFunc(h.evidence.locks, func(a, b heldLock) int { return cmp.Compare(b.from, a.from) })
 	return nil
 }
 
-// judgeLocks marks what no lock explains now. A lock that could not be read explains
+// judgeLocks marks what no lock explains now. A lock that the server refuses explains
 // nothing, unless nothing could be read: then it is the caller who may not.
 func (r *reading) judgeLocks() {
 	for i := range r.h.evidence.locks {
 		l := &r.h.evidence.locks[i]
-		if l.read || l.void {
-			continue
+		if l.refused {
+			r.h.res.Unread++
+			l.void = r.could
 		}
-		r.h.res.Unread++
-		l.void = r.could
 	}
 	for _, found := range r.h.evidence.unlocked() {
 		r.h.suspect(found)
@@ -192,7 +192,7 @@ func (r *reading) lock(ctx context.Context, l *heldLock) error {
 	verdict, ok, err := r.read(ctx, l.v)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l.read, l.void = ok, verdict.Void || verdict.Suspicious != ""
+	l.refused, l.void = !ok, verdict.Void || verdict.Suspicious != ""
 	if verdict.Suspicious != "" {
 		r.h.suspect(Suspicion{l.v.LastModified, l.v.Key, l.v.VersionID, verdict.Suspicious})
 	}
