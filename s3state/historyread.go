@@ -89,17 +89,17 @@ func (s *Store) readMetadata(ctx context.Context, bucket string, h *historian, i
 	if err := s.explain(ctx, bucket, h); err != nil {
 		return err
 	}
+	locks := h.evidence.locks
+	if !all {
+		locks = locks[:min(len(locks), readMost)]
+	}
+	h.res.Unread += len(h.evidence.locks) - len(locks) // these count as before
 	r := &reading{s: s, bucket: bucket, h: h, inspect: inspect}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(readAtOnce)
 	for i := range h.unread.all {
 		g.Go(func() error { return r.metadata(gctx, &h.unread.all[i]) })
 	}
-	locks := h.evidence.locks
-	if !all {
-		locks = locks[:min(len(locks), readMost)]
-	}
-	h.res.Unread += len(h.evidence.locks) - len(locks) // these count as before
 	for i := range locks {
 		if l := &locks[i]; !l.void {
 			g.Go(func() error { return r.lock(gctx, l) })
