@@ -46,7 +46,7 @@ func (f *file) readAhead(first, last int, from, to uint64) {
 		f.m.loader.forget(s)
 		return
 	}
-	window := 4 * s.run
+	window := 8 * s.run
 	if s.last == 1 {
 		window = max(window, firstWindow)
 	}
