@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -71,7 +72,7 @@ func (o backupOutput) status(st restic.BackupStatus) {
 	if st.Errors > 0 {
 		note = append(note, fmt.Sprintf("%d errors", st.Errors))
 	}
-	o.bar.set(orElse(o.name, "backup"), int64(st.BytesDone), total, true, line, note...)
+	o.bar.set(cmp.Or(o.name, "backup"), int64(st.BytesDone), total, true, line, note...)
 }
 
 func (o backupOutput) failed(ev restic.BackupError) {

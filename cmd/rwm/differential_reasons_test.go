@@ -17,5 +17,5 @@ const asOf = "rwm's own, for the configured bucket as it was: restic has no such
 
 // noCase are the commands without a case, and why.
 var noCase = map[string]string{
-	"options": "it lists the options of the backends that are linked, which are fewer than restic's: `local.connections`, `s3.bucket-lookup`, `s3.connections`, `s3.region` and `s3.storage-class`",
+	"options": "it lists the options of the backends that are linked, which are fewer than restic's: of those of S3, `enable-restore` and its companions are missing, `layout`, which is deprecated, and `list-objects-v1`, because a server that needs it is recognised",
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
@@ -68,11 +68,11 @@ func (a *app) s3Location(name string, cfg *rwm.Config, options resticflags.S3) (
 	if u.Host == "" || bucket == "" {
 		return nil, usageError{errors.New("s3 repository: HOST and BUCKET are needed, as in s3:https://HOST/BUCKET/PREFIX")}
 	}
-	creds, err := s3Credentials(u, cfg)
+	transport, err := a.transport(cfg)
 	if err != nil {
 		return nil, err
 	}
-	transport, err := a.transport(cfg)
+	creds, err := s3Credentials(u, cfg, options, transport)
 	if err != nil {
 		return nil, err
 	}
@@ -80,27 +80,11 @@ func (a *app) s3Location(name string, cfg *rwm.Config, options resticflags.S3) (
 		"": minio.BucketLookupPath, "path": minio.BucketLookupPath, "dns": minio.BucketLookupDNS, "auto": minio.BucketLookupAuto,
 	}
 	client, err := minio.New(u.Host, &minio.Options{
-		Creds: creds, Secure: u.Scheme == "https", Transport: transport, MaxRetries: 2,
-		Region: orElse(options.Region, os.Getenv("AWS_DEFAULT_REGION")), BucketLookup: lookup[options.BucketLookup],
+		Creds: creds, Secure: u.Scheme == "https", Transport: transport, MaxRetries: cmp.Or(options.Retries, 2),
+		Region: cmp.Or(options.Region, os.Getenv("AWS_DEFAULT_REGION")), BucketLookup: lookup[options.BucketLookup],
 	})
 	if err != nil {
 		return nil, usageError{fmt.Errorf("s3 repository: %w", err)}
 	}
 	return restic.S3(client, bucket, prefix), nil
-}
-
-// s3Credentials are the configured ones for the configured endpoint, and for any
-// other those that restic would find. A secret is not sent where it was not meant to go.
-func s3Credentials(endpoint *url.URL, cfg *rwm.Config) (*credentials.Credentials, error) {
-	place := endpoint.Scheme + "://" + endpoint.Host
-	if strings.TrimRight(cfg.S3EndpointURL, "/") == place {
-		return credentials.NewStaticV4(cfg.S3AccessKey, cfg.S3SecretKey, ""), nil
-	}
-	creds := credentials.NewChainCredentials([]credentials.Provider{
-		&credentials.EnvAWS{}, &credentials.EnvMinio{}, &credentials.FileAWSCredentials{}, &credentials.FileMinioClient{},
-	})
-	if found, err := creds.GetWithContext(nil); err != nil || found.SignerType.IsAnonymous() {
-		return nil, usageError{fmt.Errorf("s3 repository: %s is not the configured endpoint, so $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY are needed", place)}
-	}
-	return creds, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -118,7 +119,7 @@ func (a *app) namedRepository(access resticflags.Access, more []restic.Option) (
 
 func (r *repository) configured(access resticflags.Access) error {
 	if r.s3 != (resticflags.S3{}) {
-		return usageError{errors.New("-o s3.region and s3.bucket-lookup are for a repository that is named with -r s3:…, not for the configured one")}
+		return usageError{errors.New("-o s3.region, s3.bucket-lookup, s3.retries and s3.unsafe-anonymous-auth are for a repository that is named with -r s3:…, not for the configured one")}
 	}
 	cfg, err := r.app.config()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -158,7 +159,7 @@ func (r *repository) elsewhere(access resticflags.Access, prefix, otherwise stri
 	secret := passwordFlags(access)
 	if !secret.given() {
 		secret = secret.or(prefix)
-		secret.value = orElse(secret.value, otherwise)
+		secret.value = cmp.Or(secret.value, otherwise)
 	}
 	secret.confirm = r.app.creating && prefix == "RESTIC"
 	r.typed = secret.asked() && term.IsTerminal(int(r.app.stdin.Fd()))

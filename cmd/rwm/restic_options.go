@@ -11,7 +11,9 @@ var extendedOptions = [][2]string{
 	{"s3.bucket-lookup", "with -r s3:…, bucket lookup style: 'auto', 'dns', or 'path' (default: path)"},
 	{"s3.connections", "set a limit for the number of concurrent connections (default: 16)"},
 	{"s3.region", "with -r s3:…, set region (default: $AWS_DEFAULT_REGION, or the server is asked)"},
+	{"s3.retries", "with -r s3:…, set the number of attempts of a request (default: 2)"},
 	{"s3.storage-class", "set S3 storage class (STANDARD, STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or REDUCED_REDUNDANCY)"},
+	{"s3.unsafe-anonymous-auth", "with -r s3:…, do not sign requests: for public buckets"},
 }
 
 func (resticOptionsCmd) Run(a *app) error {
@@ -21,7 +23,7 @@ func (resticOptionsCmd) Run(a *app) error {
 			_ = a.emit(map[string]string{"name": option[0], "help": option[1]})
 			continue
 		}
-		a.printf("  %-18s %s\n", option[0], option[1])
+		a.printf("  %-26s %s\n", option[0], option[1])
 	}
 	return nil
 }

@@ -172,13 +172,6 @@ func firstLine(r io.Reader) ([]byte, error) {
 	}
 }
 
-func orElse(value, otherwise string) string {
-	if value != "" {
-		return value
-	}
-	return otherwise
-}
-
 // splitWords splits a command line at spaces, with the quotes of a shell.
 func splitWords(line string) ([]string, error) {
 	var words []string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -28,12 +29,12 @@ func (c s3StatCmd) Run(a *app) error {
 	}
 	a.field("Bucket", o.Bucket)
 	a.field("Key", printable(o.Key))
-	a.field("Version", orElse(o.VersionID, "none, the bucket has no versioning"))
+	a.field("Version", cmp.Or(o.VersionID, "none, the bucket has no versioning"))
 	a.printf("%-22s %d (%s)\n", "Size:", o.Size, formatBytes(o.Size))
 	a.field("Last modified", formatTime(o.LastModified))
 	a.field("ETag", o.ETag)
-	a.field("Content type", orElse(o.ContentType, "-"))
-	a.field("Storage class", orElse(o.StorageClass, "STANDARD"))
+	a.field("Content type", cmp.Or(o.ContentType, "-"))
+	a.field("Storage class", cmp.Or(o.StorageClass, "STANDARD"))
 	for _, name := range slices.Sorted(maps.Keys(o.Metadata)) {
 		a.field("Metadata "+printable(name), printable(o.Metadata[name]))
 	}

@@ -33,10 +33,17 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"rwm": main})
 // the admin's for the bucket $BUCKET-back.
 func TestScripts(t *testing.T) {
 	server := s3test.Start(t)
+	roles := serveRoles(t, server.Host)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			bucket := "b" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(filepath.Base(env.WorkDir))) + strconv.FormatInt(time.Now().UnixNano()%1e9, 36)
+			env.Setenv("ROLES", roles)
+			env.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/") // not the role of the machine that runs the tests
+			credentials := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", server.Host.AccessKey, server.Host.SecretKey)
+			if err := os.WriteFile(filepath.Join(env.WorkDir, "credentials"), []byte(credentials), 0o600); err != nil {
+				return err
+			}
 			return setupScript(env, server, bucket)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -105,7 +106,7 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 			a.printf("  %s\n", printable(p.Reason))
 			continue
 		}
-		a.printf("  %s version %s: %s\n", printable(p.Key), printable(orElse(p.VersionID, "-")), printable(p.Reason))
+		a.printf("  %s version %s: %s\n", printable(p.Key), printable(cmp.Or(p.VersionID, "-")), printable(p.Reason))
 	}
 	if more := r.Total - len(r.Problems); more > 0 {
 		a.printf("  and %d more\n", more)

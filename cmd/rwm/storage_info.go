@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -52,14 +53,14 @@ func (a *app) showInfo(info *s3state.Info) {
 		a.field("  note", printable(text))
 	}
 	a.field("Owner", printable(info.ACL.Owner.ID))
-	a.field("Admin", printable(orElse(check.Admin, "-")))
-	a.field("Target user", printable(orElse(check.TargetUser(), "-")))
-	a.field("Versioning", orElse(check.Versioning, "never enabled"))
+	a.field("Admin", printable(cmp.Or(check.Admin, "-")))
+	a.field("Target user", printable(cmp.Or(check.TargetUser(), "-")))
+	a.field("Versioning", cmp.Or(check.Versioning, "never enabled"))
 	a.printf("%-22s %d (%s)\n", "Objects:", info.Objects, formatBytes(info.ObjectBytes))
 	a.printf("%-22s %d (%s)\n", "Old versions:", info.OldVersions, formatBytes(info.OldVersionBytes))
 	a.field("Delete markers", info.DeleteMarkers)
 	for _, g := range info.ACL.Grants {
-		a.field("ACL", printable(orElse(orElse(g.Grantee.ID, g.Grantee.URI), g.Grantee.DisplayName)+" "+g.Permission))
+		a.field("ACL", printable(cmp.Or(cmp.Or(g.Grantee.ID, g.Grantee.URI), g.Grantee.DisplayName)+" "+g.Permission))
 	}
 	a.println("Policy document:")
 	a.println(indentJSON(info.Policy))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/cesnet/rwm/s3state"
@@ -28,7 +29,7 @@ func (storageListCmd) Run(a *app) error {
 			_ = a.emit(row)
 			continue
 		}
-		g.add(printable(row.Name), yesNo(row.PolicyOK, "OK", "FAILED"), printable(orElse(shortOwner(row.Owner), "-")), printable(orElse(row.TargetUser, "-")))
+		g.add(printable(row.Name), yesNo(row.PolicyOK, "OK", "FAILED"), printable(cmp.Or(shortOwner(row.Owner), "-")), printable(cmp.Or(row.TargetUser, "-")))
 		if b.Err != nil {
 			a.warning(printable("bucket " + b.Name + ": " + b.Err.Error()))
 		}

@@ -215,18 +215,20 @@ func TestTransport(t *testing.T) {
 
 // The options that make a client are taken out; what is left makes a session.
 func TestExtendedOptionsOfS3(t *testing.T) {
-	a := Access{Option: []string{"s3.region = eu-west-1", "s3.storage-class=STANDARD_IA", "s3.bucket-lookup=dns", "s3.connections=4"}}
+	a := Access{Option: []string{"s3.region = eu-west-1", "s3.storage-class=STANDARD_IA", "s3.bucket-lookup=dns", "s3.connections=4", "s3.retries=5", "s3.unsafe-anonymous-auth=true"}}
 	if _, err := a.SessionOptions(); err == nil {
 		t.Error("a session takes a region")
 	}
 	got, err := a.TakeS3()
-	if err != nil || got != (S3{Region: "eu-west-1", BucketLookup: "dns"}) || len(a.Option) != 2 {
+	if err != nil || got != (S3{Region: "eu-west-1", BucketLookup: "dns", Retries: 5, Anonymous: true}) || len(a.Option) != 2 {
 		t.Errorf("%v %+v %q", err, got, a.Option)
 	}
 	if opts, err := a.SessionOptions(); err != nil || len(opts) != 2 {
 		t.Errorf("%v %d", err, len(opts))
 	}
-	if _, err := (&Access{Option: []string{"s3.bucket-lookup=x"}}).TakeS3(); err == nil {
-		t.Error("a lookup of no kind")
+	for _, wrong := range []string{"s3.bucket-lookup=x", "s3.retries=0", "s3.retries=many", "s3.unsafe-anonymous-auth=perhaps"} {
+		if _, err := (&Access{Option: []string{wrong}}).TakeS3(); err == nil {
+			t.Errorf("%s: no error", wrong)
+		}
 	}
 }

@@ -78,7 +78,11 @@ func duration(flag, value string) (time.Duration, error) {
 }
 
 // S3 is what the options of the kind -o s3.… say about reaching a bucket.
-type S3 struct{ Region, BucketLookup string }
+type S3 struct {
+	Region, BucketLookup string
+	Retries              int  // 0: the default
+	Anonymous            bool // requests are not signed
+}
 
 // TakeS3 takes these options out. Those left over are for SessionOptions.
 func (a *Access) TakeS3() (S3, error) {
@@ -93,6 +97,18 @@ func (a *Access) TakeS3() (S3, error) {
 				return s, fmt.Errorf("-o %s: auto, dns or path is needed", option)
 			}
 			s.BucketLookup = value
+		case "s3.retries":
+			n, err := strconv.ParseUint(value, 10, 16)
+			if err != nil || n == 0 {
+				return s, fmt.Errorf("-o %s: a number of attempts is needed", option)
+			}
+			s.Retries = int(n)
+		case "s3.unsafe-anonymous-auth":
+			yes, err := strconv.ParseBool(value)
+			if err != nil {
+				return s, fmt.Errorf("-o %s: true or false is needed", option)
+			}
+			s.Anonymous = yes
 		default:
 			rest = append(rest, option)
 		}
@@ -117,7 +133,7 @@ func extended(option string) (restic.Option, error) {
 		return restic.WithConnections(uint(n)), nil
 	case "s3.storage-class":
 		return restic.WithStorageClass(value), nil
-	case "s3.region", "s3.bucket-lookup": // extras of the configured backups
+	case "s3.region", "s3.bucket-lookup", "s3.retries", "s3.unsafe-anonymous-auth": // extras of the configured backups
 		return nil, fmt.Errorf("-o %s: this is for a repository that is named with -r s3:…, not for the configured one", option)
 	}
 	return nil, fmt.Errorf("-o %s: there is no such option here; rwm restic options lists those there are", option)
