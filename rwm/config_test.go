@@ -111,6 +111,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"extras extended option", s3 + "backup_extras: [-o, rest.connections=3]\n", "there is no such option here"},
 		{"extras transport", s3 + "backups: {h: {filesdirs: [/h], extras: [--insecure-tls]}}\n", "put them into backup_extras"},
 		{"extras pattern", s3 + "backups: {h: {filesdirs: [/h], extras: [--exclude, '[']}}\n", "c.yml:4: backups.h.extras: backup: exclude patterns: invalid pattern"},
+		{"excludes pattern", s3 + "backups: {h: {filesdirs: [/h], excludes: [good, '[']}}\n", "c.yml:4: backups.h.excludes: backup: exclude patterns: invalid pattern"},
 		{"extras pack size", s3 + "backup_extras: [--pack-size, 500]\n", "c.yml:4: backup_extras: invalid pack size"},
 		{"extras limit", s3 + "backup_extras: [--limit-upload, -3]\n", "c.yml:4: backup_extras: invalid limits"},
 		{"extras stdin", s3 + "backup_extras: [--stdin]\n", "has no standard input"},

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/cesnet/rwm/restic"
 )
 
 // Validate checks that the values make sense: the endpoint and credentials are
@@ -83,6 +85,9 @@ func (c *Config) validateBackup(name string, backup Backup) (errs []error) {
 		if slices.ContainsFunc(list, func(item string) bool { return strings.TrimSpace(item) == "" }) {
 			errs = append(errs, c.source.at(path+"."+key, "has an empty item"))
 		}
+	}
+	if err := (&restic.BackupOptions{Excludes: backup.Excludes}).Check(); err != nil {
+		errs = append(errs, c.source.at(path+".excludes", "%s", err))
 	}
 	if err := c.validateExtras(backup); err != nil {
 		errs = append(errs, c.source.at(path+".extras", "%s", err))
