@@ -137,6 +137,7 @@ func newSession(loc Location, stack *tracker, o options, repo *repository.Reposi
 		engine: o.engine(),
 		users:  semaphore.NewWeighted(allUsers), writer: semaphore.NewWeighted(1), state: semaphore.NewWeighted(1),
 	}
+	s.closing, s.close = context.WithCancel(context.Background())
 	keyID := ID(repo.KeyID())
 	s.keyID.Store(&keyID)
 	s.version.Store(uint64(cfg.Version))

@@ -70,7 +70,8 @@ type BlobPlace struct {
 }
 
 // Reader returns a reader that knows every blob that was in the storage when Reader was called. It holds the session's shared lock until Close:
-// meanwhile exclusive operations (forget, prune) of this session return ErrReaderOpen, those of others a LockedError. Close it before the session.
+// meanwhile exclusive operations (forget, prune) of this session return ErrReaderOpen, those of others a LockedError. Close it before the session,
+// which else ends it: its loads then return ErrClosed.
 //
 // ctx bounds only the call itself.
 func (s *Session) Reader(ctx context.Context) (*Reader, error) {
@@ -80,8 +81,9 @@ func (s *Session) Reader(ctx context.Context) (*Reader, error) {
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, end)
+	unbind := context.AfterFunc(s.closing, end)
 	be := newPatient(s)
-	r := &Reader{s: s, data: be, trees: be, zstd: dec, close: end}
+	r := &Reader{s: s, data: be, trees: be, zstd: dec, close: func() { unbind(); end() }}
 	if s.cache != nil {
 		r.trees = s.cache.Wrap(be, s.logCache)
 	}
@@ -173,6 +175,9 @@ func (r *Reader) Places(h BlobHandle) []BlobPlace {
 // LoadRange calls fn with a stream of length bytes of a pack from offset on. Packs of trees go through the cache, packs of data past it. The stream is
 // as it is stored: see Open. After a failure in the middle the load may be tried again, and then fn is called again.
 func (r *Reader) LoadRange(ctx context.Context, t BlobType, pack ID, offset, length uint, fn func(io.Reader) error) error {
+	if r.s.closing.Err() != nil {
+		return fmt.Errorf("%s: %w", r.s.loc, ErrClosed)
+	}
 	be := r.data
 	if t == BlobTree {
 		be = r.trees

@@ -194,3 +194,17 @@ func TestReaderKeepsExclusiveOut(t *testing.T) {
 		}
 	}
 }
+
+// A session can be closed under a reader that nobody closed.
+func TestCloseUnderReader(t *testing.T) {
+	s, r, sn := newReader(t, map[string]string{"a": "text"})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.LoadBlob(t.Context(), BlobHandle{BlobTree, sn.Tree}); !errors.Is(err, ErrClosed) {
+		t.Errorf("%v, want ErrClosed", err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}

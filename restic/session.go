@@ -43,7 +43,9 @@ type Session struct {
 	spoiled atomic.Pointer[repository.Repository] // object whose index is not to be used any more
 
 	readers   atomic.Int64 // that are open
-	cancelled atomic.Bool  // the last operation was: somebody waits for the end
+	closing   context.Context
+	close     context.CancelFunc // ends closing
+	cancelled atomic.Bool        // the last operation was: somebody waits for the end
 }
 
 const allUsers = 1 << 40
@@ -270,8 +272,10 @@ func (s *Session) logCache(format string, args ...interface{}) {
 	s.opts.logger.Warn("cache", "location", s.loc.String(), "problem", oneLine(fmt.Errorf(format, args...)))
 }
 
-// Close gives the lock back. It waits for running operations. The session cannot be used afterwards; closing it again does nothing.
+// Close gives the lock back. It waits for running operations, and ends every Reader. The session cannot be used afterwards; closing it again
+// does nothing.
 func (s *Session) Close() error {
+	s.close()
 	_ = s.users.Acquire(context.Background(), allUsers)
 	defer s.users.Release(allUsers)
 	if s.shut {
