@@ -30,6 +30,7 @@ type settings struct {
 	big            int // MiB
 	files, small   int
 	only           string
+	limits         bool
 	cache          int // MiB
 }
 
@@ -49,6 +50,7 @@ func main() {
 	flag.IntVar(&s.small, "small", 5_000, "number of small files to read")
 	flag.IntVar(&s.cache, "cache", 128, "budget of our cache in MiB")
 	flag.StringVar(&s.only, "only", "", "run the workloads whose name matches this regular expression")
+	flag.BoolVar(&s.limits, "limits", true, "also measure what the mount cannot be faster than")
 	flag.Parse()
 	s.resticRounds = cmp.Or(s.resticRounds, s.rounds)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -86,6 +88,9 @@ func bench(ctx context.Context, s settings) error {
 		t.AppendRow(row)
 	}
 	t.Render()
+	if s.limits {
+		return l.limits(ctx)
+	}
 	return nil
 }
 
