@@ -75,6 +75,9 @@ type BlobPlace struct {
 //
 // ctx bounds only the call itself.
 func (s *Session) Reader(ctx context.Context) (*Reader, error) {
+	if s.closing.Err() != nil {
+		return nil, fmt.Errorf("%s: %w", s.loc, ErrClosed)
+	}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, err

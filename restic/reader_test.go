@@ -207,4 +207,7 @@ func TestCloseUnderReader(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
+	if _, err := s.Reader(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("another reader: %v, want ErrClosed", err)
+	}
 }
