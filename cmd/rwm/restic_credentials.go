@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -39,7 +38,7 @@ func s3Credentials(endpoint *url.URL, cfg *rwm.Config, options resticflags.S3, t
 	if os.Getenv("RESTIC_AWS_ASSUME_ROLE_ARN") == "" {
 		return creds, nil
 	}
-	return assumedRole(found, cmp.Or(options.Region, os.Getenv("AWS_DEFAULT_REGION")), transport)
+	return assumedRole(found, options.Region, transport)
 }
 
 // metadataTimeout is how long a machine without a role waits to learn that.
@@ -59,7 +58,7 @@ func assumedRole(own credentials.Value, region string, transport http.RoundTripp
 		},
 	})
 	if _, err := creds.GetWithContext(nil); err != nil {
-		return nil, errors.Join(fmt.Errorf("s3 repository: the role %s could not be assumed", variable("ARN")), err)
+		return nil, fmt.Errorf("s3 repository: the role %s could not be assumed: %w", variable("ARN"), err)
 	}
 	return creds, nil
 }

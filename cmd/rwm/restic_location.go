@@ -72,6 +72,7 @@ func (a *app) s3Location(name string, cfg *rwm.Config, options resticflags.S3) (
 	if err != nil {
 		return nil, err
 	}
+	options.Region = cmp.Or(options.Region, os.Getenv("AWS_DEFAULT_REGION"))
 	creds, err := s3Credentials(u, cfg, options, transport)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (a *app) s3Location(name string, cfg *rwm.Config, options resticflags.S3) (
 	}
 	client, err := minio.New(u.Host, &minio.Options{
 		Creds: creds, Secure: u.Scheme == "https", Transport: transport, MaxRetries: cmp.Or(options.Retries, 2),
-		Region: cmp.Or(options.Region, os.Getenv("AWS_DEFAULT_REGION")), BucketLookup: lookup[options.BucketLookup],
+		Region: options.Region, BucketLookup: lookup[options.BucketLookup],
 	})
 	if err != nil {
 		return nil, usageError{fmt.Errorf("s3 repository: %w", err)}

@@ -39,11 +39,6 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			bucket := "b" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(filepath.Base(env.WorkDir))) + strconv.FormatInt(time.Now().UnixNano()%1e9, 36)
 			env.Setenv("ROLES", roles)
-			env.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/") // not the role of the machine that runs the tests
-			credentials := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", server.Host.AccessKey, server.Host.SecretKey)
-			if err := os.WriteFile(filepath.Join(env.WorkDir, "credentials"), []byte(credentials), 0o600); err != nil {
-				return err
-			}
 			return setupScript(env, server, bucket)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -64,6 +59,7 @@ func setupScript(env *testscript.Env, server *s3test.Server, bucket string) erro
 	env.Setenv("HOST_SECRET", server.Host.SecretKey)
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
 	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/") // not the role of the machine that runs the tests
 	env.Setenv("NO_COLOR", "1")
 	env.Setenv("TZ", "UTC")
 	if rwm, err := exec.LookPath("rwm"); err == nil {

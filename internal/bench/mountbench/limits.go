@@ -5,10 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"path"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,9 +22,7 @@ func (l *lab) limits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := l.median(func() (time.Duration, error) { return l.fetch(ctx, big) }, "%d MiB fetched, decrypted and verified, and no file system", l.big); err != nil {
-		return err
-	}
+	l.measure(func() (time.Duration, error) { return l.fetch(ctx, big) }, "%d MiB fetched, decrypted and verified, and no file system", l.big)
 	many, err := l.repository(ctx, "many")
 	if err != nil {
 		return err
@@ -39,24 +34,25 @@ func (l *lab) limits(ctx context.Context) error {
 		// The kernel forgets its names and attributes: it has to ask again.
 		return os.WriteFile("/proc/sys/vm/drop_caches", []byte("2"), 0)
 	}}
-	return l.median(func() (time.Duration, error) {
+	l.measure(func() (time.Duration, error) {
 		s, err := l.run(ctx, many, inMemory, l.startOurs)
 		return s.took, err
 	}, "find of %d files that the mounting process has in memory", l.files)
+	return nil
 }
 
-func (l *lab) median(measure func() (time.Duration, error), format string, args ...any) error {
+// measure prints the median, or why there is none.
+func (l *lab) measure(once func() (time.Duration, error), format string, args ...any) {
 	var all []sample
 	for range l.rounds {
-		took, err := measure()
+		took, err := once()
 		if err != nil {
 			fmt.Printf("  "+format+": not measured: %v\n", append(args, err)...)
-			return nil
+			return
 		}
 		all = append(all, sample{took: took})
 	}
 	fmt.Printf("  "+format+": %v\n", append(args, median(all).took.Round(time.Millisecond))...)
-	return nil
 }
 
 // fetch reads all blobs of the big file, and nothing else.
@@ -70,89 +66,30 @@ func (l *lab) fetch(ctx context.Context, from repository) (time.Duration, error)
 		return 0, err
 	}
 	defer s.Close()
-	snapshot, _, err := s.FindSnapshot(ctx, from.snapshots[0], restic.SnapshotFilter{})
-	if err != nil {
-		return 0, err
-	}
 	r, err := s.Reader(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer r.Close()
-	node, err := nodeAt(ctx, r, snapshot.Tree, path.Join(from.folder, "big"))
+	var blobs []restic.BlobHandle
+	err = s.ListObjects(ctx, restic.ObjectBlob, func(o restic.Object) error {
+		if o.Blob == restic.BlobData {
+			blobs = append(blobs, restic.BlobHandle{Type: restic.BlobData, ID: o.ID})
+		}
+		return nil
+	})
 	if err != nil {
 		return 0, err
 	}
 	began := time.Now()
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.Connections())
-	for _, run := range runs(r, node.Content, 8<<20) {
-		g.Go(func() error { return load(gctx, r, run) })
+	for _, h := range blobs {
+		g.Go(func() error {
+			_, err := r.LoadBlob(gctx, h)
+			return err
+		})
 	}
 	err = g.Wait()
 	return time.Since(began), err
-}
-
-func nodeAt(ctx context.Context, r *restic.Reader, tree restic.ID, name string) (node restic.TreeNode, err error) {
-	for part := range strings.SplitSeq(strings.Trim(name, "/"), "/") {
-		raw, err := r.LoadBlob(ctx, restic.BlobHandle{Type: restic.BlobTree, ID: tree})
-		if err != nil {
-			return node, err
-		}
-		nodes, err := restic.DecodeTree(raw)
-		if err != nil {
-			return node, err
-		}
-		for _, n := range nodes {
-			if n.Name == part {
-				node = n
-			}
-		}
-		if node.Subtree != nil {
-			tree = *node.Subtree
-		}
-	}
-	return node, nil
-}
-
-// placed is a blob and where it is.
-type placed struct {
-	handle restic.BlobHandle
-	restic.BlobPlace
-}
-
-// runs cuts blobs into what lies together in a pack, up to size bytes.
-func runs(r *restic.Reader, ids []restic.ID, size uint) (all [][]placed) {
-	for _, id := range ids {
-		h := restic.BlobHandle{Type: restic.BlobData, ID: id}
-		b := placed{h, r.Places(h)[0]}
-		if n := len(all) - 1; n >= 0 {
-			first, last := all[n][0], all[n][len(all[n])-1]
-			if last.Pack == b.Pack && last.Offset+last.Length == b.Offset && b.Offset+b.Length-first.Offset <= size {
-				all[n] = append(all[n], b)
-				continue
-			}
-		}
-		all = append(all, []placed{b})
-	}
-	return all
-}
-
-func load(ctx context.Context, r *restic.Reader, run []placed) error {
-	first, last := run[0], run[len(run)-1]
-	return r.LoadRange(ctx, restic.BlobData, first.Pack, first.Offset, last.Offset+last.Length-first.Offset, func(rd io.Reader) error {
-		var buf []byte
-		for _, b := range run {
-			if uint(cap(buf)) < b.Length {
-				buf = make([]byte, b.Length)
-			}
-			if _, err := io.ReadFull(rd, buf[:b.Length]); err != nil {
-				return err
-			}
-			if _, err := r.Open(b.handle, b.BlobPlace, buf[:b.Length], func(n int) []byte { return make([]byte, n) }); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
