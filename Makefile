@@ -1,8 +1,3 @@
-# make        builds bin/rwm and bin/s3dev
-# make demo   backup, attack and recovery on the embedded server, with real files
-# make test   everything: lint, builds for other systems, all tests (installs what it needs)
-# make bench  speed as ratios against the restic CLI, side by side in one run
-
 GO      ?= go
 PREFIX  ?= /usr/local
 # The tags of the nested module, restic/link/v…, are on the same commits.
@@ -15,44 +10,94 @@ export RWM_RESTIC := $(TOOLS)/restic
 export RWM_S3DEV  := $(CURDIR)/bin/s3dev
 export RWM_BIN    := $(CURDIR)/bin/rwm
 
+# One way of compiling for the command, the Debian package, lint and the tests, so that
+# the libraries are compiled once; only the race detector needs its own.
+export CGO_ENABLED ?= 0
+export GOFLAGS := $(strip $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath)
+
 MODULES := . restic/link s3dev examples/embed
 GOTEST  := $(TOOLS)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
 
-.PHONY: build install demo test lint unit cross bench tools packages clean
+# What each run of the tests leaves for testreport.
+RESULTS = $(foreach run,$(1),$(TOOLS)/test-$(run).json)
 
-build:
+.PHONY: help build install demo check quick test test-all hook lint unit cross bench tools packages all-packages clean
+
+build: ## bin/rwm and bin/s3dev
 	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/rwm ./cmd/rwm
 	$(GO) build -C s3dev -ldflags '-s -w' -o ../bin/s3dev ./cmd/s3dev
 
-install: build
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | sort | awk -F '\t' '{printf "make %-19s %s\n", $$1, $$2}'
+
+install: build ## bin/rwm to $(DESTDIR)$(PREFIX)/bin
 	install -D -m 0755 bin/rwm $(DESTDIR)$(PREFIX)/bin/rwm
 
-demo: build
-	$(GO) run ./internal/demo -rwm bin/rwm -s3dev bin/s3dev -source "$$($(GO) env GOROOT)/src"
+demo: build ## backup, attack and recovery on the embedded server, with real files
+	$(GO) run ./internal/tools/demo -rwm bin/rwm -s3dev bin/s3dev -source "$$($(GO) env GOROOT)/src"
 
-test: packages rgw-packages packaging-packages browser-packages tools build lint cross unit test-rgw
+# The one command before pushing; with `make hook`, git gives it.
+check: quick
 
-# RWM_REQUIRE turns "not installed" from a skip into a failure, so that a green
-# run has run everything this machine can. Packages with goroutines of their own
-# run under the race detector; the others start processes, which it cannot see into.
-RACE := ./restic/... ./s3state/... ./rwm/... ./fusemount/... ./s3tool/...
-unit: export RWM_REQUIRE := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo 1)
-unit: tools build
-	cd s3dev && $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- -race -timeout 20m ./...
-	$(GOTEST) --jsonfile $(TOOLS)/test-race.json -- -race -timeout 30m $(RACE)
-	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- -timeout 30m ./cmd/... ./internal/... ./rcc/... ./packaging/...
+quick: lint ## before pushing: format, vet, staticcheck, tests that start no processes
+	@rm -f $(call RESULTS,quick quick-s3dev)
+	@status=0; \
+	$(GOTEST) --jsonfile $(TOOLS)/test-quick.json -- -short $(QUICK) || status=1; \
+	(cd s3dev && $(GOTEST) --jsonfile $(TOOLS)/test-quick-s3dev.json -- -short ./...) || status=1; \
+	exit $$status
 
-lint: tools
+hook: ## has git run `make quick` before each push
+	@hooks=$$(git rev-parse --git-path hooks) && mkdir -p "$$hooks" && \
+	printf '#!/bin/sh\n# made by make hook\nexec make quick\n' >"$$hooks/pre-push" && chmod +x "$$hooks/pre-push" && \
+	echo "git runs make quick before each push: $$hooks/pre-push"
+
+# RWM_REQUIRE=1 turns "not installed" from a skip into a failure, so that a green run
+# has run everything this place can; RWM_REQUIRE=all in the environment fails where the
+# place itself falls short as well (no /dev/fuse, no containers).
+export RWM_REQUIRE ?= $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo 1)
+
+all-packages: packages rgw-packages packaging-packages
+
+# Every part runs, whatever the one before said; the report at the end is of all.
+test: all-packages tools build ## every test, as CI runs it (installs what it needs; docs/testing.md)
+	@rm -f $(call RESULTS,s3dev race main rgw)
+	@status=0; for part in lint cross unit test-rgw; do $(MAKE) --no-print-directory $$part || status=1; done; \
+	$(GO) run ./internal/tools/testreport $$(ls $(call RESULTS,s3dev race main rgw) 2>/dev/null) || status=1; exit $$status
+
+# For a release: nothing cut short, the race detector wherever it can see, every suite
+# on Ceph RGW, everything for every system.
+test-all: ## everything at full size, for a release
+	RWM_TEST_ALL=1 $(MAKE) --no-print-directory test CROSS_BUILD="$(CROSS_ALL)" CROSS_WHAT=./... RGW_SUITES="$(RGW_ALL)"
+
+# What runs under the race detector has goroutines of its own; the rest starts
+# processes, which it cannot see into.
+RACE := ./restic/... ./s3state/... ./s3versions/... ./rwm/... ./fusemount/... ./s3tool/...
+RACE := $(foreach p,$(RACE),$(if $(wildcard $(patsubst %/...,%,$(p))/*.go),$(p)))
+MAIN = $$($(GO) list ./... | grep -vE '/rwm/(examples|$(subst ./,,$(subst /...,,$(subst $(eval ) ,|,$(strip $(RACE))))))(/|$$)')
+QUICK := ./...
+unit: tools build ## the tests but for those on Ceph RGW
+	@status=0; \
+	(cd s3dev && CGO_ENABLED=1 $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- -race -timeout 20m ./...) || status=1; \
+	CGO_ENABLED=1 $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- -race -timeout 30m $(RACE) || status=1; \
+	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- -timeout 30m -parallel 6 $(MAIN) || status=1; \
+	exit $$status
+
+lint: tools ## format, vet and staticcheck of all modules
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt'd: $$unformatted"; exit 1; }
 	for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(TOOLS)/staticcheck ./...) || exit 1; done
 
-# Other systems: everything an importer or a user of the command could build.
-cross:
-	for os in darwin freebsd windows; do echo "build for $$os" && GOOS=$$os CGO_ENABLED=0 $(GO) build ./... || exit 1; done
+# Other systems: everything has its types checked for each of them, in seconds. The
+# command is compiled for one in every run, and all there is for all of them for a release.
+CROSS_ALL   := darwin freebsd windows
+CROSS_BUILD ?= windows
+CROSS_WHAT  ?= ./cmd/rwm
+cross: $(TOOLS)/typecheck ## checks that everything builds for other systems
+	@for os in $(CROSS_ALL); do echo "check types for $$os" && GOOS=$$os $(TOOLS)/typecheck ./... || exit 1; done
+	@for os in $(CROSS_BUILD); do echo "build for $$os" && GOOS=$$os CGO_ENABLED=0 $(GO) build $(CROSS_WHAT) || exit 1; done
 
-bench: tools build
-	$(GO) run ./internal/bench -rwm bin/rwm -s3dev bin/s3dev -restic $(RWM_RESTIC)
-	$(GO) run ./internal/bench/mountbench -s3dev bin/s3dev -restic $(RWM_RESTIC)
+bench: tools $(TOOLS)/kopia build ## speed as ratios against the restic CLI, side by side in one run
+	$(GO) run ./internal/tools/bench -rwm bin/rwm -s3dev bin/s3dev -restic $(RWM_RESTIC) -kopia $(TOOLS)/kopia
+	$(GO) run ./internal/tools/bench/mountbench -s3dev bin/s3dev -restic $(RWM_RESTIC)
 
 # Debian's packages: an older restic to share repositories with, rclone likewise,
 # FUSE for the mount.
@@ -67,15 +112,21 @@ tools: $(RWM_RESTIC) $(TOOLS)/staticcheck $(TOOLS)/gotestsum
 $(RWM_RESTIC): internal/tools/restic/go.mod
 	$(GO) build -C internal/tools/restic -o $@ github.com/restic/restic/cmd/restic
 
+$(TOOLS)/kopia: internal/tools/kopia/go.mod
+	$(GO) build -C internal/tools/kopia -o $@ github.com/kopia/kopia
+
 $(TOOLS)/staticcheck: internal/tools/lint/go.mod
 	$(GO) build -C internal/tools/lint -o $@ honnef.co/go/tools/cmd/staticcheck
+
+$(TOOLS)/typecheck: internal/tools/lint/go.mod $(wildcard internal/tools/lint/typecheck/*.go)
+	$(GO) build -C internal/tools/lint -o $@ ./typecheck
 
 $(TOOLS)/gotestsum: internal/tools/lint/go.mod
 	$(GO) build -C internal/tools/lint -o $@ gotest.tools/gotestsum
 
 include internal/tools/browser.mk
-include internal/rgw/rgw.mk
+include internal/harness/rgw/rgw.mk
 include packaging/packaging.mk
 
-clean:
+clean: ## removes what was built, the tools too
 	rm -rf bin dist .tools

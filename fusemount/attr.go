@@ -17,14 +17,15 @@ import (
 )
 
 const (
-	// forever is how long the kernel may keep what cannot change.
+	// forever is how long the kernel may cache what cannot change.
 	forever = 30 * 24 * time.Hour
-	// soon is how long it may keep what can.
+	// soon is how long it may cache what can.
 	soon = time.Second
 )
 
-// identity tells inodes apart. The kernel shares its caches between inodes with the same identity, so those of different things must
-// differ: it is taken from a cryptographic hash.
+// identity identifies an inode. The kernel shares its caches between inodes with the
+// same identity, so different things must never have the same one: it comes from a
+// cryptographic hash.
 type identity [16]byte
 
 // identify hashes its parts.
@@ -41,7 +42,8 @@ func identify(kind string, parts ...string) (id identity) {
 	return identity(h.Sum(sum[:0])[:len(id)])
 }
 
-// ino is the inode number that users see: stable over mounts, never one of those with a meaning.
+// ino is the inode number that users see: stable across mounts, and never a reserved
+// number.
 func (id identity) ino() uint64 {
 	n := binary.LittleEndian.Uint64(id[:8])
 	if n < 2 || n == math.MaxUint64 {
@@ -50,7 +52,7 @@ func (id identity) ino() uint64 {
 	return n
 }
 
-// attr is the identity as go-fuse takes it, with the generation as its second half.
+// attr is the identity in go-fuse's form, with the second half as the generation.
 func (id identity) attr(mode uint32) fs.StableAttr {
 	return fs.StableAttr{Mode: mode, Ino: id.ino(), Gen: binary.LittleEndian.Uint64(id[8:])}
 }
@@ -94,7 +96,7 @@ func (m *mount) fill(out *fuse.Attr, n *restic.TreeNode, id identity) {
 	*out = fuse.Attr{
 		Ino:  id.ino(),
 		Mode: typeBits(n.Type) | permissionBits(n.Mode),
-		// not what restic's mount says, 512: programs take it as the size to read with
+		// not 512 as in restic's mount: programs use it as their read size
 		Blksize: 4096,
 		Nlink:   uint32(min(max(n.Links, 1), math.MaxUint32)),
 	}

@@ -2,5 +2,5 @@ package fusemount
 
 import "syscall"
 
-// noAttribute is what getxattr says of an attribute that is not there.
+// noAttribute is the error of getxattr for a missing attribute.
 const noAttribute = syscall.ENODATA

@@ -9,10 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// buffers hands out memory for plain blobs and takes it back. It lies outside the Go heap: a cache that the garbage collector
-// manages needs twice its size, since the collector lets garbage grow to the size of what is alive.
+// buffers allocates and recycles memory for plain blobs. The memory is outside the Go
+// heap: a cache managed by the garbage collector needs twice its size, since the
+// collector lets garbage grow to the size of the live data.
 //
-// Sizes are rounded up to classes, four to a power of two. Large buffers are mappings of their own; small ones are cut from slabs.
+// Sizes are rounded up to classes, four to a power of two. Large buffers are mappings
+// of their own; small ones are cut from slabs.
 type buffers struct {
 	mu    sync.Mutex
 	free  map[int][][]byte // by class size
@@ -26,7 +28,7 @@ const (
 	maxSpare      = 32 << 20
 )
 
-// class returns the size of the buffer that n bytes get.
+// class returns the size of the buffer for n bytes.
 func class(n int) int {
 	if n <= smallestClass {
 		return smallestClass
@@ -50,7 +52,7 @@ func (b *buffers) get(n int) []byte {
 			list = append(list, slab[:size:size])
 		}
 	}
-	// Fresh memory has to be cleared page by page, so a larger buffer will do.
+	// Fresh memory must be cleared page by page, so a larger free buffer is better.
 	for larger := class(size + 1); len(list) == 0 && larger < 2*size; larger = class(larger + 1) {
 		if list = b.free[larger]; len(list) > 0 {
 			size = larger
@@ -69,7 +71,7 @@ func (b *buffers) get(n int) []byte {
 	return buf[:n]
 }
 
-// put takes back a buffer that get returned. Nothing may use it any more.
+// put recycles a buffer from get, which must no longer be used.
 func (b *buffers) put(buf []byte) {
 	buf = buf[:cap(buf)]
 	b.mu.Lock()
@@ -95,7 +97,8 @@ func mapMemory(size int) []byte {
 	return mem[:size:size]
 }
 
-// unmapMemory gives a mapping back to the system. unix.Munmap refuses what is not one, which the collector then frees.
+// unmapMemory returns a mapping to the system. unix.Munmap refuses heap memory, which
+// the collector then frees.
 func unmapMemory(mem []byte) {
 	if offHeap {
 		_ = unix.Munmap(mem)

@@ -58,7 +58,8 @@ func childMount(repo, dir string) {
 	select {}
 }
 
-// childRead reads a file with plain system calls while signals rain down, and prints how it ended.
+// childRead reads a file with plain system calls while signals rain down, and prints
+// how it ended.
 func childRead(path string) {
 	alarms := make(chan os.Signal, 1)
 	signal.Notify(alarms, syscall.SIGUSR1)

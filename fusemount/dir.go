@@ -15,18 +15,19 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-// dir is a directory below a snapshot, or the root of one. Its identity is unique to its path.
+// dir is a directory below a snapshot, or the root of one. Its identity is unique to
+// its path.
 type dir struct {
 	entry
 	parent *dir // nil at the root of a snapshot
 	index  int  // in the parent's tree
 
-	tree  atomic.Pointer[tree] // when it has been needed
+	tree  atomic.Pointer[tree] // once it has been needed
 	dirs  atomic.Int64         // directories in it plus one; 0: not known yet
 	reads atomic.Int64         // files in it that were read from their beginning
 	ahead sync.Once            // the trees of its directories are fetched once
 
-	counted *list.Element // in mount.census, which guards it
+	counted *list.Element // in mount.entries, which guards it
 	count   int
 }
 
@@ -59,7 +60,7 @@ func (d *dir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.
 	return d.child(ctx, t, i, out), 0
 }
 
-// child returns the inode of an entry and says what it is.
+// child returns the inode of an entry and fills in its attributes.
 func (d *dir) child(ctx context.Context, t *tree, i int, out *fuse.EntryOut) *fs.Inode {
 	n := &t.nodes[i]
 	id := d.childID(n)
@@ -80,8 +81,9 @@ func (d *dir) child(ctx context.Context, t *tree, i int, out *fuse.EntryOut) *fs
 	return d.NewInode(ctx, ops, id.attr(typeBits(n.Type)))
 }
 
-// childID returns the identity of an entry. Files with the same content, metadata and name share one wherever they are, so that what was
-// read of a file is not read again from another snapshot.
+// childID returns the identity of an entry. Files with the same content, metadata and
+// name share one wherever they are, so that data cached from one snapshot is not read
+// again from another.
 func (d *dir) childID(n *restic.TreeNode) identity {
 	if n.Type == restic.NodeDir {
 		return identify("dir", string(d.id[:]), n.Name)
@@ -89,7 +91,8 @@ func (d *dir) childID(n *restic.TreeNode) identity {
 	return identity(n.Fingerprint)
 }
 
-// Getattr counts links as file systems do, two and one for each directory in it, once the entries are known.
+// Getattr counts links as file systems do, two plus one per subdirectory, once the
+// entries are known.
 func (d *dir) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	d.m.fill(&out.Attr, d.node, d.id)
 	out.Nlink = 2
@@ -107,7 +110,7 @@ func (d *dir) OpendirHandle(ctx context.Context, _ uint32) (fs.FileHandle, uint3
 		return nil, 0, errno(err)
 	}
 	d.ahead.Do(func() { d.m.aheadOfDir(t) })
-	d.m.census.listed(d, len(t.nodes))
+	d.m.entries.listed(d, len(t.nodes))
 	parent := d.id
 	if d.parent != nil {
 		parent = d.parent.id
@@ -124,7 +127,8 @@ func (d *dir) OpendirHandle(ctx context.Context, _ uint32) (fs.FileHandle, uint3
 	}, fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE, 0
 }
 
-// aheadOfDir fetches the trees of the directories in t: who lists a directory mostly goes on into those.
+// aheadOfDir prefetches the trees of the directories in t, since a program that lists a
+// directory usually descends into it.
 func (m *mount) aheadOfDir(t *tree) {
 	var handles []restic.BlobHandle
 	for i := range t.nodes {

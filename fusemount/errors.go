@@ -6,20 +6,23 @@ import (
 	"strings"
 )
 
-// The errors that of Mount can be asked about with errors.Is.
+// Errors returned by Mount, for errors.Is.
 var (
-	// ErrNoFUSE: the system has no FUSE, or not all of it. The text says what is missing.
+	// ErrNoFUSE: FUSE is missing or incomplete on this system. The text names what is
+	// missing.
 	ErrNoFUSE = errors.New("FUSE is not available")
-	// ErrMountpoint: the directory cannot be mounted on. The text says why. Nothing was changed.
+	// ErrMountpoint: the directory cannot be mounted on. The text explains why. Nothing
+	// was changed.
 	ErrMountpoint = errors.New("cannot mount here")
 )
 
-// Result tells how a mount ended.
+// Result describes how a mount ended.
 type Result struct {
-	// Lazy is set if the file system was in use when it was unmounted. The directory is free, nobody can open anything there any more, and
-	// what was open goes on until Close.
+	// Lazy is set if the file system was in use when it was unmounted. The directory is
+	// free and nothing in it can be opened any more, but open files stay readable until
+	// Close.
 	Lazy bool
-	// Holders are the processes that used it, as far as this one may see.
+	// Holders are the processes that used it, as far as this process can see them.
 	Holders []Holder
 }
 
@@ -30,12 +33,13 @@ type Holder struct {
 	Path    string // one of the paths it uses
 }
 
-// String says who it was and where.
+// String names the process and the path.
 func (h Holder) String() string {
 	return fmt.Sprintf("%s (process %d) in %s", h.Command, h.PID, h.Path)
 }
 
-// String is one line about who was in the way, empty if nobody was.
+// String is one line that names the holders, or empty if the file system was not in
+// use.
 func (r Result) String() string {
 	if !r.Lazy {
 		return ""

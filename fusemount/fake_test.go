@@ -20,13 +20,14 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-// fake is a repository in memory. Stored bytes are the plain ones behind a prefix, so that offsets matter.
+// fake is a repository in memory. Stored bytes are the plain ones behind a prefix, so
+// that offsets matter.
 type fake struct {
-	mu     sync.Mutex
-	packs  map[restic.ID][]byte
-	places map[restic.BlobHandle][]restic.BlobPlace
-	delay  time.Duration
-	fail   func(pack restic.ID, offset uint) error // instead of loading
+	mu        sync.Mutex
+	packs     map[restic.ID][]byte
+	locations map[restic.BlobHandle][]restic.BlobLocation
+	delay     time.Duration
+	fail      func(pack restic.ID, offset uint) error // instead of loading
 
 	loads, running, most atomic.Int64
 	hang                 chan struct{} // loads wait until it is closed
@@ -35,7 +36,7 @@ type fake struct {
 const prefix = "stored: "
 
 func newFake() *fake {
-	return &fake{packs: map[restic.ID][]byte{}, places: map[restic.BlobHandle][]restic.BlobPlace{}}
+	return &fake{packs: map[restic.ID][]byte{}, locations: map[restic.BlobHandle][]restic.BlobLocation{}}
 }
 
 // add appends blobs to a pack.
@@ -45,7 +46,7 @@ func (f *fake) add(pack byte, t restic.BlobType, blobs ...[]byte) (handles []res
 	id := restic.ID{pack}
 	for _, plain := range blobs {
 		h := restic.BlobHandle{Type: t, ID: restic.ID(sha256.Sum256(plain))}
-		f.places[h] = append(f.places[h], restic.BlobPlace{Pack: id, Offset: uint(len(f.packs[id])), Length: uint(len(prefix) + len(plain)), Size: uint(len(plain))})
+		f.locations[h] = append(f.locations[h], restic.BlobLocation{Pack: id, Offset: uint(len(f.packs[id])), Length: uint(len(prefix) + len(plain)), Size: uint(len(plain))})
 		f.packs[id] = append(append(f.packs[id], prefix...), plain...)
 		handles = append(handles, h)
 	}
@@ -55,17 +56,17 @@ func (f *fake) add(pack byte, t restic.BlobType, blobs ...[]byte) (handles []res
 func (f *fake) Connections() int { return 8 }
 
 func (f *fake) Size(h restic.BlobHandle) (uint64, bool) {
-	p := f.Places(h)
+	p := f.Locations(h)
 	if len(p) == 0 {
 		return 0, false
 	}
 	return uint64(p[0].Size), true
 }
 
-func (f *fake) Places(h restic.BlobHandle) []restic.BlobPlace {
+func (f *fake) Locations(h restic.BlobHandle) []restic.BlobLocation {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.places[h])
+	return slices.Clone(f.locations[h])
 }
 
 func (f *fake) LoadRange(ctx context.Context, _ restic.BlobType, pack restic.ID, offset, length uint, fn func(io.Reader) error) error {
@@ -91,7 +92,7 @@ func (f *fake) LoadRange(ctx context.Context, _ restic.BlobType, pack restic.ID,
 	return fn(bytes.NewReader(all[offset : offset+length]))
 }
 
-func (f *fake) Open(h restic.BlobHandle, _ restic.BlobPlace, buf []byte, _ func(int) []byte) ([]byte, error) {
+func (f *fake) Decrypt(h restic.BlobHandle, _ restic.BlobLocation, buf []byte, _ func(int) []byte) ([]byte, error) {
 	plain := buf[len(prefix):]
 	if sha256.Sum256(plain) != h.ID {
 		return nil, fmt.Errorf("%w: %v", restic.ErrDamaged, h)
@@ -101,11 +102,11 @@ func (f *fake) Open(h restic.BlobHandle, _ restic.BlobPlace, buf []byte, _ func(
 
 func (f *fake) LoadBlob(ctx context.Context, h restic.BlobHandle) (plain []byte, err error) {
 	err = errors.New("no copy")
-	for _, p := range f.Places(h) {
+	for _, p := range f.Locations(h) {
 		err = f.LoadRange(ctx, h.Type, p.Pack, p.Offset, p.Length, func(rd io.Reader) error {
 			buf, err := io.ReadAll(rd)
 			if err == nil {
-				plain, err = f.Open(h, p, buf, nil)
+				plain, err = f.Decrypt(h, p, buf, nil)
 			}
 			return err
 		})
@@ -117,7 +118,7 @@ func (f *fake) LoadBlob(ctx context.Context, h restic.BlobHandle) (plain []byte,
 }
 
 // mountFake mounts one snapshot of a repository in memory and returns the directory.
-func mountFake(t *testing.T, src source, tree restic.ID, change ...func(*mount)) (dir string, root *above) {
+func mountFake(t *testing.T, src source, tree restic.ID, change ...func(*mount)) (dir string, root *namesDir) {
 	t.Helper()
 	opts, err := Options{}.complete()
 	if err != nil {
@@ -131,7 +132,7 @@ func mountFake(t *testing.T, src source, tree restic.ID, change ...func(*mount))
 	}
 	close(m.ready)
 	dir = t.TempDir()
-	root = newAbove(m, "")
+	root = newNamesDir(m, "")
 	server, err := fs.Mount(dir, root, m.fuseOptions("0123456789"))
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 // file is a regular file.
 type file struct {
 	entry
-	dir   *dir // where it was found first, and at which place
+	dir   *dir // the directory it was first found in, and its index there
 	index int
 
 	mu   sync.Mutex
@@ -26,17 +26,18 @@ type file struct {
 	seq  sequence
 }
 
-// Open is answered once for the whole mount: no file needs to be opened or closed, and the kernel keeps all pages.
+// Open tells the kernel, once for the whole mount, that files need no open or close, so
+// it keeps all pages.
 func (f *file) Open(context.Context, uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	return nil, 0, syscall.ENOSYS
 }
 
-// Flush is not asked for again.
+// Flush tells the kernel not to send it again.
 func (f *file) Flush(context.Context, fs.FileHandle) syscall.Errno { return syscall.ENOSYS }
 
 var errSize = errors.New("the blobs of the file are not as long as its recorded size")
 
-// layout finds out where the blobs end. The caller holds mu.
+// layout determines where the blobs end. The caller holds mu.
 func (f *file) layout() error {
 	content := f.node.Content
 	if f.ends != nil || len(content) == 0 {
@@ -80,7 +81,7 @@ func (f *file) Read(ctx context.Context, _ fs.FileHandle, dest []byte, off int64
 	ends := f.ends
 	first := sort.Search(len(ends), func(i int) bool { return ends[i] > from })
 	last := first + sort.Search(len(ends)-first, func(i int) bool { return ends[first+i] >= to })
-	// whatever is read ahead is planned behind what is wanted now
+	// prefetching is queued after what is needed now
 	r := &reply{loader: f.m.loader, size: int(to - from)}
 	for i := first; i <= last; i++ {
 		r.blobs = append(r.blobs, f.m.loader.want(restic.BlobHandle{Type: restic.BlobData, ID: f.node.Content[i]}))
@@ -100,12 +101,13 @@ func (f *file) Read(ctx context.Context, _ fs.FileHandle, dest []byte, off int64
 		start := end - uint64(len(b.data))
 		r.parts = append(r.parts, b.data[max(from, start)-start:min(to, end)-start])
 	}
-	// what was read to its end is in the kernel's cache
+	// a blob that was read to its end is in the kernel's cache
 	r.done = to == ends[last]
 	return r, 0
 }
 
-// reply answers a read with the blobs' own memory, and lets go of them when the kernel has it.
+// reply answers a read with the blobs' own memory, and releases them once the kernel
+// has copied it.
 type reply struct {
 	loader *loader
 	blobs  []*blob
@@ -127,7 +129,7 @@ func (r *reply) Bytes(buf []byte) ([]byte, fuse.Status) {
 	return buf, fuse.OK
 }
 
-// Slices spares the copy of a reply from several blobs.
+// Slices avoids a copy when a reply spans several blobs.
 func (r *reply) Slices() ([][]byte, fuse.Status) { return r.parts, fuse.OK }
 
 func (r *reply) Done() {
@@ -137,7 +139,7 @@ func (r *reply) Done() {
 	r.blobs, r.parts = nil, nil
 }
 
-// errno is what the reader gets for an error: everything was logged where it happened.
+// errno is the reader's error number; the error itself was logged where it happened.
 func errno(err error) syscall.Errno {
 	if errors.Is(err, context.Canceled) {
 		return syscall.EINTR

@@ -9,8 +9,9 @@ import (
 
 const mostHolders = 10
 
-// holders finds the processes that use a mounted file system: that stand in it, have a file of it open or are run from it. The links in
-// /proc are read, which asks the file system nothing.
+// holders finds the processes that use a mounted file system: by their working
+// directory, an open file or their executable. It reads the links in /proc, which sends
+// no request to the file system.
 func holders(dir string) (found []Holder) {
 	processes, err := os.ReadDir("/proc")
 	if err != nil {

@@ -13,21 +13,21 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-// job loads blobs that lie close together in one pack with one request.
+// job loads blobs that are close together in one pack with one request.
 type job struct {
 	typ      restic.BlobType
 	blobs    []*blob   // by offset
-	demanded bool      // somebody waits for it
-	owner    *sequence // the reader it is for, if it is loaded ahead of one
+	demanded bool      // a reader waits for it
+	owner    *sequence // the sequential reader it is prefetched for
 }
 
-// extent is what the job reads of the pack.
+// extent is the part of the pack that the job reads.
 func (j *job) extent() (offset, length uint) {
-	first, last := j.blobs[0].place, j.blobs[len(j.blobs)-1].place
+	first, last := j.blobs[0].at, j.blobs[len(j.blobs)-1].at
 	return first.Offset, last.Offset + last.Length - first.Offset
 }
 
-// cost is what the job takes of the budget.
+// cost is the job's share of the budget.
 func (j *job) cost() (n int64) {
 	for _, b := range j.blobs {
 		n += blobCost(b)
@@ -35,12 +35,13 @@ func (j *job) cost() (n int64) {
 	return n
 }
 
-// blobCost is what a blob will take of the budget: a buffer, or the decoded entries, which are about as large as their text.
+// blobCost is a blob's share of the budget: a buffer, or the decoded entries, which are
+// about as large as their text.
 func blobCost(b *blob) int64 {
 	if b.handle.Type == restic.BlobTree {
-		return int64(b.place.Size)
+		return int64(b.at.Size)
 	}
-	return int64(class(max(int(b.place.Length), int(b.place.Size))))
+	return int64(class(max(int(b.at.Length), int(b.at.Size))))
 }
 
 // enqueue adds a job whose blobs were added. The caller holds mu and calls start.
@@ -56,7 +57,7 @@ func (l *loader) enqueue(j *job, demanded bool) {
 	}
 }
 
-// promote moves a job to those somebody waits for. The caller holds mu and calls start.
+// promote moves a job to the demanded ones. The caller holds mu and calls start.
 func (l *loader) promote(j *job) {
 	j.demanded = true
 	if i := slices.Index(l.ahead, j); i >= 0 {
@@ -65,7 +66,7 @@ func (l *loader) promote(j *job) {
 	}
 }
 
-// forget drops the jobs of a sequence that nobody waits for yet.
+// forget drops the jobs of a sequence that no reader waits for yet.
 func (l *loader) forget(owner *sequence) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,8 +81,8 @@ func (l *loader) forget(owner *sequence) {
 	})
 }
 
-// start starts as many queued jobs as there are connections and, for those nobody waits for, room in the budget. Two connections are
-// kept free for demand. The caller holds mu.
+// start starts as many queued jobs as there are connections and, for prefetching, room
+// in the budget. Two connections are reserved for demand. The caller holds mu.
 func (l *loader) start() {
 	for len(l.demand) > 0 && l.running < l.conns {
 		j := l.demand[0]
@@ -111,21 +112,21 @@ func (l *loader) launch(j *job) {
 	}()
 }
 
-// run loads the blobs of a job. Each is ready as soon as its bytes have come in.
+// run loads the blobs of a job. Each is ready as soon as its bytes have arrived.
 func (l *loader) run(j *job) {
-	ctx, cancel := context.WithTimeoutCause(l.life, l.timeout, fmt.Errorf("the storage did not deliver within %v", l.timeout))
+	ctx, cancel := context.WithTimeoutCause(l.life, l.timeout, fmt.Errorf("the storage timed out after %v", l.timeout))
 	defer cancel()
 	offset, length := j.extent()
 	done := make([]bool, len(j.blobs))
 	failed := make([]error, len(j.blobs))
-	err := l.src.LoadRange(ctx, j.typ, j.blobs[0].place.Pack, offset, length, func(rd io.Reader) error {
-		// after a failure this is called again, and the stream begins anew
+	err := l.src.LoadRange(ctx, j.typ, j.blobs[0].at.Pack, offset, length, func(rd io.Reader) error {
+		// after a failure this is called again with a new stream
 		at := offset
 		for i, b := range j.blobs {
-			skip := b.place.Offset - at
-			at = b.place.Offset + b.place.Length
+			skip := b.at.Offset - at
+			at = b.at.Offset + b.at.Length
 			if done[i] || failed[i] != nil {
-				skip += b.place.Length
+				skip += b.at.Length
 			}
 			if _, err := io.CopyN(io.Discard, rd, int64(skip)); err != nil {
 				return unexpectedEnd(err)
@@ -158,15 +159,16 @@ func unexpectedEnd(err error) error {
 	return err
 }
 
-// read takes one blob from the stream and returns its plain bytes and the buffer they lie in.
+// read reads one blob from the stream and returns its plain bytes and the buffer that
+// holds them.
 func (l *loader) read(rd io.Reader, b *blob) (plain, buffer []byte, err error) {
-	buffer = l.buffers.get(int(b.place.Length))
+	buffer = l.buffers.get(int(b.at.Length))
 	if _, err := io.ReadFull(rd, buffer); err != nil {
 		l.buffers.put(buffer)
 		return nil, nil, unexpectedEnd(err)
 	}
 	var room []byte
-	plain, err = l.src.Open(b.handle, b.place, buffer, func(size int) []byte {
+	plain, err = l.src.Decrypt(b.handle, b.at, buffer, func(size int) []byte {
 		room = l.buffers.get(size)
 		return room
 	})
@@ -181,7 +183,8 @@ func (l *loader) read(rd io.Reader, b *blob) (plain, buffer []byte, err error) {
 	return plain, buffer, nil
 }
 
-// deliver makes a blob ready with its plain bytes and the buffer they lie in, which from now on belongs to the loader.
+// deliver makes a blob ready with its plain bytes and the buffer that holds them, which
+// from now on belongs to the loader.
 func (l *loader) deliver(b *blob, plain, buffer []byte) error {
 	var t *tree
 	if b.handle.Type == restic.BlobTree {
@@ -196,7 +199,7 @@ func (l *loader) deliver(b *blob, plain, buffer []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if buffer != nil {
-		l.used += int64(cap(buffer)) - b.cost // a larger one was at hand
+		l.used += int64(cap(buffer)) - b.cost // a larger one was free
 		b.cost = int64(cap(buffer))
 	}
 	b.data, b.buffer, b.tree = plain, buffer, t
@@ -204,11 +207,12 @@ func (l *loader) deliver(b *blob, plain, buffer []byte) error {
 	return nil
 }
 
-// rescue is for a blob that could not be loaded with the others: if somebody waits for it, all its copies are tried.
+// rescue is for a blob that could not be loaded with the others: if a reader waits for
+// it, all its copies are tried.
 func (l *loader) rescue(ctx context.Context, b *blob, cause error) {
 	l.mu.Lock()
 	if b.users == 0 {
-		l.finish(b, cause) // whoever wants it later tries again
+		l.finish(b, cause) // a later reader tries again
 		l.mu.Unlock()
 		return
 	}
@@ -220,7 +224,7 @@ func (l *loader) rescue(ctx context.Context, b *blob, cause error) {
 			buffer := l.buffers.get(len(plain))
 			copy(buffer, plain)
 			if err = l.deliver(b, buffer, buffer); err == nil {
-				l.log.Warn("blob loaded at the second attempt", "blob", b.handle.ID.String(), "pack", b.place.Pack.String(), "first", cause.Error())
+				l.log.Warn("blob loaded at the second attempt", "blob", b.handle.ID.String(), "pack", b.at.Pack.String(), "first", cause.Error())
 				return
 			}
 		}
@@ -228,8 +232,8 @@ func (l *loader) rescue(ctx context.Context, b *blob, cause error) {
 			err = context.Cause(ctx)
 		}
 		cause = errors.Join(cause, err)
-		l.log.Error("blob cannot be read", "type", b.handle.Type.String(), "blob", b.handle.ID.String(), "pack", b.place.Pack.String(),
-			"offset", b.place.Offset, "length", b.place.Length, "error", cause.Error(), "after", time.Since(began).Round(time.Millisecond))
+		l.log.Error("blob cannot be read", "type", b.handle.Type.String(), "blob", b.handle.ID.String(), "pack", b.at.Pack.String(),
+			"offset", b.at.Offset, "length", b.at.Length, "error", cause.Error(), "after", time.Since(began).Round(time.Millisecond))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// listing is an open directory: a fixed list of entries behind "." and "..".
+// listing is an open directory: a fixed list of entries after "." and "..".
 type listing struct {
 	self, parent uint64
 	count        int
@@ -36,7 +36,7 @@ func (l *listing) Readdirent(context.Context) (*fuse.DirEntry, syscall.Errno) {
 	return &e, 0
 }
 
-// Seekdir goes on behind the entry that had this offset.
+// Seekdir continues after the entry with this offset.
 func (l *listing) Seekdir(_ context.Context, off uint64) syscall.Errno {
 	if off > uint64(l.count+2) {
 		return syscall.EINVAL
@@ -45,7 +45,8 @@ func (l *listing) Seekdir(_ context.Context, off uint64) syscall.Errno {
 	return 0
 }
 
-// Lookup is asked for the entry that Readdirent returned last, unless an interrupted answer is given again.
+// Lookup is called for the entry that Readdirent returned last, unless the kernel
+// repeats an interrupted request.
 func (l *listing) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
 	if i := l.next - 3; i >= 0 && l.at(i).Name == name {
 		return l.child(ctx, i, out)

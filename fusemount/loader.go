@@ -14,25 +14,26 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-// source is what the loader needs of a *restic.Reader.
+// source is the part of *restic.Reader that the loader uses.
 type source interface {
 	Connections() int
 	Size(h restic.BlobHandle) (uint64, bool)
-	Places(h restic.BlobHandle) []restic.BlobPlace
+	Locations(h restic.BlobHandle) []restic.BlobLocation
 	LoadRange(ctx context.Context, t restic.BlobType, pack restic.ID, offset, length uint, fn func(io.Reader) error) error
-	Open(h restic.BlobHandle, p restic.BlobPlace, buf []byte, room func(size int) []byte) ([]byte, error)
+	Decrypt(h restic.BlobHandle, p restic.BlobLocation, buf []byte, room func(size int) []byte) ([]byte, error)
 	LoadBlob(ctx context.Context, h restic.BlobHandle) ([]byte, error)
 }
 
 var (
 	errEnded   = errors.New("the mount has ended")
-	errTooLate = errors.New("the storage does not deliver")
-	errMissing = errors.New("the repository's index does not know this blob")
+	errTooLate = errors.New("the storage timed out")
+	errMissing = errors.New("the blob is not in the repository's index")
 )
 
-// loader brings blobs into memory and keeps them there within a budget. Whatever number of readers wants a blob, it is loaded once, and the load goes on
-// when a reader goes away. Demand goes before what is only expected to be wanted; expected blobs that are demanded before their turn move
-// to the front.
+// loader loads blobs into memory and keeps them there within a budget. However many
+// readers want a blob, it is loaded once, and the load continues if a reader goes away.
+// Demanded blobs are loaded before prefetched ones; a prefetched blob that is demanded
+// before its turn moves to the front.
 type loader struct {
 	src     source
 	log     *slog.Logger
@@ -41,24 +42,24 @@ type loader struct {
 	conns   int
 	buffers buffers
 
-	life context.Context // loads run as long as it lives
+	life context.Context // loads end with it
 	end  context.CancelCauseFunc
 
 	mu      sync.Mutex
 	blobs   map[restic.BlobHandle]*blob
-	old     *list.List // of *blob in memory that was read; the front goes first
-	unread  *list.List // of *blob in memory that nobody has read yet; the front was loaded first
-	used    int64      // bytes in memory or promised to running jobs
+	old     *list.List // of *blob in memory that were read; the front is evicted first
+	unread  *list.List // of *blob in memory that were not read yet; the front was loaded first
+	used    int64      // bytes in memory or reserved by running jobs
 	demand  []*job
 	ahead   []*job
 	running int
 }
 
-// blob is a blob that is wanted: queued, being loaded, or in memory. The loader's mutex guards it; what is behind ready does not change
-// once that is closed.
+// blob is a blob that is wanted: queued, being loaded, or in memory. The loader's mutex
+// guards it; the fields after ready do not change once it is closed.
 type blob struct {
 	handle restic.BlobHandle
-	place  restic.BlobPlace
+	at     restic.BlobLocation
 	job    *job          // until it is ready
 	in     *list.Element // in loader.old or, until its first reader, in loader.unread
 	loaded time.Time     // when it came into loader.unread; zero if it is not in there
@@ -67,12 +68,12 @@ type blob struct {
 
 	ready  chan struct{}
 	data   []byte // of a data blob
-	buffer []byte // what data lies in, from loader.buffers
+	buffer []byte // the memory of data, from loader.buffers
 	tree   *tree  // of a tree blob
 	err    error
 }
 
-// spared is how long a blob that was loaded ahead stays though nobody has read it.
+// spared is how long a prefetched blob stays in memory unread.
 const spared = 30 * time.Second
 
 func newLoader(src source, log *slog.Logger, budget int64, timeout time.Duration) *loader {
@@ -85,7 +86,8 @@ func newLoader(src source, log *slog.Logger, budget int64, timeout time.Duration
 // close ends every load and makes all further ones fail.
 func (l *loader) close() { l.end(errEnded) }
 
-// want returns the blob and sees to it that it will be ready. The caller holds on to it until release.
+// want returns the blob and makes sure that it will become ready. The caller must
+// release it.
 func (l *loader) want(h restic.BlobHandle) *blob {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -109,7 +111,8 @@ func (l *loader) want(h restic.BlobHandle) *blob {
 	return b
 }
 
-// release lets go of a blob that want returned. With done set nobody is expected to want it again soon.
+// release releases a blob from want. With done set it is not expected to be needed
+// again soon.
 func (l *loader) release(b *blob, done bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -130,17 +133,17 @@ func (l *loader) release(b *blob, done bool) {
 	}
 }
 
-// add makes an entry for a blob that is not known. The caller holds mu.
+// add makes an entry for a new blob. The caller holds mu.
 func (l *loader) add(h restic.BlobHandle) *blob {
 	b := &blob{handle: h, ready: make(chan struct{})}
-	places := l.src.Places(h)
+	locations := l.src.Locations(h)
 	switch {
 	case l.life.Err() != nil:
 		b.err = errEnded
-	case len(places) == 0:
+	case len(locations) == 0:
 		b.err = errMissing
 	default:
-		b.place = places[0]
+		b.at = locations[0]
 		l.blobs[h] = b
 		return b
 	}
@@ -148,8 +151,10 @@ func (l *loader) add(h restic.BlobHandle) *blob {
 	return b
 }
 
-// wait waits until b is ready, but not for ever: loads that hang could fill all connections. Signals to the reader end its request's context; the
-// load goes on, and the reader gets some time to still have the answer, because most signals are not meant to end anything.
+// wait waits until b is ready, but not forever: hanging loads could fill all
+// connections. A signal to the reader ends its request's context; the load continues,
+// and the reader still gets some time for the answer, because most signals are not
+// meant to end anything.
 func (l *loader) wait(ctx context.Context, b *blob) error {
 	select {
 	case <-b.ready:
@@ -178,12 +183,13 @@ func (l *loader) wait(ctx context.Context, b *blob) error {
 }
 
 func (l *loader) tooLate(b *blob) error {
-	l.log.Error("blob cannot be read", "type", b.handle.Type.String(), "blob", b.handle.ID.String(), "pack", b.place.Pack.String(),
+	l.log.Error("blob cannot be read", "type", b.handle.Type.String(), "blob", b.handle.ID.String(), "pack", b.at.Pack.String(),
 		"error", errTooLate.Error(), "after", 2*l.timeout)
 	return errTooLate
 }
 
-// interruptGrace is how long a reader that got a signal still waits. A killed process hangs as long.
+// interruptGrace is how long a reader still waits after a signal. A killed process
+// hangs that long.
 const interruptGrace = 3 * time.Second
 
 // finish makes b ready, with data or a tree or an error. The caller holds mu.
@@ -202,7 +208,7 @@ func (l *loader) finish(b *blob, err error) {
 	close(b.ready)
 }
 
-// discard gives back what b holds. The caller holds mu; nobody uses b.
+// discard releases the memory of b. The caller holds mu; b is not in use.
 func (l *loader) discard(b *blob) {
 	l.used -= b.cost
 	b.cost = 0
@@ -212,8 +218,9 @@ func (l *loader) discard(b *blob) {
 	}
 }
 
-// makeRoom evicts until n more bytes fit into the budget, and reports whether they do. What was loaded ahead and not read yet goes only if
-// it has been waiting for long, or for demand. The caller holds mu.
+// makeRoom evicts until n more bytes fit into the budget, and reports whether they do.
+// Unread prefetched blobs are evicted only if they are old, or for demand. The caller
+// holds mu.
 func (l *loader) makeRoom(n int64, demanded bool) bool {
 	evict := func(from *list.List, may func(*blob) bool) {
 		var next *list.Element

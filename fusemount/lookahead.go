@@ -10,33 +10,33 @@ import (
 )
 
 const (
-	lookWindow = 4 << 20 // bytes of the following files that are loaded ahead
+	lookWindow = 4 << 20 // bytes of the following files that are prefetched
 	lookFiles  = 4096    // and how many files at most
 	lookDirs   = 256     // directories looked into for one window
 	lookRun    = 1 << 20
 	mostWalks  = 8
 )
 
-// lookahead loads the files that follow the one being read, in the order in which tar, grep -r, diff and cp walk: an archive of small files
-// would else cost a round trip for each.
+// lookahead prefetches the files that follow the one being read, in the order in which
+// tar, grep -r, diff and cp walk: otherwise every small file would cost a round trip.
 type lookahead struct {
 	m     *mount
 	mu    sync.Mutex
 	walks []*walk
-	files map[identity]place // what the walks have planned
+	files map[identity]walkPosition // what the walks have planned
 }
 
-// place is where in a walk a file is.
-type place struct {
+// walkPosition is a file's position in a walk.
+type walkPosition struct {
 	walk *walk
 	at   int64
 }
 
-// walk goes through a snapshot from some file on, depth first.
+// walk walks a snapshot from some file on, depth first.
 type walk struct {
 	stack   []step
-	planned int64 // bytes behind the walk's begin that are on their way
-	read    int64 // bytes behind it that were read
+	planned int64 // bytes from the walk's start that are being prefetched
+	read    int64 // bytes from its start that were read
 	busy    bool
 	ended   bool
 	files   []identity // what is in lookahead.files
@@ -47,7 +47,7 @@ type step struct {
 	next int
 }
 
-// begun is told that somebody reads a file from its beginning.
+// begun records that a file is read from its beginning.
 func (l *lookahead) begun(f *file) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,7 +58,8 @@ func (l *lookahead) begun(f *file) {
 	case known:
 		w.read = max(w.read, p.at)
 	case reads > 1 || f.first():
-		// two files in one directory, or its first: this is not somebody who wants a single file
+		// two files of one directory, or its first: this reader wants more than a
+		// single file
 		w = l.newWalk(f)
 	default:
 		return
@@ -84,7 +85,7 @@ func (f *file) first() bool {
 	return true
 }
 
-// newWalk begins behind f. The caller holds mu.
+// newWalk begins after f. The caller holds mu.
 func (l *lookahead) newWalk(f *file) *walk {
 	w := &walk{}
 	index := f.index
@@ -118,7 +119,7 @@ func (l *lookahead) drop(w *walk) {
 	}
 }
 
-// extend takes a walk on to the end of its window.
+// extend prefetches a walk up to the end of its window.
 func (l *lookahead) extend(w *walk) {
 	var handles []restic.BlobHandle
 	type planned struct {
@@ -143,7 +144,7 @@ func (l *lookahead) extend(w *walk) {
 			dirs++
 			t, err := l.m.loader.tree(context.Background(), *n.Subtree)
 			if err != nil {
-				continue // whoever goes there will be told
+				continue // a reader of it will get the error
 			}
 			l.m.aheadOfDir(t)
 			w.stack = append(w.stack, step{tree: t})
@@ -167,14 +168,14 @@ func (l *lookahead) extend(w *walk) {
 	w.planned = at
 	w.ended = len(w.stack) == 0
 	if l.files == nil {
-		l.files = make(map[identity]place)
+		l.files = make(map[identity]walkPosition)
 	}
 	for _, f := range files {
-		l.files[f.id] = place{w, f.at}
+		l.files[f.id] = walkPosition{w, f.at}
 		w.files = append(w.files, f.id)
 	}
 	if len(w.files) > 4*lookFiles {
-		// the oldest have long been read
+		// the oldest were read long ago
 		for _, id := range w.files[:2*lookFiles] {
 			if l.files[id].walk == w {
 				delete(l.files, id)

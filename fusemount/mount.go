@@ -24,7 +24,7 @@ type FileSystem struct {
 	server *fuse.Server
 	m      *mount
 	reader *restic.Reader
-	life   context.Context // until Close, or until it failed to become ready
+	life   context.Context // ends with Close, or if it does not become ready
 	end    context.CancelFunc
 	stop   func() bool
 
@@ -49,15 +49,19 @@ type mount struct {
 	look      lookahead
 	sequences sequences
 	snapshots snapshots
-	census    census
+	entries   entryLimit
 }
 
-// Mount shows the snapshots of an open repository in an empty directory: see the package's documentation. When ctx ends it is unmounted.
+// Mount shows the snapshots of an open repository in an empty directory: see the
+// package's documentation. When ctx ends it is unmounted.
 //
-// It returns as soon as the directory is mounted, and the file system's Ready tells when it can be used; whoever looks into it before waits. The
-// error wraps ErrNoFUSE, or ErrMountpoint if the directory is not fit. What a killed process left mounted there is cleaned up.
+// It returns as soon as the directory is mounted, and the file system's Ready waits
+// until it can be used; requests before that wait. The error wraps ErrNoFUSE, or
+// ErrMountpoint if the directory is unsuitable. A mount that a killed process left
+// there is cleaned up.
 //
-// The file system uses the session, and holds its shared lock (see restic.Session.Reader), until its Close.
+// The file system uses the session, and holds its shared lock (see
+// restic.Session.Reader), until its Close.
 func Mount(ctx context.Context, s *restic.Session, dir string, opts Options) (*FileSystem, error) {
 	opts, err := opts.complete()
 	if err != nil {
@@ -71,7 +75,7 @@ func Mount(ctx context.Context, s *restic.Session, dir string, opts Options) (*F
 		return nil, err
 	}
 	m := newMount(opts)
-	server, err := fs.Mount(path, newAbove(m, ""), m.fuseOptions(s.ID()))
+	server, err := fs.Mount(path, newNamesDir(m, ""), m.fuseOptions(s.ID()))
 	if err != nil {
 		return nil, fmt.Errorf("mounting on %s: %w", dir, explain(err))
 	}
@@ -111,7 +115,7 @@ func (f *FileSystem) load(s *restic.Session) {
 	}
 }
 
-// fail unmounts what did not become ready.
+// fail unmounts a file system that did not become ready.
 func (f *FileSystem) fail(err error) {
 	f.unmount.Lock()
 	defer f.unmount.Unlock()
@@ -119,7 +123,8 @@ func (f *FileSystem) fail(err error) {
 	f.ended(r, errors.Join(err, failed))
 }
 
-// Ready waits until the file system can be used. If it never can be, it is unmounted and the error says why.
+// Ready waits until the file system can be used. If it never can be, it is unmounted
+// and the error says why.
 func (f *FileSystem) Ready(ctx context.Context) error {
 	select {
 	case <-f.m.ready:
@@ -132,7 +137,7 @@ func (f *FileSystem) Ready(ctx context.Context) error {
 func newMount(opts Options) *mount {
 	m := &mount{opts: opts, log: opts.Logger, began: time.Now(), ready: make(chan struct{})}
 	m.look.m = m
-	m.census.most = mostKnown
+	m.entries.most = mostKnown
 	m.snapshots.opts = &m.opts
 	m.snapshots.patience = 10 * time.Second
 	if !opts.OwnerRoot {
@@ -145,7 +150,7 @@ func newMount(opts Options) *mount {
 func (m *mount) fuseOptions(id string) *fs.Options {
 	negative := soon
 	o := &fs.Options{
-		NullPermissions: true, // mode 000 is what it is
+		NullPermissions: true, // mode 000 is a valid mode
 		NegativeTimeout: &negative,
 		MountOptions: fuse.MountOptions{
 			FsName:               "restic:" + id[:min(10, len(id))],
@@ -164,10 +169,10 @@ func (m *mount) fuseOptions(id string) *fs.Options {
 	return o
 }
 
-// fsType is the subtype of the mount, by which a stale one is recognised.
+// fsType is the subtype of the mount, which identifies stale ones.
 const fsType = "rwm"
 
-// explain says more about what mount(2) says.
+// explain adds advice to errors of mount(2).
 func explain(err error) error {
 	switch {
 	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
@@ -178,7 +183,8 @@ func explain(err error) error {
 	return err
 }
 
-// watch waits for the end of the server: somebody unmounted, or nothing is open any more after a lazy unmount.
+// watch waits for the server to end: after an unmount, or when the last file of a
+// detached file system is closed.
 func (f *FileSystem) watch() {
 	f.server.Wait()
 	f.unmount.Lock()
@@ -186,7 +192,7 @@ func (f *FileSystem) watch() {
 	f.ended(Result{}, nil)
 }
 
-// ended notes how the mount ended, once. The caller holds unmount.
+// ended records how the mount ended, once. The caller holds unmount.
 func (f *FileSystem) ended(r Result, err error) {
 	select {
 	case <-f.free:
@@ -199,14 +205,16 @@ func (f *FileSystem) ended(r Result, err error) {
 // Dir returns the directory, absolute and without links.
 func (f *FileSystem) Dir() string { return f.dir }
 
-// Wait waits until the directory is free again, whoever unmounted it, and tells how that went. The error is that of Ready, or says why it could
-// not be unmounted when the context of Mount ended.
+// Wait waits until the directory is free again, however it was unmounted, and returns
+// how that went. The error is that of Ready, or the reason why it could not be
+// unmounted when the context of Mount ended.
 func (f *FileSystem) Wait() (Result, error) {
 	<-f.free
 	return f.result, f.failed
 }
 
-// Unmount frees the directory. A file system that is in use is detached: see Result. Unmounting again does nothing.
+// Unmount frees the directory. A file system that is in use is detached: see Result.
+// Unmounting again does nothing.
 func (f *FileSystem) Unmount() (Result, error) {
 	f.unmount.Lock()
 	defer f.unmount.Unlock()
@@ -217,7 +225,7 @@ func (f *FileSystem) Unmount() (Result, error) {
 	}
 	r, err := unmount(f.dir)
 	if err != nil {
-		// it stays as it is, and may be tried again
+		// nothing has changed, and the caller may retry
 		return r, fmt.Errorf("unmounting %s: %w; try: umount -l %s", f.dir, err, f.dir)
 	}
 	f.ended(r, nil)
@@ -227,7 +235,8 @@ func (f *FileSystem) Unmount() (Result, error) {
 	return r, nil
 }
 
-// Close unmounts, cuts off whoever still has something open (reads fail with an input/output error), and lets go of the session.
+// Close unmounts, cuts off open files (reads fail with an input/output error) and
+// releases the session.
 func (f *FileSystem) Close() error {
 	_, err := f.Unmount()
 	f.closing.Do(func() {

@@ -30,5 +30,5 @@ func (*FileSystem) Wait() (Result, error) { return Result{}, ErrNoFUSE }
 // Unmount frees the directory.
 func (*FileSystem) Unmount() (Result, error) { return Result{}, ErrNoFUSE }
 
-// Close unmounts and lets go of the session.
+// Close unmounts and releases the session.
 func (*FileSystem) Close() error { return nil }

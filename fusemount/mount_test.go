@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cesnet/rwm/internal/harness"
+	_ "github.com/cesnet/rwm/internal/harness/cheapkeys"
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -46,12 +48,22 @@ func mountRepo(t *testing.T, s *restic.Session, opts Options) *FileSystem {
 	return f
 }
 
+// noFUSE tells the kernel or the container that has no FUSE from a package that could be
+// installed.
+func noFUSE(t *testing.T, err error) {
+	t.Helper()
+	if f, notThere := os.OpenFile("/dev/fuse", os.O_RDWR, 0); notThere != nil {
+		harness.NotHere(t, "no FUSE: "+notThere.Error())
+	} else {
+		f.Close()
+	}
+	harness.NotInstalled(t, err.Error())
+}
+
 func needFUSE(t *testing.T) {
 	t.Helper()
+	harness.NotShort(t)
 	if err := available(Options{}); err != nil {
-		if os.Getenv("RWM_REQUIRE") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		noFUSE(t, err)
 	}
 }

@@ -22,7 +22,7 @@ func prepare(dir string, loc restic.Location, log *slog.Logger) (string, error) 
 	if err != nil {
 		return refuse("%w", err)
 	}
-	// the directory itself cannot be asked while it has a stale mount on it
+	// the directory itself cannot be examined while a stale mount is on it
 	if parent, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
 		if err := cleanStale(filepath.Join(parent, filepath.Base(abs)), log); err != nil {
 			return refuse("%w", err)

@@ -16,7 +16,7 @@ type name struct {
 	entries  map[string]*name // of a directory
 }
 
-// arrange gives snapshots, sorted by time, the names that the templates ask for.
+// arrange names snapshots, sorted by time, as the templates say.
 func arrange(snapshots []restic.Snapshot, pathTemplates []string, timeTemplate string) *name {
 	root := &name{entries: map[string]*name{}}
 	for _, t := range pathTemplates {
@@ -30,7 +30,7 @@ func arrange(snapshots []restic.Snapshot, pathTemplates []string, timeTemplate s
 				last := root.free(p, ending)
 				root.put(p+last, &name{snapshot: sn})
 				if ending != "" {
-					// snapshots come by time, so the last to come is the latest
+					// snapshots are sorted by time, so the last is the latest
 					root.put(p+"/latest", &name{snapshot: sn, link: last})
 				}
 			}
@@ -39,7 +39,7 @@ func arrange(snapshots []restic.Snapshot, pathTemplates []string, timeTemplate s
 	return root
 }
 
-// split returns the steps of a path below the root; none of them leads up or nowhere.
+// split returns the elements of a path below the root, none of them "..", "." or empty.
 func split(p string) []string {
 	p = strings.TrimPrefix(path.Clean("/"+p), "/")
 	if p == "" {
@@ -64,7 +64,8 @@ func (n *name) dir(p string) *name {
 	return n
 }
 
-// put puts leaf at a path. A directory that is there already keeps its entries, which however cannot be seen behind a snapshot.
+// put puts leaf at a path. An existing directory keeps its entries, but a snapshot
+// hides them.
 func (n *name) put(p string, leaf *name) {
 	steps := split(p)
 	if len(steps) == 0 {
@@ -88,7 +89,7 @@ func (n *name) at(p string) *name {
 	return n
 }
 
-// free returns ending, with a number behind it where the name is taken.
+// free returns ending, with a number appended if the name is taken.
 func (n *name) free(p, ending string) string {
 	for i, try := 1, ending; ; i++ {
 		if n.at(p+try) == nil {
@@ -98,8 +99,8 @@ func (n *name) free(p, ending string) string {
 	}
 }
 
-// expand returns the paths of a snapshot; several, or none, where the template names the tags. The time at the end of a template is
-// returned apart.
+// expand returns the paths of a snapshot; several, or none, where the template names
+// the tags. The time at the end of a template is returned separately.
 func expand(template, timeTemplate string, sn *restic.Snapshot) (paths []string, ending string) {
 	at := sn.Time.Format(timeTemplate)
 	paths = []string{""}
@@ -134,7 +135,8 @@ func expand(template, timeTemplate string, sn *restic.Snapshot) (paths []string,
 			}
 			tags := slices.Clone(sn.Tags)
 			for i := range tags {
-				// restic lets the only tag of a snapshot name several directories, as in a/b
+				// in restic, a snapshot's only tag may name nested directories, as in
+				// a/b
 				if len(tags) > 1 || strings.Join(split(tags[i]), "/") != tags[i] {
 					tags[i] = fileName(tags[i])
 				}
@@ -155,7 +157,7 @@ func expand(template, timeTemplate string, sn *restic.Snapshot) (paths []string,
 	return paths, ""
 }
 
-// fileName makes a tag fit for the name of one file.
+// fileName turns a tag into a valid file name.
 func fileName(tag string) string {
 	switch tag {
 	case "", ".":
@@ -166,7 +168,8 @@ func fileName(tag string) string {
 	return strings.ReplaceAll(tag, "/", "_")
 }
 
-// fixedPart returns the directories of a template that are there even without snapshots: those before the first that depends on one.
+// fixedPart returns the directories of a template that exist even without snapshots:
+// those before the first that depends on one.
 func fixedPart(template string) string {
 	inVerb := false
 	for i, c := range template {

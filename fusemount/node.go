@@ -12,7 +12,7 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-// entry is what all inodes below a snapshot have in common.
+// entry is the common part of all inodes below a snapshot.
 type entry struct {
 	fs.Inode
 	m    *mount
@@ -26,7 +26,7 @@ func (e *entry) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) s
 	return 0
 }
 
-// Access leaves permissions to the kernel, which does not ask again.
+// Access leaves permissions to the kernel, which then stops asking.
 func (e *entry) Access(context.Context, uint32) syscall.Errno { return syscall.ENOSYS }
 
 func (e *entry) Getxattr(_ context.Context, name string, dest []byte) (uint32, syscall.Errno) {

@@ -10,35 +10,41 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-// Options is what a mount can be told. The zero value shows what `restic mount` shows.
+// Options configures a mount. The zero value shows what `restic mount` shows.
 type Options struct {
-	// Filter selects the snapshots that are shown. IDs and Latest of it work as well.
+	// Filter selects the snapshots to show, also by IDs and Latest.
 	Filter restic.SnapshotFilter
-	// PathTemplates are the directories that snapshots appear in. %i is the short and %I the long ID of a snapshot, %u its user, %h its
-	// host, %t each of its tags, %T its time. Where a template ends in %T there is a link "latest" to the newest. The default is
-	// DefaultPathTemplates.
+	// PathTemplates are the directories that snapshots appear in. %i is the short and
+	// %I the long ID of a snapshot, %u its user, %h its host, %t each of its tags, %T
+	// its time. A template that ends in %T also gets a link "latest" to the newest
+	// snapshot. The default is DefaultPathTemplates.
 	PathTemplates []string
-	// TimeTemplate is the layout that %T has, as time.Time.Format takes it. The default is time.RFC3339.
+	// TimeTemplate is the layout of %T, as for time.Time.Format. The default is
+	// time.RFC3339.
 	TimeTemplate string
 
 	// OwnerRoot makes root the owner of everything.
 	OwnerRoot bool
-	// AllowOther lets other users in. The kernel then checks the permissions that were backed up, unless NoDefaultPermissions is set.
-	// Without root, /etc/fuse.conf has to allow it.
+	// AllowOther admits other users. The kernel then checks the permissions in the
+	// backup, unless NoDefaultPermissions is set. For users other than root,
+	// /etc/fuse.conf must allow it.
 	AllowOther bool
-	// NoDefaultPermissions, together with AllowOther, lets everybody read everything.
+	// NoDefaultPermissions, together with AllowOther, lets every user read everything.
 	NoDefaultPermissions bool
 
-	// CacheSize bounds, in bytes, the plain data that is kept in memory and read ahead. The default is DefaultCacheSize, the
-	// least is MinCacheSize. What has been read also stays in the kernel's page cache, which does not count.
+	// CacheSize bounds, in bytes, the plain data that is kept in memory and prefetched.
+	// The default, 0, is DefaultCacheSize, the minimum MinCacheSize. The kernel's page
+	// cache, which also keeps what was read, does not count.
 	CacheSize int64
-	// ReadTimeout is how long the storage may take to deliver before a read fails with an input/output error. The default is a minute.
+	// ReadTimeout is how long a load from the storage may take before the read fails
+	// with an input/output error. The default, 0, is a minute.
 	ReadTimeout time.Duration
-	// RefreshInterval is how often, at most, the storage is asked for new snapshots; it is asked when somebody looks at
-	// the list. The default is 5 seconds.
+	// RefreshInterval is the minimum time between two listings of new snapshots, which
+	// happen when a program lists the snapshots. The default, 0, is 5 seconds.
 	RefreshInterval time.Duration
 
-	// Logger gets what goes wrong: damaged blobs, failed loads. The default is to log nothing.
+	// Logger receives problems: damaged blobs, failed loads. The default is to log
+	// nothing.
 	Logger *slog.Logger
 }
 
@@ -48,12 +54,12 @@ const (
 	MinCacheSize     = 16 << 20
 )
 
-// DefaultPathTemplates are the directories restic shows.
+// DefaultPathTemplates are the directories that restic shows.
 func DefaultPathTemplates() []string {
 	return []string{"ids/%i", "snapshots/%T", "hosts/%h/%T", "tags/%t/%T"}
 }
 
-// complete fills in the defaults and refuses what makes no sense.
+// complete fills in the defaults and rejects invalid values.
 func (o Options) complete() (Options, error) {
 	if o.PathTemplates == nil {
 		o.PathTemplates = DefaultPathTemplates()

@@ -21,11 +21,12 @@ import (
 	"github.com/minio/minio-go/v7"
 	"golang.org/x/sys/unix"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/restic"
 )
 
-// s3Repo makes a repository on an S3 server with a snapshot of files, and opens it through a transport that can fail.
+// s3Repo makes a repository on an S3 server with a snapshot of files, and opens it
+// through a transport that can fail.
 func s3Repo(t *testing.T, files map[string][]byte, opts ...restic.Option) (s *restic.Session, server *s3test.Server, faults *s3test.Faults, root string) {
 	t.Helper()
 	needFUSE(t)
@@ -120,7 +121,7 @@ func TestDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree := r.Places(restic.BlobHandle{Type: restic.BlobTree, ID: sn.Tree})[0].Pack.String()
+	tree := r.Locations(restic.BlobHandle{Type: restic.BlobTree, ID: sn.Tree})[0].Pack.String()
 	r.Close()
 	damaged := 0
 	err = filepath.WalkDir(filepath.Join(repo, "data"), func(path string, d iofs.DirEntry, err error) error {

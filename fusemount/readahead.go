@@ -10,22 +10,22 @@ import (
 )
 
 const (
-	largestWindow  = 64 << 20 // how far ahead of a sequential reader is loaded
-	smallestWindow = 8 << 20  // the least when there are many of them
-	firstWindow    = 4 << 20  // at the begin of a file, when it is not known yet how it will be read
-	smallestRun    = 2 << 20  // what is fetched with one request
+	largestWindow  = 64 << 20 // how far ahead of a sequential reader to prefetch
+	smallestWindow = 8 << 20  // the minimum with many such readers
+	firstWindow    = 4 << 20  // at the beginning of a file, when it is unknown how it will be read
+	smallestRun    = 2 << 20  // bytes of one request
 	largestRun     = 8 << 20
 )
 
-// sequence follows how a file is read, so that what comes next is loaded ahead.
+// sequence follows how a file is read, to prefetch what comes next.
 type sequence struct {
 	last    int    // blob that was read last, plus one; 0: none yet
 	run     uint64 // bytes read in order
-	planned int    // blobs up to here are on their way
+	planned int    // blobs up to here are being prefetched
 }
 
-// readAhead loads what a reader who reads in order will want next. Blobs first to last are being read, the bytes from to to of the file. The
-// caller holds f.mu.
+// readAhead prefetches what a sequential reader will want next. The current read covers
+// the blobs first to last, and the bytes from to to of the file. The caller holds f.mu.
 func (f *file) readAhead(first, last int, from, to uint64) {
 	s := &f.seq
 	switch {
@@ -34,13 +34,14 @@ func (f *file) readAhead(first, last int, from, to uint64) {
 	case from == 0 && s.last != 1:
 		*s = sequence{last: last + 1, planned: last + 1}
 	case s.last > 0 && (first+1 == s.last || first == s.last):
-		// the kernel asks ahead too, so the bytes inside a blob may come in any order
+		// the kernel reads ahead too, so the bytes inside a blob may be requested in
+		// any order
 		if last+1 > s.last {
 			s.run += f.ends[last] - f.ends[s.last-1]
 			s.last = last + 1
 		}
 	case first+1 < s.last && first+3 >= s.last:
-		return // one of the kernel's requests that was overtaken
+		return // a request of the kernel that arrived late
 	default:
 		*s = sequence{last: last + 1, planned: last + 1}
 		f.m.loader.forget(s)
@@ -56,7 +57,7 @@ func (f *file) readAhead(first, last int, from, to uint64) {
 	window = min(window, f.m.sequences.share(s, f.m.loader.budget))
 	run := uint64(min(max(window/uint64(f.m.loader.conns), smallestRun), largestRun))
 
-	// plan whole runs only, unless the file ends
+	// prefetch whole runs only, unless the file ends
 	limit := to + window
 	end := s.planned
 	for end < len(f.ends) && f.ends[end] <= limit {
@@ -74,13 +75,14 @@ func (f *file) readAhead(first, last int, from, to uint64) {
 	f.m.loader.prefetch(handles, uint(run), s)
 }
 
-// sequences knows how many files are being read in order, among which the memory for reading ahead is shared.
+// sequences counts the files that are being read sequentially, which share the memory
+// for prefetching.
 type sequences struct {
 	mu     sync.Mutex
 	active map[*sequence]time.Time
 }
 
-// share returns how far ahead a sequence may load.
+// share returns how far ahead a sequence may prefetch.
 func (s *sequences) share(q *sequence, budget int64) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 // snapshots keeps the names above the snapshots up to date.
 type snapshots struct {
 	list     func(ctx context.Context) ([]restic.Snapshot, error)
-	grown    func(ctx context.Context) error // is called before snapshots that were not there before are shown
+	grown    func(ctx context.Context) error // called before new snapshots are shown
 	opts     *Options
 	patience time.Duration
 
@@ -25,8 +25,9 @@ type snapshots struct {
 	checked time.Time
 }
 
-// current returns the root of the names, after a look at the repository if the last is long ago. When that fails the names stay as
-// they were; the error is that of the first look.
+// current returns the root of the names, and first lists the snapshots if the last
+// listing is old. If that fails, the names stay as they were; only the first listing
+// returns an error.
 func (s *snapshots) current(ctx context.Context) (*name, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,7 +45,8 @@ func (s *snapshots) current(ctx context.Context) (*name, error) {
 }
 
 func (s *snapshots) refresh(ctx context.Context) error {
-	// a signal to whoever looks must not end this, and a storage that hangs must not hang the names that are known
+	// a signal to the caller must not end this, and a hanging storage must not block
+	// the known names
 	ctx = context.WithoutCancel(ctx)
 	if s.root != nil {
 		var cancel context.CancelFunc

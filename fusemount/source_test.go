@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cesnet/rwm/internal/harness"
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -43,8 +44,8 @@ func sampleDir(t *testing.T) string {
 	}
 	put("empty", nil)
 	put("one byte", []byte("x"))
-	big := put("big", random(1, 20<<20))
-	put("text", bytes.Repeat([]byte("compresses well\n"), 300_000))
+	big := put("big", random(1, harness.Size(6, 20)<<20)) // many blobs
+	put("text", bytes.Repeat([]byte("compresses well\n"), harness.Size(60_000, 300_000)))
 	put("žluťoučký/kůň", []byte("utf-8"))
 	put("bytes\xff\xfe\n\"\\", []byte("no utf-8"))
 	put("deep/er/and/deeper/file", random(2, 70_000))

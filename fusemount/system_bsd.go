@@ -15,7 +15,7 @@ func readOnly(o *fuse.MountOptions) { o.Options = append(o.Options, "ro") }
 
 func available(Options) error { return nil }
 
-// unmount frees dir, by force if it is in use: these systems have no lazy way.
+// unmount frees dir, by force if it is in use: these systems have no lazy unmount.
 func unmount(dir string) (Result, error) {
 	if err := umount(dir); err == nil {
 		return Result{}, nil

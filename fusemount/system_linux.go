@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readOnly makes the mount read-only, where mount(2) and fusermount3 take it.
+// readOnly makes the mount read-only, as an option of mount(2) or fusermount3.
 func readOnly(o *fuse.MountOptions) {
 	if os.Geteuid() == 0 {
 		o.DirectMountStrict = true
@@ -76,7 +76,7 @@ func unmount(dir string) (Result, error) {
 		return Result{}, nil
 	}
 	if mountedOn(dir) == "" {
-		return Result{}, nil // somebody else was faster
+		return Result{}, nil // another process was faster
 	}
 	r := Result{Lazy: true, Holders: holders(dir)}
 	if err := umount(dir, true); err != nil {
@@ -107,14 +107,14 @@ func umount(dir string, lazy bool) error {
 	return nil
 }
 
-// cleanStale detaches mounts of this program on dir whose process is gone.
+// cleanStale detaches mounts of this program on dir whose process has ended.
 func cleanStale(dir string, log *slog.Logger) error {
 	for range 16 { // they can be stacked
 		what := mountedOn(dir)
 		if what != "fuse."+fsType || !dead(dir) {
 			return nil
 		}
-		log.Warn("cleaning up after a mount whose process is gone", "dir", dir)
+		log.Warn("cleaning up after a mount whose process has ended", "dir", dir)
 		if err := umount(dir, true); err != nil {
 			return fmt.Errorf("a killed process left a mount here that cannot be removed: %w", err)
 		}
@@ -122,7 +122,8 @@ func cleanStale(dir string, log *slog.Logger) error {
 	return fmt.Errorf("too many stale mounts")
 }
 
-// dead reports whether nobody serves the file system at dir. stat may be answered from the kernel's caches, statfs is not.
+// dead reports whether no process serves the file system at dir. The kernel may answer
+// stat from its caches, but not statfs.
 func dead(dir string) bool {
 	answer := make(chan error, 1)
 	go func() {
@@ -133,7 +134,7 @@ func dead(dir string) bool {
 	case err := <-answer:
 		return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.ECONNABORTED)
 	case <-time.After(5 * time.Second):
-		return false // somebody is there, though busy
+		return false // it is served, though busy
 	}
 }
 

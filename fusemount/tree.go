@@ -16,7 +16,7 @@ import (
 type tree struct {
 	nodes   []restic.TreeNode
 	dirs    int  // how many are directories
-	special bool // some are to be replaced by what is in them: see flatten
+	special bool // some must be replaced by their own entries: see flatten
 }
 
 func newTree(raw []byte) (*tree, error) {
@@ -27,7 +27,8 @@ func newTree(raw []byte) (*tree, error) {
 	return makeTree(nodes), nil
 }
 
-// makeTree sorts nodes and drops those a file system cannot show. Of several with one name the last one counts, as for restic.
+// makeTree sorts nodes and drops those a file system cannot show. Of several with the
+// same name the last counts, as in restic.
 func makeTree(nodes []restic.TreeNode) *tree {
 	t := &tree{}
 	kept := nodes[:0]
@@ -61,7 +62,8 @@ func makeTree(nodes []restic.TreeNode) *tree {
 	return t
 }
 
-// isSpecial reports whether a node stands for its own entries: old versions of restic wrote trees with a directory "/" or ".".
+// isSpecial reports whether a node stands for its own entries: old versions of restic
+// wrote trees with a directory "/" or ".".
 func isSpecial(n *restic.TreeNode) bool {
 	return n.Type == restic.NodeDir && n.Subtree != nil && (n.Name == "." || n.Name == "/")
 }

@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/s3test"
-	"github.com/cesnet/rwm/internal/treecmp"
+	"github.com/cesnet/rwm/internal/harness"
+	"github.com/cesnet/rwm/internal/harness/s3test"
+	"github.com/cesnet/rwm/internal/harness/treecmp"
 )
 
 // nas is a directory with the compose file and what it mounts.
@@ -99,9 +100,7 @@ func TestContainerRecipeAgrees(t *testing.T) {
 }
 
 func TestContainer(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a container image")
-	}
+	harness.NotShort(t)
 	n := newNAS(t)
 	rwm := func(args ...string) string {
 		t.Helper()

@@ -9,15 +9,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 // The package is made as `make deb` makes it, installed below a root of its own, run
 // there and removed again.
 func TestDebianPackage(t *testing.T) {
 	need(t, "dpkg", "dpkg-deb", "make")
-	if testing.Short() {
-		t.Skip("builds rwm and nfpm")
-	}
+	harness.NotShort(t)
 	root := t.TempDir()
 	build := func() (deb string) {
 		t.Helper()
@@ -36,7 +36,8 @@ func TestDebianPackage(t *testing.T) {
 	for _, want := range []string{
 		"-rwxr-xr-x root/root", "./usr/bin/rwm\n", "./usr/bin/rwm-cron\n", "./usr/bin/rwm-mysql-dump\n", "./usr/bin/rwm-postgresql-dump\n",
 		"./usr/lib/systemd/system/rwm-backup.service\n", "./usr/lib/systemd/system/rwm-backup.timer\n", "./usr/share/doc/rwm/copyright\n",
-		"./usr/share/doc/rwm/licenses.txt\n",
+		"./usr/share/doc/rwm/licenses.txt\n", "./usr/share/man/man1/rwm.1\n", "./usr/share/bash-completion/completions/rwm\n",
+		"./usr/share/zsh/vendor-completions/_rwm\n", "./usr/share/fish/vendor_completions.d/rwm.fish\n",
 	} {
 		if !strings.Contains(list, want) {
 			t.Errorf("no %q in\n%s", want, list)

@@ -10,20 +10,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 // need skips the test where a program is missing, or fails it where everything has to
 // be there.
 func need(t *testing.T, programs ...string) {
 	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			if os.Getenv("RWM_REQUIRE") != "" {
-				t.Fatalf("the program %s is not installed (make packaging-packages)", p)
-			}
-			t.Skipf("the program %s is not installed", p)
-		}
-	}
+	harness.NotShort(t)
+	harness.NeedPrograms(t, "make packaging-packages", programs...)
 }
 
 // output runs a command that must succeed.

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 // engine runs containers with podman, below a directory of its own. It also answers as
@@ -25,13 +27,20 @@ const override = "services: {rwm: {network_mode: host, ulimits: {nofile: 1024, n
 func newEngine(t *testing.T) *engine {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("only root can run containers here")
+		harness.NotHere(t, "only root can run containers here")
 	}
 	need(t, "podman", "runc", "docker-compose", "mmdebstrap")
 	probe := exec.Command("true")
 	probe.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC}
 	if err := probe.Run(); err != nil {
-		t.Skipf("SKIPPED, NO CONTAINERS ON THIS MACHINE: it does not let root make namespaces: %v", err)
+		harness.NotHere(t, "no containers, as root may not make namespaces: "+err.Error())
+	}
+	// With Unshareflags, Go makes / private, as whatever unpacks an image does. In a
+	// chroot that is impossible: / is no mount there.
+	probe = exec.Command("true")
+	probe.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	if err := probe.Run(); err != nil {
+		harness.NotHere(t, "no containers in a chroot, where / cannot be made private: "+err.Error())
 	}
 	dir, err := os.MkdirTemp("", "engine") // a socket's path must be short
 	if err != nil {

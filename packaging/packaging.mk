@@ -21,18 +21,22 @@ $(NFPM): internal/tools/package/go.mod
 # need no library of the system they run on; the version is said, not found out; times in
 # a package are the commit's.
 BINARY = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
-PACKAGE = SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" DEB_VERSION=$(DEB_VERSION) RWM_LICENSES=$(DIST)/LICENSES.txt \
+# The manual page is printed by the program itself, for the machine that builds.
+MAN = SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" $(GO) run ./cmd/rwm man >$(DIST)/rwm.1
+PACKAGE = RWM_MAN=$(DIST)/rwm.1 SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" DEB_VERSION=$(DEB_VERSION) RWM_LICENSES=$(DIST)/LICENSES.txt \
   $(NFPM) package --config packaging/deb/nfpm.yaml --packager deb --target $(DIST)/
 
-deb: $(NFPM)
+deb: $(NFPM) ## dist/rwm_VERSION_ARCH.deb
 	mkdir -p $(DIST)
 	$(GO) run ./packaging/licenses linux/$(DEB_ARCH) >$(DIST)/LICENSES.txt
+	$(MAN)
 	GOOS=linux GOARCH=$(DEB_ARCH) $(BINARY) -o $(DIST)/rwm-linux-$(DEB_ARCH) ./cmd/rwm
 	RWM_BINARY=$(DIST)/rwm-linux-$(DEB_ARCH) DEB_ARCH=$(DEB_ARCH) $(PACKAGE)
 
-release: $(NFPM)
+release: $(NFPM) ## dist/: binaries for all systems, .debs, licences, SHA256SUMS
 	rm -rf $(DIST) && mkdir -p $(DIST)
 	$(GO) run ./packaging/licenses $(RELEASES) >$(DIST)/LICENSES.txt
+	$(MAN)
 	for target in $(RELEASES); do \
 	  os=$${target%/*} arch=$${target#*/}; \
 	  out=$(DIST)/rwm-$$os-$$arch; test $$os != windows || out=$$out.exe; \
@@ -47,6 +51,6 @@ release: $(NFPM)
 # runs the compose file on it.
 packaging-packages:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  for p in mariadb-server postgresql rclone awscli podman runc docker-compose mmdebstrap systemd; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	  for p in mariadb-server postgresql prometheus rclone awscli podman runc docker-compose mmdebstrap systemd; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	  test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }; \
 	else echo "NOT ROOT OR NO APT: tests that need MariaDB, PostgreSQL, rclone, the AWS CLI, containers or systemd are skipped where these are missing"; fi

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 // pgServer starts a PostgreSQL server with data of its own, reachable by a socket only,
@@ -117,7 +119,7 @@ func TestPostgreSQLDump(t *testing.T) {
 func TestPostgreSQLDumpByRoot(t *testing.T) {
 	const sockets = "/var/run/postgresql"
 	if os.Getuid() != 0 {
-		t.Skip("only root becomes the user postgres")
+		harness.NotHere(t, "only root becomes the user postgres")
 	}
 	port := strconv.Itoa(20000 + os.Getpid()%20000) // beside this machine's own server
 	t.Setenv("PGPORT", port)

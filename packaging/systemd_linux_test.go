@@ -11,7 +11,7 @@ import (
 func TestSystemdUnits(t *testing.T) {
 	need(t, "systemd-analyze")
 	dir := t.TempDir()
-	units := []string{"rwm-backup.service", "rwm-backup.timer"}
+	units := []string{"rwm-backup.service", "rwm-backup.timer", "rwm-keep.service", "rwm-keep.timer"}
 	for i, unit := range units {
 		text, err := os.ReadFile(filepath.Join("systemd", unit))
 		if err != nil {
@@ -24,8 +24,9 @@ func TestSystemdUnits(t *testing.T) {
 	if err != nil || strings.Contains(string(out), dir) {
 		t.Errorf("%v: %s", err, out)
 	}
-	next := output(t, exec.Command("systemd-analyze", "calendar", "*-*-* 01:00"))
-	if !strings.Contains(next, "Next elapse") {
-		t.Error(next)
+	for _, when := range []string{"*-*-* 01:00", "*-*-* 00/4:17"} {
+		if next := output(t, exec.Command("systemd-analyze", "calendar", when)); !strings.Contains(next, "Next elapse") {
+			t.Error(next)
+		}
 	}
 }

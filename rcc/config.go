@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/rclone/rclone/fs/config"
 	"github.com/rclone/rclone/fs/config/obscure"
 )
 
-// Config says where the encrypted files are.
+// Config describes where the encrypted files are stored.
 //
 // The same in a rclone.conf, where the password has to be obscured (`rclone obscure`):
 //
@@ -30,6 +31,42 @@ type Config struct {
 	Region               string // "" is us-east-1
 	Bucket               string
 	Password             string // in clear; there is no second password
+
+	TLS TLS
+	// Protected are buckets of which no version may be destroyed, as rclone's purge
+	// does: policed ones, for instance.
+	Protected []string
+}
+
+// TLS configures how the server's certificate is verified, and the client certificate.
+// rclone's own flags and environment variables take precedence.
+type TLS struct {
+	CACerts    []string // PEM files, instead of the system's
+	ClientCert string   // PEM file with a certificate and its key
+	Insecure   bool     // no check
+	UserAgent  string
+}
+
+// environment is what rclone reads the settings from when it defines its flags.
+func (t TLS) environment() map[string]string {
+	env := map[string]string{}
+	if len(t.CACerts) > 0 {
+		quoted := make([]string, len(t.CACerts))
+		for i, file := range t.CACerts {
+			quoted[i] = `"` + strings.ReplaceAll(file, `"`, `""`) + `"` // rclone reads it as CSV
+		}
+		env["RCLONE_CA_CERT"] = strings.Join(quoted, ",")
+	}
+	if t.ClientCert != "" {
+		env["RCLONE_CLIENT_CERT"], env["RCLONE_CLIENT_KEY"] = t.ClientCert, t.ClientCert
+	}
+	if t.Insecure {
+		env["RCLONE_NO_CHECK_CERTIFICATE"] = "true"
+	}
+	if t.UserAgent != "" {
+		env["RCLONE_USER_AGENT"] = t.UserAgent
+	}
+	return env
 }
 
 const (

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 // stock runs the rclone program that is installed, with the settings that the
@@ -35,12 +37,7 @@ func (f *fixture) stock(t *testing.T, args ...string) string {
 
 func needStock(t *testing.T) {
 	t.Helper()
-	if _, err := exec.LookPath("rclone"); err != nil {
-		if os.Getenv("RWM_REQUIRE") != "" {
-			t.Fatal("the program rclone is not installed")
-		}
-		t.Skip("the program rclone is not installed")
-	}
+	harness.NeedPrograms(t, "make packages", "rclone")
 }
 
 // A stock rclone reads what rcc writes, and finds nothing to do when it syncs the same

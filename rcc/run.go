@@ -16,9 +16,39 @@ import (
 	"github.com/cesnet/rwm/rcc/internal/noconfig"
 )
 
-// ErrUsage is wrapped by errors about arguments that rclone would understand, but this
-// package has no use for.
+// ErrUsage is wrapped by errors about arguments that rclone accepts but this package
+// does not.
 var ErrUsage = errors.New("not available in rwm rcc")
+
+// ErrProtected is wrapped by the refusal to purge a bucket of [Config.Protected].
+var ErrProtected = errors.New("the bucket is protected from purging")
+
+// Purges lists the buckets of which a command line would destroy versions: a purge
+// does, of whatever it is asked for, and so does deleting with --s3-versions.
+func (c Config) Purges(args []string) (buckets []string) {
+	versions := os.Getenv("RCLONE_S3_VERSIONS") != "" || slices.ContainsFunc(args, func(arg string) bool {
+		return strings.HasPrefix(arg, "--s3-version") || strings.Contains(arg, ",version")
+	})
+	deletes := versions && slices.ContainsFunc(args, func(arg string) bool { return slices.Contains(deleting, arg) })
+	if !slices.Contains(args, "purge") && !deletes {
+		return nil
+	}
+	for _, arg := range args {
+		remote, path, _ := strings.Cut(arg, ":")
+		remote, _, _ = strings.Cut(remote, ",") // settings may follow
+		bucket, _, _ := strings.Cut(strings.Trim(path, "/"), "/")
+		switch {
+		case remote == Remote:
+			buckets = append(buckets, c.Bucket)
+		case remote == store && bucket != "":
+			buckets = append(buckets, bucket)
+		}
+	}
+	return buckets
+}
+
+// deleting are the commands that remove what they find at a remote.
+var deleting = []string{"bisync", "cleanup", "delete", "deletefile", "move", "moveto", "rmdir", "rmdirs", "sync"}
 
 // ExitInterrupted is the exit code after ctx was done.
 const ExitInterrupted = 130
@@ -41,11 +71,21 @@ func Run(ctx context.Context, c Config, args []string) error {
 	if err := checkCommand(args); err != nil {
 		return err
 	}
+	for _, bucket := range c.Purges(args) {
+		if slices.Contains(c.Protected, bucket) {
+			return fmt.Errorf("bucket %s: %w, which destroys the versions too; `rcc delete` removes files and keeps their versions, `rwm storage-delete` the whole bucket", bucket, ErrProtected)
+		}
+	}
 	cleanEnvironment()
+	for name, value := range c.TLS.environment() {
+		if _, set := os.LookupEnv(name); !set {
+			os.Setenv(name, value) //nolint:errcheck // a valid name
+		}
+	}
 	if err := c.install(); err != nil {
 		return err
 	}
-	// One owner of the signals: whoever made ctx.
+	// One owner of the signals: the maker of ctx.
 	atexit.IgnoreSignals()
 	stop := context.AfterFunc(ctx, func() {
 		atexit.Run()

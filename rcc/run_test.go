@@ -14,6 +14,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"github.com/cesnet/rwm/internal/harness"
 	"github.com/cesnet/rwm/rcc"
 )
 
@@ -195,7 +196,7 @@ func TestRunRefusesAnIncompleteConfig(t *testing.T) {
 // and an interrupt ends it at once.
 func TestNoSecretInTheProcessList(t *testing.T) {
 	if _, err := os.Stat("/proc/self/environ"); err != nil {
-		t.Skip("needs /proc")
+		harness.NotHere(t, "no /proc")
 	}
 	f := newFixture(t)
 	cmd := f.command(t, "cat", "rwmbe:", "--stats", "50ms", "--stats-log-level", "NOTICE", "--tpslimit", "1", "--tpslimit-burst", "0", "-vv")

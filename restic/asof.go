@@ -6,11 +6,12 @@ import (
 	"iter"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/layout"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	englayout "github.com/restic/restic/rwmlink/layout"
 )
 
 // ObjectVersion is an object of a bucket as it was: the version that was current then.
@@ -18,25 +19,37 @@ type ObjectVersion struct {
 	Key       string // in the bucket, prefix included
 	VersionID string
 	Size      int64 // bytes
+	// Modified is when the version was written by the server's clock. Of keys the oldest
+	// is tried first; zero if it is not known.
+	Modified time.Time
 }
 
-// AsOf is a repository in a versioned bucket as it was at some moment, whatever was deleted or overwritten since. Nothing is copied: the
-// objects are those given, and are read by their version ids, so the credentials must be allowed to read versions (s3:GetObjectVersion).
+// AsOf is a repository in a versioned bucket as it was at some moment, whatever was
+// deleted or overwritten since. Nothing is copied: the objects are those given, and are
+// read by their version ids, so the credentials must be allowed to read versions
+// (s3:GetObjectVersion).
 //
-// It is for reading only. No lock is taken and none is seen, whatever writes returns ErrReadOnly at once, and no request but GET is
-// sent. Indexes, snapshots and trees are cached in a directory of their own, "as-of" below the cache directory. What is
-// read is verified by restic's own hashes, so that objects which are not what they should be are found out.
+// It is for reading only. No lock is taken and none is seen, every call that writes
+// returns ErrReadOnly at once, and no request but GET is sent. Indexes, snapshots and
+// trees are cached in a directory of their own, "as-of" below the cache directory. What
+// is read is verified by restic's own hashes, so that forged or damaged objects are
+// detected.
 //
-// moment says in messages when that was, "as of 2026-11-01 12:00:00 +0100" for instance. The objects are gone through once, before AsOf
-// returns; keys that restic's layout does not have are passed over.
+// moment describes the time in messages, for instance "as of 2026-11-01 12:00:00
+// +0100". AsOf iterates over the objects once, before it returns, and skips keys that
+// restic's layout does not have.
 func AsOf(client *minio.Client, bucket, prefix, moment string, objects iter.Seq[ObjectVersion]) Location {
 	prefix = strings.Trim(prefix, "/")
 	l := &asOfLocation{
 		s3Location: s3Location{client: client, bucket: bucket, prefix: prefix},
 		moment:     moment,
-		objects:    make(map[backend.FileType]map[string]pastObject),
+		objects:    make(map[engbackend.FileType]map[string]pastObject),
+		keyTimes:   make(map[string]time.Time),
 	}
-	names := layout.NewDefaultLayout(prefix, path.Join)
+	names := englayout.NewDefaultLayout(prefix, path.Join)
+	if objects == nil {
+		return l
+	}
 	for o := range objects {
 		h, ok := handleOf(strings.TrimPrefix(o.Key, prefix+"/"))
 		if !ok || names.Filename(h) != o.Key {
@@ -46,14 +59,18 @@ func AsOf(client *minio.Client, bucket, prefix, moment string, objects iter.Seq[
 			l.objects[h.Type] = make(map[string]pastObject)
 		}
 		l.objects[h.Type][h.Name] = pastObject{o.VersionID, o.Size}
+		if h.Type == engbackend.KeyFile && !o.Modified.IsZero() {
+			l.keyTimes[h.Name] = o.Modified
+		}
 	}
 	return l
 }
 
 type asOfLocation struct {
 	s3Location
-	moment  string
-	objects map[backend.FileType]map[string]pastObject // by their names
+	moment   string
+	objects  map[engbackend.FileType]map[string]pastObject // by their names
+	keyTimes map[string]time.Time
 }
 
 type pastObject struct {
@@ -63,7 +80,7 @@ type pastObject struct {
 
 func (l *asOfLocation) String() string { return l.s3Location.String() + " " + l.moment }
 
-func (l *asOfLocation) backend(ctx context.Context, o *options, create bool) (backend.Backend, error) {
+func (l *asOfLocation) backend(ctx context.Context, o *options, create bool) (engbackend.Backend, error) {
 	if create {
 		return nil, fmt.Errorf("%s: %w: the past cannot be written to", l, ErrReadOnly)
 	}
@@ -73,16 +90,17 @@ func (l *asOfLocation) backend(ctx context.Context, o *options, create bool) (ba
 	return &asOfBackend{s3Backend: newS3Backend(&l.s3Location, o), past: l}, nil
 }
 
-// handleOf tells by a key below the repository's root what it is to restic. Locks are nothing: those of the past hold nobody up.
-func handleOf(key string) (backend.Handle, bool) {
+// handleOf returns what a key below the repository's root is to restic. Old locks are
+// skipped; nobody holds them.
+func handleOf(key string) (engbackend.Handle, bool) {
 	if key == "config" {
-		return backend.Handle{Type: backend.ConfigFile}, true
+		return engbackend.Handle{Type: engbackend.ConfigFile}, true
 	}
-	types := map[string]backend.FileType{
-		"data": backend.PackFile, "keys": backend.KeyFile, "snapshots": backend.SnapshotFile, "index": backend.IndexFile,
+	types := map[string]engbackend.FileType{
+		"data": engbackend.PackFile, "keys": engbackend.KeyFile, "snapshots": engbackend.SnapshotFile, "index": engbackend.IndexFile,
 	}
 	dir, _, _ := strings.Cut(key, "/")
 	t, ok := types[dir]
 	name := path.Base(key)
-	return backend.Handle{Type: t, Name: name}, ok && len(name) >= 2
+	return engbackend.Handle{Type: t, Name: name}, ok && len(name) >= 2
 }

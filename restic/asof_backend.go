@@ -8,10 +8,12 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
+	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/minio/minio-go/v7"
 
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
 // asOfBackend answers from the list of versions, and reads them.
@@ -20,10 +22,10 @@ type asOfBackend struct {
 	past *asOfLocation
 }
 
-var _ backend.Backend = (*asOfBackend)(nil)
+var _ engbackend.Backend = (*asOfBackend)(nil)
 
-func (b *asOfBackend) find(h backend.Handle) (pastObject, error) {
-	if h.Type == backend.ConfigFile {
+func (b *asOfBackend) find(h engbackend.Handle) (pastObject, error) {
+	if h.Type == engbackend.ConfigFile {
 		h.Name = ""
 	}
 	o, ok := b.past.objects[h.Type][h.Name]
@@ -35,28 +37,33 @@ func (b *asOfBackend) find(h backend.Handle) (pastObject, error) {
 }
 
 // List runs fn for every object there was, in the order of names.
-func (b *asOfBackend) List(ctx context.Context, t backend.FileType, fn func(backend.FileInfo) error) error {
+func (b *asOfBackend) List(ctx context.Context, t engbackend.FileType, fn func(engbackend.FileInfo) error) error {
 	objects := b.past.objects[t]
 	for _, name := range slices.Sorted(maps.Keys(objects)) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := fn(backend.FileInfo{Name: name, Size: objects[name].size}); err != nil {
+		if err := fn(engbackend.FileInfo{Name: name, Size: objects[name].size}); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-func (b *asOfBackend) Stat(ctx context.Context, h backend.Handle) (backend.FileInfo, error) {
-	o, err := b.find(h)
-	if err != nil {
-		return backend.FileInfo{}, err
-	}
-	return backend.FileInfo{Name: h.Name, Size: o.size}, ctx.Err()
+func (b *asOfBackend) keyTime(name string) (time.Time, bool) {
+	at, ok := b.past.keyTimes[name]
+	return at, ok
 }
 
-func (b *asOfBackend) Load(ctx context.Context, h backend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {
+func (b *asOfBackend) Stat(ctx context.Context, h engbackend.Handle) (engbackend.FileInfo, error) {
+	o, err := b.find(h)
+	if err != nil {
+		return engbackend.FileInfo{}, err
+	}
+	return engbackend.FileInfo{Name: h.Name, Size: o.size}, ctx.Err()
+}
+
+func (b *asOfBackend) Load(ctx context.Context, h engbackend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {
 	o, err := b.find(h)
 	if err != nil {
 		return err
@@ -68,15 +75,15 @@ func (b *asOfBackend) Load(ctx context.Context, h backend.Handle, length int, of
 	return err
 }
 
-func (b *asOfBackend) refuse(what string, h backend.Handle) error {
+func (b *asOfBackend) refuse(what string, h engbackend.Handle) error {
 	return fmt.Errorf("%s: %w: %s of %s is refused", b.past, ErrReadOnly, what, objectName(h))
 }
 
-func (b *asOfBackend) Save(_ context.Context, h backend.Handle, _ backend.RewindReader) error {
+func (b *asOfBackend) Save(_ context.Context, h engbackend.Handle, _ engbackend.RewindReader) error {
 	return b.refuse("saving", h)
 }
 
-func (b *asOfBackend) Remove(_ context.Context, h backend.Handle) error {
+func (b *asOfBackend) Remove(_ context.Context, h engbackend.Handle) error {
 	return b.refuse("removing", h)
 }
 
@@ -85,5 +92,5 @@ func (b *asOfBackend) Delete(context.Context) error {
 }
 
 func (b *asOfBackend) IsPermanentError(err error) bool {
-	return errors.Is(err, ErrReadOnly) || s3Code(err) == codeNoSuchKey || b.s3Backend.IsPermanentError(err)
+	return errors.Is(err, ErrReadOnly) || s3err.Code(err) == codeNoSuchKey || b.s3Backend.IsPermanentError(err)
 }

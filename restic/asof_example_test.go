@@ -11,8 +11,8 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-// A repository whose objects were all overwritten or deleted, as it was at noon.
-// Where the versions come from is the caller's business; s3state's View is one source.
+// A repository whose objects were all overwritten or deleted, as it was at noon. Where
+// the versions come from is the caller's business; s3state's View is one source.
 func ExampleAsOf() {
 	var client *minio.Client // the admin's
 	versions := []restic.ObjectVersion{

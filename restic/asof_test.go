@@ -15,10 +15,10 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/cesnet/rwm/internal/resticcli"
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/s3state"
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
 // versionedBucket makes a bucket that keeps versions.
@@ -31,8 +31,8 @@ func versionedBucket(t testing.TB, srv *s3test.Server) *s3Location {
 	return loc
 }
 
-// currentObjects is what a state would name. minio-go cannot list versions in a tenant's
-// bucket on Ceph RGW.
+// currentObjects is what a state would name. minio-go cannot list versions in a
+// tenant's bucket on Ceph RGW.
 func currentObjects(t testing.TB, loc *s3Location) []ObjectVersion {
 	t.Helper()
 	var list []ObjectVersion
@@ -41,7 +41,7 @@ func currentObjects(t testing.TB, loc *s3Location) []ObjectVersion {
 			t.Fatal(err)
 		}
 		if v.IsLatest && !v.DeleteMarker {
-			list = append(list, ObjectVersion{v.Key, v.VersionID, v.Size})
+			list = append(list, ObjectVersion{Key: v.Key, VersionID: v.VersionID, Size: v.Size, Modified: v.LastModified})
 		}
 	}
 	return list
@@ -51,7 +51,7 @@ func currentObjects(t testing.TB, loc *s3Location) []ObjectVersion {
 func wreck(t testing.TB, loc *s3Location) {
 	t.Helper()
 	for i, o := range currentObjects(t, loc) {
-		evil := strings.Repeat("encrypted by an intruder ", 10)
+		evil := strings.Repeat("encrypted by an attacker ", 10)
 		if _, err := loc.client.PutObject(t.Context(), loc.bucket, o.Key, strings.NewReader(evil), int64(len(evil)), minio.PutObjectOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,8 @@ func wreck(t testing.TB, loc *s3Location) {
 
 func asOfObjects(list []ObjectVersion) iter.Seq[ObjectVersion] { return slices.Values(list) }
 
-// TestAsOf overwrites and deletes everything, and then does everything that reads with the repository as it was.
+// TestAsOf overwrites and deletes everything, and then does everything that reads with
+// the repository as it was.
 func TestAsOf(t *testing.T) {
 	for _, prefix := range []string{"", "deep/down"} {
 		t.Run("prefix "+prefix, func(t *testing.T) { testAsOf(t, prefix) })
@@ -195,9 +196,9 @@ func refuseTheFuture(t *testing.T, ro *Session, past Location) {
 		}
 	}
 	// the layers below refuse by themselves, without trying again
-	h := backend.Handle{Type: backend.SnapshotFile, Name: strings.Repeat("ab", 32)}
+	h := engbackend.Handle{Type: engbackend.SnapshotFile, Name: strings.Repeat("ab", 32)}
 	for name, err := range map[string]error{
-		"save":   ro.stack.Save(ctx, h, backend.NewByteReader([]byte("x"), nil)),
+		"save":   ro.stack.Save(ctx, h, engbackend.NewByteReader([]byte("x"), nil)),
 		"remove": ro.stack.Remove(ctx, h),
 		"delete": ro.stack.Delete(ctx),
 	} {
@@ -223,7 +224,8 @@ func copyFromThePast(t *testing.T, past Location) {
 	resticcli.Current(t).MustRun(t, cliRepo(t, loc), "check", "--read-data")
 }
 
-// TestAsOfRefusesForgedObjects lets the list name versions an intruder made: they do not hash to their names.
+// TestAsOfRefusesForgedObjects lets the list name versions an attacker made: they do
+// not hash to their names.
 func TestAsOfRefusesForgedObjects(t *testing.T) {
 	ctx := t.Context()
 	srv := s3test.Start(t)

@@ -7,19 +7,20 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
 const (
 	maxKeyFile   = 1 << 20
-	maxKDFMemory = 1 << 30 // bytes; restic itself makes keys that need 60 MiB at most
-	maxKDFPasses = 1 << 8
+	maxKDFMemory = 256 << 20 // bytes; restic itself makes keys that need 60 MiB at most
+	maxKDFCost   = 2 << 30   // bytes gone over: some seconds; restic aims at half a second
 	saltSize     = 64
 )
 
-// loadKey lets pass only a key whose sealed part is long enough to be opened and whose key derivation stays within bounds: a planted key
-// could otherwise crash the program or eat all memory, and long before the password is found to be wrong.
-func (g *guard) loadKey(ctx context.Context, h backend.Handle, fn func(rd io.Reader) error) error {
+// loadKey accepts only a key whose sealed part is long enough to decrypt and whose key
+// derivation stays within bounds. A planted key could otherwise crash the program or
+// exhaust its memory, before the password is even checked.
+func (g *guard) loadKey(ctx context.Context, h engbackend.Handle, fn func(rd io.Reader) error) error {
 	return g.Backend.Load(ctx, h, 0, 0, func(rd io.Reader) error {
 		raw, err := io.ReadAll(io.LimitReader(rd, maxKeyFile+1))
 		if err != nil {
@@ -32,7 +33,7 @@ func (g *guard) loadKey(ctx context.Context, h backend.Handle, fn func(rd io.Rea
 	})
 }
 
-// badKey says what is wrong with a key file.
+// badKey describes what is wrong with a key file.
 func badKey(raw []byte) string {
 	if len(raw) > maxKeyFile {
 		return fmt.Sprintf("it has more than %d bytes", maxKeyFile)
@@ -52,7 +53,8 @@ func badKey(raw []byte) string {
 		return "its key derivation is not restic's"
 	}
 	inRange := func(n, limit int64) bool { return n > 0 && n <= limit }
-	if !inRange(key.N, maxKDFMemory) || !inRange(key.R, maxKDFMemory) || !inRange(key.P, maxKDFPasses) || key.N > maxKDFMemory/128/key.R {
+	if !inRange(key.N, maxKDFMemory) || !inRange(key.R, maxKDFMemory) || !inRange(key.P, maxKDFCost) ||
+		key.N > maxKDFMemory/128/key.R || key.P > maxKDFCost/128/key.R/key.N {
 		return fmt.Sprintf("its key derivation (N=%d r=%d p=%d) would need too much memory or time", key.N, key.R, key.P)
 	}
 	return ""

@@ -9,16 +9,18 @@ import (
 	"io"
 	"sync/atomic"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/crypto"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engcrypto "github.com/restic/restic/rwmlink/crypto"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// keyView shows the engine exactly one key while it searches for one, and everything as it is afterwards. With it, keys are tried one by one,
-// so that a damaged one does not hide the others, and a repository object is opened again without deriving a key from the password.
+// keyView shows the engine exactly one key while it searches for one, and the whole
+// storage afterwards. That way keys are tried one by one, so that a damaged key does
+// not hide the others, and a repository object can be reopened without another key
+// derivation.
 type keyView struct {
-	backend.Backend
+	engbackend.Backend
 	done        atomic.Bool
 	name        string
 	raw         []byte // content of the key, when it is not in the storage
@@ -26,21 +28,21 @@ type keyView struct {
 	configAsked atomic.Bool
 }
 
-func (v *keyView) List(ctx context.Context, t backend.FileType, fn func(backend.FileInfo) error) error {
-	if v.done.Load() || t != backend.KeyFile {
+func (v *keyView) List(ctx context.Context, t engbackend.FileType, fn func(engbackend.FileInfo) error) error {
+	if v.done.Load() || t != engbackend.KeyFile {
 		return v.Backend.List(ctx, t, fn)
 	}
-	return fn(backend.FileInfo{Name: v.name, Size: int64(len(v.raw))})
+	return fn(engbackend.FileInfo{Name: v.name, Size: int64(len(v.raw))})
 }
 
-func (v *keyView) Load(ctx context.Context, h backend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {
+func (v *keyView) Load(ctx context.Context, h engbackend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {
 	if !v.done.Load() {
 		switch {
-		case h.Type == backend.KeyFile && v.raw != nil && h.Name == v.name:
+		case h.Type == engbackend.KeyFile && v.raw != nil && h.Name == v.name:
 			return fn(bytes.NewReader(v.raw))
-		case h.Type == backend.ConfigFile && v.config != nil:
+		case h.Type == engbackend.ConfigFile && v.config != nil:
 			return fn(bytes.NewReader(v.config))
-		case h.Type == backend.ConfigFile:
+		case h.Type == engbackend.ConfigFile:
 			v.configAsked.Store(true)
 			return v.Backend.Load(ctx, h, length, offset, func(rd io.Reader) error {
 				raw, err := io.ReadAll(rd)
@@ -55,11 +57,12 @@ func (v *keyView) Load(ctx context.Context, h backend.Handle, length int, offset
 	return v.Backend.Load(ctx, h, length, offset, fn)
 }
 
-func (v *keyView) Unwrap() backend.Backend { return v.Backend }
+func (v *keyView) Unwrap() engbackend.Backend { return v.Backend }
 
-// openWithKey returns a new repository object over be that shows only the key called name.
-func openWithKey(ctx context.Context, view *keyView, engine repository.Options, password string) (*repository.Repository, error) {
-	repo, err := repository.New(view, engine)
+// openWithKey returns a new repository object over be that shows only the key called
+// name.
+func openWithKey(ctx context.Context, view *keyView, engine engrepository.Options, password string) (*engrepository.Repository, error) {
+	repo, err := engrepository.New(view, engine)
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +73,9 @@ func openWithKey(ctx context.Context, view *keyView, engine repository.Options, 
 	return repo, nil
 }
 
-// known is what is needed to open a repository object again: the master key wrapped with a throw-away password and the least
-// costly key derivation (it never leaves the process), and the config.
+// known holds what reopening a repository object needs: the master key wrapped with a
+// throw-away password and the least costly key derivation (it never leaves the
+// process), and the config.
 type known struct {
 	name     string
 	raw      []byte
@@ -79,15 +83,15 @@ type known struct {
 	config   []byte
 }
 
-func wrapMaster(master *crypto.Key, config []byte) (*known, error) {
-	secret := crypto.NewRandomNonce()
+func wrapMaster(master *engcrypto.Key, config []byte) (*known, error) {
+	secret := engcrypto.NewRandomNonce()
 	password := base64.StdEncoding.EncodeToString(secret)
-	salt, err := crypto.NewSalt()
+	salt, err := engcrypto.NewSalt()
 	if err != nil {
 		return nil, err
 	}
-	params := crypto.Params{N: 2, R: 1, P: 1}
-	user, err := crypto.KDF(params, salt, password)
+	params := engcrypto.Params{N: 2, R: 1, P: 1}
+	user, err := engcrypto.KDF(params, salt, password)
 	if err != nil {
 		return nil, fmt.Errorf("wrapping the master key: %w", err)
 	}
@@ -95,16 +99,16 @@ func wrapMaster(master *crypto.Key, config []byte) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
-	nonce := crypto.NewRandomNonce()
-	raw, err := json.Marshal(repository.Key{KDF: "scrypt", N: params.N, R: params.R, P: params.P, Salt: salt,
+	nonce := engcrypto.NewRandomNonce()
+	raw, err := json.Marshal(engrepository.Key{KDF: "scrypt", N: params.N, R: params.R, P: params.P, Salt: salt,
 		Data: user.Seal(append([]byte{}, nonce...), nonce, plain, nil)})
 	if err != nil {
 		return nil, err
 	}
-	return &known{name: restic.Hash(raw).String(), raw: raw, password: password, config: config}, nil
+	return &known{name: engrestic.Hash(raw).String(), raw: raw, password: password, config: config}, nil
 }
 
 // open returns a repository object over be in a few milliseconds and without a request.
-func (k *known) open(ctx context.Context, be backend.Backend, engine repository.Options) (*repository.Repository, error) {
+func (k *known) open(ctx context.Context, be engbackend.Backend, engine engrepository.Options) (*engrepository.Repository, error) {
 	return openWithKey(ctx, &keyView{Backend: be, name: k.name, raw: k.raw, config: k.config}, engine, k.password)
 }

@@ -8,14 +8,15 @@ import (
 	"io"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/layout"
-	"github.com/restic/restic/rwmlink/util"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	englayout "github.com/restic/restic/rwmlink/layout"
+	engutil "github.com/restic/restic/rwmlink/util"
 )
 
 type s3Location struct {
@@ -30,7 +31,7 @@ func (l *s3Location) String() string {
 	return "s3:" + strings.TrimSuffix(l.client.EndpointURL().String(), "/") + "/" + path.Join(l.bucket, l.prefix)
 }
 
-func (l *s3Location) backend(_ context.Context, o *options, _ bool) (backend.Backend, error) {
+func (l *s3Location) backend(_ context.Context, o *options, _ bool) (engbackend.Backend, error) {
 	switch {
 	case l.client == nil:
 		return nil, fmt.Errorf("%s: no S3 client is given", l)
@@ -40,14 +41,14 @@ func (l *s3Location) backend(_ context.Context, o *options, _ bool) (backend.Bac
 	return newS3Backend(l, o), nil
 }
 
-// s3Backend keeps a repository in a bucket, in restic's default layout. One request is one try, or as many as the client makes by
-// itself; the retry layer above makes more.
+// s3Backend keeps a repository in a bucket, in restic's default layout. One request is
+// one attempt, plus the client's own retries; the retry layer above adds more.
 type s3Backend struct {
 	client      *minio.Client
 	core        minio.Core
 	bucket      string
 	prefix      string
-	layout      layout.Layout
+	layout      englayout.Layout
 	connections uint
 	class       string // of new objects
 	stallAfter  time.Duration
@@ -56,47 +57,49 @@ type s3Backend struct {
 	answered    atomic.Bool // the server has answered at least once
 	noChecksums atomic.Bool // the server refuses x-amz-checksum-sha256
 	listV1      atomic.Bool // the server does not know ListObjectsV2
+	keyTimes    sync.Map    // of keys that were listed, by their names
 }
 
-var _ backend.Backend = (*s3Backend)(nil)
+var _ engbackend.Backend = (*s3Backend)(nil)
 
 func newS3Backend(l *s3Location, o *options) *s3Backend {
 	prefix := strings.Trim(l.prefix, "/")
 	b := &s3Backend{
 		client: l.client, core: minio.Core{Client: l.client}, bucket: l.bucket, prefix: prefix,
-		layout: layout.NewDefaultLayout(prefix, path.Join), connections: o.connections, stallAfter: o.stallAfter,
+		layout: englayout.NewDefaultLayout(prefix, path.Join), connections: o.connections, stallAfter: o.stallAfter,
 		class: o.storageClass,
 	}
 	b.removals = newRemovals(b.removeOne, b.removeMany)
 	return b
 }
 
-func (b *s3Backend) Properties() backend.Properties {
-	return backend.Properties{Connections: b.connections, HasAtomicReplace: true}
+func (b *s3Backend) Properties() engbackend.Properties {
+	return engbackend.Properties{Connections: b.connections, HasAtomicReplace: true}
 }
 
 func (b *s3Backend) Hasher() hash.Hash { return nil }
 
 func (b *s3Backend) Close() error { return nil }
 
-// Delete would remove a whole repository. Nothing here asks for it, and in a bucket that is to survive attacks nothing should.
+// Delete would remove a whole repository. Nothing here calls it, and nothing should in
+// a bucket that must survive attacks.
 func (b *s3Backend) Delete(context.Context) error {
 	return fmt.Errorf("%s: deleting a whole repository is not supported", b.bucket)
 }
 
-func (b *s3Backend) Warmup(context.Context, []backend.Handle) ([]backend.Handle, error) {
+func (b *s3Backend) Warmup(context.Context, []engbackend.Handle) ([]engbackend.Handle, error) {
 	return nil, nil
 }
 
-func (b *s3Backend) WarmupWait(context.Context, []backend.Handle) error { return nil }
+func (b *s3Backend) WarmupWait(context.Context, []engbackend.Handle) error { return nil }
 
 // Load streams an object or a part of it to fn.
-func (b *s3Backend) Load(ctx context.Context, h backend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {
+func (b *s3Backend) Load(ctx context.Context, h engbackend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {
 	return b.load(ctx, h, "", length, offset, fn)
 }
 
 // load is Load of a version; "" means the current one.
-func (b *s3Backend) load(ctx context.Context, h backend.Handle, version string, length int, offset int64, fn func(rd io.Reader) error) error {
+func (b *s3Backend) load(ctx context.Context, h engbackend.Handle, version string, length int, offset int64, fn func(rd io.Reader) error) error {
 	w, ctx := b.watch(ctx)
 	defer w.stop()
 	key := b.layout.Filename(h)
@@ -106,7 +109,7 @@ func (b *s3Backend) load(ctx context.Context, h backend.Handle, version string, 
 		}
 		return b.fail("GET", key, err)
 	}
-	open := func(ctx context.Context, _ backend.Handle, length int, offset int64) (io.ReadCloser, error) {
+	open := func(ctx context.Context, _ engbackend.Handle, length int, offset int64) (io.ReadCloser, error) {
 		rd, err := b.get(ctx, key, version, length, offset)
 		if err != nil {
 			return nil, fail(err)
@@ -115,7 +118,7 @@ func (b *s3Backend) load(ctx context.Context, h backend.Handle, version string, 
 		w.pause()
 		return w.download(rd), nil
 	}
-	err := util.DefaultLoad(ctx, h, length, offset, open, func(rd io.Reader) error {
+	err := engutil.DefaultLoad(ctx, h, length, offset, open, func(rd io.Reader) error {
 		return fn(&bodyReader{rd: rd, fail: fail})
 	})
 	return w.explain(err, func() error { return fail(errStalled) })
@@ -144,25 +147,25 @@ func (b *s3Backend) get(ctx context.Context, key, version string, length int, of
 	}
 	if length > 0 && info.Size >= 0 && info.Size != int64(length) {
 		_ = body.Close()
-		return nil, tooShort(fmt.Sprintf("%d bytes from offset %d were asked for, %d are there", length, offset, info.Size))
+		return nil, tooShort(fmt.Sprintf("%d bytes were requested from offset %d, but only %d are there", length, offset, info.Size))
 	}
 	return body, nil
 }
 
-// Stat asks for an object's size.
-func (b *s3Backend) Stat(ctx context.Context, h backend.Handle) (backend.FileInfo, error) {
+// Stat returns an object's size.
+func (b *s3Backend) Stat(ctx context.Context, h engbackend.Handle) (engbackend.FileInfo, error) {
 	w, ctx := b.watch(ctx)
 	defer w.stop()
 	key := b.layout.Filename(h)
 	info, err := b.client.StatObject(ctx, b.bucket, key, minio.StatObjectOptions{})
 	if err != nil {
-		return backend.FileInfo{}, w.explain(b.fail("HEAD", key, err), func() error { return b.fail("HEAD", key, errStalled) })
+		return engbackend.FileInfo{}, w.explain(b.fail("HEAD", key, err), func() error { return b.fail("HEAD", key, errStalled) })
 	}
 	b.answered.Store(true)
-	return backend.FileInfo{Name: h.Name, Size: info.Size}, nil
+	return engbackend.FileInfo{Name: h.Name, Size: info.Size}, nil
 }
 
-// bodyReader names the object in errors that happen while it is read.
+// bodyReader adds the object's name to read errors.
 type bodyReader struct {
 	rd   io.Reader
 	fail func(error) error

@@ -9,14 +9,15 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
 // maxBatch is how many keys DeleteObjects takes.
 const maxBatch = 1000
 
-// Remove removes an object; one that is not there is no error. Removals that come while others are under way are gathered into one request.
-func (b *s3Backend) Remove(ctx context.Context, h backend.Handle) error {
+// Remove removes an object; one that is not there is no error. Removals requested while
+// others are in progress are combined into one request.
+func (b *s3Backend) Remove(ctx context.Context, h engbackend.Handle) error {
 	return b.removals.remove(ctx, b.layout.Filename(h))
 }
 
@@ -35,7 +36,8 @@ func (b *s3Backend) removeOne(ctx context.Context, key string) error {
 	return nil
 }
 
-// removeMany returns the outcome of each key. A key the server does not mention has failed.
+// removeMany returns the outcome of each key. A key the server does not mention has
+// failed.
 func (b *s3Backend) removeMany(ctx context.Context, keys []string) map[string]error {
 	w, ctx := b.watch(ctx)
 	defer w.stop()
@@ -65,8 +67,8 @@ func (b *s3Backend) removeMany(ctx context.Context, keys []string) map[string]er
 	return outcome
 }
 
-// removals gathers keys. The first one goes out at once and alone; those that arrive meanwhile go out together when it is done, so nothing
-// waits for company.
+// removals batches keys. The first key is sent at once; those that arrive meanwhile are
+// sent together when it is done, so no key waits for a batch to fill.
 type removals struct {
 	one  func(ctx context.Context, key string) error
 	many func(ctx context.Context, keys []string) map[string]error
@@ -79,7 +81,7 @@ type removals struct {
 type removal struct {
 	ctx  context.Context
 	key  string
-	done chan error // buffered, so that nobody has to listen
+	done chan error // buffered, so that no receiver is needed
 }
 
 func newRemovals(one func(context.Context, string) error, many func(context.Context, []string) map[string]error) *removals {
@@ -105,7 +107,8 @@ func (r *removals) remove(ctx context.Context, key string) error {
 	}
 }
 
-// run removes what is given and then what has come meanwhile, until nothing is left.
+// run removes the given keys, then those that have arrived meanwhile, until none is
+// left.
 func (r *removals) run(batch ...*removal) {
 	for len(batch) > 0 {
 		r.flush(batch)
@@ -127,7 +130,7 @@ func (r *removals) flush(batch []*removal) {
 		batch[0].done <- r.one(batch[0].ctx, batch[0].key)
 		return
 	}
-	// the request ends when nobody waits for it any more
+	// the request ends when no caller waits for it any more
 	ctx, cancel := context.WithCancel(context.WithoutCancel(batch[0].ctx))
 	defer cancel()
 	var left sync.WaitGroup

@@ -13,20 +13,21 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
-// Save stores an object with one PUT. The name of nearly every object is the SHA-256 of its content, so no byte is hashed here: the name
-// signs the payload and is sent as checksum, with which the server verifies what arrived, keeps the sum, and is content where
-// object lock asks for one.
-func (b *s3Backend) Save(ctx context.Context, h backend.Handle, rd backend.RewindReader) error {
+// Save stores an object with one PUT. The name of nearly every object is the SHA-256 of
+// its content, so nothing is hashed here: the name signs the payload and is sent as the
+// checksum. The server verifies and keeps it, and object lock accepts it where a
+// checksum is required.
+func (b *s3Backend) Save(ctx context.Context, h engbackend.Handle, rd engbackend.RewindReader) error {
 	key := b.layout.Filename(h)
 	sum, err := payloadSum(h, rd)
 	if err != nil {
 		return err
 	}
 	class := b.class
-	if archive := class == "GLACIER" || class == "DEEP_ARCHIVE"; archive && (h.Type != backend.PackFile || h.IsMetadata) {
+	if archive := class == "GLACIER" || class == "DEEP_ARCHIVE"; archive && (h.Type != engbackend.PackFile || h.IsMetadata) {
 		class = "" // it has to be there at once
 	}
 	err = b.put(ctx, key, class, sum, rd)
@@ -40,7 +41,7 @@ func (b *s3Backend) Save(ctx context.Context, h backend.Handle, rd backend.Rewin
 	return err
 }
 
-func (b *s3Backend) put(ctx context.Context, key, class string, sum []byte, rd backend.RewindReader) error {
+func (b *s3Backend) put(ctx context.Context, key, class string, sum []byte, rd engbackend.RewindReader) error {
 	opts := minio.PutObjectOptions{ContentType: "application/octet-stream", DisableContentSha256: true, StorageClass: class}
 	contentMD5 := ""
 	if b.noChecksums.Load() {
@@ -64,9 +65,10 @@ func (b *s3Backend) put(ctx context.Context, key, class string, sum []byte, rd b
 	return nil
 }
 
-// payloadSum returns the SHA-256 of what is to be stored: the object's name, or for the small config, which has no such name, computed.
-func payloadSum(h backend.Handle, rd backend.RewindReader) ([]byte, error) {
-	if h.Type != backend.ConfigFile {
+// payloadSum returns the SHA-256 of the content: the object's name, or a computed sum
+// for the small config, whose name is not a hash.
+func payloadSum(h engbackend.Handle, rd engbackend.RewindReader) ([]byte, error) {
+	if h.Type != engbackend.ConfigFile {
 		if sum, err := hex.DecodeString(h.Name); err == nil && len(sum) == sha256.Size {
 			return sum, nil
 		}
@@ -78,7 +80,7 @@ func payloadSum(h backend.Handle, rd backend.RewindReader) ([]byte, error) {
 	return hash.Sum(nil), rd.Rewind()
 }
 
-func payloadMD5(rd backend.RewindReader) (string, error) {
+func payloadMD5(rd engbackend.RewindReader) (string, error) {
 	hash := md5.New()
 	if _, err := io.Copy(hash, rd); err != nil {
 		return "", err
@@ -86,7 +88,8 @@ func payloadMD5(rd backend.RewindReader) (string, error) {
 	return base64.StdEncoding.EncodeToString(hash.Sum(nil)), rd.Rewind()
 }
 
-// refusesChecksum reports whether a server that does not know the checksum header may be the reason of an error.
+// refusesChecksum reports whether an error may come from a server that does not support
+// the checksum header.
 func refusesChecksum(err error) bool {
 	var resp minio.ErrorResponse
 	if !errors.As(err, &resp) {
@@ -99,7 +102,8 @@ func refusesChecksum(err error) bool {
 	return resp.StatusCode == http.StatusNotImplemented
 }
 
-// tooShort is the error for an object that ends before the requested range, in the form the rest of the classification knows.
+// tooShort is the error for an object that ends before the requested range, in the form
+// that the classification expects.
 func tooShort(message string) error {
 	return minio.ErrorResponse{Code: "InvalidRange", StatusCode: http.StatusRequestedRangeNotSatisfiable, Message: fmt.Sprintf("object too short: %s", message)}
 }

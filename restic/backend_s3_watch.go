@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// firstAnswer bounds the wait for a server that has never answered, all tries of the client together. Later requests may take as long
-// as bytes move.
+// firstAnswer bounds the wait for a server that has never answered, all attempts of the
+// client together. Later requests may take as long as bytes move.
 const firstAnswer = 15 * time.Second
 
-var errStalled = errors.New("nothing moved for too long, the request was given up")
+var errStalled = errors.New("the request stalled and was aborted")
 
-// watchdog ends a request during which no byte moves. Without it a connection that was cut without a word hangs for ever.
+// watchdog aborts a stalled request. Without it, a connection that is cut silently
+// hangs forever.
 type watchdog struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -41,7 +42,8 @@ func (w *watchdog) stop() {
 	w.cancel(nil)
 }
 
-// explain replaces the cancelled context that a stalled request ends with: to the layers above it would look like the caller's.
+// explain replaces the context error of a stalled request, which the layers above would
+// take for the caller's own cancellation.
 func (w *watchdog) explain(err error, stalled func() error) error {
 	if err != nil && errors.Is(context.Cause(w.ctx), errStalled) {
 		return stalled()
@@ -62,7 +64,8 @@ func (r *uploadReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// download lets the watchdog run while bytes are waited for, but not while a slow consumer works on them.
+// download runs the watchdog while it waits for bytes, but not while a slow consumer
+// processes them.
 func (w *watchdog) download(rd io.ReadCloser) io.ReadCloser { return &downloadReader{rd, w} }
 
 type downloadReader struct {

@@ -9,20 +9,22 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/retry"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engretry "github.com/restic/restic/rwmlink/retry"
 )
 
-// How long the storage may take for a lock. After a cancellation somebody is waiting for the end, and a lock that stays behind does little harm: the
-// next session of this host removes it.
+// Time limits for the storage's answers about locks. After a cancellation the caller is
+// waiting, and a lock left behind does little harm: the next session of this host
+// removes it.
 const (
 	lockTime          = 30 * time.Second
 	lockTimeCancelled = 10 * time.Second
 )
 
-// tracker remembers the locks that were written and not removed, so that none is left behind, and which index files the last listing showed.
+// tracker remembers the locks that were written and not removed, so that none is left
+// behind, and the index files of the last listing.
 type tracker struct {
-	backend.Backend
+	engbackend.Backend
 
 	mu      sync.Mutex
 	locks   map[string]bool
@@ -30,6 +32,8 @@ type tracker struct {
 
 	retries *broadcast
 	alive   *aliveFiles
+	unpack  *unpacker // shared with the guard
+	limits  *limits
 
 	lockLife context.Context // requests for locks end with it
 	endLocks context.CancelFunc
@@ -37,14 +41,18 @@ type tracker struct {
 	postponed atomic.Pointer[postponement] // collects removals, while there is one
 }
 
-func newTracker(be backend.Backend, retries *broadcast) *tracker {
-	t := &tracker{Backend: be, locks: map[string]bool{}, indexes: map[string]bool{}, retries: retries, alive: newAliveFiles()}
+func newTracker(be engbackend.Backend, retries *broadcast) *tracker {
+	t := &tracker{Backend: be, locks: map[string]bool{}, indexes: map[string]bool{}, retries: retries, alive: newAliveFiles(), unpack: &unpacker{}}
+	if g, ok := unwrap[*guard](be); ok {
+		t.unpack = &g.unpack
+	}
 	t.lockLife, t.endLocks = context.WithCancel(context.Background())
 	return t
 }
 
-// unlocking runs fn, which gives a lock back, and ends every request for a lock that is under way after d: also that of a refresh, which the
-// engine makes with a context of its own and waits for.
+// unlocking runs fn, which releases a lock, and after d cancels every lock request in
+// flight, including the refresh that the engine makes with its own context and waits
+// for.
 func (t *tracker) unlocking(d time.Duration, fn func()) {
 	t.mu.Lock()
 	end := t.endLocks
@@ -72,25 +80,26 @@ func (t *tracker) forLock(ctx context.Context) (context.Context, func()) {
 // listen passes Retrying events to em until the returned function is called.
 func (t *tracker) listen(em *emitter) (stop func()) { return t.retries.add(em) }
 
-func (t *tracker) Save(ctx context.Context, h backend.Handle, rd backend.RewindReader) error {
+func (t *tracker) Save(ctx context.Context, h engbackend.Handle, rd engbackend.RewindReader) error {
 	switch h.Type {
-	case backend.LockFile:
+	case engbackend.LockFile:
 		return t.saveLock(ctx, h, rd)
-	case backend.SnapshotFile:
+	case engbackend.SnapshotFile:
 		if err := t.lockGone(ctx); err != nil {
 			return err
 		}
 	}
 	err := t.Backend.Save(ctx, h, rd)
-	if err == nil && h.Type == backend.IndexFile {
+	if err == nil && h.Type == engbackend.IndexFile {
 		t.note(&t.indexes, h.Name, true)
 	}
 	return err
 }
 
-// saveLock goes on for a while when ctx is cancelled: the request could reach the storage anyway, and the engine does not remove a lock it
-// believes was never written.
-func (t *tracker) saveLock(ctx context.Context, h backend.Handle, rd backend.RewindReader) error {
+// saveLock continues for a while after ctx is cancelled: the request might reach the
+// storage anyway, and the engine does not remove a lock that it believes was never
+// written.
+func (t *tracker) saveLock(ctx context.Context, h engbackend.Handle, rd engbackend.RewindReader) error {
 	look, looked := t.forLock(ctx)
 	defer looked()
 	if err := t.lockGone(look); err != nil {
@@ -109,11 +118,11 @@ func (t *tracker) saveLock(ctx context.Context, h backend.Handle, rd backend.Rew
 	return t.Backend.Save(detached, h, rd)
 }
 
-func (t *tracker) Remove(ctx context.Context, h backend.Handle) error {
+func (t *tracker) Remove(ctx context.Context, h engbackend.Handle) error {
 	if p := t.postponed.Load(); p != nil && p.take(h) {
 		return nil
 	}
-	if h.Type == backend.LockFile {
+	if h.Type == engbackend.LockFile {
 		limited, cancel := context.WithTimeout(ctx, lockTime)
 		defer cancel()
 		limited, done := t.forLock(limited)
@@ -121,24 +130,27 @@ func (t *tracker) Remove(ctx context.Context, h backend.Handle) error {
 		ctx = limited
 	}
 	err := t.Backend.Remove(ctx, h)
+	if h.Type == engbackend.LockFile && (err == nil || t.IsNotExist(err)) {
+		defer t.alive.forget(h.Name) // after release, which looks for it
+	}
 	if err == nil {
 		switch h.Type {
-		case backend.LockFile:
+		case engbackend.LockFile:
 			t.note(&t.locks, h.Name, false)
 			t.alive.release(h.Name)
-		case backend.IndexFile:
+		case engbackend.IndexFile:
 			t.note(&t.indexes, h.Name, false)
 		}
 	}
 	return err
 }
 
-func (t *tracker) List(ctx context.Context, ft backend.FileType, fn func(backend.FileInfo) error) error {
-	if ft != backend.IndexFile {
+func (t *tracker) List(ctx context.Context, ft engbackend.FileType, fn func(engbackend.FileInfo) error) error {
+	if ft != engbackend.IndexFile {
 		return t.Backend.List(ctx, ft, fn)
 	}
 	seen := map[string]bool{}
-	err := t.Backend.List(ctx, ft, func(fi backend.FileInfo) error {
+	err := t.Backend.List(ctx, ft, func(fi engbackend.FileInfo) error {
 		seen[fi.Name] = true
 		return fn(fi)
 	})
@@ -150,15 +162,17 @@ func (t *tracker) List(ctx context.Context, ft backend.FileType, fn func(backend
 	return err
 }
 
-func (t *tracker) Unwrap() backend.Backend { return t.Backend }
+func (t *tracker) Unwrap() engbackend.Backend { return t.Backend }
 
-// Close ends the use of the storage. Locks that could not be removed are left to whoever finds their holder gone.
+// Close stops using the storage. Locks that could not be removed stay until another
+// session finds that their process has ended.
 func (t *tracker) Close() error {
 	t.alive.close()
 	return t.Backend.Close()
 }
 
-// note changes one of the tracker's sets; List replaces them, so the field is read under the lock.
+// note changes one of the tracker's sets; List replaces them, so the field is read
+// under the lock.
 func (t *tracker) note(set *map[string]bool, name string, there bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -187,13 +201,14 @@ func (t *tracker) leftLocks() []string {
 	return names
 }
 
-// lockGone returns ErrLockLost if somebody has removed the session's lock. The engine does not look: it would write the next lock in its
-// place and go on, though a prune may have taken away meanwhile what a backup counts on. So no lock is refreshed and no snapshot
-// saved before a look.
+// lockGone returns ErrLockLost if another process has removed the session's lock. The
+// engine does not check: it would replace the lock and continue, although a prune may
+// meanwhile have removed data that a backup relies on. So this check precedes every
+// refresh of a lock and every saved snapshot.
 func (t *tracker) lockGone(ctx context.Context) error {
 	gone := ""
 	for _, name := range t.leftLocks() {
-		_, err := t.Backend.Stat(ctx, backend.Handle{Type: backend.LockFile, Name: name})
+		_, err := t.Backend.Stat(ctx, engbackend.Handle{Type: engbackend.LockFile, Name: name})
 		switch {
 		case err == nil:
 			return nil // another one may be gone: its removal was answered by a broken connection
@@ -206,17 +221,18 @@ func (t *tracker) lockGone(ctx context.Context) error {
 	if gone == "" {
 		return nil // no lock was taken
 	}
-	return fmt.Errorf("%w: lock %s was removed by somebody else", ErrLockLost, short(gone))
+	return fmt.Errorf("%w: lock %s was removed by another process", ErrLockLost, short(gone))
 }
 
-// Load asks once more, without retries, where the retry layer refuses to: for an hour after its retries for a file were in vain it
-// returns an error that says no more than that, and the engine loads many a file twice.
-func (t *tracker) Load(ctx context.Context, h backend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {
+// Load makes one more attempt, without retries, where the retry layer refuses: for an
+// hour after its retries for a file have failed it returns only a generic error, and
+// the engine loads some files twice.
+func (t *tracker) Load(ctx context.Context, h engbackend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {
 	err := t.Backend.Load(ctx, h, length, offset, fn)
 	if err == nil || !strings.HasPrefix(err.Error(), "circuit breaker open") {
 		return err
 	}
-	layer, ok := unwrap[*retry.Backend](t.Backend)
+	layer, ok := unwrap[*engretry.Backend](t.Backend)
 	if !ok {
 		return err
 	}

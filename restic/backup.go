@@ -9,20 +9,32 @@ import (
 	"sync"
 	"time"
 
-	"github.com/restic/restic/rwmlink/archiver"
-	resticerrors "github.com/restic/restic/rwmlink/errors"
-	"github.com/restic/restic/rwmlink/fs"
-	"github.com/restic/restic/rwmlink/repository"
+	engarchiver "github.com/restic/restic/rwmlink/archiver"
+	engerrors "github.com/restic/restic/rwmlink/errors"
+	engfs "github.com/restic/restic/rwmlink/fs"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // Backup makes a snapshot.
 //
-// When some of the source could not be read the snapshot is made of the rest, and Backup returns the result together with an error that
-// wraps ErrIncomplete. With any other error there is no snapshot; what was uploaded until then is used by the next backup or removed by
-// prune. When no path exists at all nothing is written, and the error wraps ErrNoSource.
+// If some of the source's files cannot be read, the snapshot holds the rest, and Backup
+// returns the result together with an error that wraps ErrIncomplete. With any other
+// error there is no snapshot; the next backup uses the data uploaded so far, or prune
+// removes it. If no path exists, nothing is written, and the error wraps ErrNoSource.
 //
-// restic's command collects garbage twice as often as other Go programs (GOGC=50). A library does not decide that for the program it runs
-// in; call debug.SetGCPercent where memory is short.
+// A stream (Reader, Command, Files) is saved whole or not at all: if it fails there is
+// no snapshot, and the error wraps the stream's own.
+//
+// On Linux, directories are compared with the parent's trees in parallel, ahead of
+// restic's archiver, which then sees only what differs. The snapshot is the one it would
+// make alone; BackupScanned may then come at the end, and BackupError for the scan not
+// at all. WithAtime and Items leave everything to the archiver.
+//
+// restic's command collects garbage twice as often as other Go programs (GOGC=50). A
+// library cannot decide that for its program; call debug.SetGCPercent if memory is
+// short.
 func (s *Session) Backup(ctx context.Context, b BackupOptions) (*BackupResult, error) {
 	if err := b.check(); err != nil {
 		return nil, err
@@ -43,32 +55,19 @@ func (s *Session) Backup(ctx context.Context, b BackupOptions) (*BackupResult, e
 	if run.host == "" {
 		run.host = s.hostname()
 	}
-	run.em = newEmitter(b.OnEvent)
-	defer run.em.stop()
+	run.em = events.New(b.OnEvent)
+	defer run.em.Stop()
 	defer s.stack.listen(run.em)()
 
+	a := access{write: true, index: true, packing: &engine}
 	if b.DryRun {
-		err = s.use(ctx, 1, func(ctx context.Context) error { return s.dryRun(ctx, engine, run.make) })
-	} else {
-		err = s.writeWith(ctx, engine, run.make)
+		a = access{lock: noLock, object: dryRunObject, index: true, packing: &engine}
 	}
-	if err != nil {
+	err = s.run(ctx, a, run.make)
+	if err = errors.Join(err, run.stream.finish()); err != nil {
 		return nil, err
 	}
 	return run.result, run.result.incomplete(s.loc)
-}
-
-// dryRun runs fn, without a lock, with a repository object that writes nothing.
-func (s *Session) dryRun(ctx context.Context, engine repository.Options, fn func(ctx context.Context, repo *repository.Repository) error) error {
-	repo, err := s.freshWith(ctx, engine, true)
-	if err != nil {
-		return err
-	}
-	if err := repo.LoadIndex(ctx, nil); err != nil {
-		return fmt.Errorf("%s: loading the index: %w", s.loc, err)
-	}
-	repo.SetDryRun()
-	return fn(ctx, repo)
 }
 
 func (s *Session) hostname() string {
@@ -82,7 +81,7 @@ func (s *Session) hostname() string {
 	return name
 }
 
-// backupRun is one backup under way.
+// backupRun is one backup in progress.
 type backupRun struct {
 	BackupOptions
 	session *Session
@@ -91,12 +90,16 @@ type backupRun struct {
 	host    string
 	at      time.Time
 	start   time.Time
+	stream  *stream // nil for files
 	em      *emitter
 	result  *BackupResult
 }
 
 // make makes the snapshot.
-func (r *backupRun) make(ctx context.Context, repo *repository.Repository) error {
+func (r *backupRun) make(ctx context.Context, repo *engrepository.Repository) error {
+	if r.Files != nil {
+		return r.makeFromFiles(ctx, repo)
+	}
 	s := r.session
 	progress := newBackupProgress(r.em, r.Items, r.result)
 	defer progress.stop()
@@ -111,10 +114,10 @@ func (r *backupRun) make(ctx context.Context, repo *repository.Repository) error
 		r.result.ParentID = fromEngine(parent.ID())
 	}
 	if r.local() {
-		r.em.emit(BackupStarted{Parent: r.result.ParentID})
+		r.em.Emit(BackupStarted{Parent: r.result.ParentID})
 	}
 	warn := func(format string, args ...interface{}) {
-		r.em.emit(Warning{Text: oneLine(fmt.Errorf(format, args...))})
+		r.em.Emit(Warning{Text: oneLine(fmt.Errorf(format, args...))})
 	}
 	source, targets, err := r.source(ctx, r.targets, r.at, warn)
 	if err != nil {
@@ -133,15 +136,35 @@ func (r *backupRun) make(ctx context.Context, repo *repository.Repository) error
 		return err
 	}
 
-	stopScan := r.scan(ctx, source, targets, byName, byInfo, progress)
 	arch := r.archiver(repo, source, byName, byInfo, progress)
-	sn, id, summary, err := arch.Snapshot(ctx, targets, archiver.SnapshotOptions{
+	var ahead *fastBackup
+	if r.fast(parent) {
+		ahead = r.newFastBackup(ctx, repo, source, byName, byInfo, progress)
+		defer ahead.stop()
+		ahead.serve(arch)
+	}
+	totals := r.newScan(source, targets, byName, byInfo, progress)
+	if ahead == nil {
+		totals.start(ctx)
+	} else {
+		progress.late = func() { totals.start(ctx) }
+	}
+	sn, id, summary, err := arch.Snapshot(ctx, targets, engarchiver.SnapshotOptions{
 		Excludes: r.Excludes, Tags: r.Tags, BackupStart: r.start, Time: r.at, Hostname: r.host,
 		ParentSnapshot: parent, ProgramVersion: programVersion(), SkipIfUnchanged: r.SkipIfUnchanged,
 	})
-	stopScan()
+	totals.stop()
 	if err != nil {
 		return r.failure(ctx, err)
+	}
+	if ahead != nil {
+		if totals.scanner != nil && totals.cancel == nil {
+			progress.allDone()
+		}
+		ahead.complete(sn, summary)
+		if told := s.opts.ahead.hidden; told != nil {
+			told(ahead.hidden)
+		}
 	}
 	r.result.add(summary)
 	if sn == nil || r.DryRun {
@@ -157,57 +180,56 @@ func (r *backupRun) failure(ctx context.Context, err error) error {
 		err = ErrLockLost
 	} else if ctx.Err() != nil {
 		err = ctx.Err()
+	} else if own := r.stream.failure(); own != nil && !errors.Is(err, own) {
+		err = fmt.Errorf("%w: %w", own, err)
 	}
 	return fmt.Errorf("backup of %v: no snapshot was made: %w", r.what(), err)
 }
 
 func (r *backupRun) what() any {
-	if r.local() {
+	switch {
+	case r.local():
 		return r.Paths
+	case r.FS != nil:
+		return "a file system"
+	case len(r.Command) > 0:
+		return "the output of " + r.Command[0]
+	case r.Files != nil:
+		return "files"
+	case r.ReaderName != "":
+		return r.ReaderName
 	}
 	return "standard input"
 }
 
-func (r *backupRun) archiver(repo *repository.Repository, source fs.FS, byName archiver.SelectByNameFunc, byInfo archiver.SelectFunc, p *backupProgress) *archiver.Archiver {
-	arch := archiver.New(repo, source, archiver.Options{ReadConcurrency: r.ReadConcurrency})
-	arch.SelectByName, arch.Select, arch.WithAtime = byName, byInfo, r.WithAtime
+func (r *backupRun) archiver(repo *engrepository.Repository, source engfs.FS, byName engarchiver.SelectByNameFunc, byInfo engarchiver.SelectFunc, p *backupProgress) *engarchiver.Archiver {
+	arch := engarchiver.New(repo, source, engarchiver.Options{ReadConcurrency: r.ReadConcurrency})
+	arch.SelectByName, arch.WithAtime = byName, r.WithAtime
+	if byInfo != nil {
+		arch.Select = byInfo
+	}
 	arch.Error = func(item string, err error) error {
 		p.failed(item, err)
-		// the engine calls an error fatal when going on makes no sense, for instance when the command that is backed up failed
-		if resticerrors.IsFatal(err) {
+		// what is left of a broken stream would pass for a good backup
+		if r.stream != nil {
+			return err
+		}
+		// the engine calls an error fatal when it cannot continue, for instance because
+		// the backed-up command failed
+		if engerrors.IsFatal(err) {
 			return err
 		}
 		return nil
 	}
 	arch.StartFile, arch.CompleteBlob, arch.CompleteItem = p.startFile, p.completeBlob, p.completeItem
 	if r.IgnoreInode {
-		// where inode numbers cannot be relied on, ctimes cannot either
-		arch.ChangeIgnoreFlags |= archiver.ChangeIgnoreInode | archiver.ChangeIgnoreCtime
+		// where inode numbers are unreliable, ctimes are too
+		arch.ChangeIgnoreFlags |= engarchiver.ChangeIgnoreInode | engarchiver.ChangeIgnoreCtime
 	}
 	if r.IgnoreCtime {
-		arch.ChangeIgnoreFlags |= archiver.ChangeIgnoreCtime
+		arch.ChangeIgnoreFlags |= engarchiver.ChangeIgnoreCtime
 	}
 	return arch
-}
-
-// scan finds the totals beside the backup. The returned function ends it and waits for its end.
-func (r *backupRun) scan(ctx context.Context, source fs.FS, targets []string, byName archiver.SelectByNameFunc, byInfo archiver.SelectFunc, p *backupProgress) func() {
-	if r.NoScan || !r.em.wanted() || !r.local() {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	sc := archiver.NewScanner(source)
-	sc.SelectByName, sc.Select, sc.Error, sc.Result = byName, byInfo, p.scanFailed, p.scanned
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := sc.Scan(ctx, targets); err != nil && ctx.Err() == nil {
-			_ = p.scanFailed("", err)
-		}
-	})
-	return func() {
-		cancel()
-		wg.Wait()
-	}
 }
 
 // programVersion is recorded in snapshots.

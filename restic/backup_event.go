@@ -2,11 +2,13 @@ package restic
 
 import "time"
 
-// BackupStarted tells, before anything is read, what the files are compared with: zero means nothing, and that all of them will be read. A backup of
-// a Reader or Command has none.
+// BackupStarted names, before anything is read, the snapshot that files are compared
+// with. Zero means none: every file will be read. A backup of a Reader or Command has
+// no such event.
 type BackupStarted struct{ Parent ID }
 
-// BackupStatus says how far a backup has come. The totals grow until the scan is finished; with NoScan they stay 0.
+// BackupStatus reports the progress of a backup. The totals grow until the scan has
+// finished; with NoScan they stay 0.
 type BackupStatus struct {
 	Elapsed      time.Duration
 	Remaining    time.Duration // estimate; 0 while unknown
@@ -15,18 +17,19 @@ type BackupStatus struct {
 	TotalBytes   uint64
 	BytesDone    uint64
 	ScanFinished bool
-	Errors       uint     // files and directories that could not be read up to now
+	Errors       uint     // files and directories that could not be read so far
 	CurrentFiles []string // being read, sorted
 }
 
-// BackupScanned says that the scan is finished and what it found.
+// BackupScanned reports the result of the finished scan.
 type BackupScanned struct {
 	Files   uint64
 	Bytes   uint64
 	Elapsed time.Duration
 }
 
-// BackupItem says what became of a file or directory. Sizes are in bytes and count what was new to the repository.
+// BackupItem reports how a file or directory was backed up. Sizes are in bytes and
+// count what was new to the repository.
 type BackupItem struct {
 	Path               string
 	Action             ItemAction
@@ -38,7 +41,8 @@ type BackupItem struct {
 	MetadataSizeInRepo uint64
 }
 
-// ItemAction is how an item compares with the parent snapshot: ItemNew, ItemChanged or ItemUnchanged.
+// ItemAction is how an item compares with the parent snapshot: ItemNew, ItemChanged or
+// ItemUnchanged.
 type ItemAction string
 
 // The words are those of restic's JSON messages.
@@ -48,8 +52,9 @@ const (
 	ItemUnchanged ItemAction = "unchanged"
 )
 
-// BackupError is a file or directory that could not be read. The backup goes on without it and ends with ErrIncomplete, unless the error
-// happened during the scan, which only estimates.
+// BackupError reports a file or directory that could not be read. The backup continues
+// without it and ends with ErrIncomplete, unless the error happened during the scan,
+// which only estimates.
 type BackupError struct {
 	Path       string
 	Err        error

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
 func TestReaderAndCommand(t *testing.T) {
@@ -39,11 +39,11 @@ func TestReaderAndCommand(t *testing.T) {
 	if got := dump(res.SnapshotID, "/stdin"); got != "hello\n" {
 		t.Errorf("%q", got)
 	}
-	before := len(m.names(t, backend.SnapshotFile))
+	before := len(m.names(t, engbackend.SnapshotFile))
 	if _, err := s.Backup(t.Context(), BackupOptions{Command: []string{"sh", "-c", "echo half; exit 3"}}); err == nil || errors.Is(err, ErrIncomplete) {
 		t.Error("a failed command:", err)
 	}
-	if len(m.names(t, backend.SnapshotFile)) != before {
+	if len(m.names(t, engbackend.SnapshotFile)) != before {
 		t.Error("a failed command left a snapshot")
 	}
 }

@@ -4,44 +4,73 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"time"
 
-	"github.com/restic/restic/rwmlink/filter"
-	"github.com/restic/restic/rwmlink/repository"
+	engfilter "github.com/restic/restic/rwmlink/filter"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// BackupOptions says what to back up and how. Only Paths (or a Reader or Command) is required.
+// BackupOptions configures a backup. Only Paths (or a Reader or Command) is required.
 type BackupOptions struct {
-	// Paths are the files and directories to back up. Relative ones count from the working directory and are recorded as absolute.
+	// Paths are the files and directories to back up. Relative paths are resolved
+	// against the working directory and recorded as absolute.
 	Paths []string
 
-	// Reader is backed up as one file called ReaderName ("stdin" by default), instead of Paths. It is read once, to its end. A Read that
-	// waits when the backup is cancelled is not waited for.
+	// Reader is backed up as one file called ReaderName ("stdin" by default), instead
+	// of Paths. It is read once, to its end, and not touched after Backup has returned.
+	// If it fails there is no snapshot, and the error wraps its own.
+	//
+	// A backup that is cancelled waits for a Read in progress, but no longer than five
+	// seconds; the error then wraps ErrReaderBusy, and the Reader is still in use.
 	Reader io.Reader
-	// Command is run, and what it prints is backed up as one file called ReaderName, instead of Paths. If it fails there is no snapshot. What it
-	// prints to standard error comes as Warning events.
+	// Command is run, and its standard output is backed up as one file called
+	// ReaderName, instead of Paths. If it fails there is no snapshot. Its standard
+	// error becomes Warning events.
 	Command    []string
 	ReaderName string
+	// AllowEmpty accepts a Reader or a Command that gives no data. By default that is an
+	// error, ErrEmptySource: it is mostly a dump that failed.
+	AllowEmpty bool
 
-	// Excludes are restic's patterns: file names, or paths with *, ?, ** and !; the case of IExcludes is ignored. Exclude files have one
-	// pattern a line, with # comments and $VARIABLES.
+	// FS is backed up instead of Paths, as the directory FSRoot of the snapshot ("/" by
+	// default). Everything in it is read, since an fs.FS does not tell what has changed.
+	FS     fs.FS
+	FSRoot string
+	// Files are backed up instead of Paths, in the order and as they come: one is closed
+	// before the next is asked for. An error, of the sequence or of a file, is the
+	// backup's, and there is no snapshot. The headers of all of them are held in memory.
+	// Excludes and Select apply.
+	Files iter.Seq2[FileHeader, io.ReadCloser]
+
+	// Select is asked about every file and directory that the excludes leave; false
+	// leaves it out, with all that is below it. It may be called by several goroutines
+	// at the same time. Paths have slashes in an FS and in Files.
+	Select func(path string, info fs.FileInfo) bool
+
+	// Excludes are restic's patterns: file names, or paths with *, ?, ** and !; the
+	// case of IExcludes is ignored. Exclude files have one pattern a line, with #
+	// comments and $VARIABLES.
 	Excludes      []string
 	IExcludes     []string
 	ExcludeFiles  []string
 	IExcludeFiles []string
 
-	ExcludeCaches     bool     // leave out the content of directories with a CACHEDIR.TAG
-	ExcludeIfPresent  []string // leave out the content of directories that have this file: name or name:header
-	ExcludeLargerThan int64    // leave out files of more bytes; 0 means no limit
-	ExcludeCloudFiles bool     // leave out files that are only online (Windows and macOS)
-	OneFileSystem     bool     // stay in the file systems of Paths
+	ExcludeCaches bool // leave out the content of directories with a CACHEDIR.TAG
+	// leave out the content of directories that have this file: name or name:header
+	ExcludeIfPresent  []string
+	ExcludeLargerThan int64 // leave out files larger than this many bytes; 0 means no limit
+	ExcludeCloudFiles bool  // leave out files that are only online (Windows and macOS)
+	OneFileSystem     bool  // stay in the file systems of Paths
 
 	Tags []string
 	Host string    // default: WithHostname, else the name of this host
 	Time time.Time // of the snapshot; default: now
 
-	// Parent is the snapshot to compare with: what has not changed since is not read. An ID or a prefix of one; by default the latest snapshot
-	// with the same GroupBy values that is not newer than Time.
+	// Parent is the snapshot to compare with; files unchanged since then are not read.
+	// It is an ID or a prefix of one. The default is the latest snapshot with the same
+	// GroupBy values that is not newer than Time.
 	Parent  string
 	GroupBy GroupBy // default: host and paths
 	Force   bool    // use no parent, read everything
@@ -50,28 +79,31 @@ type BackupOptions struct {
 	IgnoreCtime bool // do not compare ctimes
 	WithAtime   bool // record access times
 
-	// DryRun finds out what a backup would do: everything is read, nothing is written and no lock is taken.
+	// DryRun reports what a backup would do: it reads everything, writes nothing and
+	// takes no lock.
 	DryRun bool
-	// SkipIfUnchanged makes no snapshot when it would be equal to its parent.
+	// SkipIfUnchanged makes no snapshot if it would equal its parent.
 	SkipIfUnchanged bool
 	// NoScan leaves out the scan that finds the totals for BackupStatus.
 	NoScan bool
 	// ReadConcurrency is how many files are read at a time; 0 means 2.
 	ReadConcurrency uint
 
-	// Compression and PackSize replace those of the session (WithCompression, WithPackSize) in this backup, unless nil.
+	// Compression and PackSize replace those of the session (WithCompression,
+	// WithPackSize) in this backup, unless nil.
 	Compression *Compression
 	PackSize    *uint
 
-	// OnEvent gets BackupStarted, BackupStatus ten times a second, BackupError, Warning and Retrying when they happen, and with Items set a
-	// BackupItem for every file and directory.
+	// OnEvent receives BackupStarted, BackupStatus ten times a second, BackupError,
+	// Warning and Retrying events and, with Items set, a BackupItem for every file and
+	// directory.
 	OnEvent func(Event)
 	Items   bool
 }
 
 func (b *BackupOptions) check() error {
 	sources := 0
-	for _, given := range []bool{len(b.Paths) > 0, b.Reader != nil, len(b.Command) > 0} {
+	for _, given := range []bool{len(b.Paths) > 0, b.Reader != nil, len(b.Command) > 0, b.FS != nil, b.Files != nil} {
 		if given {
 			sources++
 		}
@@ -80,12 +112,13 @@ func (b *BackupOptions) check() error {
 	case sources == 0:
 		return errors.New("backup: nothing to back up: no paths are given")
 	case sources > 1:
-		return errors.New("backup: paths, a reader and a command exclude each other")
+		return errors.New("backup: paths, a reader and a command exclude each other, and so do an FS and files")
 	}
 	return b.Check()
 }
 
-// Check says what is wrong with the options, whatever is to be backed up. It looks at no file. Backup does the same first.
+// Check validates the options apart from what to back up. It reads no file. Backup
+// calls it first.
 func (b *BackupOptions) Check() error {
 	switch {
 	case b.Force && b.Parent != "":
@@ -99,7 +132,7 @@ func (b *BackupOptions) Check() error {
 		}
 	}
 	for _, patterns := range [][]string{b.Excludes, b.IExcludes} {
-		if err := filter.ValidatePatterns(patterns); err != nil {
+		if err := engfilter.ValidatePatterns(patterns); err != nil {
 			return fmt.Errorf("backup: exclude patterns: %w", err)
 		}
 	}
@@ -107,7 +140,7 @@ func (b *BackupOptions) Check() error {
 }
 
 // engine returns how blobs are packed in this backup.
-func (b *BackupOptions) engine(o options) (repository.Options, error) {
+func (b *BackupOptions) engine(o options) (engrepository.Options, error) {
 	if b.Compression != nil {
 		o.compression = *b.Compression
 	}
@@ -118,4 +151,6 @@ func (b *BackupOptions) engine(o options) (repository.Options, error) {
 }
 
 // local reports whether files of this host are backed up.
-func (b *BackupOptions) local() bool { return b.Reader == nil && len(b.Command) == 0 }
+func (b *BackupOptions) local() bool {
+	return b.Reader == nil && len(b.Command) == 0 && b.FS == nil && b.Files == nil
+}

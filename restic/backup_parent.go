@@ -8,14 +8,15 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// parent finds the snapshot to compare with; nil if there is none. The session's view of the snapshots is used without listing them
-// again: a newer snapshot of the same host and paths by somebody else would only save some reading.
-func (s *Session) parent(ctx context.Context, repo *repository.Repository, b *BackupOptions, targets []string, host string, at time.Time) (*data.Snapshot, error) {
+// parent finds the snapshot to compare with; nil if there is none. It uses the
+// session's view of the snapshots without listing them again: another process's newer
+// snapshot of the same host and paths would only save some reading.
+func (s *Session) parent(ctx context.Context, repo *engrepository.Repository, b *BackupOptions, targets []string, host string, at time.Time) (*engdata.Snapshot, error) {
 	if b.Force || !b.local() {
 		return nil, nil
 	}
@@ -50,7 +51,7 @@ func (s *Session) parent(ctx context.Context, repo *repository.Repository, b *Ba
 	if err != nil {
 		return nil, fmt.Errorf("backup: finding the parent: %w", err)
 	}
-	var latest *data.Snapshot
+	var latest *engdata.Snapshot
 	for _, sn := range known {
 		if f.match(sn) && (latest == nil || sn.Time.After(latest.Time)) {
 			latest = sn
@@ -65,15 +66,15 @@ func (s *Session) parent(ctx context.Context, repo *repository.Repository, b *Ba
 	return cloneSnapshot(latest), nil
 }
 
-// recent returns the snapshots as they were known last, and lists them only the first time.
-func (v *snapshotView) recent(ctx context.Context, repo *repository.Repository) (map[restic.ID]*data.Snapshot, error) {
+// recent returns the snapshots known so far, and lists them only the first time.
+func (v *snapshotView) recent(ctx context.Context, repo *engrepository.Repository) (map[engrestic.ID]*engdata.Snapshot, error) {
 	v.mu.Lock()
 	known := v.byID
 	v.mu.Unlock()
 	if known != nil {
 		return known, nil
 	}
-	// One that cannot be read is no parent, and no reason to make no backup.
+	// An unreadable snapshot is no parent, but does not prevent the backup.
 	if _, err := v.load(ctx, repo); err != nil {
 		return nil, err
 	}
@@ -82,12 +83,14 @@ func (v *snapshotView) recent(ctx context.Context, repo *repository.Repository) 
 	return v.byID, nil
 }
 
-// add makes a new snapshot known without reading it back. The map is replaced, never changed: others may be reading it.
-func (v *snapshotView) add(ctx context.Context, sn *data.Snapshot, id restic.ID) {
+// add records a new snapshot without reading it back. The map is replaced, never
+// changed: other goroutines may be reading it.
+func (v *snapshotView) add(ctx context.Context, sn *engdata.Snapshot, id engrestic.ID) {
 	text, err := json.Marshal(sn)
-	var loaded *data.Snapshot
+	var loaded *engdata.Snapshot
 	if err == nil {
-		loaded, err = data.LoadSnapshot(ctx, unsealed(text), id) // only loading gives a snapshot its ID
+		// only loading gives a snapshot its ID
+		loaded, err = engdata.LoadSnapshot(ctx, unsealed(text), id)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -107,11 +110,11 @@ func (v *snapshotView) forget() {
 	v.byID = nil
 }
 
-// unsealed gives the engine the plain text of a file as if it had been loaded.
+// unsealed passes the engine the plain text of a file as if it had been loaded.
 type unsealed []byte
 
 func (u unsealed) Connections() uint { return 1 }
 
-func (u unsealed) LoadUnpacked(context.Context, restic.FileType, restic.ID) ([]byte, error) {
+func (u unsealed) LoadUnpacked(context.Context, engrestic.FileType, engrestic.ID) ([]byte, error) {
 	return u, nil
 }

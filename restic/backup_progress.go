@@ -5,11 +5,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/restic/restic/rwmlink/archiver"
-	"github.com/restic/restic/rwmlink/data"
+	engarchiver "github.com/restic/restic/rwmlink/archiver"
+	engdata "github.com/restic/restic/rwmlink/data"
 )
 
-// backupProgress counts what the engine reports from its goroutines and makes events of it.
+// backupProgress turns what the engine reports from its goroutines into counts and
+// events.
 type backupProgress struct {
 	em     *emitter
 	items  bool
@@ -19,6 +20,9 @@ type backupProgress struct {
 	mu      sync.Mutex
 	status  BackupStatus
 	current map[string]struct{}
+	started uint64 // files that were read
+	read    uint64 // bytes of them
+	late    func() // is called once, when there is much to read
 	done    chan struct{}
 	ticking sync.WaitGroup
 }
@@ -30,7 +34,7 @@ func newBackupProgress(em *emitter, items bool, result *BackupResult) *backupPro
 }
 
 func (p *backupProgress) tick() {
-	if !p.em.wanted() {
+	if !p.em.Wanted() {
 		return
 	}
 	t := time.NewTicker(progressInterval)
@@ -40,16 +44,16 @@ func (p *backupProgress) tick() {
 		case <-p.done:
 			return
 		case <-t.C:
-			p.em.emit(p.snapshot())
+			p.em.Emit(p.snapshot())
 		}
 	}
 }
 
-// stop ends the ticking and reports a last time.
+// stop ends the periodic reports with a final one.
 func (p *backupProgress) stop() {
 	close(p.done)
 	p.ticking.Wait()
-	p.em.emit(p.snapshot())
+	p.em.Emit(p.snapshot())
 }
 
 func (p *backupProgress) snapshot() BackupStatus {
@@ -76,21 +80,21 @@ func (p *backupProgress) failed(path string, err error) {
 		p.result.Errors = append(p.result.Errors, ItemError{Item: path, Err: err})
 	}
 	p.mu.Unlock()
-	p.em.emit(BackupError{Path: path, Err: err})
+	p.em.Emit(BackupError{Path: path, Err: err})
 }
 
 func (p *backupProgress) scanFailed(path string, err error) error {
-	p.em.emit(BackupError{Path: path, Err: err, DuringScan: true})
+	p.em.Emit(BackupError{Path: path, Err: err, DuringScan: true})
 	return nil
 }
 
-func (p *backupProgress) scanned(item string, s archiver.ScanStats) {
+func (p *backupProgress) scanned(item string, s engarchiver.ScanStats) {
 	p.mu.Lock()
 	p.status.TotalFiles, p.status.TotalBytes = uint64(s.Files), s.Bytes
 	p.status.ScanFinished = item == ""
 	p.mu.Unlock()
 	if item == "" {
-		p.em.emit(BackupScanned{Files: uint64(s.Files), Bytes: s.Bytes, Elapsed: time.Since(p.start)})
+		p.em.Emit(BackupScanned{Files: uint64(s.Files), Bytes: s.Bytes, Elapsed: time.Since(p.start)})
 	}
 }
 
@@ -98,35 +102,62 @@ func (p *backupProgress) startFile(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.current[name] = struct{}{}
+	p.started++
+	p.muchToRead()
+}
+
+// muchToRead starts what waits for it. The caller holds the lock.
+func (p *backupProgress) muchToRead() {
+	if p.late != nil && (p.started > lateFiles || p.read > lateBytes) {
+		p.late()
+		p.late = nil
+	}
+}
+
+// What has to be read before totals are worth another walk through the files.
+const (
+	lateFiles = 10_000
+	lateBytes = 64 << 20
+)
+
+// allDone makes what was done the totals.
+func (p *backupProgress) allDone() {
+	p.mu.Lock()
+	p.status.TotalFiles, p.status.TotalBytes, p.status.ScanFinished = p.status.FilesDone, p.status.BytesDone, true
+	ev := BackupScanned{Files: p.status.TotalFiles, Bytes: p.status.TotalBytes, Elapsed: time.Since(p.start)}
+	p.mu.Unlock()
+	p.em.Emit(ev)
 }
 
 func (p *backupProgress) completeBlob(bytes uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status.BytesDone += bytes
+	p.read += bytes
+	p.muchToRead()
 }
 
 // completeItem is called with current nil when a file was read but is not stored yet.
-func (p *backupProgress) completeItem(item string, previous, current *data.Node, s archiver.ItemStats, d time.Duration) {
+func (p *backupProgress) completeItem(item string, previous, current *engdata.Node, s engarchiver.ItemStats, d time.Duration) {
 	p.mu.Lock()
 	switch {
 	case current == nil:
 		delete(p.current, item)
-	case current.Type == data.NodeTypeFile:
+	case current.Type == engdata.NodeTypeFile:
 		p.status.FilesDone++
 		delete(p.current, item)
 	}
 	p.mu.Unlock()
-	if !p.items || current == nil || current.Type != data.NodeTypeFile && current.Type != data.NodeTypeDir {
+	if !p.items || current == nil || current.Type != engdata.NodeTypeFile && current.Type != engdata.NodeTypeDir {
 		return
 	}
-	p.em.emit(BackupItem{
-		Path: item, Action: compare(previous, current), IsDir: current.Type == data.NodeTypeDir, Duration: d,
+	p.em.Emit(BackupItem{
+		Path: item, Action: compare(previous, current), IsDir: current.Type == engdata.NodeTypeDir, Duration: d,
 		DataSize: s.DataSize, DataSizeInRepo: s.DataSizeInRepo, MetadataSize: s.TreeSize, MetadataSizeInRepo: s.TreeSizeInRepo,
 	})
 }
 
-func compare(previous, current *data.Node) ItemAction {
+func compare(previous, current *engdata.Node) ItemAction {
 	switch {
 	case previous == nil:
 		return ItemNew

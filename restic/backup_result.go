@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/restic/restic/rwmlink/archiver"
+	engarchiver "github.com/restic/restic/rwmlink/archiver"
 )
 
-// BackupResult tells what a backup did. Sizes are in bytes. Encoded as JSON it has the fields of the summary of `restic backup --json`.
+// BackupResult describes a finished backup. Sizes are in bytes. Encoded as JSON it has
+// the fields of the summary of `restic backup --json`.
 type BackupResult struct {
 	// SnapshotID is zero after a dry run, and when SkipIfUnchanged found nothing new.
 	SnapshotID ID
-	// ParentID is the snapshot that was compared with; zero if there was none.
+	// ParentID is the snapshot that files were compared with; zero if there was none.
 	ParentID ID
 	DryRun   bool
 	Start    time.Time
@@ -29,7 +30,8 @@ type BackupResult struct {
 	FilesProcessed  uint
 	BytesProcessed  uint64
 
-	// Errors are the files and directories that could not be read, the first MaxListedErrors of them. ErrorCount counts all.
+	// Errors are the files and directories that could not be read, the first
+	// MaxListedErrors of them. ErrorCount counts all.
 	Errors     []ItemError
 	ErrorCount uint
 }
@@ -37,7 +39,7 @@ type BackupResult struct {
 // MaxListedErrors bounds BackupResult.Errors.
 const MaxListedErrors = 10000
 
-func (r *BackupResult) add(s *archiver.Summary) {
+func (r *BackupResult) add(s *engarchiver.Summary) {
 	r.Start, r.End = s.BackupStart, s.BackupEnd
 	r.FilesNew, r.FilesChanged, r.FilesUnmodified = s.Files.New, s.Files.Changed, s.Files.Unchanged
 	r.DirsNew, r.DirsChanged, r.DirsUnmodified = s.Dirs.New, s.Dirs.Changed, s.Dirs.Unchanged

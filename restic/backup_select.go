@@ -2,53 +2,65 @@ package restic
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
-	"github.com/restic/restic/rwmlink/archiver"
-	"github.com/restic/restic/rwmlink/filter"
-	"github.com/restic/restic/rwmlink/fs"
+	engarchiver "github.com/restic/restic/rwmlink/archiver"
+	engfilter "github.com/restic/restic/rwmlink/filter"
+	engfs "github.com/restic/restic/rwmlink/fs"
 )
 
 // cacheDirTag is the header of a CACHEDIR.TAG file, see https://bford.info/cachedir/.
 const cacheDirTag = "CACHEDIR.TAG:Signature: 8a477f597d28d172789f06886806bc55"
 
-// warnFunc takes the engine's remarks.
+// warnFunc receives the engine's warnings.
 type warnFunc = func(format string, args ...interface{})
 
-// byName selects on the path alone, before an item is even looked at.
-func (b *BackupOptions) byName(cacheDir string, warn warnFunc) (archiver.SelectByNameFunc, error) {
-	var rejects []archiver.RejectByNameFunc
+// byName selects by path alone, before the item is examined.
+func (b *BackupOptions) byName(cacheDir string, warn warnFunc) (engarchiver.SelectByNameFunc, error) {
+	var rejects []engarchiver.RejectByNameFunc
 	if cacheDir != "" {
-		// the cache would change while it is backed up, and is worth nothing in a backup
-		rejects = append(rejects, func(item string) bool { return fs.HasPathPrefix(cacheDir, item) })
+		// the cache would change during the backup, and is worthless in it
+		rejects = append(rejects, within(cacheDir))
 	}
-	patterns := filter.ExcludePatternOptions{Excludes: b.Excludes, InsensitiveExcludes: b.IExcludes, ExcludeFiles: b.ExcludeFiles, InsensitiveExcludeFiles: b.IExcludeFiles}
+	patterns := engfilter.ExcludePatternOptions{Excludes: b.Excludes, InsensitiveExcludes: b.IExcludes, ExcludeFiles: b.ExcludeFiles, InsensitiveExcludeFiles: b.IExcludeFiles}
 	fromPatterns, err := patterns.CollectPatterns(warn)
 	if err != nil {
 		return nil, fmt.Errorf("backup: exclude patterns: %w", err)
 	}
 	for _, reject := range fromPatterns {
-		rejects = append(rejects, archiver.RejectByNameFunc(reject))
+		rejects = append(rejects, engarchiver.RejectByNameFunc(reject))
 	}
-	return archiver.CombineRejectByNames(rejects), nil
+	return engarchiver.CombineRejectByNames(rejects), nil
 }
 
-// byInfo selects on what the file system says about an item.
-func (b *BackupOptions) byInfo(targets []string, source fs.FS, warn warnFunc) (archiver.SelectFunc, error) {
-	var rejects []archiver.RejectFunc
-	add := func(reject archiver.RejectFunc, err error) error {
+// within reports whether a clean absolute path is that of a directory or below it.
+func within(dir string) func(path string) bool {
+	dir = filepath.Clean(dir)
+	below := dir
+	if !strings.HasSuffix(dir, string(filepath.Separator)) {
+		below += string(filepath.Separator)
+	}
+	return func(path string) bool { return path == dir || strings.HasPrefix(path, below) }
+}
+
+// byInfo selects by an item's metadata; it is nil if that does not matter.
+func (b *BackupOptions) byInfo(targets []string, source engfs.FS, warn warnFunc) (engarchiver.SelectFunc, error) {
+	var rejects []engarchiver.RejectFunc
+	add := func(reject engarchiver.RejectFunc, err error) error {
 		rejects = append(rejects, reject)
 		return err
 	}
 	var err error
 	if b.local() {
 		if b.OneFileSystem && err == nil {
-			err = add(archiver.RejectByDevice(targets, source))
+			err = add(engarchiver.RejectByDevice(targets, source))
 		}
 		if b.ExcludeLargerThan > 0 && err == nil {
-			err = add(archiver.RejectBySize(b.ExcludeLargerThan))
+			err = add(engarchiver.RejectBySize(b.ExcludeLargerThan))
 		}
 		if b.ExcludeCloudFiles && err == nil {
-			err = add(archiver.RejectCloudFiles(warn))
+			err = add(engarchiver.RejectCloudFiles(warn))
 		}
 	}
 	present := b.ExcludeIfPresent
@@ -57,11 +69,19 @@ func (b *BackupOptions) byInfo(targets []string, source fs.FS, warn warnFunc) (a
 	}
 	for _, spec := range present {
 		if err == nil {
-			err = add(archiver.RejectIfPresent(spec, warn))
+			err = add(engarchiver.RejectIfPresent(spec, warn))
 		}
+	}
+	if b.Select != nil {
+		rejects = append(rejects, func(path string, fi *engfs.ExtendedFileInfo, _ engfs.FS) bool {
+			return !b.Select(path, fileInfo{fi})
+		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("backup: excludes: %w", err)
 	}
-	return archiver.CombineRejects(rejects), nil
+	if len(rejects) == 0 {
+		return nil, nil
+	}
+	return engarchiver.CombineRejects(rejects), nil
 }

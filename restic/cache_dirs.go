@@ -9,22 +9,25 @@ import (
 	"slices"
 	"time"
 
-	"github.com/restic/restic/rwmlink/cache"
+	engcache "github.com/restic/restic/rwmlink/cache"
 )
 
-// DefaultCacheAge is how long a cache may be unused before CleanupCache removes it, unless told otherwise. It is restic's.
+// DefaultCacheAge is how long a cache may be unused before `restic cache --cleanup`
+// removes it.
 const DefaultCacheAge = 30 * 24 * time.Hour
 
 // CacheDir is the cache of one repository.
 type CacheDir struct {
-	// Name is the ID of the repository, or the name of a check's temporary cache that was left behind.
+	// Name is the ID of the repository, or the name of a check's temporary cache that
+	// was left behind.
 	Name     string
 	Path     string
 	LastUsed time.Time
 	Bytes    uint64 // only with sizes
 }
 
-// DefaultCacheDir returns the directory that holds the caches of all repositories when WithCacheDir is not used.
+// DefaultCacheDir returns the directory that holds the caches of all repositories when
+// WithCacheDir is not used.
 func DefaultCacheDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -33,10 +36,11 @@ func DefaultCacheDir() (string, error) {
 	return filepath.Join(dir, "rwm", "restic"), nil
 }
 
-// ListCaches lists the caches below dir, the one unused for the longest time first. With sizes it goes through all files. A
-// directory that does not exist has no caches.
+// ListCaches lists the caches below dir, the one unused for the longest time first.
+// With sizes it reads the size of every file. A directory that does not exist has no
+// caches.
 func ListCaches(dir string, sizes bool) ([]CacheDir, error) {
-	infos, err := cache.All(dir)
+	infos, err := engcache.All(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("listing the caches in %s: %w", dir, err)
 	}
@@ -54,8 +58,8 @@ func ListCaches(dir string, sizes bool) ([]CacheDir, error) {
 	return list, nil
 }
 
-// CleanupCaches removes the caches below dir that have not been used for maxAge. It returns those it removed; the error names
-// those it could not.
+// CleanupCaches removes the caches below dir that have not been used for maxAge. It
+// returns those it removed; the error names those it could not remove.
 func CleanupCaches(dir string, maxAge time.Duration) (removed []CacheDir, err error) {
 	list, err := ListCaches(dir, false)
 	if err != nil {
@@ -63,7 +67,7 @@ func CleanupCaches(dir string, maxAge time.Duration) (removed []CacheDir, err er
 	}
 	var errs []error
 	for _, c := range list {
-		if !cache.IsOld(c.LastUsed, maxAge) {
+		if !engcache.IsOld(c.LastUsed, maxAge) {
 			continue
 		}
 		if err := os.RemoveAll(c.Path); err != nil {

@@ -6,12 +6,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
-// TestCancelAnywhere cancels a session's work at its first request, its second and so on. Whenever that is, no lock stays behind, the session
-// goes on to be usable and the repository is sound.
+// TestCancelAnywhere cancels a session's work at its first request, its second and so
+// on. Whenever that is, no lock stays behind, the session goes on to be usable and the
+// repository is sound.
 func TestCancelAnywhere(t *testing.T) {
+	harness.NotShort(t)
 	dir := writeTree(t, map[string]string{"a": noise(1<<16, 1), "sub/b": "small"})
 	again := writeTree(t, map[string]string{"a": noise(1<<16, 2), "sub/b": "small"})
 	work := map[string]func(ctx context.Context, s *Session) error{
@@ -46,7 +50,8 @@ func TestCancelAnywhere(t *testing.T) {
 	}
 }
 
-// cancelAt runs run in a session and cancels it at the n-th request. It returns false if there are less.
+// cancelAt runs run in a session and cancels it at the n-th request. It returns false
+// if there are less.
 func cancelAt(t *testing.T, m *memory, n int, run func(context.Context, *Session) error) bool {
 	t.Helper()
 	m.before(nil)
@@ -57,7 +62,7 @@ func cancelAt(t *testing.T, m *memory, n int, run func(context.Context, *Session
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	count := 0
-	m.before(func(string, backend.Handle) error {
+	m.before(func(string, engbackend.Handle) error {
 		if count++; count == n {
 			cancel()
 			time.Sleep(5 * time.Millisecond) // so that everybody has noticed when the request goes out
@@ -73,7 +78,7 @@ func cancelAt(t *testing.T, m *memory, n int, run func(context.Context, *Session
 		t.Errorf("cancelled at request %d: close: %v", n, err)
 	}
 	m.before(nil)
-	if left := m.names(t, backend.LockFile); len(left) > 0 {
+	if left := m.names(t, engbackend.LockFile); len(left) > 0 {
 		t.Fatalf("cancelled at request %d: locks left: %v", n, left)
 	}
 	return count >= n

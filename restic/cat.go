@@ -5,21 +5,22 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// Cat returns the plain content of an object: JSON of the config, a snapshot, an index, a key, a lock or the master key,
-// the bytes of a pack (as stored), a blob or a tree.
+// Cat returns the plain content of an object: JSON of the config, a snapshot, an index,
+// a key, a lock or the master key, the bytes of a pack (as stored), a blob or a tree.
 //
-// name is the whole ID, for snapshots and trees also what FindSnapshot takes (a tree is named by snapshot and
-// folder, "latest:/home"); it is not used for the config and the master key. A pack whose content is not what its name says is
-// returned together with an error that wraps ErrDamaged.
+// name is the whole ID, for snapshots and trees also what FindSnapshot takes (a tree is
+// named by snapshot and folder, "latest:/home"); it is not used for the config and the
+// master key. A pack whose content is not what its name says is returned together with
+// an error that wraps ErrDamaged.
 //
-// Who has the master key can read the repository whatever becomes of passwords.
+// Anyone who has the master key can read the repository, even after passwords change.
 func (s *Session) Cat(ctx context.Context, kind ObjectKind, name string) ([]byte, error) {
-	var id restic.ID
+	var id engrestic.ID
 	switch kind {
 	case ObjectConfig, ObjectMasterKey, ObjectSnapshot, ObjectTree:
 	case ObjectIndex, ObjectKey, ObjectLock, ObjectPack, ObjectBlob:
@@ -27,37 +28,35 @@ func (s *Session) Cat(ctx context.Context, kind ObjectKind, name string) ([]byte
 		if err != nil {
 			return nil, err
 		}
-		id = restic.ID(parsed)
+		id = engrestic.ID(parsed)
 	default:
 		return nil, fmt.Errorf("cannot show %q: config, masterkey, snapshots, index, keys, locks, packs, blobs or tree expected", string(kind))
 	}
 	var out []byte
-	run := s.read
-	if kind == ObjectLock {
-		run = func(ctx context.Context, _ bool, fn func(context.Context, *repository.Repository) error) error {
-			return s.unlocked(ctx, fn)
-		}
-	}
 	if kind == ObjectTree {
-		err := s.readSnapshot(ctx, name, SnapshotFilter{}, func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, _ string) (err error) {
-			out, err = repo.LoadBlob(ctx, restic.TreeBlob, *sn.Tree, nil)
+		err := s.inSnapshot(ctx, name, SnapshotFilter{}, func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, _ string) (err error) {
+			out, err = repo.LoadBlob(ctx, engrestic.TreeBlob, *sn.Tree, nil)
 			return err
 		})
 		return out, err
 	}
-	err := run(ctx, kind == ObjectBlob, func(ctx context.Context, repo *repository.Repository) (err error) {
+	a := access{index: kind == ObjectBlob}
+	if kind == ObjectLock {
+		a = access{lock: noLock, object: ownObject}
+	}
+	err := s.run(ctx, a, func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		switch kind {
 		case ObjectConfig:
 			out, err = indented(repo.Config())
 		case ObjectMasterKey:
 			out, err = indented(repo.Key())
 		case ObjectIndex:
-			out, err = repo.LoadUnpacked(ctx, restic.IndexFile, id)
+			out, err = repo.LoadUnpacked(ctx, engrestic.IndexFile, id)
 		case ObjectKey:
-			key, keyErr := repository.LoadKey(ctx, repo, id)
+			key, keyErr := engrepository.LoadKey(ctx, repo, id)
 			out, err = indentedIf(key, keyErr)
 		case ObjectLock:
-			lock, lockErr := restic.LoadLock(ctx, repo, id)
+			lock, lockErr := engrestic.LoadLock(ctx, repo, id)
 			out, err = indentedIf(lock, lockErr)
 		case ObjectSnapshot:
 			sn, _, findErr := s.view.find(ctx, repo, name, SnapshotFilter{})
@@ -75,16 +74,16 @@ func (s *Session) Cat(ctx context.Context, kind ObjectKind, name string) ([]byte
 	return out, nil
 }
 
-func catPack(ctx context.Context, repo *repository.Repository, id restic.ID) ([]byte, error) {
-	raw, err := repo.LoadRaw(ctx, restic.PackFile, id)
-	if raw != nil && err != nil && restic.Hash(raw) != id {
-		return raw, fmt.Errorf("%w: the content of the pack has the hash %v: %w", ErrDamaged, restic.Hash(raw), err)
+func catPack(ctx context.Context, repo *engrepository.Repository, id engrestic.ID) ([]byte, error) {
+	raw, err := repo.LoadRaw(ctx, engrestic.PackFile, id)
+	if raw != nil && err != nil && engrestic.Hash(raw) != id {
+		return raw, fmt.Errorf("%w: the content of the pack has the hash %v: %w", ErrDamaged, engrestic.Hash(raw), err)
 	}
 	return raw, err
 }
 
-func catBlob(ctx context.Context, repo *repository.Repository, id restic.ID) ([]byte, error) {
-	for _, t := range []restic.BlobType{restic.DataBlob, restic.TreeBlob} {
+func catBlob(ctx context.Context, repo *engrepository.Repository, id engrestic.ID) ([]byte, error) {
+	for _, t := range []engrestic.BlobType{engrestic.DataBlob, engrestic.TreeBlob} {
 		if _, ok := repo.LookupBlobSize(t, id); ok {
 			return repo.LoadBlob(ctx, t, id, nil)
 		}

@@ -6,25 +6,27 @@ import (
 	"os"
 	"sync"
 
-	"github.com/restic/restic/rwmlink/cache"
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engcache "github.com/restic/restic/rwmlink/cache"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// CheckOptions says how deep to look.
+// CheckOptions configures a check.
 type CheckOptions struct {
-	// Filter limits the check of trees, and with ReadData of packs, to what these snapshots use. Without
-	// IDs, Hosts, Tags and Paths everything is checked.
+	// Filter limits the check of trees, and with ReadData of packs, to what these
+	// snapshots use. Without IDs, Hosts, Tags and Paths everything is checked.
 	Filter SnapshotFilter
-	// ReadData reads packs and checks every blob in them. Without it the packs' names and sizes are looked at, and all trees.
+	// ReadData reads packs and checks every blob in them. Without it, Check examines
+	// all trees but only the names and sizes of packs.
 	ReadData bool
 	// Subset limits ReadData to some of the packs. The zero value means all of them.
 	Subset ReadSubset
-	// WithCache trusts the local cache. By default everything comes from the storage, since a warm cache
-	// hides what was damaged there.
+	// WithCache trusts the local cache. By default everything is read from the storage,
+	// since a warm cache hides damage there.
 	WithCache bool
-	// OnEvent receives Progress and Warning events, and a CheckFinding as soon as something is found.
+	// OnEvent receives Progress and Warning events, and a CheckFinding as soon as
+	// something is found.
 	OnEvent func(Event)
 }
 
@@ -33,33 +35,39 @@ type CheckFinding struct{ Finding }
 
 func (CheckFinding) event() {}
 
-// CheckResult says what was looked at and found.
+// CheckResult holds what a check examined and found.
 type CheckResult struct {
-	// Findings is everything found, in the order it was found. Findings that are not damage are among them.
+	// Findings is everything found, in the order it was found. Findings that are not
+	// damage are among them.
 	Findings []Finding
 	// Errors counts the findings that are damage.
 	Errors int
-	// Affected lists the snapshots that cannot be restored whole and the paths in them that are hit.
+	// Affected lists the snapshots that cannot be restored completely and their
+	// affected paths.
 	Affected []AffectedSnapshot
-	// DamagedPacks are packs whose content is wrong; RepairPacks saves what can be saved of them.
+	// DamagedPacks are packs whose content is wrong; RepairPacks salvages what it can
+	// from them.
 	DamagedPacks []ID
-	// SuggestRepairIndex and SuggestPrune say what would put right what is not damage.
+	// SuggestRepairIndex and SuggestPrune suggest how to tidy up what is not damage.
 	SuggestRepairIndex, SuggestPrune bool
 
-	// Snapshots, Trees, Packs and IndexFiles count what was looked at; PacksRead the packs read whole, BytesRead their size.
+	// Snapshots, Trees, Packs and IndexFiles count what was examined, PacksRead the
+	// packs that were read completely, BytesRead their size.
 	Snapshots, Trees, Packs, PacksRead int
 	BytesRead                          uint64
 }
 
-// Check looks for damage: unreadable or inconsistent indexes, missing, cut or unknown packs, snapshots and trees that
-// cannot be read or refer to what is not there and, with ReadData, packs whose content is not what it should be.
+// Check looks for damage: unreadable or inconsistent indexes, missing, truncated or
+// unknown packs, snapshots and trees that cannot be read or refer to missing data and,
+// with ReadData, packs with wrong content.
 //
-// If there is damage the error wraps ErrDamaged and the result says what it is. The result is there
-// together with any other error, too, and holds what was found until then.
+// If there is damage, the error wraps ErrDamaged and the result describes it. The
+// result also comes with any other error, and holds what was found until then.
 //
-// A check takes no more than a shared lock, so backups may run beside it: snapshots are listed before the index is read, and
-// the index before the packs, so what is missing really is. Packs that a running backup has not put into an index yet are reported
-// as PackNotIndexed.
+// A check takes no more than a shared lock, so backups may run beside it: snapshots are
+// listed before the index is read, and the index before the packs, so what is missing
+// really is. Packs that a running backup has not put into an index yet are reported as
+// PackNotIndexed.
 func (s *Session) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -68,7 +76,11 @@ func (s *Session) Check(ctx context.Context, o CheckOptions) (*CheckResult, erro
 	defer rep.stop()
 
 	c := &checkRun{o: o, rep: rep, res: &CheckResult{}}
-	err := s.readFresh(ctx, o.WithCache, func(ctx context.Context, repo *repository.Repository) error {
+	a := access{object: uncachedObject}
+	if o.WithCache {
+		a.object = ownObject
+	}
+	err := s.run(ctx, a, func(ctx context.Context, repo *engrepository.Repository) error {
 		if !o.WithCache && s.cache != nil {
 			defer s.emptyCache(repo, rep)()
 		}
@@ -91,8 +103,9 @@ func (o *CheckOptions) check() error {
 	return o.Subset.check()
 }
 
-// emptyCache gives repo a cache that lives as long as the check: without one every tree would be fetched by itself.
-func (s *Session) emptyCache(repo *repository.Repository, rep *reporter) (cleanup func()) {
+// emptyCache gives repo a temporary cache for the check: without one, every tree would
+// take its own request.
+func (s *Session) emptyCache(repo *engrepository.Repository, rep *reporter) (cleanup func()) {
 	dir, err := os.MkdirTemp("", "restic-check-cache-")
 	if err != nil {
 		rep.warn("checking without a cache, which is slower", err)
@@ -103,7 +116,7 @@ func (s *Session) emptyCache(repo *repository.Repository, rep *reporter) (cleanu
 			rep.warn("the temporary cache of the check could not be removed", err)
 		}
 	}
-	c, err := cache.New(repo.Config().ID, dir)
+	c, err := engcache.New(repo.Config().ID, dir)
 	if err != nil {
 		rep.warn("checking without a cache, which is slower", err)
 		return cleanup
@@ -112,19 +125,20 @@ func (s *Session) emptyCache(repo *repository.Repository, rep *reporter) (cleanu
 	return cleanup
 }
 
-// checkRun is one check under way.
+// checkRun is one check in progress.
 type checkRun struct {
 	o    CheckOptions
 	rep  *reporter
-	repo *repository.Repository
+	repo *engrepository.Repository
 
 	mu    sync.Mutex
 	res   *CheckResult
 	first error
 
 	snapshots snapshotList
-	used      restic.AssociatedBlobSet // what the selected snapshots use; nil when all are selected
-	bad       badObjects
+	// what the selected snapshots use; nil when all are selected
+	used engrestic.AssociatedBlobSet
+	bad  badObjects
 }
 
 func (c *checkRun) filtered() bool { return len(c.o.Filter.IDs) > 0 || !c.o.Filter.empty() }
@@ -161,7 +175,8 @@ func (c *checkRun) selectSnapshots(all snapshotList) error {
 	}
 	c.snapshots = all
 	if c.filtered() {
-		// Unreadable snapshots are in the findings already; those asked for by name must be there.
+		// Unreadable snapshots are in the findings already; those asked for by name
+		// must be there.
 		selected, err := all.selectAll(c.o.Filter, c.rep)
 		if err != nil && len(c.o.Filter.IDs) > 0 {
 			return err
@@ -186,8 +201,8 @@ func (c *checkRun) add(f Finding) {
 	c.rep.emit(CheckFinding{f})
 }
 
-func treeIDs(list data.Snapshots) restic.IDs {
-	ids := make(restic.IDs, len(list))
+func treeIDs(list engdata.Snapshots) engrestic.IDs {
+	ids := make(engrestic.IDs, len(list))
 	for i, sn := range list {
 		ids[i] = *sn.Tree
 	}

@@ -7,15 +7,16 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// AffectedSnapshot says what of a snapshot is hit by damage.
+// AffectedSnapshot describes the effect of damage on a snapshot.
 type AffectedSnapshot struct {
 	ID ID
-	// Paths are the files whose content cannot be had as a whole, and the directories whose content is not known, sorted: the first
-	// MaxAffectedPaths of them that were found. Count is how many there are.
+	// Paths are the files that cannot be restored completely and the directories whose
+	// entries are unknown, sorted. It holds the first MaxAffectedPaths found; Count
+	// counts all.
 	Paths []string
 	Count int
 }
@@ -23,32 +24,33 @@ type AffectedSnapshot struct {
 // MaxAffectedPaths bounds AffectedSnapshot.Paths.
 const MaxAffectedPaths = 10000
 
-// badObjects collects what is damaged, to find out afterwards what that means for the snapshots.
+// badObjects collects damaged objects, whose effect on the snapshots is worked out
+// afterwards.
 type badObjects struct {
 	mu       *sync.Mutex
-	lost     restic.IDSet                      // packs that are gone
-	suspects restic.IDSet                      // packs in which some blobs are damaged
-	blobs    map[restic.BlobHandle]bool        // blobs and trees that cannot be had
-	entries  map[restic.ID]map[string]struct{} // invalid entries of trees
+	lost     engrestic.IDSet                      // packs that are gone
+	suspects engrestic.IDSet                      // packs in which some blobs are damaged
+	blobs    map[engrestic.BlobHandle]bool        // unreadable blobs and trees
+	entries  map[engrestic.ID]map[string]struct{} // invalid entries of trees
 }
 
 func newBadObjects() badObjects {
 	return badObjects{
 		mu:       new(sync.Mutex),
-		lost:     restic.NewIDSet(),
-		suspects: restic.NewIDSet(),
-		blobs:    make(map[restic.BlobHandle]bool),
-		entries:  make(map[restic.ID]map[string]struct{}),
+		lost:     engrestic.NewIDSet(),
+		suspects: engrestic.NewIDSet(),
+		blobs:    make(map[engrestic.BlobHandle]bool),
+		entries:  make(map[engrestic.ID]map[string]struct{}),
 	}
 }
 
-func (b *badObjects) insertBlob(h restic.BlobHandle) {
+func (b *badObjects) insertBlob(h engrestic.BlobHandle) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.blobs[h] = true
 }
 
-func (b *badObjects) insertEntry(tree restic.ID, name string) {
+func (b *badObjects) insertEntry(tree engrestic.ID, name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.entries[tree] == nil {
@@ -57,7 +59,7 @@ func (b *badObjects) insertEntry(tree restic.ID, name string) {
 	b.entries[tree][name] = struct{}{}
 }
 
-// findAffected works out which snapshots and paths are hit. It costs nothing when there is no damage.
+// findAffected finds the affected snapshots and paths. Without damage it costs nothing.
 func (c *checkRun) findAffected(ctx context.Context) error {
 	if err := c.findBadBlobs(ctx); err != nil {
 		return err
@@ -65,7 +67,7 @@ func (c *checkRun) findAffected(ctx context.Context) error {
 	if len(c.bad.blobs) == 0 && len(c.bad.entries) == 0 {
 		return nil
 	}
-	w := affectedWalk{c: c, hits: make(map[restic.ID]int)}
+	w := affectedWalk{c: c, hits: make(map[engrestic.ID]int)}
 	for _, sn := range c.snapshots.all {
 		w.paths = nil
 		count, err := w.tree(ctx, *sn.Tree, "/")
@@ -85,8 +87,8 @@ func (c *checkRun) findBadBlobs(ctx context.Context) error {
 	if len(c.bad.lost) == 0 && len(c.bad.suspects) == 0 {
 		return nil
 	}
-	var try []restic.PackedBlob
-	err := c.repo.ListBlobs(ctx, func(pb restic.PackedBlob) {
+	var try []engrestic.PackedBlob
+	err := c.repo.ListBlobs(ctx, func(pb engrestic.PackedBlob) {
 		if c.bad.lost.Has(pb.PackID) || c.bad.suspects.Has(pb.PackID) {
 			try = append(try, pb)
 		}
@@ -94,7 +96,7 @@ func (c *checkRun) findBadBlobs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(try, func(a, b restic.PackedBlob) int {
+	slices.SortFunc(try, func(a, b engrestic.PackedBlob) int {
 		if n := slices.Compare(a.PackID[:], b.PackID[:]); n != 0 {
 			return n
 		}
@@ -120,7 +122,7 @@ func (c *checkRun) findBadBlobs(ctx context.Context) error {
 }
 
 // held reports whether a sound pack holds the blob too.
-func (c *checkRun) held(pb restic.PackedBlob) bool {
+func (c *checkRun) held(pb engrestic.PackedBlob) bool {
 	for _, other := range c.repo.LookupBlob(pb.Type, pb.ID) {
 		if !c.bad.lost.Has(other.PackID) && !c.bad.suspects.Has(other.PackID) {
 			return true
@@ -129,10 +131,11 @@ func (c *checkRun) held(pb restic.PackedBlob) bool {
 	return false
 }
 
-// affectedWalk goes through the trees of one snapshot after the other, and into none twice unless there are paths in it to name.
+// affectedWalk walks the trees of one snapshot after the other. It enters a tree twice
+// only if there are affected paths in it.
 type affectedWalk struct {
 	c     *checkRun
-	hits  map[restic.ID]int // how many paths are hit in a tree
+	hits  map[engrestic.ID]int // how many paths are affected in a tree
 	paths []string
 }
 
@@ -143,18 +146,18 @@ func (w *affectedWalk) hit(name string) int {
 	return 1
 }
 
-// tree returns how many paths are hit in a tree.
-func (w *affectedWalk) tree(ctx context.Context, id restic.ID, dir string) (count int, err error) {
+// tree returns how many paths are affected in a tree.
+func (w *affectedWalk) tree(ctx context.Context, id engrestic.ID, dir string) (count int, err error) {
 	if known, ok := w.hits[id]; ok && (known == 0 || len(w.paths) >= MaxAffectedPaths) {
 		return known, nil
 	}
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if w.c.bad.blobs[restic.BlobHandle{ID: id, Type: restic.TreeBlob}] {
+	if w.c.bad.blobs[engrestic.BlobHandle{ID: id, Type: engrestic.TreeBlob}] {
 		return w.hit(dir), nil
 	}
-	nodes, err := data.LoadTree(ctx, w.c.repo, id)
+	nodes, err := engdata.LoadTree(ctx, w.c.repo, id)
 	if err != nil {
 		return w.hit(dir), ctx.Err()
 	}
@@ -172,16 +175,16 @@ func (w *affectedWalk) tree(ctx context.Context, id restic.ID, dir string) (coun
 	return count, nil
 }
 
-func (w *affectedWalk) node(ctx context.Context, tree restic.ID, dir string, node *data.Node) (int, error) {
+func (w *affectedWalk) node(ctx context.Context, tree engrestic.ID, dir string, node *engdata.Node) (int, error) {
 	name := path.Join(dir, strings.ReplaceAll(node.Name, "/", "_"))
 	_, hit := w.c.bad.entries[tree][node.Name]
 	for _, blob := range node.Content {
-		hit = hit || w.c.bad.blobs[restic.BlobHandle{ID: blob, Type: restic.DataBlob}]
+		hit = hit || w.c.bad.blobs[engrestic.BlobHandle{ID: blob, Type: engrestic.DataBlob}]
 	}
 	switch {
 	case hit:
 		return w.hit(name), nil
-	case node.Type == data.NodeTypeDir && node.Subtree != nil:
+	case node.Type == engdata.NodeTypeDir && node.Subtree != nil:
 		return w.tree(ctx, *node.Subtree, name)
 	}
 	return 0, nil

@@ -5,27 +5,35 @@ import (
 	"strings"
 )
 
-// FindingKind says what is wrong.
+// FindingKind is a kind of problem.
 type FindingKind int
 
-// What a check can find. The first group is damage, the second is untidy but loses nothing.
+// Kinds of findings. The first group is damage; the second is untidy, but no data is
+// lost.
 const (
 	SnapshotUnreadable FindingKind = iota + 1 // Snapshot cannot be loaded or decoded
 	IndexUnreadable                           // Index cannot be loaded or decoded
 	IndexInconsistent                         // the indexes disagree about what is in Pack
 	PackMissing                               // Pack is in the index but not in the storage
 	PackSizeWrong                             // Pack has another size than the index says
-	PackDamaged                               // the content of Pack is not what it should be
+	PackDamaged                               // the content of Pack is wrong
 	PackUnreadable                            // Pack could not be read at all
-	BlobDamaged                               // Blob in Pack cannot be decoded or has another content
-	TreeUnreadable                            // Tree cannot be loaded or decoded
-	TreeInvalid                               // an entry of Tree makes no sense
-	BlobMissing                               // Blob, part of the file Name in Tree, is in no index
+	// Blob in Pack cannot be decoded or has another content
+	BlobDamaged
+	TreeUnreadable // Tree cannot be loaded or decoded
+	TreeInvalid    // an entry of Tree makes no sense
+	BlobMissing    // Blob, part of the file Name in Tree, is in no index
 
 	PackNotIndexed // Pack is in no index; Prune removes it
-	PackDuplicate  // Pack is in several indexes; RepairIndex puts that right
-	PackMixed      // Pack holds trees and data; Prune puts that right
+	PackDuplicate  // Pack is in several indexes; RepairIndex fixes that
+	PackMixed      // Pack holds trees and data; Prune fixes that
 	Unstable       // Pack was found damaged, but not when it was read again
+)
+
+// What only Prove finds; both are damage.
+const (
+	KeysUnusable   FindingKind = iota + 101 // there are keys, but none that can be one, or none left
+	ConfigUnusable                          // the config is missing, damaged or names no repository
 )
 
 var findingNames = map[FindingKind]string{
@@ -44,6 +52,8 @@ var findingNames = map[FindingKind]string{
 	PackDuplicate:      "pack in several indexes",
 	PackMixed:          "pack holds trees and data",
 	Unstable:           "pack read correctly only at the second attempt",
+	KeysUnusable:       "no usable key",
+	ConfigUnusable:     "config unusable",
 }
 
 // String names the kind in words.
@@ -54,7 +64,22 @@ func (k FindingKind) String() string {
 	return fmt.Sprintf("FindingKind(%d)", int(k))
 }
 
-// Finding is one thing a check found. The IDs that have no meaning for its kind are zero. It is an error, too.
+// MarshalText writes the kind as String does, which also is its form in JSON.
+func (k FindingKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (k *FindingKind) UnmarshalText(text []byte) error {
+	for kind, name := range findingNames {
+		if name == string(text) {
+			*k = kind
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown kind of finding %q", text)
+}
+
+// Finding is one thing a check found. The IDs that have no meaning for its kind are
+// zero. It is an error, too.
 type Finding struct {
 	Kind     FindingKind
 	Snapshot ID
@@ -63,9 +88,9 @@ type Finding struct {
 	Pack     ID
 	Tree     ID
 	Blob     ID
-	// Name is the entry of Tree that is concerned. For the whole path see CheckResult.Affected.
+	// Name is the affected entry of Tree. CheckResult.Affected has the whole path.
 	Name string
-	// Err says more, if there is more to say.
+	// Err has details, if there are any.
 	Err error
 }
 

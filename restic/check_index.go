@@ -5,12 +5,13 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/restic/restic/rwmlink/index"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engindex "github.com/restic/restic/rwmlink/index"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// checkIndex loads the index. Without all of it everything else would be reported missing, so usable is false then.
+// checkIndex loads the index. If it cannot be loaded completely, usable is false, since
+// everything else would be reported missing.
 func (c *checkRun) checkIndex(ctx context.Context) (usable bool, err error) {
 	hints, errs := c.repo.Checker().LoadIndex(ctx, &eventPrinter{rep: c.rep})
 	if err := ctx.Err(); err != nil {
@@ -24,8 +25,8 @@ func (c *checkRun) checkIndex(ctx context.Context) (usable bool, err error) {
 	}
 	c.res.SuggestRepairIndex = true
 	before := c.res.Errors
-	// The engine does not say which files it was, so they are tried again one by one.
-	err = index.ForAllIndexes(ctx, c.repo, c.repo, func(id restic.ID, _ *index.Index, err error) error {
+	// The engine does not name the failed files, so they are loaded again one by one.
+	err = engindex.ForAllIndexes(ctx, c.repo, c.repo, func(id engrestic.ID, _ *engindex.Index, err error) error {
 		if err != nil {
 			c.add(Finding{Kind: IndexUnreadable, Index: ID(id), Err: err})
 		}
@@ -40,9 +41,9 @@ func (c *checkRun) checkIndex(ctx context.Context) (usable bool, err error) {
 }
 
 func (c *checkRun) indexHint(hint error) {
-	var incomplete *repository.ErrIncompletePackEntry
-	var duplicate *repository.ErrDuplicatePacks
-	var mixed *repository.ErrMixedPack
+	var incomplete *engrepository.ErrIncompletePackEntry
+	var duplicate *engrepository.ErrDuplicatePacks
+	var mixed *engrepository.ErrMixedPack
 	switch {
 	case errors.As(hint, &incomplete):
 		c.add(Finding{Kind: IndexInconsistent, Pack: ID(incomplete.PackID), Indexes: sortedIDs(incomplete.Indexes)})
@@ -58,7 +59,7 @@ func (c *checkRun) indexHint(hint error) {
 	}
 }
 
-func sortedIDs(set restic.IDSet) []ID {
+func sortedIDs(set engrestic.IDSet) []ID {
 	ids := make([]ID, 0, len(set))
 	for id := range set {
 		ids = append(ids, ID(id))

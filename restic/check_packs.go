@@ -6,14 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
 // checkPacks compares the packs in the storage with those the index knows.
 func (c *checkRun) checkPacks(ctx context.Context) error {
-	known := restic.NewIDSet()
-	err := c.repo.ListBlobs(ctx, func(pb restic.PackedBlob) { known.Insert(pb.PackID) })
+	known := engrestic.NewIDSet()
+	err := c.repo.ListBlobs(ctx, func(pb engrestic.PackedBlob) { known.Insert(pb.PackID) })
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (c *checkRun) checkPacks(ctx context.Context) error {
 	go c.repo.Checker().Packs(ctx, errs)
 	var failed error
 	for err := range errs {
-		var pe *repository.PackError
+		var pe *engrepository.PackError
 		switch {
 		case !errors.As(err, &pe):
 			failed = errors.Join(failed, err) // the listing itself
@@ -45,8 +45,8 @@ func (c *checkRun) checkPacks(ctx context.Context) error {
 	return failed
 }
 
-// damagedPack notes a pack that RepairPacks can work on.
-func (c *checkRun) damagedPack(id restic.ID) {
+// damagedPack records a pack that RepairPacks can repair.
+func (c *checkRun) damagedPack(id engrestic.ID) {
 	if !slices.Contains(c.res.DamagedPacks, ID(id)) {
 		c.res.DamagedPacks = append(c.res.DamagedPacks, ID(id))
 	}
@@ -62,9 +62,9 @@ func (c *checkRun) readPacks(ctx context.Context) error {
 	errs := make(chan error)
 	go c.repo.Checker().ReadPacks(ctx, c.selectPacks, bar, errs)
 	for err := range errs {
-		var damaged *repository.ErrPackData
+		var damaged *engrepository.ErrPackData
 		switch {
-		case ctx.Err() != nil: // what a cancelled request has not read is no damage
+		case ctx.Err() != nil: // a cancelled request is no damage
 		case errors.As(err, &damaged) && strings.HasPrefix(err.Error(), "check successful on second attempt"):
 			c.add(Finding{Kind: Unstable, Pack: ID(damaged.PackID), Err: err})
 		case errors.As(err, &damaged):
@@ -79,10 +79,10 @@ func (c *checkRun) readPacks(ctx context.Context) error {
 }
 
 // selectPacks narrows the packs of the index to those to read.
-func (c *checkRun) selectPacks(all map[restic.ID]int64) map[restic.ID]int64 {
+func (c *checkRun) selectPacks(all map[engrestic.ID]int64) map[engrestic.ID]int64 {
 	packs := all
 	if c.used != nil {
-		packs = make(map[restic.ID]int64)
+		packs = make(map[engrestic.ID]int64)
 		for h := range c.used.Keys() {
 			for _, pb := range c.repo.LookupBlob(h.Type, h.ID) {
 				packs[pb.PackID] = all[pb.PackID]

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/restic/restic/rwmlink/restic"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
 // ReadSubset selects the packs a check reads. The zero value selects all of them.
@@ -30,8 +30,8 @@ const (
 // maxSubsetParts is how many parts the first byte of a pack's name can tell apart.
 const maxSubsetParts = 256
 
-// SubsetPart selects part n of t, 1 ≤ n ≤ t ≤ 256. The same n and t select the same packs each time, so that
-// t checks together read everything.
+// SubsetPart selects part n of t, 1 ≤ n ≤ t ≤ 256. The same n and t select the same
+// packs each time, so that t checks together read everything.
 func SubsetPart(n, t uint) ReadSubset { return ReadSubset{kind: subsetPart, n: n, t: t} }
 
 // SubsetPercent selects p percent of the packs at random, at least one; 0 < p ≤ 100.
@@ -40,7 +40,8 @@ func SubsetPercent(p float64) ReadSubset { return ReadSubset{kind: subsetPercent
 // SubsetBytes selects packs at random, about n bytes of them and at least one.
 func SubsetBytes(n uint64) ReadSubset { return ReadSubset{kind: subsetBytes, size: n} }
 
-// ParseReadSubset reads "n/t", a percentage like "2.5%" or a size like "10G", as restic's --read-data-subset takes it.
+// ParseReadSubset reads "n/t", a percentage like "2.5%" or a size like "10G", as
+// restic's --read-data-subset takes it.
 func ParseReadSubset(s string) (ReadSubset, error) {
 	var sub ReadSubset
 	if n, t, ok := strings.Cut(s, "/"); ok {
@@ -85,13 +86,13 @@ func (r ReadSubset) check() error {
 }
 
 // selectFrom returns the selected ones of these packs, given with their sizes.
-func (r ReadSubset) selectFrom(packs map[restic.ID]int64) map[restic.ID]int64 {
+func (r ReadSubset) selectFrom(packs map[engrestic.ID]int64) map[engrestic.ID]int64 {
 	percent := r.percent
 	switch r.kind {
 	case subsetAll:
 		return packs
 	case subsetPart:
-		selected := make(map[restic.ID]int64)
+		selected := make(map[engrestic.ID]int64)
 		for id, size := range packs {
 			if uint(id[0])%r.t == r.n-1 {
 				selected[id] = size
@@ -111,16 +112,16 @@ func (r ReadSubset) selectFrom(packs map[restic.ID]int64) map[restic.ID]int64 {
 	return randomPacks(packs, percent)
 }
 
-func randomPacks(packs map[restic.ID]int64, percent float64) map[restic.ID]int64 {
-	ids := make([]restic.ID, 0, len(packs))
+func randomPacks(packs map[engrestic.ID]int64, percent float64) map[engrestic.ID]int64 {
+	ids := make([]engrestic.ID, 0, len(packs))
 	for id := range packs {
 		ids = append(ids, id)
 	}
-	// A known order first: the order of a map is random, but not evenly so.
-	slices.SortFunc(ids, func(a, b restic.ID) int { return slices.Compare(a[:], b[:]) })
+	// Sorting first: the iteration order of a map is random, but not uniformly so.
+	slices.SortFunc(ids, func(a, b engrestic.ID) int { return slices.Compare(a[:], b[:]) })
 	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 	n := min(len(ids), max(1, int(float64(len(ids))*percent/100)))
-	selected := make(map[restic.ID]int64, n)
+	selected := make(map[engrestic.ID]int64, n)
 	for _, id := range ids[:n] {
 		selected[id] = packs[id]
 	}

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
 // packs returns the data packs and the tree packs of a repository.
@@ -204,9 +204,9 @@ func TestCheckFilterAndSubset(t *testing.T) {
 }
 
 func TestReadSubset(t *testing.T) {
-	all := make(map[restic.ID]int64)
+	all := make(map[engrestic.ID]int64)
 	for i := range 200 {
-		all[restic.Hash([]byte{byte(i)})] = 1000
+		all[engrestic.Hash([]byte{byte(i)})] = 1000
 	}
 	for text, want := range map[string]int{"25%": 50, "0.1%": 1, "100%": 200, "50000": 50, "1": 1, "10G": 200} {
 		sub, err := ParseReadSubset(text)
@@ -227,11 +227,12 @@ func TestReadSubset(t *testing.T) {
 	}
 }
 
-// TestCheckBesideABackup looks that a check does not take what a running backup has uploaded for damage.
+// TestCheckBesideABackup looks that a check does not take what a running backup has
+// uploaded for damage.
 func TestCheckBesideABackup(t *testing.T) {
 	s, loc, _, _ := sampleBackup(t)
 	other := openAgain(t, loc)
-	err := other.write(t.Context(), false, func(ctx context.Context, repo *repository.Repository) error {
+	err := other.run(t.Context(), access{write: true, index: true}, func(ctx context.Context, repo *engrepository.Repository) error {
 		_, err := s.Check(ctx, CheckOptions{})
 		return err
 	})
@@ -240,15 +241,15 @@ func TestCheckBesideABackup(t *testing.T) {
 	}
 }
 
-// A check that is cancelled while packs are read finds no damage in what it could not read. Whether the engine still tells is left to chance, so it
-// is asked several times.
+// A check that is cancelled while packs are read finds no damage in what it could not
+// read. Whether the engine still tells is left to chance, so it is asked several times.
 func TestCheckCancelled(t *testing.T) {
 	s, m := initMemory(t)
 	mustBackup(t, s, writeTree(t, map[string]string{"a": noise(1<<16, 1)}))
 	for range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
-		m.before(func(op string, h backend.Handle) error {
-			if op == "load" && h.Type == backend.PackFile && !h.IsMetadata {
+		m.before(func(op string, h engbackend.Handle) error {
+			if op == "load" && h.Type == engbackend.PackFile && !h.IsMetadata {
 				cancel()
 				return ctx.Err()
 			}

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// checkTrees reads all trees of the selected snapshots, each once, and looks whether what they refer to is in the index.
+// checkTrees reads all trees of the selected snapshots, each once, and checks that
+// everything they refer to is in the index.
 func (c *checkRun) checkTrees(ctx context.Context) error {
 	bar := c.rep.counter("snapshots")
 	defer bar.Done()
@@ -18,10 +19,10 @@ func (c *checkRun) checkTrees(ctx context.Context) error {
 
 	var mu sync.Mutex // guards seen and c.used
 	seen := c.repo.NewAssociatedBlobSet()
-	skip := func(id restic.ID) bool {
+	skip := func(id engrestic.ID) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		h := restic.BlobHandle{ID: id, Type: restic.TreeBlob}
+		h := engrestic.BlobHandle{ID: id, Type: engrestic.TreeBlob}
 		if seen.Has(h) {
 			return true
 		}
@@ -30,7 +31,7 @@ func (c *checkRun) checkTrees(ctx context.Context) error {
 		c.res.Trees++
 		return false
 	}
-	return data.StreamTrees(ctx, c.repo, roots, bar, skip, func(id restic.ID, err error, nodes data.TreeNodeIterator) error {
+	return engdata.StreamTrees(ctx, c.repo, roots, bar, skip, func(id engrestic.ID, err error, nodes engdata.TreeNodeIterator) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -38,7 +39,8 @@ func (c *checkRun) checkTrees(ctx context.Context) error {
 			c.badTree(TreeUnreadable, id, "", err)
 			return nil
 		}
-		// The engine panics if the nodes are not read to their end, so nothing may break out of this loop.
+		// The engine panics if the nodes are not read to their end, so nothing may
+		// break out of this loop.
 		for item := range nodes {
 			if item.Error != nil {
 				c.badTree(TreeUnreadable, id, "", item.Error)
@@ -50,7 +52,7 @@ func (c *checkRun) checkTrees(ctx context.Context) error {
 	})
 }
 
-func (c *checkRun) checkNode(tree restic.ID, node *data.Node, mu *sync.Mutex) {
+func (c *checkRun) checkNode(tree engrestic.ID, node *engdata.Node, mu *sync.Mutex) {
 	invalid := func(format string, args ...any) {
 		c.badTree(TreeInvalid, tree, node.Name, fmt.Errorf(format, args...))
 	}
@@ -58,15 +60,15 @@ func (c *checkRun) checkNode(tree restic.ID, node *data.Node, mu *sync.Mutex) {
 		invalid("an entry has no name")
 	}
 	switch node.Type {
-	case data.NodeTypeFile:
+	case engdata.NodeTypeFile:
 		if node.Content == nil {
 			invalid("the file has no list of blobs")
 		}
 		for i, blob := range node.Content {
-			h := restic.BlobHandle{ID: blob, Type: restic.DataBlob}
+			h := engrestic.BlobHandle{ID: blob, Type: engrestic.DataBlob}
 			if blob.IsNull() {
 				invalid("blob %d of the file has no ID", i)
-			} else if _, ok := c.repo.LookupBlobSize(restic.DataBlob, blob); !ok {
+			} else if _, ok := c.repo.LookupBlobSize(engrestic.DataBlob, blob); !ok {
 				c.add(Finding{Kind: BlobMissing, Tree: ID(tree), Blob: ID(blob), Name: node.Name})
 				c.bad.insertBlob(h)
 			} else if c.used != nil {
@@ -75,27 +77,27 @@ func (c *checkRun) checkNode(tree restic.ID, node *data.Node, mu *sync.Mutex) {
 				mu.Unlock()
 			}
 		}
-	case data.NodeTypeDir:
+	case engdata.NodeTypeDir:
 		if node.Subtree == nil || node.Subtree.IsNull() {
 			invalid("the directory has no tree")
 		}
-	case data.NodeTypeSymlink, data.NodeTypeSocket, data.NodeTypeCharDev, data.NodeTypeDev, data.NodeTypeFifo:
+	case engdata.NodeTypeSymlink, engdata.NodeTypeSocket, engdata.NodeTypeCharDev, engdata.NodeTypeDev, engdata.NodeTypeFifo:
 	default:
 		invalid("unknown type %q", node.Type)
 	}
 }
 
-func (c *checkRun) use(h restic.BlobHandle) {
+func (c *checkRun) use(h engrestic.BlobHandle) {
 	if c.used != nil {
 		c.used.Insert(h)
 	}
 }
 
-func (c *checkRun) badTree(kind FindingKind, tree restic.ID, name string, err error) {
+func (c *checkRun) badTree(kind FindingKind, tree engrestic.ID, name string, err error) {
 	c.add(Finding{Kind: kind, Tree: ID(tree), Name: name, Err: err})
 	if kind == TreeInvalid {
 		c.bad.insertEntry(tree, name)
 	} else {
-		c.bad.insertBlob(restic.BlobHandle{ID: tree, Type: restic.TreeBlob})
+		c.bad.insertBlob(engrestic.BlobHandle{ID: tree, Type: engrestic.TreeBlob})
 	}
 }

@@ -3,10 +3,11 @@ package restic
 import (
 	"fmt"
 
-	"github.com/restic/restic/rwmlink/repository"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// Compression says how hard data is compressed. Repositories of version 1 are never compressed.
+// Compression says how hard data is compressed. Repositories of version 1 are never
+// compressed.
 type Compression int
 
 // The levels are restic's.
@@ -20,13 +21,13 @@ const (
 
 var compressionModes = map[Compression]struct {
 	name string
-	mode repository.CompressionMode
+	mode engrepository.CompressionMode
 }{
-	CompressionAuto:    {"auto", repository.CompressionAuto},
-	CompressionOff:     {"off", repository.CompressionOff},
-	CompressionFastest: {"fastest", repository.CompressionFastest},
-	CompressionBetter:  {"better", repository.CompressionBetter},
-	CompressionMax:     {"max", repository.CompressionMax},
+	CompressionAuto:    {"auto", engrepository.CompressionAuto},
+	CompressionOff:     {"off", engrepository.CompressionOff},
+	CompressionFastest: {"fastest", engrepository.CompressionFastest},
+	CompressionBetter:  {"better", engrepository.CompressionBetter},
+	CompressionMax:     {"max", engrepository.CompressionMax},
 }
 
 // ParseCompression reads auto, off, fastest, better or max.
@@ -47,9 +48,9 @@ func (c Compression) String() string {
 	return fmt.Sprintf("Compression(%d)", int(c))
 }
 
-func (c Compression) mode() repository.CompressionMode {
+func (c Compression) mode() engrepository.CompressionMode {
 	if m, ok := compressionModes[c]; ok {
 		return m.mode
 	}
-	return repository.CompressionInvalid
+	return engrepository.CompressionInvalid
 }

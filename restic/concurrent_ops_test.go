@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// TestOneSessionManyUsers runs everything at the same time in one session. Run with -race it looks for races, too.
+// TestOneSessionManyUsers runs everything at the same time in one session. Run with
+// -race it looks for races, too.
 func TestOneSessionManyUsers(t *testing.T) {
 	s, _, dir, _ := sampleBackup(t)
 	folder := ":" + filepath.ToSlash(dir)

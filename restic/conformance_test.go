@@ -11,12 +11,14 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cesnet/rwm/internal/s3test"
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/restic"
+	"github.com/cesnet/rwm/internal/harness"
+	"github.com/cesnet/rwm/internal/harness/s3test"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// TestBackends runs one suite over everything a repository can live in: what the engine expects of a backend holds for each.
+// TestBackends runs one suite over everything a repository can live in: what the engine
+// expects of a backend holds for each.
 func TestBackends(t *testing.T) {
 	srv := s3test.Start(t)
 	bucket := newBucket(t, srv).(*s3Location)
@@ -52,23 +54,23 @@ func TestBackends(t *testing.T) {
 	}
 }
 
-type conformance struct{ be backend.Backend }
+type conformance struct{ be engbackend.Backend }
 
-var objectTypes = []backend.FileType{backend.PackFile, backend.KeyFile, backend.LockFile, backend.SnapshotFile, backend.IndexFile}
+var objectTypes = []engbackend.FileType{engbackend.PackFile, engbackend.KeyFile, engbackend.LockFile, engbackend.SnapshotFile, engbackend.IndexFile}
 
-func (c *conformance) save(t *testing.T, ft backend.FileType, content []byte) backend.Handle {
+func (c *conformance) save(t *testing.T, ft engbackend.FileType, content []byte) engbackend.Handle {
 	t.Helper()
-	h := backend.Handle{Type: ft}
-	if ft != backend.ConfigFile {
-		h.Name = restic.Hash(content).String()
+	h := engbackend.Handle{Type: ft}
+	if ft != engbackend.ConfigFile {
+		h.Name = engrestic.Hash(content).String()
 	}
-	if err := c.be.Save(t.Context(), h, backend.NewByteReader(content, c.be.Hasher())); err != nil {
+	if err := c.be.Save(t.Context(), h, engbackend.NewByteReader(content, c.be.Hasher())); err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
 
-func (c *conformance) load(t *testing.T, h backend.Handle, length int, offset int64) ([]byte, error) {
+func (c *conformance) load(t *testing.T, h engbackend.Handle, length int, offset int64) ([]byte, error) {
 	t.Helper()
 	var got []byte
 	err := c.be.Load(t.Context(), h, length, offset, func(rd io.Reader) (err error) {
@@ -79,7 +81,7 @@ func (c *conformance) load(t *testing.T, h backend.Handle, length int, offset in
 }
 
 func (c *conformance) missing(t *testing.T) {
-	h := backend.Handle{Type: backend.PackFile, Name: restic.Hash([]byte("nobody")).String()}
+	h := engbackend.Handle{Type: engbackend.PackFile, Name: engrestic.Hash([]byte("nobody")).String()}
 	_, err := c.be.Stat(t.Context(), h)
 	if !c.be.IsNotExist(err) || !c.be.IsPermanentError(err) {
 		t.Error("stat:", err)
@@ -93,17 +95,17 @@ func (c *conformance) missing(t *testing.T) {
 		t.Error("other errors are taken for a missing object")
 	}
 	for _, ft := range objectTypes {
-		if err := c.be.List(t.Context(), ft, func(fi backend.FileInfo) error { return fmt.Errorf("%v listed", fi) }); err != nil {
+		if err := c.be.List(t.Context(), ft, func(fi engbackend.FileInfo) error { return fmt.Errorf("%v listed", fi) }); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
 func (c *conformance) roundTrip(t *testing.T) {
-	for _, ft := range append(objectTypes, backend.ConfigFile) {
+	for _, ft := range append(objectTypes, engbackend.ConfigFile) {
 		for _, content := range []string{"", "x", strings.Repeat("0123456789", 100_000)} {
-			if ft == backend.ConfigFile {
-				_ = c.be.Remove(t.Context(), backend.Handle{Type: ft}) // not every backend replaces
+			if ft == engbackend.ConfigFile {
+				_ = c.be.Remove(t.Context(), engbackend.Handle{Type: ft}) // not every backend replaces
 			}
 			h := c.save(t, ft, []byte(content))
 			fi, err := c.be.Stat(t.Context(), h)
@@ -120,7 +122,7 @@ func (c *conformance) roundTrip(t *testing.T) {
 
 func (c *conformance) ranges(t *testing.T) {
 	content := []byte(noise(200_000, 7))
-	h := c.save(t, backend.PackFile, content)
+	h := c.save(t, engbackend.PackFile, content)
 	for _, r := range []struct {
 		length int
 		offset int64
@@ -151,10 +153,10 @@ func (c *conformance) ranges(t *testing.T) {
 
 func (c *conformance) replace(t *testing.T) {
 	if !c.be.Properties().HasAtomicReplace {
-		t.Skip("not promised")
+		harness.NotOnThisServer(t, "an atomic replacement is not promised")
 	}
 	for _, content := range []string{"first config", "second"} {
-		h := c.save(t, backend.ConfigFile, []byte(content))
+		h := c.save(t, engbackend.ConfigFile, []byte(content))
 		if got, err := c.load(t, h, 0, 0); err != nil || string(got) != content {
 			t.Errorf("%q, %v", got, err)
 		}
@@ -165,10 +167,10 @@ func (c *conformance) list(t *testing.T) {
 	want := map[string]int64{}
 	for i := range 30 {
 		content := []byte(strings.Repeat("listed", i+1))
-		want[c.save(t, backend.IndexFile, content).Name] = int64(len(content))
+		want[c.save(t, engbackend.IndexFile, content).Name] = int64(len(content))
 	}
 	got := map[string]int64{}
-	err := c.be.List(t.Context(), backend.IndexFile, func(fi backend.FileInfo) error {
+	err := c.be.List(t.Context(), engbackend.IndexFile, func(fi engbackend.FileInfo) error {
 		if _, twice := got[fi.Name]; twice {
 			t.Error(fi.Name, "listed twice")
 		}
@@ -184,29 +186,29 @@ func (c *conformance) list(t *testing.T) {
 		}
 	}
 	calls, mine := 0, errors.New("mine")
-	err = c.be.List(t.Context(), backend.IndexFile, func(backend.FileInfo) error { calls++; return mine })
+	err = c.be.List(t.Context(), engbackend.IndexFile, func(engbackend.FileInfo) error { calls++; return mine })
 	if !errors.Is(err, mine) || calls != 1 {
 		t.Errorf("%v after %d calls", err, calls)
 	}
 }
 
-func (c *conformance) names(t *testing.T, ft backend.FileType) (names []string) {
+func (c *conformance) names(t *testing.T, ft engbackend.FileType) (names []string) {
 	t.Helper()
-	if err := c.be.List(t.Context(), ft, func(fi backend.FileInfo) error { names = append(names, fi.Name); return nil }); err != nil {
+	if err := c.be.List(t.Context(), ft, func(fi engbackend.FileInfo) error { names = append(names, fi.Name); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return names
 }
 
 func (c *conformance) remove(t *testing.T) {
-	h := c.save(t, backend.LockFile, []byte("to be removed"))
+	h := c.save(t, engbackend.LockFile, []byte("to be removed"))
 	if err := c.be.Remove(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.be.Stat(t.Context(), h); !c.be.IsNotExist(err) {
 		t.Error(err)
 	}
-	if slices.Contains(c.names(t, backend.LockFile), h.Name) {
+	if slices.Contains(c.names(t, engbackend.LockFile), h.Name) {
 		t.Error("still listed")
 	}
 	if err := c.be.Remove(t.Context(), h); err != nil && !c.be.IsNotExist(err) {
@@ -215,11 +217,11 @@ func (c *conformance) remove(t *testing.T) {
 }
 
 func (c *conformance) removeMany(t *testing.T) {
-	var handles []backend.Handle
+	var handles []engbackend.Handle
 	for i := range 50 {
-		handles = append(handles, c.save(t, backend.SnapshotFile, fmt.Append(nil, "snapshot ", i)))
+		handles = append(handles, c.save(t, engbackend.SnapshotFile, fmt.Append(nil, "snapshot ", i)))
 	}
-	keep := c.save(t, backend.SnapshotFile, []byte("kept"))
+	keep := c.save(t, engbackend.SnapshotFile, []byte("kept"))
 	var wg sync.WaitGroup
 	for _, h := range handles {
 		wg.Go(func() {
@@ -229,7 +231,7 @@ func (c *conformance) removeMany(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	left := c.names(t, backend.SnapshotFile)
+	left := c.names(t, engbackend.SnapshotFile)
 	if !slices.Contains(left, keep.Name) {
 		t.Error("too much was removed")
 	}
@@ -241,20 +243,21 @@ func (c *conformance) removeMany(t *testing.T) {
 }
 
 func (c *conformance) cancelled(t *testing.T) {
-	h := c.save(t, backend.PackFile, []byte("cancelled"))
+	h := c.save(t, engbackend.PackFile, []byte("cancelled"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	o, err := newOptions(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// the layers above keep what a local directory by itself does not: nothing is done with a cancelled context
+	// the layers above keep what a local directory by itself does not: nothing is done
+	// with a cancelled context
 	be, err := newStack(ctx, fixed{c.be}, &o, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := backend.Handle{Type: backend.PackFile, Name: restic.Hash([]byte("other")).String()}
-	if err := be.Save(ctx, other, backend.NewByteReader([]byte("other"), be.Hasher())); !errors.Is(err, context.Canceled) {
+	other := engbackend.Handle{Type: engbackend.PackFile, Name: engrestic.Hash([]byte("other")).String()}
+	if err := be.Save(ctx, other, engbackend.NewByteReader([]byte("other"), be.Hasher())); !errors.Is(err, context.Canceled) {
 		t.Error("save:", err)
 	}
 	if err := be.Remove(ctx, h); !errors.Is(err, context.Canceled) {
@@ -272,8 +275,8 @@ func (c *conformance) cancelled(t *testing.T) {
 }
 
 // fixed is a location with a ready backend.
-type fixed struct{ be backend.Backend }
+type fixed struct{ be engbackend.Backend }
 
 func (fixed) String() string { return "fixed" }
 
-func (f fixed) backend(context.Context, *options, bool) (backend.Backend, error) { return f.be, nil }
+func (f fixed) backend(context.Context, *options, bool) (engbackend.Backend, error) { return f.be, nil }

@@ -6,19 +6,20 @@ import (
 	"slices"
 	"time"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// CopyOptions says which snapshots to copy.
+// CopyOptions configures a copy.
 type CopyOptions struct {
 	Filter SnapshotFilter
 	// OnEvent receives SnapshotCopied, Progress, Message and Warning events.
 	OnEvent func(Event)
 }
 
-// SnapshotCopied reports a snapshot that is in the destination now, or was there already.
+// SnapshotCopied reports a snapshot that is in the destination now, or was there
+// already.
 type SnapshotCopied struct {
 	Source Snapshot
 	// Copy is the snapshot in the destination.
@@ -31,7 +32,8 @@ func (SnapshotCopied) event() {}
 
 // CopyResult counts what was copied.
 type CopyResult struct {
-	// Copied and Skipped name each snapshot in the source and in the destination. Skipped were there already.
+	// Copied and Skipped name each snapshot in the source and in the destination.
+	// Skipped were there already.
 	Copied, Skipped []SnapshotChange
 	Blobs           uint64
 	Bytes           uint64 // as stored in the source
@@ -39,29 +41,34 @@ type CopyResult struct {
 	Unreadable []ItemError
 }
 
-// CopyTo copies snapshots, and the data they use as far as it is missing, into another repository. Running it again copies what
-// is new. To share data with what is backed up there, the destination should be made with the parameters of the source. The two may be copies of
-// one repository, as a bucket and what was rebuilt of it are: what one of them has lost or never had is copied from the other.
+// CopyTo copies snapshots, and the data they need that is missing there, to another
+// repository. Running it again copies what is new. Data is shared with the
+// destination's own backups only if that repository was made with WithChunkerOf. The
+// two may be copies of one repository, such as a bucket and its rebuilt copy: whatever
+// the destination has lost or never had is copied.
 //
-// When some snapshots cannot be read the others are copied, and the error is a *SnapshotsError. The result may be there
-// together with an error and says what was finished.
+// When some snapshots cannot be read the others are copied, and the error is a
+// *SnapshotsError. The result may come with an error, and then describes what was
+// finished.
 func (s *Session) CopyTo(ctx context.Context, dst *Session, o CopyOptions) (*CopyResult, error) {
 	if dst == s {
-		return nil, fmt.Errorf("copy: from and to %s in one session", s.loc) // it would wait for itself
+		// it would wait for itself
+		return nil, fmt.Errorf("copy: from and to %s in one session", s.loc)
 	}
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 	c := copier{rep: rep, res: &CopyResult{}}
-	var selected data.Snapshots
-	err := s.readSnapshots(ctx, func(ctx context.Context, from *repository.Repository) error {
+	var selected engdata.Snapshots
+	choose := func(ctx context.Context, from *engrepository.Repository) error {
 		list, err := s.view.load(ctx, from)
 		if err != nil {
 			return err
 		}
 		selected, err = list.selectAll(o.Filter, rep)
 		return c.leaveOut(err)
-	}, func(ctx context.Context, from *repository.Repository) error {
-		return dst.write(ctx, false, func(ctx context.Context, to *repository.Repository) error {
+	}
+	err := s.run(ctx, access{index: true, choose: choose}, func(ctx context.Context, from *engrepository.Repository) error {
+		return dst.run(ctx, access{write: true, index: true}, func(ctx context.Context, to *engrepository.Repository) error {
 			there, err := dst.view.load(ctx, to)
 			if err != nil {
 				return err
@@ -79,10 +86,10 @@ func (s *Session) CopyTo(ctx context.Context, dst *Session, o CopyOptions) (*Cop
 
 // copier copies from one repository to another.
 type copier struct {
-	from, to *repository.Repository
+	from, to *engrepository.Repository
 	rep      *reporter
 	res      *CopyResult
-	visited  restic.AssociatedBlobSet // trees that were gone through
+	visited  engrestic.AssociatedBlobSet // trees that were visited
 }
 
 func (c *copier) leaveOut(err error) error {
@@ -95,15 +102,15 @@ func (c *copier) leaveOut(err error) error {
 }
 
 // missing returns the snapshots that have no copy in the destination.
-func (c *copier) missing(selected data.Snapshots, there snapshotList) data.Snapshots {
-	copies := make(map[restic.ID]data.Snapshots)
+func (c *copier) missing(selected engdata.Snapshots, there snapshotList) engdata.Snapshots {
+	copies := make(map[engrestic.ID]engdata.Snapshots)
 	for _, sn := range there.all {
 		copies[origin(sn)] = append(copies[origin(sn)], sn)
 		if origin(sn) != *sn.ID() {
 			copies[*sn.ID()] = append(copies[*sn.ID()], sn)
 		}
 	}
-	return slices.DeleteFunc(selected, func(sn *data.Snapshot) bool {
+	return slices.DeleteFunc(selected, func(sn *engdata.Snapshot) bool {
 		for _, have := range copies[origin(sn)] {
 			if similar(have, sn) {
 				c.res.Skipped = append(c.res.Skipped, SnapshotChange{Old: ID(*sn.ID()), New: ID(*have.ID())})
@@ -116,15 +123,16 @@ func (c *copier) missing(selected data.Snapshots, there snapshotList) data.Snaps
 }
 
 // origin is the ID that stays the same when a snapshot is copied or its tags change.
-func origin(sn *data.Snapshot) restic.ID {
+func origin(sn *engdata.Snapshot) engrestic.ID {
 	if sn.Original != nil && !sn.Original.IsNull() {
 		return *sn.Original
 	}
 	return *sn.ID()
 }
 
-// similar reports whether two snapshots differ in nothing but their parents and origins.
-func similar(a, b *data.Snapshot) bool {
+// similar reports whether two snapshots differ in nothing but their parents and
+// origins.
+func similar(a, b *engdata.Snapshot) bool {
 	return a.Time.Equal(b.Time) && *a.Tree == *b.Tree && a.Hostname == b.Hostname &&
 		a.Username == b.Username && a.UID == b.UID && a.GID == b.GID &&
 		len(a.Paths) == len(b.Paths) && a.HasPaths(b.Paths) &&
@@ -132,21 +140,23 @@ func similar(a, b *data.Snapshot) bool {
 		slices.Equal(a.Excludes, b.Excludes)
 }
 
-// A batch of snapshots is saved when this much was copied for them, so that an interrupted copy has not been for nothing.
+// A batch of snapshots is saved after this much data, so that an interrupted copy is
+// not wasted.
 const (
 	copyBatchPacks = 100
 	copyBatchTime  = time.Minute
 )
 
-// run copies the snapshots in batches: first their data, then, when it is stored, the snapshots.
-func (c *copier) run(ctx context.Context, list data.Snapshots) error {
+// run copies the snapshots in batches: first their data and then, once it is stored,
+// the snapshots.
+func (c *copier) run(ctx context.Context, list engdata.Snapshots) error {
 	bar := c.rep.counter("snapshots")
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
 	enough := uint64(c.to.PackSize()) * copyBatchPacks
 	for len(list) > 0 {
 		n, start, bytes := 0, time.Now(), c.res.Bytes
-		err := c.to.WithBlobUploader(ctx, func(ctx context.Context, uploader restic.BlobSaverWithAsync) error {
+		err := c.to.WithBlobUploader(ctx, func(ctx context.Context, uploader engrestic.BlobSaverWithAsync) error {
 			for n < len(list) && (c.res.Bytes-bytes < enough || time.Since(start) < copyBatchTime) {
 				if err := c.tree(ctx, *list[n].Tree, uploader); err != nil {
 					return fmt.Errorf("copying snapshot %s: %w", list[n].ID().Str(), err)
@@ -169,12 +179,12 @@ func (c *copier) run(ctx context.Context, list data.Snapshots) error {
 	return nil
 }
 
-func (c *copier) save(ctx context.Context, sn *data.Snapshot) error {
+func (c *copier) save(ctx context.Context, sn *engdata.Snapshot) error {
 	copied := *sn
 	copied.Parent = nil // means nothing there
 	id := origin(sn)
 	copied.Original = &id
-	newID, err := data.SaveSnapshot(ctx, c.to, &copied)
+	newID, err := engdata.SaveSnapshot(ctx, c.to, &copied)
 	if err != nil {
 		return fmt.Errorf("saving the copy of snapshot %s: %w", sn.ID().Str(), err)
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
 func TestCopyTo(t *testing.T) {
@@ -79,8 +79,9 @@ func TestCopyToRefusesAndLeavesOut(t *testing.T) {
 	}
 }
 
-// A bucket that was rebuilt from a saved state has the ID of the original: what the original has lost since is brought back with copy. The two
-// share a cache, as they do where nothing else is said.
+// A bucket that was rebuilt from a saved state has the ID of the original: what the
+// original has lost since is brought back with copy. The two share a cache, as they do
+// where nothing else is said.
 func TestCopyBetweenCopies(t *testing.T) {
 	a, loc, from, _ := twoSnapshots(t)
 	if err := a.Close(); err != nil {
@@ -132,7 +133,8 @@ func TestTag(t *testing.T) {
 			t.Errorf("%v was changed", sn.ID)
 		}
 	}
-	// setting what is set already saves the snapshot once more, as restic does, and must not lose it
+	// setting what is set already saves the snapshot once more, as restic does, and
+	// must not lose it
 	one := SnapshotFilter{IDs: []string{list[0].ID.String()}}
 	for range 2 {
 		res, err := s.Tag(t.Context(), TagOptions{Filter: one, Set: []string{"only"}})

@@ -5,17 +5,17 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
 // tree copies the blobs that a tree uses and the destination does not have.
-func (c *copier) tree(ctx context.Context, root restic.ID, uploader restic.BlobSaverWithAsync) error {
+func (c *copier) tree(ctx context.Context, root engrestic.ID, uploader engrestic.BlobSaverWithAsync) error {
 	var mu sync.Mutex
 	wanted := c.from.NewAssociatedBlobSet()
-	packs := restic.NewIDSet()
-	want := func(h restic.BlobHandle) error {
+	packs := engrestic.NewIDSet()
+	want := func(h engrestic.BlobHandle) error {
 		if _, ok := c.to.LookupBlobSize(h.Type, h.ID); ok {
 			return nil
 		}
@@ -36,18 +36,19 @@ func (c *copier) tree(ctx context.Context, root restic.ID, uploader restic.BlobS
 		}
 		return nil
 	}
-	skip := func(id restic.ID) bool {
-		h := restic.BlobHandle{Type: restic.TreeBlob, ID: id}
+	skip := func(id engrestic.ID) bool {
+		h := engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: id}
 		seen := c.visited.Has(h)
 		c.visited.Insert(h)
 		return seen
 	}
-	err := data.StreamTrees(ctx, c.from, restic.IDs{root}, nil, skip, func(id restic.ID, err error, nodes data.TreeNodeIterator) error {
+	err := engdata.StreamTrees(ctx, c.from, engrestic.IDs{root}, nil, skip, func(id engrestic.ID, err error, nodes engdata.TreeNodeIterator) error {
 		if err != nil {
 			return fmt.Errorf("reading tree %v: %w", id, err)
 		}
-		// The bytes of the tree are copied as they are, whatever this version knows of them.
-		if err := want(restic.BlobHandle{Type: restic.TreeBlob, ID: id}); err != nil {
+		// The bytes of the tree are copied unchanged, so fields that this version does
+		// not know survive.
+		if err := want(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: id}); err != nil {
 			return err
 		}
 		for item := range nodes {
@@ -55,7 +56,7 @@ func (c *copier) tree(ctx context.Context, root restic.ID, uploader restic.BlobS
 				return fmt.Errorf("reading tree %v: %w", id, item.Error)
 			}
 			for _, blob := range item.Node.Content {
-				if err := want(restic.BlobHandle{Type: restic.DataBlob, ID: blob}); err != nil {
+				if err := want(engrestic.BlobHandle{Type: engrestic.DataBlob, ID: blob}); err != nil {
 					return err
 				}
 			}
@@ -66,5 +67,5 @@ func (c *copier) tree(ctx context.Context, root restic.ID, uploader restic.BlobS
 		return err
 	}
 	printer := &eventPrinter{rep: c.rep}
-	return repository.CopyBlobs(ctx, c.from, c.to, uploader, packs, wanted, c.rep.counter("packs copied"), printer.P)
+	return engrepository.CopyBlobs(ctx, c.from, c.to, uploader, packs, wanted, c.rep.counter("packs copied"), printer.P)
 }

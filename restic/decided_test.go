@@ -3,7 +3,7 @@ package restic
 import (
 	"testing"
 
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
 // What an operation is going to do is told before it does it, and in a dry run too.
@@ -40,7 +40,7 @@ func TestToldBefore(t *testing.T) {
 
 	for _, dry := range []bool{true, false} {
 		decided, planned := 0, 0
-		before := len(m.names(t, backend.PackFile))
+		before := len(m.names(t, engbackend.PackFile))
 		_, err := s.Forget(t.Context(), ForgetOptions{Policy: Policy{Last: 1}, DryRun: dry, Prune: &PruneOptions{MaxUnused: UnusedBytes(0)}, OnEvent: func(ev Event) {
 			switch ev := ev.(type) {
 			case ForgetDecided:
@@ -48,7 +48,7 @@ func TestToldBefore(t *testing.T) {
 				if ev.DryRun != dry || len(ev.Groups) != 1 || len(ev.Remove) != 1 || ev.Remove[0] != first {
 					t.Errorf("%+v", ev)
 				}
-				if left := m.names(t, backend.SnapshotFile); len(left) != 2 {
+				if left := m.names(t, engbackend.SnapshotFile); len(left) != 2 {
 					t.Error("removed before it was told:", left)
 				}
 			case PrunePlanned:
@@ -56,7 +56,7 @@ func TestToldBefore(t *testing.T) {
 				if ev.Plan.DryRun != dry || ev.Plan.TotalBytes() == 0 {
 					t.Errorf("%+v", ev)
 				}
-				if left := len(m.names(t, backend.PackFile)); left != before {
+				if left := len(m.names(t, engbackend.PackFile)); left != before {
 					t.Errorf("of %d packs %d were left when it was told", before, left)
 				}
 			}

@@ -7,29 +7,33 @@ import (
 	"path"
 	"slices"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// DiffOptions says what to compare.
+// DiffOptions configures a comparison.
 type DiffOptions struct {
-	// From and To are IDs of snapshots, prefixes of some or "latest", and optionally folders in them: "ID:/home/me".
+	// From and To are IDs of snapshots, prefixes of some or "latest", and optionally
+	// folders in them: "ID:/home/me".
 	From, To string
 	// Filter narrows down which snapshot is the latest.
 	Filter SnapshotFilter
 	// Metadata reports changes of metadata, too.
 	Metadata bool
-	// OnChange is called for each difference. An error ends the comparison and is what Diff returns.
+	// OnChange is called for each difference. Its error aborts the comparison and is
+	// returned by Diff.
 	OnChange func(Change) error
 }
 
-// Change is a difference. Encoded as JSON it has the fields `restic diff --json` prints.
+// Change is a difference. Encoded as JSON it has the fields `restic diff --json`
+// prints.
 type Change struct {
 	// Path is absolute; that of a directory ends in a slash.
 	Path string `json:"path"`
-	// Modifier is "+" for what is only in To, "-" for what is only in From, and else made of T (another type), M (other
-	// content), U (other metadata) and ? (other content with the same metadata, which hints at a failing disk).
+	// Modifier is "+" for what is only in To, "-" for what is only in From, and else
+	// made of T (another type), M (other content), U (other metadata) and ? (other
+	// content with the same metadata, which hints at a failing disk).
 	Modifier string `json:"modifier"`
 }
 
@@ -41,7 +45,8 @@ type DiffResult struct {
 	Removed      DiffCount `json:"removed"`
 }
 
-// DiffCount counts what is only in one of the snapshots. Blobs are counted once, however often they are used.
+// DiffCount counts what only one of the snapshots has. A blob counts once, however
+// often it is used.
 type DiffCount struct {
 	Files     int    `json:"files"`
 	Dirs      int    `json:"dirs"`
@@ -54,18 +59,19 @@ type DiffCount struct {
 // Diff compares two snapshots, or folders in them.
 func (s *Session) Diff(ctx context.Context, o DiffOptions) (*DiffResult, error) {
 	if o.From == "" || o.To == "" {
-		return nil, errors.New("diff: two snapshots have to be given")
+		return nil, errors.New("diff: two snapshots are needed")
 	}
 	res := &DiffResult{}
-	var from, to *data.Snapshot
+	var from, to *engdata.Snapshot
 	var fromFolder, toFolder string
-	err := s.readSnapshots(ctx, func(ctx context.Context, repo *repository.Repository) (err error) {
+	choose := func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		if from, fromFolder, err = s.view.find(ctx, repo, o.From, o.Filter); err != nil {
 			return err
 		}
 		to, toFolder, err = s.view.find(ctx, repo, o.To, o.Filter)
 		return err
-	}, func(ctx context.Context, repo *repository.Repository) error {
+	}
+	err := s.run(ctx, access{index: true, choose: choose}, func(ctx context.Context, repo *engrepository.Repository) error {
 		if err := enterFolder(ctx, repo, from, fromFolder); err != nil {
 			return err
 		}
@@ -88,22 +94,22 @@ func (s *Session) Diff(ctx context.Context, o DiffOptions) (*DiffResult, error) 
 // differ compares two trees.
 type differ struct {
 	ctx  context.Context
-	repo *repository.Repository
+	repo *engrepository.Repository
 	o    DiffOptions
 	res  *DiffResult
 
-	before, after, common restic.AssociatedBlobSet
-	same                  restic.IDs // trees that are in both at the same place
+	before, after, common engrestic.AssociatedBlobSet
+	same                  engrestic.IDs // trees that are in both at the same place
 }
 
-func (d *differ) run(from, to restic.ID) error {
-	d.before.Insert(restic.BlobHandle{Type: restic.TreeBlob, ID: from})
-	d.after.Insert(restic.BlobHandle{Type: restic.TreeBlob, ID: to})
+func (d *differ) run(from, to engrestic.ID) error {
+	d.before.Insert(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: from})
+	d.after.Insert(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: to})
 	if err := d.trees("/", from, to); err != nil {
 		return fmt.Errorf("diff: %w", err)
 	}
-	// What the common trees use is not new, wherever else it is used.
-	if err := data.FindUsedBlobs(d.ctx, d.repo, d.same, d.common, nil); err != nil {
+	// Blobs of the common trees are not new, wherever else they are used.
+	if err := engdata.FindUsedBlobs(d.ctx, d.repo, d.same, d.common, nil); err != nil {
 		return fmt.Errorf("diff: reading what both have in common: %w", err)
 	}
 	both := d.before.Intersect(d.after)
@@ -113,9 +119,9 @@ func (d *differ) run(from, to restic.ID) error {
 	return d.count(d.after.Sub(both).Sub(d.common), &d.res.Added)
 }
 
-func (d *differ) count(blobs restic.AssociatedBlobSet, into *DiffCount) error {
+func (d *differ) count(blobs engrestic.AssociatedBlobSet, into *DiffCount) error {
 	for h := range blobs.Keys() {
-		if h.Type == restic.DataBlob {
+		if h.Type == engrestic.DataBlob {
 			into.DataBlobs++
 		} else {
 			into.TreeBlobs++
@@ -129,18 +135,18 @@ func (d *differ) count(blobs restic.AssociatedBlobSet, into *DiffCount) error {
 	return nil
 }
 
-func (d *differ) report(name string, node *data.Node, modifier string) error {
+func (d *differ) report(name string, node *engdata.Node, modifier string) error {
 	if d.o.OnChange == nil || modifier == "" {
 		return nil
 	}
-	if node.Type == data.NodeTypeDir {
+	if node.Type == engdata.NodeTypeDir {
 		name += "/"
 	}
 	return d.o.OnChange(Change{Path: name, Modifier: modifier})
 }
 
 // trees compares two trees at the same place.
-func (d *differ) trees(dir string, from, to restic.ID) error {
+func (d *differ) trees(dir string, from, to engrestic.ID) error {
 	old, err := d.load(dir, from)
 	if err != nil {
 		return err
@@ -149,7 +155,7 @@ func (d *differ) trees(dir string, from, to restic.ID) error {
 	if err != nil {
 		return err
 	}
-	for pair := range data.DualTreeIterator(slices.Values(old), slices.Values(now)) {
+	for pair := range engdata.DualTreeIterator(slices.Values(old), slices.Values(now)) {
 		if pair.Error != nil {
 			return pair.Error
 		}
@@ -171,11 +177,11 @@ func (d *differ) trees(dir string, from, to restic.ID) error {
 	return nil
 }
 
-func (d *differ) pair(name string, a, b *data.Node) error {
+func (d *differ) pair(name string, a, b *engdata.Node) error {
 	if err := d.report(name, b, d.modifier(a, b)); err != nil {
 		return err
 	}
-	if a.Type != data.NodeTypeDir || b.Type != data.NodeTypeDir {
+	if a.Type != engdata.NodeTypeDir || b.Type != engdata.NodeTypeDir {
 		return nil
 	}
 	if *a.Subtree == *b.Subtree {
@@ -185,12 +191,12 @@ func (d *differ) pair(name string, a, b *data.Node) error {
 	return d.trees(name, *a.Subtree, *b.Subtree)
 }
 
-func (d *differ) modifier(a, b *data.Node) string {
+func (d *differ) modifier(a, b *engdata.Node) string {
 	mod := ""
 	if a.Type != b.Type {
 		mod = "T"
 	}
-	if a.Type == data.NodeTypeFile && b.Type == data.NodeTypeFile && !slices.Equal(a.Content, b.Content) {
+	if a.Type == engdata.NodeTypeFile && b.Type == engdata.NodeTypeFile && !slices.Equal(a.Content, b.Content) {
 		d.res.ChangedFiles++
 		x, y := *a, *b
 		x.Content, y.Content = nil, nil
@@ -205,43 +211,43 @@ func (d *differ) modifier(a, b *data.Node) string {
 	return mod
 }
 
-// single reports a node that only one of the snapshots has, and all below it.
-func (d *differ) single(name string, node *data.Node, modifier string, into *DiffCount, blobs restic.AssociatedBlobSet) error {
+// single reports a node that only one of the snapshots has, and everything below it.
+func (d *differ) single(name string, node *engdata.Node, modifier string, into *DiffCount, blobs engrestic.AssociatedBlobSet) error {
 	switch node.Type {
-	case data.NodeTypeFile:
+	case engdata.NodeTypeFile:
 		into.Files++
-	case data.NodeTypeDir:
+	case engdata.NodeTypeDir:
 		into.Dirs++
 	default:
 		into.Others++
 	}
-	if err := d.report(name, node, modifier); err != nil || node.Type != data.NodeTypeDir {
+	if err := d.report(name, node, modifier); err != nil || node.Type != engdata.NodeTypeDir {
 		return err
 	}
-	return eachNode(d.ctx, d.repo, *node.Subtree, name, func(name string, sub *data.Node) error {
+	return eachNode(d.ctx, d.repo, *node.Subtree, name, func(name string, sub *engdata.Node) error {
 		collect(blobs, sub)
 		return d.single(name, sub, modifier, into, blobs)
 	})
 }
 
-// load reads a tree to its end, so that no reader of it is left open when a comparison ends early.
-func (d *differ) load(dir string, id restic.ID) (nodes []data.NodeOrError, err error) {
-	err = eachNode(d.ctx, d.repo, id, dir, func(_ string, node *data.Node) error {
-		nodes = append(nodes, data.NodeOrError{Node: node})
+// load reads a whole tree, so that no reader stays open if a comparison ends early.
+func (d *differ) load(dir string, id engrestic.ID) (nodes []engdata.NodeOrError, err error) {
+	err = eachNode(d.ctx, d.repo, id, dir, func(_ string, node *engdata.Node) error {
+		nodes = append(nodes, engdata.NodeOrError{Node: node})
 		return nil
 	})
 	return nodes, err
 }
 
 // collect adds the blobs a node names.
-func collect(blobs restic.AssociatedBlobSet, node *data.Node) {
+func collect(blobs engrestic.AssociatedBlobSet, node *engdata.Node) {
 	if node == nil {
 		return
 	}
 	for _, id := range node.Content {
-		blobs.Insert(restic.BlobHandle{Type: restic.DataBlob, ID: id})
+		blobs.Insert(engrestic.BlobHandle{Type: engrestic.DataBlob, ID: id})
 	}
-	if node.Type == data.NodeTypeDir {
-		blobs.Insert(restic.BlobHandle{Type: restic.TreeBlob, ID: *node.Subtree})
+	if node.Type == engdata.NodeTypeDir {
+		blobs.Insert(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: *node.Subtree})
 	}
 }

@@ -8,10 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
-// twoSnapshots makes snapshots with every kind of difference between them and returns them with their folder.
+// twoSnapshots makes snapshots with every kind of difference between them and returns
+// them with their folder.
 func twoSnapshots(t testing.TB) (s *Session, loc Location, from, to string) {
 	t.Helper()
 	s, loc, dir, _ := sampleBackup(t)

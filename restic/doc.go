@@ -1,10 +1,12 @@
-// Package restic is a restic repository as a Go API: backup, snapshots, restore, forget, prune, check and the rest, with restic's own engine
-// linked in-process. A repository lives in a bucket ([S3], over the *minio.Client you hand in) or in a directory ([Local]), and is the
-// same that the restic command reads and writes.
+// Package restic is a restic repository as a Go API: backup, snapshots, restore,
+// forget, prune, check and the rest, with restic's own engine linked in-process. A
+// repository lives in a bucket ([S3], over the *minio.Client you hand in) or in a
+// directory ([Local]), and is the same that the restic command reads and writes.
 //
 // # Where to begin
 //
-// [Init] makes a repository and [Open] opens one. Both return a [Session]; close it, since that gives its lock back:
+// [Init] makes a repository and [Open] opens one. Both return a [Session]; close it to
+// release its lock:
 //
 //	s, err := restic.Open(ctx, restic.S3(client, "bucket", ""), password)
 //	if err != nil {
@@ -13,47 +15,116 @@
 //	defer s.Close()
 //	result, err := s.Backup(ctx, restic.BackupOptions{Paths: []string{"/etc", "/home"}})
 //
-// Then [Session.Backup], [Session.Snapshots], [Session.Restore], [Session.Forget], [Session.Prune] and [Session.Check]. What happens
-// meanwhile is told to an OnEvent function as typed events; how it ended is in the result and the error. The sentinels (ErrLocked,
-// ErrIncomplete, …) tell errors apart, and [ExitCode] gives the code restic's command would exit with.
+// Then [Session.Backup], [Session.Snapshots], [Session.Restore], [Session.Forget],
+// [Session.Prune] and [Session.Check]. Progress is reported to an OnEvent function as
+// typed events, the outcome by the result and the error. Sentinels (ErrLocked,
+// ErrIncomplete, …) distinguish errors, and [ExitCode] returns the code that restic's
+// command would exit with.
 //
 // # Sessions
 //
-// Opening costs a key derivation (up to half a second, by design of the format), taking a lock a fifth of a second, and loading the index a
-// request for each index file. A session pays each once, so do many things in one: ten small backups take 50 requests, where ten runs of the
-// restic command take 140.
+// Opening costs a key derivation (up to half a second, by design of the format), taking
+// a lock a fifth of a second, and loading the index a request for each index file. A
+// session pays each once, so do many things in one: ten small backups take 50 requests,
+// where ten runs of the restic command take 140.
 //
-// The price is that the session holds a lock from its first operation to Close. It is a shared one, which lets others back up and restore, but
-// not forget or prune. A program that lives long should therefore open a session per run, not per lifetime.
+// The price is that the session holds a lock from its first operation to Close. It is a
+// shared one, which lets others back up and restore, but not forget or prune. A program
+// that lives long should therefore open a session per run, not per lifetime.
 //
 // # Locks
 //
-// Locks are restic's and respected both ways. A lock in the way is a [LockedError] that tells whose it is; WithRetryLock waits for it. Stale
-// locks are removed on the way: those nobody refreshed for half an hour, and those of this host whose process is gone, so nothing needs
-// cleaning up after a crash. A process counts as gone by its number and start time as this host knows them; containers that share a host name
-// but not a process table should be given different names.
+// Locks are restic's and respected both ways. A conflicting lock is a [LockedError]
+// that names its holder; WithRetryLock waits for it. Stale locks are removed
+// automatically: those not refreshed for half an hour, and those of this host whose
+// process has certainly ended, so nothing needs cleaning up after a crash. A process
+// holds a file lock in the user's cache directory for each of its locks, which shows
+// that it still runs; containers that share a host name but not that directory never
+// remove each other's locks before they are half an hour old.
 //
-// Cancelling the context stops any operation. The lock is removed all the same. A storage that does not answer is waited for up to half a minute,
-// after a cancellation ten seconds; then the lock is left, which ErrLockLeft tells. The next session of this host removes it.
+// Cancelling the context stops any operation. The lock is removed all the same. If the
+// storage does not answer, the session waits up to half a minute, or ten seconds after
+// a cancellation; then the lock stays, which ErrLockLeft reports. The next session of
+// this host removes it.
 //
 // # The past
 //
-// [AsOf] is a repository as its versioned bucket was at some moment, for reading only: give it the versions that were current then, from a saved
-// state or the version history (s3state's View has them; rwm's Manager.OpenAsOf does both). A bucket in which everything was overwritten
-// and deleted opens at once, and nothing is copied.
+// [AsOf] is a repository as its versioned bucket was at some moment, for reading only:
+// give it the versions that were current then, from a saved state or the version
+// history (s3state's View has them; rwm's Manager.OpenAsOf does both). A bucket in
+// which everything was overwritten and deleted opens at once, and nothing is copied.
 //
 // # Failures
 //
-// A request that fails is made again for WithRetryFor (5 minutes), unless trying again makes no sense: refused credentials, denied or missing
-// things, or a storage that has never answered. One during which no byte moves for WithStallTimeout is given up and made again. Retries of the
-// client itself (minio.Options.MaxRetries, 10 by default, about 5 seconds on a refused connection) come first for everything but uploads.
+// A failing request is retried for WithRetryFor (5 minutes), unless that is pointless:
+// rejected credentials, denied requests, missing objects, or a storage that has never
+// answered. A request that stalls for WithStallTimeout is aborted and retried. Retries
+// of the client itself (minio.Options.MaxRetries, 10 by default, about 5 seconds on a
+// refused connection) come first for everything but uploads.
 //
-// What an attacker with write access may have planted in the bucket (objects too short to be what they should be, keys that would eat all memory)
-// is refused with an error that names the object.
+// Objects that an attacker with write access may have planted in the bucket (truncated
+// objects, keys that would exhaust memory) are rejected with an error that names the
+// object.
 //
 // # The process
 //
-// The package prints nothing, ends no process and reads no environment variables but for exclude files. Linking restic's engine would make a
-// program deaf to SIGHUP; this package undoes that when it is initialized, before main. Programs should have "godebug winsymlink=0" in their
-// go.mod, as restic has, when they back up on Windows.
+// The package prints nothing, ends no process and reads no environment variables but
+// for exclude files. Linking restic's engine would make a program deaf to SIGHUP; this
+// package undoes that when it is initialized, before main. Programs should have
+// "godebug winsymlink=0" in their go.mod, as restic has, when they back up on Windows.
+//
+// # Zero and negative values
+//
+// The zero value of an option is its default, which its comment names. A negative count
+// of snapshots means all of them ([KeepAll] in a [Policy]); negative sizes and times are
+// refused. What an operation produces one by one goes to a function, whose error aborts
+// the operation and is returned.
 package restic
+
+// A map of the files. An operation is one file with its options, its result and its
+// method of Session; the files beside it have its name as prefix. It uses the
+// repository by Session.run, which takes an access as data: the lock, the index and the
+// repository object it needs.
+//
+//	session.go, access.go     the open repository; how an operation uses it
+//	session_index.go          when the index is loaded again
+//	open.go, init.go          from a location and a password to a session
+//	options.go                options of Open and Init
+//	location.go, asof.go      where a repository is: bucket, directory, the past
+//	lock*.go, unlock*.go      taking, refreshing, judging and removing locks
+//	process_*.go, signal_*.go whether a process runs; SIGHUP
+//	errors.go, explain.go, exitcode.go, item_error.go, leave_out.go
+//	event.go, progress.go     events; the engine's output as events
+//
+//	backup*.go                Backup: options, source, parent, progress, result
+//	snapshots*.go, snapshot_tree.go
+//	                          listing, filters, groups; the session's view of them
+//	fs*.go, stat.go           a snapshot as an fs.FS; single nodes
+//	limits.go, close.go       rates that change; the end of a session
+//	restore*.go, dump.go, ls*.go, find*.go, diff.go, stats*.go, cat.go, list.go
+//	                          reading
+//	forget*.go, tag.go, rewrite*.go, prune*.go, remove_batch.go, migrate.go, key.go
+//	                          changing
+//	check*.go, repair_*.go, recover.go
+//	                          damage
+//	copy*.go                  to another repository
+//	reader*.go, unseal.go     single blobs and files, for fusemount and s3state
+//	patterns.go, duration.go, size.go, compression.go, id.go, node.go, features.go
+//	                          values
+//
+//	stack.go                  the layers below a repository object, inside out:
+//	backend_s3*.go            the bucket (asof_backend.go: as it was)
+//	backend_guard*.go         rejects objects that would make the engine panic
+//	backend_track.go          remembers locks and indexes of the session
+//	backend_keyview.go        shows the engine one key at a time
+//	cache_dirs.go             the local caches
+//
+// The layers of stack.go stay in this package. Apart from the requests themselves they
+// are made of the package's own terms: the guard returns ErrDamaged, the S3 errors map
+// to the sentinels, the tracker ends a session's locks and feeds its events, the key
+// view belongs to Open. In a package of their own they would need most of errors.go,
+// options.go and event.go as well, or copies of them, and an exported name for each,
+// so neither side would become smaller.
+//
+// The engine is imported under names that begin with eng, and no exported name has one
+// of its types.

@@ -8,13 +8,13 @@ import (
 	"path"
 	"strings"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/dump"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engdump "github.com/restic/restic/rwmlink/dump"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// ErrIsDir says that a path is a directory where a file was wanted.
+// ErrIsDir: the path is a directory, but a file is needed.
 var ErrIsDir = errors.New("it is a directory")
 
 // ArchiveFormat is the format directories are dumped in.
@@ -45,9 +45,10 @@ func (f ArchiveFormat) String() string {
 	return "tar"
 }
 
-// DumpOptions says what to write.
+// DumpOptions configures a dump.
 type DumpOptions struct {
-	// Snapshot is an ID, a prefix of one or "latest", and optionally a folder in it: "latest:/home/me".
+	// Snapshot is an ID, a prefix of one or "latest", and optionally a folder in it:
+	// "latest:/home/me".
 	Snapshot string
 	// Filter narrows down which snapshot is the latest.
 	Filter SnapshotFilter
@@ -59,7 +60,8 @@ type DumpOptions struct {
 	FileOnly bool
 }
 
-// Dump writes a file, or a directory as an archive, to w, streaming. After an error what was written is not complete.
+// Dump writes a file, or a directory as an archive, to w, streaming. After an error,
+// the output is incomplete.
 func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
 	switch {
 	case o.Snapshot == "":
@@ -69,17 +71,17 @@ func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
 	case o.Archive != ArchiveTar && o.Archive != ArchiveZip:
 		return fmt.Errorf("dump: unknown archive format %d", int(o.Archive))
 	}
-	return s.readSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, _ string) error {
-		d := dump.New(o.Archive.String(), repo, w)
+	return s.inSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, _ string) error {
+		d := engdump.New(o.Archive.String(), repo, w)
 		name := path.Join("/", o.Path)
 		node, err := findNode(ctx, repo, *sn.Tree, name)
 		if err != nil {
 			return fmt.Errorf("dump: snapshot %s: %w", sn.ID().Str(), err)
 		}
 		switch {
-		case node.Type == data.NodeTypeFile:
+		case node.Type == engdata.NodeTypeFile:
 			err = d.WriteNode(ctx, node)
-		case node.Type != data.NodeTypeDir:
+		case node.Type != engdata.NodeTypeDir:
 			err = fmt.Errorf("it is a %s, neither a file nor a directory", node.Type)
 		case o.FileOnly:
 			err = ErrIsDir
@@ -93,20 +95,21 @@ func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
 	})
 }
 
-func dumpTree(ctx context.Context, repo *repository.Repository, d *dump.Dumper, id restic.ID, name string) error {
-	nodes, err := data.LoadTree(ctx, repo, id)
+func dumpTree(ctx context.Context, repo *engrepository.Repository, d *engdump.Dumper, id engrestic.ID, name string) error {
+	nodes, err := engdata.LoadTree(ctx, repo, id)
 	if err != nil {
 		return err
 	}
 	return d.DumpTree(ctx, soundNodes(nodes), name)
 }
 
-// soundNodes passes on nodes but a directory without a tree, on which the engine would panic: that is an error.
-func soundNodes(nodes data.TreeNodeIterator) data.TreeNodeIterator {
-	return func(yield func(data.NodeOrError) bool) {
+// soundNodes passes nodes on. A directory without a tree is an error, since the engine
+// would panic on it.
+func soundNodes(nodes engdata.TreeNodeIterator) engdata.TreeNodeIterator {
+	return func(yield func(engdata.NodeOrError) bool) {
 		for item := range nodes {
-			if item.Error == nil && item.Node.Type == data.NodeTypeDir && item.Node.Subtree == nil {
-				yield(data.NodeOrError{Error: fmt.Errorf("%w: the directory %s has no tree", ErrDamaged, item.Node.Name)})
+			if item.Error == nil && item.Node.Type == engdata.NodeTypeDir && item.Node.Subtree == nil {
+				yield(engdata.NodeOrError{Error: fmt.Errorf("%w: the directory %s has no tree", ErrDamaged, item.Node.Name)})
 				return
 			}
 			if !yield(item) {
@@ -116,19 +119,20 @@ func soundNodes(nodes data.TreeNodeIterator) data.TreeNodeIterator {
 	}
 }
 
-// findNode returns the node at an absolute path below a tree. The one at "/" is made up.
-func findNode(ctx context.Context, repo restic.BlobLoader, root restic.ID, name string) (*data.Node, error) {
-	node := &data.Node{Type: data.NodeTypeDir, Subtree: &root}
+// findNode returns the node at an absolute path below a tree. The one at "/" is made
+// up.
+func findNode(ctx context.Context, repo engrestic.BlobLoader, root engrestic.ID, name string) (*engdata.Node, error) {
+	node := &engdata.Node{Type: engdata.NodeTypeDir, Subtree: &root}
 	at := "/"
 	for _, part := range strings.Split(strings.Trim(name, "/"), "/") {
 		if part == "" {
 			continue
 		}
-		if node.Type != data.NodeTypeDir {
+		if node.Type != engdata.NodeTypeDir {
 			return nil, fmt.Errorf("%s is a %s, not a directory", at, node.Type)
 		}
-		var next *data.Node
-		err := eachNode(ctx, repo, *node.Subtree, at, func(_ string, n *data.Node) error {
+		var next *engdata.Node
+		err := eachNode(ctx, repo, *node.Subtree, at, func(_ string, n *engdata.Node) error {
 			if n.Name == part {
 				next = n
 			}
@@ -139,7 +143,7 @@ func findNode(ctx context.Context, repo restic.BlobLoader, root restic.ID, name 
 		}
 		at = path.Join(at, part)
 		if next == nil {
-			return nil, fmt.Errorf("%s is not there", at)
+			return nil, fmt.Errorf("%s: %w", at, ErrNoPath)
 		}
 		node = next
 	}

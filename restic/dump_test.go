@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
 func TestDumpAgreesWithRestic(t *testing.T) {

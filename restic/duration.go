@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/restic/restic/rwmlink/data"
+	engdata "github.com/restic/restic/rwmlink/data"
 )
 
 // Duration is a span of calendar time, for the keep-within policies.
@@ -16,7 +16,8 @@ type Duration struct {
 // maxDurationUnit keeps calendar arithmetic far from overflowing.
 const maxDurationUnit = 1_000_000
 
-// ParseDuration reads a duration as restic writes it, for example "1y5m7d2h". The empty string is the zero Duration.
+// ParseDuration reads a duration as restic writes it, for example "1y5m7d2h". The empty
+// string is the zero Duration.
 func ParseDuration(s string) (Duration, error) {
 	var d Duration
 	rest := strings.TrimSpace(s)
@@ -51,13 +52,13 @@ func ParseDuration(s string) (Duration, error) {
 }
 
 // String returns the duration as ParseDuration reads it.
-func (d Duration) String() string { return data.Duration(d.engine()).String() }
+func (d Duration) String() string { return engdata.Duration(d.engine()).String() }
 
 // IsZero reports whether the duration is unset.
 func (d Duration) IsZero() bool { return d == Duration{} }
 
 func (d Duration) negative() bool { return d.Years < 0 || d.Months < 0 || d.Days < 0 || d.Hours < 0 }
 
-func (d Duration) engine() data.Duration {
-	return data.Duration{Hours: d.Hours, Days: d.Days, Months: d.Months, Years: d.Years}
+func (d Duration) engine() engdata.Duration {
+	return engdata.Duration{Hours: d.Hours, Days: d.Days, Months: d.Months, Years: d.Years}
 }

@@ -5,46 +5,22 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
-// Event is something that happens during an operation: one of BackupStatus, BackupItem, BackupError and their siblings of the
-// other operations. A type switch tells them apart; unknown ones are to be ignored, since later versions may add some.
+// Event is something that happens during an operation: one of BackupStatus, BackupItem,
+// BackupError and their siblings of the other operations. A type switch distinguishes
+// them; ignore unknown types, since later versions may add some.
 //
-// OnEvent functions are called one at a time and never after the operation has returned. The operation waits for them, so they
-// should be quick.
+// OnEvent functions are called one at a time and never after the operation has
+// returned. The operation waits for them, so they should be quick.
 type Event interface{ event() }
 
-// emitter passes events on one at a time until it is stopped.
-type emitter struct {
-	mu sync.Mutex
-	fn func(Event)
-}
+// emitter delivers the events of one operation.
+type emitter = events.Emitter[Event]
 
-func newEmitter(fn func(Event)) *emitter { return &emitter{fn: fn} }
-
-func (e *emitter) emit(ev Event) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.fn != nil {
-		e.fn(ev)
-	}
-}
-
-// wanted reports whether anybody listens.
-func (e *emitter) wanted() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.fn != nil
-}
-
-// stop returns when no event is being delivered and none will be.
-func (e *emitter) stop() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.fn = nil
-}
-
-// Retrying says that a request failed and will be made again.
+// Retrying reports a failed request that will be retried.
 type Retrying struct {
 	Operation string        // what was tried, for instance "Save(<data/1a2b3c4d5e>)"
 	Err       error         // how it failed
@@ -53,10 +29,12 @@ type Retrying struct {
 
 func (Retrying) event() {}
 
-// broadcast passes events of the connection to every operation under way.
+// broadcast passes events of the connection to every operation in progress.
 type broadcast struct {
 	mu  sync.Mutex
 	ems map[*emitter]struct{}
+	// otherwise is told what no operation hears; it may be nil.
+	otherwise *emitter
 }
 
 func (b *broadcast) add(em *emitter) (remove func()) {
@@ -78,6 +56,9 @@ func (b *broadcast) emit(ev Event) {
 	ems := slices.Collect(maps.Keys(b.ems))
 	b.mu.Unlock()
 	for _, em := range ems {
-		em.emit(ev)
+		em.Emit(ev)
+	}
+	if len(ems) == 0 && b.otherwise != nil {
+		b.otherwise.Emit(ev)
 	}
 }

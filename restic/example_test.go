@@ -74,7 +74,8 @@ func ExampleOpen() {
 	defer func() { _ = s.Close() }()
 }
 
-// Progress comes as events, and files that could not be read make the error ErrIncomplete, with a snapshot of the rest.
+// Progress comes as events, and files that could not be read make the error
+// ErrIncomplete, with a snapshot of the rest.
 func ExampleSession_Backup() {
 	backup := func(ctx context.Context, s *restic.Session) error {
 		result, err := s.Backup(ctx, restic.BackupOptions{

@@ -5,22 +5,31 @@ import (
 	"errors"
 )
 
-// ExitCode returns the exit code the restic command would end with: 0 for no error, 3 incomplete source (ErrIncomplete), 10 no
-// repository, 11 locked, 12 wrong password, 130 interrupted (context.Canceled), and 1 for anything else.
+// ExitCode returns the exit code the restic command would end with: 0 for no error, 3
+// incomplete source or removal (ErrIncomplete, ErrNotRemoved), 10 no repository or no
+// bucket, 11 locked, 12 wrong password, 130 interrupted (the context was cancelled or its
+// deadline has passed), and 1 for anything else.
 func ExitCode(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, ErrIncomplete):
+	case errors.Is(err, ErrIncomplete), errors.Is(err, ErrNotRemoved):
 		return 3
-	case errors.Is(err, ErrNoRepository):
+	case errors.Is(err, ErrNoRepository), errors.Is(err, ErrNoBucket):
 		return 10
 	case errors.Is(err, ErrLocked):
 		return 11
 	case errors.Is(err, ErrWrongPassword):
 		return 12
-	case errors.Is(err, context.Canceled):
+	case Interrupted(err):
 		return 130
 	}
 	return 1
+}
+
+// Interrupted reports whether an operation ended because its context did: it was
+// cancelled, or its deadline has passed. A storage that did not answer in time is
+// ErrUnreachable, which is not that.
+func Interrupted(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnreachable)
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// explain makes sure that an error names the location and can be told apart by the sentinels.
+// explain makes sure that an error names the location and wraps its sentinel.
 func explain(loc Location, err error) error {
 	if err == nil {
 		return nil

@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
-// TestFaults disturbs the connection during a backup: whatever it is, the backup is made after some retries.
+// TestFaults disturbs the connection during a backup: whatever it is, the backup is
+// made after some retries.
 func TestFaults(t *testing.T) {
 	srv := s3test.Start(t)
 	faults := map[string][]s3test.Fault{
@@ -92,7 +93,8 @@ func noLocks(t *testing.T, loc *s3Location) {
 	}
 }
 
-// TestRefusedInTheMiddle takes the rights away during a backup: that fails at once, names the place, and what is there stays sound.
+// TestRefusedInTheMiddle takes the rights away during a backup: that fails at once,
+// names the place, and what is there stays sound.
 func TestRefusedInTheMiddle(t *testing.T) {
 	srv := s3test.Start(t)
 	for _, code := range []string{"AccessDenied", "ExpiredToken", "InvalidAccessKeyId"} {
@@ -135,7 +137,8 @@ func TestBatchDelete(t *testing.T) {
 	}
 }
 
-// TestServerWithoutChecksums falls back to Content-MD5 where x-amz-checksum-sha256 is refused.
+// TestServerWithoutChecksums falls back to Content-MD5 where x-amz-checksum-sha256 is
+// refused.
 func TestServerWithoutChecksums(t *testing.T) {
 	srv := s3test.Start(t)
 	plain := newBucket(t, srv).(*s3Location)

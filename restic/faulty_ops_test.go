@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
 var errInjected = errors.New("injected failure")
@@ -15,19 +15,19 @@ type faultyLocation struct {
 	failRemove string // name of an object that cannot be removed
 }
 
-func (l *faultyLocation) backend(ctx context.Context, o *options, create bool) (backend.Backend, error) {
+func (l *faultyLocation) backend(ctx context.Context, o *options, create bool) (engbackend.Backend, error) {
 	be, err := l.Location.backend(ctx, o, create)
 	return &faultyBackend{be, l}, err
 }
 
 type faultyBackend struct {
-	backend.Backend
+	engbackend.Backend
 	loc *faultyLocation
 }
 
-func (b *faultyBackend) Unwrap() backend.Backend { return b.Backend }
+func (b *faultyBackend) Unwrap() engbackend.Backend { return b.Backend }
 
-func (b *faultyBackend) Remove(ctx context.Context, h backend.Handle) error {
+func (b *faultyBackend) Remove(ctx context.Context, h engbackend.Handle) error {
 	if h.Name == b.loc.failRemove {
 		return errInjected
 	}

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/filter"
-	"github.com/restic/restic/rwmlink/repository"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engfilter "github.com/restic/restic/rwmlink/filter"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// FindOptions says what to look for: paths that match Patterns, or else the places where blobs, trees or the content of packs are used.
+// FindOptions configures a search: paths that match Patterns, or else the places where
+// blobs, trees or the content of packs are used.
 type FindOptions struct {
 	// Filter selects the snapshots to search.
 	Filter SnapshotFilter
@@ -21,9 +22,11 @@ type FindOptions struct {
 	Patterns []string
 	// IgnoreCase ignores the case of letters in Patterns.
 	IgnoreCase bool
-	// Oldest and Newest limit the modification time of what is found. Zero means no limit.
+	// Oldest and Newest limit the modification time of what is found. Zero means no
+	// limit.
 	Oldest, Newest time.Time
-	// Blobs, Trees and Packs are IDs, whole or their first 8 digits. Only one of them and Patterns can be given.
+	// Blobs, Trees and Packs are IDs, whole or their first 8 digits. Only one of Blobs,
+	// Trees, Packs and Patterns can be set.
 	Blobs, Trees, Packs []string
 	// OldestFirst searches the oldest snapshot first; the default is the newest.
 	OldestFirst bool
@@ -31,10 +34,11 @@ type FindOptions struct {
 	OnEvent func(Event)
 }
 
-// Found is something that was found in a snapshot.
+// Found is one match in a snapshot.
 type Found struct {
 	Snapshot Snapshot
-	// Path is where it is: the path of the node, of the file that uses the blob, or of the directory of the tree.
+	// Path is where it is: the path of the node, of the file that uses the blob, or of
+	// the directory of the tree.
 	Path string
 	// Node is what matched a pattern. It is nil when IDs are searched for.
 	Node *Node
@@ -44,20 +48,23 @@ type Found struct {
 	Tree ID
 }
 
-// Find searches snapshots, one after the other, and calls fn for each find. An error of fn ends the search and is returned.
+// Find searches snapshots, one after the other, and calls fn for each match. An error
+// from fn aborts the search and is returned.
 //
-// A tree that cannot be read is left out: a Warning event names it, and the error at the end wraps ErrDamaged.
+// A tree that cannot be read is skipped: a Warning event names it, and the final error
+// wraps ErrDamaged.
 func (s *Session) Find(ctx context.Context, o FindOptions, fn func(Found) error) error {
 	if err := o.check(); err != nil {
 		return err
 	}
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
-	var selected data.Snapshots
-	return s.readSnapshots(ctx, func(ctx context.Context, repo *repository.Repository) (err error) {
+	var selected engdata.Snapshots
+	choose := func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		selected, err = s.view.choose(ctx, repo, o.Filter, rep)
 		return err
-	}, func(ctx context.Context, repo *repository.Repository) error {
+	}
+	return s.run(ctx, access{index: true, choose: choose}, func(ctx context.Context, repo *engrepository.Repository) error {
 		if !o.OldestFirst {
 			slices.Reverse(selected)
 		}
@@ -86,20 +93,20 @@ func (o *FindOptions) check() error {
 	}
 	switch {
 	case given == 0:
-		return errors.New("find: nothing to look for given")
+		return errors.New("find: no patterns or IDs given")
 	case given > 1:
 		return errors.New("find: patterns, blobs, trees and packs cannot be searched for together")
 	case !o.Oldest.IsZero() && !o.Newest.IsZero() && o.Oldest.After(o.Newest):
 		return errors.New("find: the oldest time must not be after the newest one")
 	}
-	if err := filter.ValidatePatterns(o.Patterns); err != nil {
+	if err := engfilter.ValidatePatterns(o.Patterns); err != nil {
 		return fmt.Errorf("find: %w", patternError(err))
 	}
 	return nil
 }
 
-// matches reports whether a node is to be found, and whether something below it may be.
-func (o *FindOptions) matches(name string, node *data.Node) (found, below bool, err error) {
+// matches reports whether a node matches, and whether something below it may.
+func (o *FindOptions) matches(name string, node *engdata.Node) (found, below bool, err error) {
 	if o.IgnoreCase {
 		name = strings.ToLower(name)
 	}
@@ -107,11 +114,11 @@ func (o *FindOptions) matches(name string, node *data.Node) (found, below bool, 
 		if o.IgnoreCase {
 			pattern = strings.ToLower(pattern)
 		}
-		match, err := filter.Match(pattern, name)
+		match, err := engfilter.Match(pattern, name)
 		if err != nil {
 			return false, false, err
 		}
-		child, err := filter.ChildMatch(pattern, name)
+		child, err := engfilter.ChildMatch(pattern, name)
 		if err != nil {
 			return false, false, err
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
 func TestFindAgreesWithRestic(t *testing.T) {

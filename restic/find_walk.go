@@ -7,15 +7,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
 // finder searches the trees of snapshots.
 type finder struct {
 	ctx  context.Context
-	repo *repository.Repository
+	repo *engrepository.Repository
 	o    FindOptions
 	rep  *reporter
 	fn   func(Found) error
@@ -26,7 +26,8 @@ type finder struct {
 	unread       []ItemError
 }
 
-// errSnapshotDone ends the search of a snapshot: restic looks for no more trees than it was asked for.
+// errSnapshotDone ends the search of a snapshot: restic stops once every requested tree
+// is found.
 var errSnapshotDone = errors.New("all trees were found")
 
 func (f *finder) prepare() error {
@@ -51,18 +52,18 @@ func idSet(ids []string) map[string]bool {
 }
 
 // has reports whether an ID is wanted, by all of its digits or the first 8.
-func has(set map[string]bool, id restic.ID) bool { return set[id.String()] || set[ID(id).Short()] }
+func has(set map[string]bool, id engrestic.ID) bool { return set[id.String()] || set[ID(id).Short()] }
 
-// contentOf searches for all that the index says is in some packs.
+// contentOf searches for all blobs that the index lists in the given packs.
 func (f *finder) contentOf(packs map[string]bool) error {
 	f.blobs, f.trees = make(map[string]bool), make(map[string]bool)
 	seen := make(map[string]bool)
-	err := f.repo.ListBlobs(f.ctx, func(pb restic.PackedBlob) {
+	err := f.repo.ListBlobs(f.ctx, func(pb engrestic.PackedBlob) {
 		if !has(packs, pb.PackID) {
 			return
 		}
 		seen[pb.PackID.String()], seen[ID(pb.PackID).Short()] = true, true
-		if pb.Type == restic.TreeBlob {
+		if pb.Type == engrestic.TreeBlob {
 			f.trees[pb.ID.String()] = true
 		} else {
 			f.blobs[pb.ID.String()] = true
@@ -84,7 +85,7 @@ func (f *finder) contentOf(packs map[string]bool) error {
 	return nil
 }
 
-func (f *finder) snapshot(sn *data.Snapshot) error {
+func (f *finder) snapshot(sn *engdata.Snapshot) error {
 	f.sn = newSnapshot(sn)
 	err := f.wantedTree(*sn.Tree, "/")
 	if err == nil {
@@ -96,8 +97,8 @@ func (f *finder) snapshot(sn *data.Snapshot) error {
 	return err
 }
 
-func (f *finder) dir(id restic.ID, dir string) error {
-	nodes, err := data.LoadTree(f.ctx, f.repo, id)
+func (f *finder) dir(id engrestic.ID, dir string) error {
+	nodes, err := engdata.LoadTree(f.ctx, f.repo, id)
 	if err != nil {
 		return f.skip(dir, err)
 	}
@@ -121,7 +122,7 @@ func (f *finder) skip(dir string, err error) error {
 	return nil
 }
 
-func (f *finder) node(tree restic.ID, dir string, node *data.Node) error {
+func (f *finder) node(tree engrestic.ID, dir string, node *engdata.Node) error {
 	name := strings.TrimSuffix(dir, "/") + "/" + node.Name
 	below := true
 	if len(f.o.Patterns) > 0 {
@@ -139,14 +140,14 @@ func (f *finder) node(tree restic.ID, dir string, node *data.Node) error {
 	} else if err := f.objects(tree, name, node); err != nil {
 		return err
 	}
-	if node.Type == data.NodeTypeDir && below {
+	if node.Type == engdata.NodeTypeDir && below {
 		return f.dir(*node.Subtree, name)
 	}
 	return nil
 }
 
-func (f *finder) objects(tree restic.ID, name string, node *data.Node) error {
-	if node.Type == data.NodeTypeDir {
+func (f *finder) objects(tree engrestic.ID, name string, node *engdata.Node) error {
+	if node.Type == engdata.NodeTypeDir {
 		return f.wantedTree(*node.Subtree, name)
 	}
 	for _, id := range node.Content {
@@ -161,7 +162,7 @@ func (f *finder) objects(tree restic.ID, name string, node *data.Node) error {
 	return nil
 }
 
-func (f *finder) wantedTree(id restic.ID, name string) error {
+func (f *finder) wantedTree(id engrestic.ID, name string) error {
 	if !has(f.trees, id) {
 		return nil
 	}

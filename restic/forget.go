@@ -7,17 +7,21 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// ForgetOptions says which snapshots to remove: those Filter.IDs names, or else those of the selected ones
-// that Policy does not keep.
+// ForgetOptions selects the snapshots to remove: those Filter.IDs names, or else those
+// of the selected ones that Policy does not keep.
 type ForgetOptions struct {
-	// Filter selects the snapshots the policy is applied to. Latest has no meaning here and is refused.
+	// Filter selects the snapshots the policy is applied to. Latest has no meaning here
+	// and is refused.
 	Filter SnapshotFilter
-	// Policy is applied to each group on its own. An empty policy is refused unless AllowRemoveAll is set
-	// and Filter selects by host, tag or path.
+	// Select limits the policy further, to the snapshots for which it returns true. It
+	// has no meaning for snapshots named by Filter.IDs.
+	Select func(Snapshot) bool
+	// Policy is applied to each group on its own. An empty policy is refused unless
+	// AllowRemoveAll is set and Filter selects by host, tag or path.
 	Policy Policy
 	// GroupBy is host and paths by default.
 	GroupBy GroupBy
@@ -25,13 +29,16 @@ type ForgetOptions struct {
 	AllowRemoveAll bool
 	// DryRun decides, and plans the prune, but removes nothing.
 	DryRun bool
-	// Prune, if not nil, prunes when snapshots were removed. Its DryRun and OnEvent are those given here.
+	// Prune, if not nil, prunes when snapshots were removed. Its DryRun and OnEvent are
+	// those given here.
 	Prune *PruneOptions
-	// OnEvent receives ForgetDecided, Progress, Message, Warning and SnapshotRemoved events, and with Prune those of a prune.
+	// OnEvent receives ForgetDecided, Progress, Message, Warning and SnapshotRemoved
+	// events, and with Prune those of a prune.
 	OnEvent func(Event)
 }
 
-// ForgetDecided tells which snapshots are going to be removed, before any is. In a dry run none will be.
+// ForgetDecided lists the snapshots to be removed, before any is. In a dry run none
+// will be.
 type ForgetDecided struct {
 	DryRun bool
 	Groups []ForgetGroup // what the policy decided; nil when the snapshots were named
@@ -44,23 +51,25 @@ type SnapshotRemoved struct{ ID ID }
 func (ForgetDecided) event()   {}
 func (SnapshotRemoved) event() {}
 
-// ForgetResult says what was forgotten, or would be in a dry run.
+// ForgetResult holds what was forgotten, or would be in a dry run.
 type ForgetResult struct {
 	DryRun bool
 	// Groups is what the policy decided. It is nil when the snapshots were named.
 	Groups []ForgetGroup
-	// Removed are the snapshots that are gone (in a dry run: would be), in the order of their IDs.
+	// Removed are the snapshots that were removed (in a dry run: would be), in the
+	// order of their IDs.
 	Removed []ID
 	// Failed are the snapshots that could not be removed.
 	Failed []ItemError
-	// Unreadable are snapshots that could not be read and so were not considered. They were left alone.
+	// Unreadable are snapshots that could not be read and so were not considered. They
+	// were left alone.
 	Unreadable []ItemError
 	// Prune is the result of the prune, nil if there was none.
 	Prune *PruneResult
 }
 
-// RemoveError says which snapshots could not be removed; the others were.
-// It counts as ErrIncomplete, so that ExitCode is 3, as it is for restic.
+// RemoveError lists the snapshots that could not be removed; the others were. It
+// matches ErrNotRemoved, and ExitCode is 3, as with restic.
 type RemoveError struct{ Failed []ItemError }
 
 func (e *RemoveError) Error() string {
@@ -70,14 +79,15 @@ func (e *RemoveError) Error() string {
 // Unwrap returns the errors of the single snapshots.
 func (e *RemoveError) Unwrap() []error { return itemErrors(e.Failed) }
 
-// Is makes errors.Is(err, ErrIncomplete) true.
-func (e *RemoveError) Is(target error) bool { return target == ErrIncomplete }
+// Is makes errors.Is(err, ErrNotRemoved) true.
+func (e *RemoveError) Is(target error) bool { return target == ErrNotRemoved }
 
-// Forget removes snapshots; the data only they use stays until a prune.
+// Forget removes snapshots; data that only they use stays until a prune.
 //
-// Nothing is removed if anything is wrong with the options, a named snapshot does not exist, or the policy
-// would leave a group empty. If some snapshots could not be removed the error is a *RemoveError, the result lists them,
-// and no prune takes place. The result may be there together with an error.
+// Nothing is removed if the options are invalid, a named snapshot does not exist, or
+// the policy would leave a group empty. If some snapshots cannot be removed, the error
+// is a *RemoveError, the result lists them, and no prune takes place. The result may
+// come with an error.
 func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -87,7 +97,7 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 
 	var res *ForgetResult
 	var list snapshotList
-	choose := func(ctx context.Context, repo *repository.Repository) (err error) {
+	choose := func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		if list, err = s.view.load(ctx, repo); err == nil {
 			res, err = o.decide(list, rep)
 		}
@@ -96,7 +106,7 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 		}
 		return err
 	}
-	err := s.alone(ctx, o.DryRun, o.Prune != nil, choose, func(ctx context.Context, repo *repository.Repository) (err error) {
+	err := s.run(ctx, removing(o.DryRun, o.Prune != nil, choose), func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		if !o.DryRun {
 			if err := s.forget(ctx, repo, res, rep); err != nil {
 				return err
@@ -142,7 +152,7 @@ func (o *ForgetOptions) check() error {
 	return nil
 }
 
-// decide finds out what is to be removed, without doing it.
+// decide determines what to remove, without removing it.
 func (o *ForgetOptions) decide(list snapshotList, rep *reporter) (*ForgetResult, error) {
 	res := &ForgetResult{DryRun: o.DryRun, Unreadable: list.broken}
 	for _, b := range list.broken {
@@ -161,6 +171,11 @@ func (o *ForgetOptions) decide(list snapshotList, rep *reporter) (*ForgetResult,
 		if by == GroupByDefault {
 			by = GroupByHost | GroupByPaths
 		}
+		if o.Select != nil {
+			selected = slices.DeleteFunc(slices.Clone(selected), func(sn *engdata.Snapshot) bool {
+				return !o.Select(newSnapshot(sn))
+			})
+		}
 		for _, g := range groupSnapshots(selected, by) {
 			group, err := applyPolicy(g, o.Policy)
 			if err != nil {
@@ -176,8 +191,9 @@ func (o *ForgetOptions) decide(list snapshotList, rep *reporter) (*ForgetResult,
 	return res, nil
 }
 
-// forget removes the snapshots of r.Removed and leaves in it those that are really gone.
-func (s *Session) forget(ctx context.Context, repo *repository.Repository, r *ForgetResult, rep *reporter) error {
+// forget removes the snapshots of r.Removed and leaves in it those that were really
+// removed.
+func (s *Session) forget(ctx context.Context, repo *engrepository.Repository, r *ForgetResult, rep *reporter) error {
 	bar := rep.counter("files deleted")
 	bar.SetMax(uint64(len(r.Removed)))
 	defer bar.Done()
@@ -199,13 +215,13 @@ func (s *Session) forget(ctx context.Context, repo *repository.Repository, r *Fo
 	return err
 }
 
-// without returns the snapshots left when some are gone.
+// without returns the snapshots except the given ones.
 func (l snapshotList) without(gone []ID) snapshotList {
 	isGone := make(map[ID]bool, len(gone))
 	for _, id := range gone {
 		isGone[id] = true
 	}
 	left := snapshotList{broken: l.broken}
-	left.all = slices.DeleteFunc(slices.Clone(l.all), func(sn *data.Snapshot) bool { return isGone[fromEngine(sn.ID())] })
+	left.all = slices.DeleteFunc(slices.Clone(l.all), func(sn *engdata.Snapshot) bool { return isGone[fromEngine(sn.ID())] })
 	return left
 }

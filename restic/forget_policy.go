@@ -3,17 +3,19 @@ package restic
 import (
 	"fmt"
 
-	"github.com/restic/restic/rwmlink/data"
+	engdata "github.com/restic/restic/rwmlink/data"
 )
 
 // KeepAll as a count of a Policy keeps all snapshots of that kind.
 const KeepAll = -1
 
-// Policy says which snapshots of a group to keep. A snapshot is kept if any of the rules keeps it.
+// Policy selects the snapshots of a group to keep. A snapshot is kept if any rule keeps
+// it.
 //
-// The meaning is that of restic's --keep-… options: a count of N keeps the newest snapshot of each of the
-// last N hours, days, … that have one, KeepAll all of them; a Within… duration is counted back from the newest snapshot
-// of the group that does not lie in the future. While a count is not used up the oldest snapshot is kept too.
+// The rules are those of restic's --keep-… options: a count of N keeps the newest
+// snapshot of each of the last N hours, days, … that have one, KeepAll all of them; a
+// Within… duration is counted back from the newest snapshot of the group that does not
+// lie in the future. While a count is not used up the oldest snapshot is kept too.
 type Policy struct {
 	Last, Hourly, Daily, Weekly, Monthly, Yearly int
 
@@ -50,8 +52,8 @@ func (p Policy) check() error {
 	return nil
 }
 
-func (p Policy) engine() data.ExpirePolicy {
-	e := data.ExpirePolicy{
+func (p Policy) engine() engdata.ExpirePolicy {
+	e := engdata.ExpirePolicy{
 		Last:          p.Last,
 		Hourly:        p.Hourly,
 		Daily:         p.Daily,
@@ -66,20 +68,20 @@ func (p Policy) engine() data.ExpirePolicy {
 		WithinYearly:  p.WithinYearly.engine(),
 	}
 	for _, tags := range p.Tags {
-		e.Tags = append(e.Tags, data.TagList(tags))
+		e.Tags = append(e.Tags, engdata.TagList(tags))
 	}
 	return e
 }
 
-// KeepReason says why a snapshot is kept.
+// KeepReason lists the rules that keep a snapshot.
 type KeepReason struct {
 	Snapshot Snapshot `json:"snapshot"`
 	// Matches names the rules, for example "daily snapshot" or "within 7d".
 	Matches []string `json:"matches"`
 }
 
-// ForgetGroup is what the policy says about one group of snapshots, the newest first.
-// Encoded as JSON it has the fields `restic forget --json` prints.
+// ForgetGroup is what the policy decides about one group of snapshots, the newest
+// first. Encoded as JSON it has the fields `restic forget --json` prints.
 type ForgetGroup struct {
 	Tags    []string     `json:"tags"`
 	Host    string       `json:"host"`
@@ -91,7 +93,7 @@ type ForgetGroup struct {
 
 // applyPolicy decides about one group. It never lets a policy remove all of a group.
 func applyPolicy(g snapshotGroup, p Policy) (ForgetGroup, error) {
-	keep, remove, reasons := data.ApplyPolicy(g.list, p.engine())
+	keep, remove, reasons := engdata.ApplyPolicy(g.list, p.engine())
 	out := ForgetGroup{Tags: g.key.Tags, Host: g.key.Hostname, Paths: g.key.Paths}
 	if len(keep) == 0 && !p.Empty() {
 		return out, fmt.Errorf("the policy (%v) would remove all snapshots of %q: nothing was removed", p, g.key.String())

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
 func TestForgetAgreesWithRestic(t *testing.T) {
@@ -203,7 +203,8 @@ func FuzzParseDuration(f *testing.F) {
 	})
 }
 
-// What is named and not there is left out if asked for; none left is not the same as none named, which would be all.
+// What is named and not there is left out if asked for; none left is not the same as
+// none named, which would be all.
 func TestIgnoreMissing(t *testing.T) {
 	s, _, _, _ := sampleBackup(t)
 	only, _, err := s.FindSnapshot(t.Context(), "latest", SnapshotFilter{})

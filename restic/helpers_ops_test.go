@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
-// sampleFiles is a small tree with what a restore can get wrong: nesting, an empty file, large and incompressible content,
-// names that need care.
+// sampleFiles is a small tree with what a restore can get wrong: nesting, an empty
+// file, large and incompressible content, names that need care.
 func sampleFiles() map[string]string {
 	return map[string]string{
 		"work/report.txt":        "quarterly figures\n",
@@ -56,12 +56,14 @@ func backupAt(t testing.TB, s *Session, at time.Time, host string, tags []string
 	return res.SnapshotID
 }
 
-// cliRepo gives the restic command a repository in a directory, with a cache of its own.
+// cliRepo gives the restic command a repository in a directory, with a cache of its
+// own.
 func cliRepo(t testing.TB, loc Location) resticcli.Repo {
 	return resticcli.Repo{URL: loc.String(), Password: testPassword, CacheDir: t.TempDir()}
 }
 
-// sameJSON compares two values by their JSON, leaving out the named fields wherever they are.
+// sameJSON compares two values by their JSON, leaving out the named fields wherever
+// they are.
 func sameJSON(t testing.TB, what string, got, want any, without ...string) {
 	t.Helper()
 	g, w := normalJSON(t, got, without), normalJSON(t, want, without)

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// TestReadersSeeWhatAWriterSaved lets a reader replace the session's repository object, because another host has made a backup, while a
-// backup of the same session is under way: what that backup saves must be known to later readers.
+// TestReadersSeeWhatAWriterSaved lets a reader replace the session's repository object,
+// because another host has made a backup, while a backup of the same session is under
+// way: what that backup saves must be known to later readers.
 func TestReadersSeeWhatAWriterSaved(t *testing.T) {
 	s, loc, _, _ := sampleBackup(t)
 	other := openAgain(t, loc)

@@ -3,21 +3,26 @@ package restic
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
+	"github.com/minio/minio-go/v7"
 	"github.com/restic/chunker"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/repository"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// Init makes a repository with one key that opens with password, and opens it. A bucket must exist already; a directory is created.
+// Init makes a repository with one key that opens with password, and opens it. A bucket
+// must exist already unless WithNewBucket is given; a directory is created.
 //
-// Where there is a config, a key or a snapshot already, Init returns ErrExists and changes nothing.
+// If there is already a config, a key or a snapshot, Init returns ErrExists and changes
+// nothing; where the bucket's history holds a deleted repository it returns
+// ErrRepositoryGone, unless WithFreshStart is given.
 func Init(ctx context.Context, loc Location, password string, opts ...Option) (*Session, error) {
-	o, err := newOptions(opts)
+	o, err := newOptionsAt(loc, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", loc, err)
+		return nil, err
 	}
 	if _, past := loc.(*asOfLocation); past || o.readOnly {
 		return nil, fmt.Errorf("%s: %w", loc, ErrReadOnly)
@@ -30,13 +35,19 @@ func Init(ctx context.Context, loc Location, password string, opts ...Option) (*
 }
 
 func initialize(ctx context.Context, loc Location, o options, password string) (*Session, error) {
-	// look before anything is made, not even a directory
+	// check before anything is created, even a directory
 	look, err := newStack(ctx, loc, &o, false)
 	if err != nil {
 		return nil, err
 	}
 	err = refuseExisting(ctx, loc, look)
+	if err == nil && !o.freshStart {
+		err = gone(ctx, loc, &o)
+	}
 	_ = look.Close()
+	if s3, ok := loc.(*s3Location); ok && o.newBucket && errors.Is(explain(loc, err), ErrNoBucket) {
+		err = s3.makeBucket(ctx, &o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +61,7 @@ func initialize(ctx context.Context, loc Location, o options, password string) (
 	}
 	view := &keyView{Backend: stack}
 	view.done.Store(true)
-	repo, err := repository.New(view, o.engine())
+	repo, err := engrepository.New(view, o.engine())
 	if err == nil {
 		err = repo.Init(ctx, o.version, password, polynomial)
 	}
@@ -58,7 +69,7 @@ func initialize(ctx context.Context, loc Location, o options, password string) (
 		_ = stack.Close()
 		return nil, err
 	}
-	// the config is read back, which also shows that what was written can be read
+	// reading the config back also proves that the new repository can be read
 	s, err := reopen(ctx, loc, stack, o, repo)
 	if err != nil {
 		_ = stack.Close()
@@ -66,7 +77,7 @@ func initialize(ctx context.Context, loc Location, o options, password string) (
 	return s, err
 }
 
-// polynomial says where files are cut; nil leaves it to chance.
+// polynomial determines where files are cut; nil means a random one.
 func (o *options) polynomial(ctx context.Context) (*chunker.Pol, error) {
 	if o.chunkerOf == nil {
 		return nil, nil
@@ -84,7 +95,7 @@ func (o *options) polynomial(ctx context.Context) (*chunker.Pol, error) {
 	return &config.ChunkerPolynomial, nil
 }
 
-func reopen(ctx context.Context, loc Location, stack *tracker, o options, repo *repository.Repository) (*Session, error) {
+func reopen(ctx context.Context, loc Location, stack *tracker, o options, repo *engrepository.Repository) (*Session, error) {
 	k, err := wrapMaster(repo.Key(), nil)
 	if err != nil {
 		return nil, err
@@ -103,21 +114,36 @@ func reopen(ctx context.Context, loc Location, stack *tracker, o options, repo *
 }
 
 // refuseExisting looks for a config, keys and snapshots.
-func refuseExisting(ctx context.Context, loc Location, be backend.Backend) error {
-	_, err := be.Stat(ctx, backend.Handle{Type: backend.ConfigFile})
+func refuseExisting(ctx context.Context, loc Location, be engbackend.Backend) error {
+	_, err := be.Stat(ctx, engbackend.Handle{Type: engbackend.ConfigFile})
 	if err == nil {
 		return fmt.Errorf("%s: %w; nothing was changed", loc, ErrExists)
 	}
 	if !be.IsNotExist(err) {
 		return err
 	}
-	for _, t := range []backend.FileType{backend.KeyFile, backend.SnapshotFile} {
-		err := be.List(ctx, t, func(fi backend.FileInfo) error {
-			return fmt.Errorf("%s: %w: the config is missing, but there is %s; nothing was changed", loc, ErrExists, objectName(backend.Handle{Type: t, Name: fi.Name}))
+	for _, t := range []engbackend.FileType{engbackend.KeyFile, engbackend.SnapshotFile} {
+		err := be.List(ctx, t, func(fi engbackend.FileInfo) error {
+			return fmt.Errorf("%s: %w: the config is missing, but there is %s; nothing was changed", loc, ErrExists, objectName(engbackend.Handle{Type: t, Name: fi.Name}))
 		})
 		if err != nil && !be.IsNotExist(err) {
 			return err
 		}
+	}
+	return nil
+}
+
+// BucketMade reports that Init made the bucket, which has no versioning and no policy.
+type BucketMade struct{ Bucket string }
+
+func (BucketMade) event() {}
+
+func (l *s3Location) makeBucket(ctx context.Context, o *options) error {
+	if err := l.client.MakeBucket(ctx, l.bucket, minio.MakeBucketOptions{}); err != nil {
+		return fmt.Errorf("%s: %w, and making it failed: %w; nothing was made", l, ErrNoBucket, explain(l, err))
+	}
+	if o.events != nil {
+		o.events.Emit(BucketMade{l.bucket})
 	}
 	return nil
 }

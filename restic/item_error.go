@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// ItemError is what went wrong with one snapshot, file or object of a call that went on with the others.
+// ItemError is the failure of one snapshot, file or object in a call that continued
+// with the others.
 type ItemError struct {
 	// Item is the ID of an object or the path of a file.
 	Item string
@@ -17,7 +18,8 @@ func (e ItemError) Error() string { return fmt.Sprintf("%s: %v", e.Item, e.Err) 
 // Unwrap returns Err.
 func (e ItemError) Unwrap() error { return e.Err }
 
-// maxItemsNamed bounds how many items an error text names; all of them are in the error's Items.
+// maxItemsNamed bounds how many items an error text names; all of them are in the
+// error's Items.
 const maxItemsNamed = 3
 
 func joinItems(items []ItemError) string {

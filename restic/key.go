@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
 // KeyInfo describes a key: one password that opens the repository.
@@ -24,7 +24,8 @@ type KeyInfo struct {
 	Err        error // set if the key cannot be read; nothing else is known then
 }
 
-// KeyOptions says who makes a key. The defaults are the user and the host of the process.
+// KeyOptions describes a new key. The defaults are the user and the host of the
+// process.
 type KeyOptions struct {
 	User, Host string
 	// AllowEmptyPassword accepts an empty password, which protects nothing.
@@ -34,11 +35,11 @@ type KeyOptions struct {
 // Keys lists the keys, by time.
 func (s *Session) Keys(ctx context.Context) ([]KeyInfo, error) {
 	var keys []KeyInfo
-	err := s.read(ctx, false, func(ctx context.Context, repo *repository.Repository) error {
+	err := s.run(ctx, access{}, func(ctx context.Context, repo *engrepository.Repository) error {
 		var mu sync.Mutex
-		return restic.ParallelList(ctx, repo, restic.KeyFile, repo.Connections(), func(ctx context.Context, id restic.ID, _ int64) error {
+		return engrestic.ParallelList(ctx, repo, engrestic.KeyFile, repo.Connections(), func(ctx context.Context, id engrestic.ID, _ int64) error {
 			info := KeyInfo{ID: ID(id), Current: ID(id) == s.KeyID()}
-			k, err := repository.LoadKey(ctx, repo, id)
+			k, err := engrepository.LoadKey(ctx, repo, id)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -62,42 +63,41 @@ func (s *Session) Keys(ctx context.Context) ([]KeyInfo, error) {
 	return keys, err
 }
 
-// AddKey adds a password with which the repository can be opened, too, and makes sure that it works.
+// AddKey adds another password to the repository and verifies that it works.
 func (s *Session) AddKey(ctx context.Context, password string, o KeyOptions) (id ID, err error) {
-	err = s.oneWriter(ctx, func() error {
-		return s.read(ctx, false, func(ctx context.Context, repo *repository.Repository) error {
-			id, err = addKey(ctx, repo, password, o)
-			return err
-		})
+	err = s.run(ctx, access{write: true}, func(ctx context.Context, repo *engrepository.Repository) error {
+		id, err = addKey(ctx, repo, password, o)
+		return err
 	})
 	return id, err
 }
 
-func addKey(ctx context.Context, repo *repository.Repository, password string, o KeyOptions) (ID, error) {
+func addKey(ctx context.Context, repo *engrepository.Repository, password string, o KeyOptions) (ID, error) {
 	if password == "" && !o.AllowEmptyPassword {
 		return ID{}, errors.New("adding a key: the password is empty")
 	}
-	key, err := repository.AddKey(ctx, repo, password, o.User, o.Host, repo.Key())
+	key, err := engrepository.AddKey(ctx, repo, password, o.User, o.Host, repo.Key())
 	if err != nil {
 		return ID{}, fmt.Errorf("adding a key: %w", err)
 	}
-	if _, err := repository.OpenKey(ctx, repo, key.ID(), password); err != nil {
-		_ = repository.RemoveKey(ctx, repo, key.ID())
+	if _, err := engrepository.OpenKey(ctx, repo, key.ID(), password); err != nil {
+		_ = engrepository.RemoveKey(ctx, repo, key.ID())
 		return ID{}, fmt.Errorf("the new key does not open the repository and was removed: %w", err)
 	}
 	return ID(key.ID()), nil
 }
 
-// ChangePassword adds a key for the new password and removes the one the session was opened with. The session goes on.
+// ChangePassword adds a key for the new password and removes the one the session was
+// opened with. The session stays usable.
 func (s *Session) ChangePassword(ctx context.Context, password string, o KeyOptions) (id ID, err error) {
-	err = s.writeUnindexed(ctx, func(ctx context.Context, repo *repository.Repository) error {
+	err = s.run(ctx, access{lock: exclusiveLock}, func(ctx context.Context, repo *engrepository.Repository) error {
 		id, err = addKey(ctx, repo, password, o)
 		if err != nil {
 			return err
 		}
 		old := s.KeyID()
 		s.keyID.Store(&id)
-		if err := repository.RemoveKey(ctx, repo, restic.ID(old)); err != nil {
+		if err := engrepository.RemoveKey(ctx, repo, engrestic.ID(old)); err != nil {
 			return fmt.Errorf("the new password works, but the old key %s could not be removed: %w", old.Short(), err)
 		}
 		return nil
@@ -105,12 +105,13 @@ func (s *Session) ChangePassword(ctx context.Context, password string, o KeyOpti
 	return id, err
 }
 
-// RemoveKey removes a key, named by its ID or the beginning of it. It refuses the one the session was opened with.
+// RemoveKey removes a key, named by its ID or a prefix of it. It refuses to remove the
+// one the session was opened with.
 //
-// A password that was known to somebody is not made harmless by that: who has copied the key, or kept the master key, can
-// still read the repository.
+// That does not revoke access: an attacker who copied the key object and knows its
+// password, or kept the master key, can still read the repository.
 func (s *Session) RemoveKey(ctx context.Context, name string) (id ID, err error) {
-	err = s.writeUnindexed(ctx, func(ctx context.Context, repo *repository.Repository) error {
+	err = s.run(ctx, access{lock: exclusiveLock}, func(ctx context.Context, repo *engrepository.Repository) error {
 		id, err = s.findKey(ctx, name)
 		if err != nil {
 			return err
@@ -118,14 +119,14 @@ func (s *Session) RemoveKey(ctx context.Context, name string) (id ID, err error)
 		if id == s.KeyID() {
 			return fmt.Errorf("key %s is the one in use and cannot be removed", id.Short())
 		}
-		return repository.RemoveKey(ctx, repo, restic.ID(id))
+		return engrepository.RemoveKey(ctx, repo, engrestic.ID(id))
 	})
 	return id, err
 }
 
 func (s *Session) findKey(ctx context.Context, name string) (found ID, err error) {
 	n := 0
-	err = s.stack.List(ctx, backend.KeyFile, func(fi backend.FileInfo) error {
+	err = s.stack.List(ctx, engbackend.KeyFile, func(fi engbackend.FileInfo) error {
 		id, err := ParseID(fi.Name)
 		if err == nil && name != "" && strings.HasPrefix(fi.Name, name) {
 			found = id

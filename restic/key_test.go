@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
 func TestKeys(t *testing.T) {

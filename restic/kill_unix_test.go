@@ -9,6 +9,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 const (
@@ -32,9 +34,10 @@ func init() {
 	}
 }
 
-// Hazard 6: a killed process leaves its lock behind. The next run on the same host does without help, an exclusive one included, and the
-// repository is sound.
+// A killed process leaves its lock behind. The next run on the same host does without
+// help, an exclusive one included, and the repository is sound.
 func TestKilledBackup(t *testing.T) {
+	harness.NotShort(t)
 	s, loc := initLocal(t)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

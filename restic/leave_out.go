@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// leaveOut lets an operation on many snapshots go on without those that cannot be read, which it returns. Those named and not found are
-// an error, and so is anything else; nothing says what was therefore not done: "copied", "changed".
+// leaveOut lets an operation on many snapshots continue without those that cannot be
+// read, which it returns. Any other error, such as a named snapshot that does not
+// exist, is returned with the text "nothing was " and done: "copied", "changed".
 func leaveOut(err error, nothing string) ([]ItemError, error) {
 	var partial *SnapshotsError
 	if !errors.As(err, &partial) {

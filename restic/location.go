@@ -9,8 +9,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/local"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	englocal "github.com/restic/restic/rwmlink/local"
 )
 
 // Location is where a repository lives. S3 and Local make one.
@@ -18,12 +18,14 @@ type Location interface {
 	// String names the location in messages: s3:https://host/bucket/prefix or a path.
 	String() string
 
-	// backend returns the innermost layer. With create set it makes what Init needs, a directory for instance.
-	backend(ctx context.Context, o *options, create bool) (backend.Backend, error)
+	// backend returns the innermost layer. With create set it makes what Init needs, a
+	// directory for instance.
+	backend(ctx context.Context, o *options, create bool) (engbackend.Backend, error)
 }
 
-// S3 is a repository in a bucket, below prefix (usually empty). Everything goes through the given client, which the caller may share
-// with anything else; its transport, credentials, region and retries apply. The bucket must exist.
+// S3 is a repository in a bucket, below prefix (usually empty). All requests go through
+// the given client, which the caller may share; its transport, credentials, region and
+// retries apply. The bucket must exist.
 func S3(client *minio.Client, bucket, prefix string) Location {
 	return &s3Location{client: client, bucket: bucket, prefix: prefix}
 }
@@ -35,7 +37,7 @@ type localLocation string
 
 func (l localLocation) String() string { return string(l) }
 
-func (l localLocation) backend(ctx context.Context, o *options, create bool) (backend.Backend, error) {
+func (l localLocation) backend(ctx context.Context, o *options, create bool) (engbackend.Backend, error) {
 	if l == "" {
 		return nil, fmt.Errorf("the directory of the repository is not given")
 	}
@@ -43,18 +45,18 @@ func (l localLocation) backend(ctx context.Context, o *options, create bool) (ba
 	if err != nil {
 		return nil, err
 	}
-	// a missing directory is told later, as a missing repository
+	// a missing directory is reported later, as a missing repository
 	if fi, err := os.Stat(dir); err == nil && !fi.IsDir() {
 		return nil, fmt.Errorf("%s is not a directory", l)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	cfg := local.NewConfig()
+	cfg := englocal.NewConfig()
 	cfg.Path = dir
 	cfg.Connections = o.connections
 	quiet := func(string, ...interface{}) {}
 	if create {
-		return local.Create(ctx, cfg, quiet)
+		return englocal.Create(ctx, cfg, quiet)
 	}
-	return local.Open(ctx, cfg, quiet)
+	return englocal.Open(ctx, cfg, quiet)
 }

@@ -6,19 +6,21 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// heldLock is a lock in the storage that the engine refreshes. Its context ends when the lock is lost or given back.
+// heldLock is a lock in the storage that the engine refreshes. Its context ends when
+// the lock is lost or released.
 type heldLock struct {
-	unlocker *repository.Unlocker
+	unlocker *engrepository.Unlocker
 	ctx      context.Context
 	cancel   context.CancelFunc
 }
 
-// locked runs fn with a context that also ends when the lock is lost. Without a lock (WithoutLock) it just runs fn.
+// locked runs fn with a context that also ends when the lock is lost. Without a lock
+// (WithoutLock) it just runs fn.
 func (s *Session) locked(ctx context.Context, lock *heldLock, fn func(ctx context.Context) error) error {
 	if lock == nil {
 		return fn(ctx)
@@ -29,7 +31,7 @@ func (s *Session) locked(ctx context.Context, lock *heldLock, fn func(ctx contex
 	defer stop()
 	err := fn(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), ErrLockLost) {
-		return fmt.Errorf("%s: %w: it was not refreshed in time or somebody removed it; the operation was stopped", s.loc, ErrLockLost)
+		return fmt.Errorf("%s: %w: it was not refreshed in time or another process removed it; the operation was stopped", s.loc, ErrLockLost)
 	}
 	return err
 }
@@ -45,10 +47,10 @@ func (s *Session) ensureLock(ctx context.Context) error {
 	if err := s.releaseLock(ctx); err != nil {
 		return err
 	}
-	// whoever held an exclusive lock meanwhile may have changed everything
+	// the holder of an exclusive lock may have changed everything meanwhile
 	s.poison()
 	s.view.forget()
-	repo, err := s.freshWith(ctx, s.engine, true)
+	repo, err := s.fresh(ctx, s.engine, true)
 	if err != nil {
 		return err
 	}
@@ -60,7 +62,7 @@ func (s *Session) ensureLock(ctx context.Context) error {
 	return nil
 }
 
-// releaseLock gives the shared lock back, if it is held. The caller holds state.
+// releaseLock releases the shared lock, if it is held. The caller holds state.
 func (s *Session) releaseLock(ctx context.Context) error {
 	if s.lock == nil {
 		return nil
@@ -70,9 +72,11 @@ func (s *Session) releaseLock(ctx context.Context) error {
 	return s.unlock(ctx, lock)
 }
 
-// acquire takes a lock. Other people's locks are looked at first: stale ones are removed, and for one in the way it waits as long as
-// WithRetryLock allows.
-func (s *Session) acquire(ctx context.Context, repo *repository.Repository, exclusive bool) (*heldLock, error) {
+// acquire takes a lock. It checks the existing locks first: it removes stale ones and
+// waits for a conflicting one as long as WithRetryLock allows.
+func (s *Session) acquire(ctx context.Context, repo *engrepository.Repository, exclusive bool) (*heldLock, error) {
+	waiting := s.opts.wait("locking the repository")
+	defer waiting.done()
 	deadline := time.Now().Add(s.opts.retryLock)
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
 		lock, err := s.tryAcquire(ctx, repo, exclusive)
@@ -84,6 +88,7 @@ func (s *Session) acquire(ctx context.Context, repo *repository.Repository, excl
 			return nil, err
 		}
 		s.opts.logger.Info("waiting for a lock", "location", s.loc.String(), "reason", oneLine(err), "left", left)
+		waiting.because(err)
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -92,15 +97,16 @@ func (s *Session) acquire(ctx context.Context, repo *repository.Repository, excl
 	}
 }
 
-func (s *Session) tryAcquire(ctx context.Context, repo *repository.Repository, exclusive bool) (*heldLock, error) {
+func (s *Session) tryAcquire(ctx context.Context, repo *engrepository.Repository, exclusive bool) (*heldLock, error) {
 	if err := s.clearTheWay(ctx, repo, exclusive); err != nil {
 		return nil, err
 	}
-	// The engine ties the lock's life to the context it gets, so it is not the caller's, which only ends the acquisition.
+	// The engine ties the lock's life to its context, so it does not get the caller's,
+	// which only bounds the acquisition.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, end)
 	quiet := func(string) {}
-	unlocker, lockCtx, err := repository.Lock(life, repo, exclusive, 0, quiet, s.logLock)
+	unlocker, lockCtx, err := engrepository.Lock(life, repo, exclusive, 0, quiet, s.logLock)
 	switch {
 	case err == nil && stop():
 		return &heldLock{unlocker: unlocker, ctx: lockCtx, cancel: end}, nil
@@ -114,17 +120,18 @@ func (s *Session) tryAcquire(ctx context.Context, repo *repository.Repository, e
 		return nil, errors.Join(ctx.Err(), left)
 	}
 	err = errors.Join(err, left)
-	if restic.IsAlreadyLocked(err) {
-		// somebody was faster
+	if engrestic.IsAlreadyLocked(err) {
+		// another process was faster
 		if err := s.clearTheWay(ctx, repo, exclusive); err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%s: %w: somebody else took a lock at the same moment", s.loc, ErrLocked)
+		return nil, fmt.Errorf("%s: %w: another process took a lock at the same moment", s.loc, ErrLocked)
 	}
 	return nil, fmt.Errorf("%s: taking a lock: %w", s.loc, err)
 }
 
-// unlock removes the lock from the storage, whatever happened to the operation's context, which only says whether there is time.
+// unlock removes the lock from the storage even if the operation's context has ended,
+// which only shortens the time allowed for it.
 func (s *Session) unlock(ctx context.Context, lock *heldLock) error {
 	return s.unlocking(ctx, func() {
 		lock.unlocker.Unlock()
@@ -135,7 +142,7 @@ func (s *Session) unlock(ctx context.Context, lock *heldLock) error {
 // removeLeftLocks removes locks that the engine wrote and failed to remove.
 func (s *Session) removeLeftLocks(ctx context.Context) error { return s.unlocking(ctx, func() {}) }
 
-// unlocking runs first and then removes the locks that are left, all in the time there is for it.
+// unlocking runs first and then removes the remaining locks, all within the time limit.
 func (s *Session) unlocking(ctx context.Context, first func()) (err error) {
 	limit := lockTime
 	if ctx.Err() != nil || s.cancelled.Load() {
@@ -145,7 +152,7 @@ func (s *Session) unlocking(ctx context.Context, first func()) (err error) {
 		first()
 		var errs []error
 		for _, name := range s.stack.leftLocks() {
-			h := backend.Handle{Type: backend.LockFile, Name: name}
+			h := engbackend.Handle{Type: engbackend.LockFile, Name: name}
 			if err := s.stack.Remove(context.Background(), h); err != nil && !s.stack.IsNotExist(err) {
 				if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 					err = fmt.Errorf("no answer within %v", limit)

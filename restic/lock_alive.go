@@ -8,11 +8,13 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// aliveFiles say on this host whether the process that took a lock still runs: for every lock there is a file that the process holds
-// with flock, and the kernel lets go of it however the process ends. Process numbers cannot tell that: two containers with one hostname
-// (or two machines cloned from one) both run as process 1, and who took the other for dead would prune what is being backed up.
+// aliveFiles show on this host whether the process that took a lock still runs: for
+// every lock the process holds a file with flock, which the kernel releases however the
+// process ends. Process numbers are not enough: two containers with the same host name
+// (or two cloned machines) both run as process 1, and if one took the other for dead it
+// would prune data that is being backed up.
 type aliveFiles struct {
-	dir string // "" if there is no place for them
+	dir string // "" if no directory is available
 
 	mu   sync.Mutex
 	held map[string]*flock.Flock
@@ -31,7 +33,8 @@ func newAliveFiles() *aliveFiles {
 	return a
 }
 
-// hold says that the lock of that name is ours. Without a place for files it does nothing: then only age makes a lock stale.
+// hold marks the named lock as ours. Without a directory it does nothing: then only age
+// makes a lock stale.
 func (a *aliveFiles) hold(name string) {
 	if a.dir == "" {
 		return
@@ -45,7 +48,8 @@ func (a *aliveFiles) hold(name string) {
 	a.held[name] = f
 }
 
-// release forgets a lock that was given back. The file goes first, so that nobody finds it free.
+// release removes the file of a released lock, before unlocking it, so that no other
+// process finds it unlocked.
 func (a *aliveFiles) release(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -56,7 +60,8 @@ func (a *aliveFiles) release(name string) {
 	}
 }
 
-// close lets go of what is still held. The files stay: who finds them free knows that the locks were left behind.
+// close releases the remaining files but keeps them: an unlocked file shows that its
+// lock was left behind.
 func (a *aliveFiles) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -66,21 +71,41 @@ func (a *aliveFiles) close() {
 	}
 }
 
-// dead reports whether a process of this host took the lock and has ended.
-func (a *aliveFiles) dead(name string) bool {
+// processState is what is known of the process that took a lock.
+type processState int
+
+const (
+	processUnknown processState = iota // of another host, or not RWM's
+	processLives
+	processEnded
+)
+
+// state tells by a lock's file whether the process that took it, on this host, lives.
+// The file stays until the lock is removed: a removal that fails must not make the lock
+// look alive.
+func (a *aliveFiles) state(name string) processState {
 	if a.dir == "" {
-		return false
+		return processUnknown
 	}
 	path := filepath.Join(a.dir, name)
 	if _, err := os.Stat(path); err != nil {
-		return false
+		return processUnknown
 	}
-	f := flock.New(path)
-	ok, err := f.TryLock()
-	if err != nil || !ok {
-		return false
+	f := flock.New(path, flock.SetFlag(os.O_RDONLY)) // makes none
+	defer f.Close()                                  //nolint:errcheck // nothing was written
+	ok, err := f.TryRLock()                          // several processes may ask at once
+	switch {
+	case err != nil:
+		return processUnknown
+	case !ok:
+		return processLives
 	}
-	_ = os.Remove(path)
-	_ = f.Close()
-	return true
+	return processEnded
+}
+
+// forget removes what is known of a lock that is gone from the storage.
+func (a *aliveFiles) forget(name string) {
+	if a.dir != "" {
+		_ = os.Remove(filepath.Join(a.dir, name))
+	}
 }

@@ -3,25 +3,27 @@ package restic
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"time"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// otherLock is a lock of somebody else.
+// otherLock is a lock of another session.
 type otherLock struct {
 	name string
-	lock *restic.Lock
+	lock *engrestic.Lock
 }
 
 // otherLocks loads the locks that this session did not take.
-func (s *Session) otherLocks(ctx context.Context, repo *repository.Repository) ([]otherLock, error) {
+func (s *Session) otherLocks(ctx context.Context, repo *engrepository.Repository) ([]otherLock, error) {
 	var names []string
-	err := s.stack.List(ctx, backend.LockFile, func(fi backend.FileInfo) error {
-		if _, err := restic.ParseID(fi.Name); err == nil && fi.Size > 0 && !s.stack.ownLock(fi.Name) {
+	err := s.stack.List(ctx, engbackend.LockFile, func(fi engbackend.FileInfo) error {
+		if _, err := engrestic.ParseID(fi.Name); err == nil && fi.Size > 0 && !s.stack.ownLock(fi.Name) {
 			names = append(names, fi.Name)
 		}
 		return nil
@@ -31,15 +33,15 @@ func (s *Session) otherLocks(ctx context.Context, repo *repository.Repository) (
 	}
 	var locks []otherLock
 	for _, name := range names {
-		id, err := restic.ParseID(name)
+		id, err := engrestic.ParseID(name)
 		if err != nil {
 			return nil, err
 		}
-		lock, err := restic.LoadLock(ctx, repo, id)
+		lock, err := engrestic.LoadLock(ctx, repo, id)
 		switch {
 		case err == nil:
 			locks = append(locks, otherLock{name, lock})
-		case s.stack.IsNotExist(err): // given back meanwhile
+		case s.stack.IsNotExist(err): // released meanwhile
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case errors.Is(err, ErrDamaged):
@@ -51,8 +53,9 @@ func (s *Session) otherLocks(ctx context.Context, repo *repository.Repository) (
 	return locks, nil
 }
 
-// clearTheWay removes stale locks and returns a LockedError for the first that is in the way.
-func (s *Session) clearTheWay(ctx context.Context, repo *repository.Repository, exclusive bool) error {
+// clearTheWay removes stale locks and returns a LockedError for the first that
+// conflicts.
+func (s *Session) clearTheWay(ctx context.Context, repo *engrepository.Repository, exclusive bool) error {
 	locks, err := s.otherLocks(ctx, repo)
 	if err != nil {
 		return err
@@ -60,9 +63,16 @@ func (s *Session) clearTheWay(ctx context.Context, repo *repository.Repository, 
 	for _, l := range locks {
 		if s.abandoned(l) {
 			s.opts.logger.Info("removing a stale lock", "location", s.loc.String(), "lock", l.name, "host", l.lock.Hostname, "pid", l.lock.PID, "since", l.lock.Time)
-			h := backend.Handle{Type: backend.LockFile, Name: l.name}
-			if err := s.stack.Remove(ctx, h); err != nil && !s.stack.IsNotExist(err) {
-				return err
+			h := engbackend.Handle{Type: engbackend.LockFile, Name: l.name}
+			err := s.stack.Remove(ctx, h)
+			switch {
+			case err == nil || s.stack.IsNotExist(err):
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case exclusive || l.lock.Exclusive:
+				return fmt.Errorf("%s: the stale lock %s is in the way and cannot be removed: %w", s.loc, l.name, err)
+			default: // a shared lock is in nobody's way who needs one
+				s.opts.logger.Warn("a stale lock cannot be removed", "location", s.loc.String(), "lock", l.name, "error", oneLine(err))
 			}
 			continue
 		}
@@ -74,34 +84,68 @@ func (s *Session) clearTheWay(ctx context.Context, repo *repository.Repository, 
 }
 
 func (s *Session) lockedError(l otherLock) *LockedError {
-	return &LockedError{Location: s.loc.String(), Name: l.name, Host: l.lock.Hostname, PID: l.lock.PID, User: l.lock.Username,
-		Since: l.lock.Time, Exclusive: l.lock.Exclusive, Stale: s.stale(l.lock)}
+	return &LockedError{Location: s.loc.String(), Name: l.name, Host: clip(l.lock.Hostname), PID: l.lock.PID, User: clip(l.lock.Username),
+		Since: l.lock.Time, Exclusive: l.lock.Exclusive, Stale: s.stale(l), Own: s.ownProcess(l)}
 }
 
-// abandoned reports whether a lock may be removed without being asked: nobody has refreshed it for half an hour, or it is known for certain
-// that its process has ended. What stale guesses from process numbers is not enough for that.
+// ownProcess reports whether a lock is of another session of this process. A process
+// with the same number that has ended, such as an earlier one of a container, is not it.
+func (s *Session) ownProcess(l otherLock) bool {
+	host, err := os.Hostname()
+	return err == nil && host == l.lock.Hostname && os.Getpid() == l.lock.PID && s.stack.alive.state(l.name) != processEnded
+}
+
+// clip bounds a name in a lock, which its writer chose.
+func clip(name string) string {
+	const most = 256
+	if len(name) > most {
+		return strings.ToValidUTF8(name[:most], "") + "…"
+	}
+	return name
+}
+
+// expired reports whether a lock has not been refreshed for half an hour, which is
+// restic's rule. The time is the real one: a clock that the caller injects, which may be
+// ahead, must not take the locks of others away. A process that is known to live keeps
+// its lock whatever its age, for it may have been suspended.
+func (s *Session) expired(l otherLock) bool {
+	return time.Since(l.lock.Time) > engrestic.StaleLockTimeout && s.stack.alive.state(l.name) != processLives
+}
+
+// abandoned reports whether a lock may be removed automatically: it has expired, or its
+// process has certainly ended. What stale guesses from process numbers is not enough.
 func (s *Session) abandoned(l otherLock) bool {
-	return s.opts.clock().Sub(l.lock.Time) > restic.StaleLockTimeout || s.stack.alive.dead(l.name)
+	return s.expired(l) || s.stack.alive.state(l.name) == processEnded
 }
 
-// pidSlack is how much later than a lock a process must have started to be certainly not the one that took it.
+// pidSlack is how long after a lock a process must have started to be certainly not its
+// holder.
 const pidSlack = 10 * time.Second
 
-// stale reports whether a lock looks abandoned, for Unlock and for messages. A lock of any host is after half an hour without a refresh, which is restic's rule; one of this
-// host is, too, when its process is gone or the process with that number started after the lock was taken.
+// stale reports whether a lock looks abandoned, for Unlock and for messages. Any lock
+// is stale after half an hour without a refresh, which is restic's rule. A lock of this
+// host is also stale if its process has ended, or the process with that number started
+// after the lock was taken.
 //
-// restic's own test sends a SIGHUP to the process, which may by now be somebody else's; this one only looks.
-func (s *Session) stale(l *restic.Lock) bool {
-	if s.opts.clock().Sub(l.Time) > restic.StaleLockTimeout {
+// restic's own test sends SIGHUP to the process, which may by now be an unrelated one;
+// this test sends nothing.
+func (s *Session) stale(l otherLock) bool {
+	switch s.stack.alive.state(l.name) {
+	case processLives:
+		return false
+	case processEnded:
+		return true
+	}
+	if s.expired(l) {
 		return true
 	}
 	host, err := os.Hostname()
-	if err != nil || host != l.Hostname {
+	if err != nil || host != l.lock.Hostname {
 		return false
 	}
-	if !processExists(l.PID) || processDead(l.PID) {
+	if !processExists(l.lock.PID) || processDead(l.lock.PID) {
 		return true
 	}
-	started, ok := processStart(l.PID)
-	return ok && started.After(l.Time.Add(pidSlack))
+	started, ok := processStart(l.lock.PID)
+	return ok && started.After(l.lock.Time.Add(pidSlack))
 }

@@ -6,45 +6,51 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// LsOptions says what to list.
+// LsOptions configures a listing.
 type LsOptions struct {
-	// Snapshot is an ID, a prefix of one or "latest", and optionally a folder in it: "latest:/home/me".
+	// Snapshot is an ID, a prefix of one or "latest", and optionally a folder in it:
+	// "latest:/home/me".
 	Snapshot string
 	// Filter narrows down which snapshot is the latest.
 	Filter SnapshotFilter
-	// Dirs limits the listing to these absolute paths and what is directly in them. Without any, everything is listed.
+	// Dirs limits the listing to these absolute paths and what is directly in them.
+	// Without any, everything is listed.
 	Dirs []string
-	// Recursive lists all that is below Dirs.
+	// Recursive lists everything below Dirs.
 	Recursive bool
-	// Sort orders all nodes; SortByPath, the default, lists them as they come, directories before what is in them.
-	// Any other order, and Reverse, holds all nodes in memory.
+	// Sort orders all nodes; SortByPath, the default, lists them as they come,
+	// directories before what is in them. Any other order, and Reverse, holds all nodes
+	// in memory.
 	Sort    SortBy
 	Reverse bool
 }
 
-// LsVisitor receives what Ls lists. Functions that are nil are left out. An error they return ends the listing and is what Ls returns.
+// LsVisitor receives what Ls lists. Nil functions are skipped. An error from a function
+// aborts the listing and is returned by Ls.
 type LsVisitor struct {
 	// Snapshot is called first.
 	Snapshot func(Snapshot) error
 	// Node is called for each node that is listed.
 	Node func(Node) error
-	// Above is called for each directory on the way to one of Dirs, which is not listed itself. Not when sorting.
+	// Above is called for each directory on the way to one of Dirs, which is not listed
+	// itself. Not when sorting.
 	Above func(Node) error
-	// LeaveDir is called with the path of each directory that was listed or is above, after what is in it. Not when sorting.
+	// LeaveDir is called with the path of each directory that was listed or is above,
+	// after what is in it. Not when sorting.
 	LeaveDir func(path string) error
 }
 
-// Ls lists the files of a snapshot, streaming.
+// Ls lists the files of a snapshot as it reads them.
 func (s *Session) Ls(ctx context.Context, o LsOptions, v LsVisitor) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	return s.readSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, _ string) error {
+	return s.inSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, _ string) error {
 		if v.Snapshot != nil {
 			if err := v.Snapshot(newSnapshot(sn)); err != nil {
 				return err
@@ -84,16 +90,16 @@ func (o *LsOptions) check() error {
 	return o.Sort.check()
 }
 
-// lister walks through the trees of a snapshot.
+// lister walks the trees of a snapshot.
 type lister struct {
 	ctx  context.Context
-	repo *repository.Repository
+	repo *engrepository.Repository
 	o    LsOptions
 	v    LsVisitor
 }
 
-func (l *lister) dir(id restic.ID, dir string) error {
-	return eachNode(l.ctx, l.repo, id, dir, func(name string, node *data.Node) error {
+func (l *lister) dir(id engrestic.ID, dir string) error {
+	return eachNode(l.ctx, l.repo, id, dir, func(name string, node *engdata.Node) error {
 		listed := l.within(name)
 		above := !listed && l.leadsTo(name)
 		visit := l.v.Node
@@ -105,7 +111,7 @@ func (l *lister) dir(id restic.ID, dir string) error {
 				return err
 			}
 		}
-		if node.Type != data.NodeTypeDir || !listed && !above {
+		if node.Type != engdata.NodeTypeDir || !listed && !above {
 			return nil
 		}
 		if above || len(l.o.Dirs) == 0 || l.o.Recursive || l.leadsTo(name) {

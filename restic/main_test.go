@@ -4,8 +4,10 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
-	"github.com/restic/restic/rwmlink/repository"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
 const childEnv = "RWM_RESTIC_TEST_CHILD"
@@ -14,7 +16,8 @@ const childEnv = "RWM_RESTIC_TEST_CHILD"
 var children = map[string]func(){}
 
 func TestMain(m *testing.M) {
-	repository.TestUseLowSecurityKDFParameters(quiet{})
+	engrepository.TestUseLowSecurityKDFParameters(quiet{})
+	engrestic.TestSetLockTimeout(quiet{}, 5*time.Millisecond)
 	if run, ok := children[os.Getenv(childEnv)]; ok {
 		run()
 		os.Exit(0)
@@ -31,6 +34,6 @@ func child(t testing.TB, kind string, env ...string) *exec.Cmd {
 	return cmd
 }
 
-type quiet struct{}
+type quiet struct{ testing.TB }
 
-func (quiet) Logf(string, ...interface{}) {}
+func (quiet) Logf(string, ...any) {}

@@ -5,20 +5,20 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/migrations"
-	"github.com/restic/restic/rwmlink/repository"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engmigrations "github.com/restic/restic/rwmlink/migrations"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
 // Migration is a change of the repository's format.
 type Migration struct {
 	Name, Description string
-	// Applicable says whether it can be applied; if not, Reason says why.
+	// Applicable reports whether it can be applied; if not, Reason explains why.
 	Applicable bool
 	Reason     string
 }
 
-// MigrateOptions says how to migrate.
+// MigrateOptions configures a migration.
 type MigrateOptions struct {
 	// Force applies a migration that does not seem applicable.
 	Force bool
@@ -26,11 +26,11 @@ type MigrateOptions struct {
 	OnEvent func(Event)
 }
 
-// Migrations lists the migrations there are.
+// Migrations lists the available migrations.
 func (s *Session) Migrations(ctx context.Context) ([]Migration, error) {
 	var list []Migration
-	err := s.read(ctx, false, func(ctx context.Context, repo *repository.Repository) error {
-		for _, m := range *migrations.All {
+	err := s.run(ctx, access{}, func(ctx context.Context, repo *engrepository.Repository) error {
+		for _, m := range *engmigrations.All {
 			ok, reason, err := m.Check(ctx, repo)
 			if err != nil {
 				return fmt.Errorf("migration %s: %w", m.Name(), err)
@@ -42,11 +42,12 @@ func (s *Session) Migrations(ctx context.Context) ([]Migration, error) {
 	return list, err
 }
 
-// Migrate applies a migration. Where the migration asks for it the repository is checked first and has to be sound. The error wraps ErrNotApplicable
-// if the repository is as the migration would make it.
+// Migrate applies a migration. If the migration requires it, the repository is checked
+// first and must be undamaged. The error wraps ErrNotApplicable if there is nothing to
+// migrate.
 func (s *Session) Migrate(ctx context.Context, name string, o MigrateOptions) error {
-	var found migrations.Migration
-	for _, m := range *migrations.All {
+	var found engmigrations.Migration
+	for _, m := range *engmigrations.All {
 		if m.Name() == name {
 			found = m
 		}
@@ -57,7 +58,7 @@ func (s *Session) Migrate(ctx context.Context, name string, o MigrateOptions) er
 	if s.opts.readOnly {
 		return fmt.Errorf("%s: %w", s.loc, ErrReadOnly)
 	}
-	applicable := func(ctx context.Context, repo *repository.Repository) error {
+	applicable := func(ctx context.Context, repo *engrepository.Repository) error {
 		ok, reason, err := found.Check(ctx, repo)
 		switch {
 		case err != nil:
@@ -68,7 +69,7 @@ func (s *Session) Migrate(ctx context.Context, name string, o MigrateOptions) er
 		return nil
 	}
 	// a check may take hours
-	if err := s.read(ctx, false, applicable); err != nil {
+	if err := s.run(ctx, access{}, applicable); err != nil {
 		return err
 	}
 	say := func(text string) {
@@ -82,8 +83,8 @@ func (s *Session) Migrate(ctx context.Context, name string, o MigrateOptions) er
 			return fmt.Errorf("migration %s: %w", name, err)
 		}
 	}
-	return s.writeUnindexed(ctx, func(ctx context.Context, repo *repository.Repository) error {
-		if err := applicable(ctx, repo); err != nil { // others may have done it meanwhile
+	return s.run(ctx, access{lock: exclusiveLock}, func(ctx context.Context, repo *engrepository.Repository) error {
+		if err := applicable(ctx, repo); err != nil { // another process may have done it meanwhile
 			return err
 		}
 		say("applying migration " + name + "...")
@@ -94,10 +95,10 @@ func (s *Session) Migrate(ctx context.Context, name string, o MigrateOptions) er
 	})
 }
 
-// readConfigAgain makes the session forget the config it was opened with.
+// readConfigAgain replaces the config that the session was opened with.
 func (s *Session) readConfigAgain(ctx context.Context) error {
 	var raw []byte
-	err := s.stack.Load(ctx, backend.Handle{Type: backend.ConfigFile}, 0, 0, func(rd io.Reader) (err error) {
+	err := s.stack.Load(ctx, engbackend.Handle{Type: engbackend.ConfigFile}, 0, 0, func(rd io.Reader) (err error) {
 		raw, err = io.ReadAll(rd)
 		return err
 	})
@@ -107,7 +108,7 @@ func (s *Session) readConfigAgain(ctx context.Context) error {
 	next := *s.known
 	next.config = raw
 	s.known = &next
-	repo, err := s.fresh(ctx, false)
+	repo, err := s.fresh(ctx, s.opts.engine(), false)
 	if err != nil {
 		return err
 	}

@@ -4,11 +4,12 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// Node is an entry of a snapshot: a file, a directory or something else, as the backup recorded it.
+// Node is an entry of a snapshot: a file, a directory or something else, as the backup
+// recorded it.
 type Node struct {
 	// Path is the absolute path in the snapshot, with slashes on every system.
 	Path string
@@ -44,13 +45,14 @@ var nodeTypeNames = map[NodeType]string{
 	NodeSocket:     "socket",
 }
 
-// String returns restic's name for the type: file, dir, symlink, dev, chardev, fifo or socket; "" for NodeUnknown.
+// String returns restic's name for the type: file, dir, symlink, dev, chardev, fifo or
+// socket; "" for NodeUnknown.
 func (t NodeType) String() string { return nodeTypeNames[t] }
 
 // MarshalText writes the type as String does.
 func (t NodeType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-func newNode(path string, n *data.Node) Node {
+func newNode(path string, n *engdata.Node) Node {
 	out := Node{
 		Path: path, Name: n.Name, Type: nodeType([]byte(n.Type)), Mode: n.Mode,
 		ModTime: n.ModTime, AccessTime: n.AccessTime, ChangeTime: n.ChangeTime,
@@ -64,7 +66,7 @@ func newNode(path string, n *data.Node) Node {
 	return out
 }
 
-func newIDs(ids restic.IDs) []ID {
+func newIDs(ids engrestic.IDs) []ID {
 	if ids == nil {
 		return nil
 	}

@@ -6,32 +6,32 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"golang.org/x/sync/semaphore"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/cache"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engcache "github.com/restic/restic/rwmlink/cache"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// maxKeys is how many keys are tried; each costs a key derivation. restic tries as many.
-const maxKeys = 20
-
-// Open opens the repository at a location: three requests and one key derivation (0.1 to 0.5 s by design). No lock is taken yet.
+// Open opens the repository at a location: three requests and one key derivation (0.1
+// to 0.5 s by design). No lock is taken yet.
 //
-// It returns ErrNoRepository (with ErrNoBucket where the bucket is missing), ErrWrongPassword, ErrAccessDenied, ErrUnreachable, ErrDamaged or
-// ErrUnsupported, none of them after more than some seconds.
+// It returns ErrNoRepository (with ErrNoBucket where the bucket is missing, and as
+// ErrRepositoryGone where the bucket's history holds a deleted one),
+// ErrWrongPassword, ErrTooManyKeys, ErrAccessDenied, ErrUnreachable, ErrDamaged or
+// ErrUnsupported, all of them within a few seconds.
 func Open(ctx context.Context, loc Location, password string, opts ...Option) (*Session, error) {
-	o, err := newOptions(opts)
+	o, err := newOptionsAt(loc, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", loc, err)
+		return nil, err
 	}
 	if _, past := loc.(*asOfLocation); past {
 		o.readOnly = true
 	}
+	waiting := o.wait("opening the repository")
+	defer waiting.done()
 	stack, err := newStack(ctx, loc, &o, false)
 	if err != nil {
 		return nil, explain(loc, err)
@@ -39,57 +39,22 @@ func Open(ctx context.Context, loc Location, password string, opts ...Option) (*
 	s, err := open(ctx, loc, stack, o, password)
 	if err != nil {
 		_ = stack.Close()
-		return nil, explain(loc, err)
+		return nil, explain(loc, orGone(ctx, loc, &o, err))
 	}
 	return s, nil
 }
 
 func open(ctx context.Context, loc Location, stack *tracker, o options, password string) (*Session, error) {
-	names, err := keyNames(ctx, stack)
+	repo, config, err := openKeys(ctx, loc, stack, o, password)
 	if err != nil {
 		return nil, err
 	}
-	if len(names) == 0 {
-		return nil, noKeys(ctx, loc, stack)
-	}
-	hinted := func(name string) int {
-		if o.keyHint != "" && strings.HasPrefix(name, o.keyHint) {
-			return 0
-		}
-		return 1
-	}
-	slices.SortStableFunc(names, func(a, b string) int { return hinted(a) - hinted(b) })
-	var damaged []error
-	wrong := false
-	for _, name := range names[:min(len(names), maxKeys)] {
-		view := &keyView{Backend: stack, name: name}
-		repo, err := openWithKey(ctx, view, o.engine(), password)
-		switch {
-		case err == nil:
-			return newSession(loc, stack, o, repo, view.config)
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case errors.Is(err, repository.ErrNoKeyFound):
-			wrong = true
-		case view.configAsked.Load(): // the key was right
-			return nil, openConfigError(ctx, loc, stack, err)
-		case stack.IsNotExist(err): // removed meanwhile
-		case errors.Is(err, ErrDamaged), errors.Is(err, restic.ErrInvalidData):
-			o.logger.Warn("damaged key", "location", loc.String(), "key", name, "error", oneLine(err))
-			damaged = append(damaged, err)
-		default:
-			return nil, err
-		}
-	}
-	if wrong {
-		return nil, errors.Join(append([]error{fmt.Errorf("%s: %w: none of its %d keys opens with it", loc, ErrWrongPassword, len(names))}, damaged...)...)
-	}
-	return nil, fmt.Errorf("%s: no usable key: %w", loc, errors.Join(damaged...))
+	return newSession(loc, stack, o, repo, config)
 }
 
-func keyNames(ctx context.Context, be backend.Backend) (names []string, err error) {
-	err = be.List(ctx, backend.KeyFile, func(fi backend.FileInfo) error {
-		if _, err := restic.ParseID(fi.Name); err == nil {
+func keyNames(ctx context.Context, be engbackend.Backend) (names []string, err error) {
+	err = be.List(ctx, engbackend.KeyFile, func(fi engbackend.FileInfo) error {
+		if _, err := engrestic.ParseID(fi.Name); err == nil {
 			names = append(names, fi.Name)
 		}
 		return nil
@@ -100,9 +65,10 @@ func keyNames(ctx context.Context, be backend.Backend) (names []string, err erro
 	return names, err
 }
 
-// noKeys tells a place without a repository from a repository that lost its keys.
-func noKeys(ctx context.Context, loc Location, be backend.Backend) error {
-	_, err := be.Stat(ctx, backend.Handle{Type: backend.ConfigFile})
+// noKeys distinguishes a location without a repository from a repository that lost its
+// keys.
+func noKeys(ctx context.Context, loc Location, be engbackend.Backend) error {
+	_, err := be.Stat(ctx, engbackend.Handle{Type: engbackend.ConfigFile})
 	switch {
 	case err == nil:
 		return &damagedError{loc.String(), "keys/", "the repository has a config but no key left, so it cannot be opened; bring the keys back from an older state of the bucket"}
@@ -112,7 +78,7 @@ func noKeys(ctx context.Context, loc Location, be backend.Backend) error {
 	return err
 }
 
-func openConfigError(ctx context.Context, loc Location, be backend.Backend, err error) error {
+func openConfigError(ctx context.Context, loc Location, be engbackend.Backend, err error) error {
 	switch {
 	case be.IsNotExist(err):
 		return fmt.Errorf("%w: %w", &damagedError{loc.String(), "config", "it is missing, though there are keys"}, ErrNoRepository)
@@ -126,18 +92,26 @@ func openConfigError(ctx context.Context, loc Location, be backend.Backend, err 
 	return &damagedError{loc.String(), "config", oneLine(err)}
 }
 
-func newSession(loc Location, stack *tracker, o options, repo *repository.Repository, config []byte) (*Session, error) {
+func newSession(loc Location, stack *tracker, o options, repo *engrepository.Repository, config []byte) (*Session, error) {
 	k, err := wrapMaster(repo.Key(), config)
 	if err != nil {
 		return nil, err
 	}
 	cfg := repo.Config()
+	if _, err := ParseID(cfg.ID); err != nil {
+		// it names the directory of the cache
+		return nil, &damagedError{loc.String(), "config", fmt.Sprintf("the repository's ID in it is not 64 hexadecimal digits: %.80q", cfg.ID)}
+	}
+	if g, ok := unwrap[*guard](stack); ok {
+		g.key.Store(repo.Key())
+	}
 	s := &Session{
 		loc: loc, opts: o, stack: stack, known: k, id: cfg.ID,
 		engine: o.engine(),
 		users:  semaphore.NewWeighted(allUsers), writer: semaphore.NewWeighted(1), state: semaphore.NewWeighted(1),
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
+	s.aborting, s.abort = context.WithCancelCause(context.Background())
 	keyID := ID(repo.KeyID())
 	s.keyID.Store(&keyID)
 	s.version.Store(uint64(cfg.Version))
@@ -145,8 +119,9 @@ func newSession(loc Location, stack *tracker, o options, repo *repository.Reposi
 	return s, nil
 }
 
-// openCache returns the repository's cache, or nil: a backup must not fail because a cache cannot be had.
-func openCache(o *options, loc Location, id string) *cache.Cache {
+// openCache returns the repository's cache, or nil: a backup must not fail for want of
+// a cache.
+func openCache(o *options, loc Location, id string) *engcache.Cache {
 	if o.noCache {
 		return nil
 	}
@@ -154,19 +129,28 @@ func openCache(o *options, loc Location, id string) *cache.Cache {
 	if dir == "" {
 		user, err := os.UserCacheDir()
 		if err != nil {
-			o.logger.Warn("working without a cache", "location", loc.String(), "error", oneLine(err))
+			o.noCacheBecause(loc, err)
 			return nil
 		}
 		dir = filepath.Join(user, "rwm", "restic")
 	}
-	if _, past := loc.(*asOfLocation); past {
-		// what it does not list would be removed from the live one's cache
+	// the live repository's cache would lose whatever a moment does not list
+	if _, past := loc.(*asOfLocation); o.proof {
+		dir = filepath.Join(dir, "proof")
+	} else if past {
 		dir = filepath.Join(dir, "as-of")
 	}
-	c, err := cache.New(id, dir)
+	c, err := engcache.New(id, dir)
 	if err != nil {
-		o.logger.Warn("working without a cache", "location", loc.String(), "dir", dir, "error", oneLine(err))
+		o.noCacheBecause(loc, err)
 		return nil
 	}
 	return c
+}
+
+func (o *options) noCacheBecause(loc Location, err error) {
+	o.logger.Warn("working without a cache", "location", loc.String(), "error", oneLine(err))
+	if o.events != nil {
+		o.events.Emit(Warning{Text: "working without a cache, so every index and directory is read from the storage again", Err: err})
+	}
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"github.com/cesnet/rwm/internal/s3test"
-	"github.com/restic/restic/rwmlink/backend"
+	"github.com/cesnet/rwm/internal/harness/s3test"
+	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
-// clientFor returns a client that does not retry by itself, as a caller may configure it.
+// clientFor returns a client that does not retry by itself, as a caller may configure
+// it.
 func clientFor(t testing.TB, endpoint string, id s3test.Identity, maxRetries int) *minio.Client {
 	t.Helper()
 	client, err := minio.New(strings.TrimPrefix(endpoint, "http://"), &minio.Options{
@@ -27,7 +28,8 @@ func clientFor(t testing.TB, endpoint string, id s3test.Identity, maxRetries int
 	return client
 }
 
-// TestBadPlaces: each wrong detail is one clear error that can be told apart, and is not retried. A retry would take 5 minutes here.
+// TestBadPlaces: each wrong detail is one clear error that can be told apart, and is
+// not retried. A retry would take 5 minutes here.
 func TestBadPlaces(t *testing.T) {
 	srv := s3test.Start(t)
 	good := newBucket(t, srv).(*s3Location)
@@ -58,7 +60,7 @@ func TestBadPlaces(t *testing.T) {
 		"wrong password":      {good, "wrong", []error{ErrWrongPassword}, 12},
 		"wrong secret":        {S3(clientFor(t, srv.URL, wrongSecret, 1), good.bucket, ""), testPassword, []error{ErrAccessDenied}, 1},
 		"unknown access key":  {S3(clientFor(t, srv.URL, wrongKey, 1), good.bucket, ""), testPassword, []error{ErrAccessDenied}, 1},
-		"somebody else":       {S3(srv.Client(t, srv.Host), good.bucket, ""), testPassword, []error{ErrAccessDenied}, 1},
+		"another user":        {S3(srv.Client(t, srv.Host), good.bucket, ""), testPassword, []error{ErrAccessDenied}, 1},
 		"connection refused":  {S3(clientFor(t, closed, srv.Admin, 1), good.bucket, ""), testPassword, []error{ErrUnreachable}, 1},
 		"no such host":        {S3(clientFor(t, "http://no-such-host.invalid", srv.Admin, 1), good.bucket, ""), testPassword, []error{ErrUnreachable}, 1},
 		"bad bucket name":     {S3(good.client, "X", ""), testPassword, nil, 1},
@@ -92,17 +94,17 @@ func TestBadPlaces(t *testing.T) {
 
 func TestInitRefusesWhatIsThere(t *testing.T) {
 	_, m := initMemory(t)
-	before := len(m.names(t, backend.KeyFile))
+	before := len(m.names(t, engbackend.KeyFile))
 	if _, err := Init(t.Context(), m, "another", WithoutCache()); !errors.Is(err, ErrExists) {
 		t.Error(err)
 	}
-	if err := m.Backend.Remove(t.Context(), backend.Handle{Type: backend.ConfigFile}); err != nil {
+	if err := m.Backend.Remove(t.Context(), engbackend.Handle{Type: engbackend.ConfigFile}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Init(t.Context(), m, "another", WithoutCache()); !errors.Is(err, ErrExists) {
 		t.Error("only the config is gone:", err)
 	}
-	if len(m.names(t, backend.KeyFile)) != before {
+	if len(m.names(t, engbackend.KeyFile)) != before {
 		t.Error("a key was added")
 	}
 	_, loc := initLocal(t)
@@ -113,8 +115,8 @@ func TestInitRefusesWhatIsThere(t *testing.T) {
 
 func TestOpenWithoutKeys(t *testing.T) {
 	_, m := initMemory(t)
-	key := m.names(t, backend.KeyFile)[0]
-	if err := m.Backend.Remove(t.Context(), backend.Handle{Type: backend.KeyFile, Name: key}); err != nil {
+	key := m.names(t, engbackend.KeyFile)[0]
+	if err := m.Backend.Remove(t.Context(), engbackend.Handle{Type: engbackend.KeyFile, Name: key}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(t.Context(), m, testPassword, WithoutCache()); !errors.Is(err, ErrDamaged) || errors.Is(err, ErrNoRepository) {
@@ -138,7 +140,7 @@ func TestOptionsAreChecked(t *testing.T) {
 			_ = s.Close()
 			t.Error(name, "was accepted")
 		}
-		if n := len(m.names(t, backend.KeyFile)); n > 0 {
+		if n := len(m.names(t, engbackend.KeyFile)); n > 0 {
 			t.Error(name, "something was written")
 		}
 	}
@@ -151,7 +153,7 @@ func TestReadOnlySession(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	m.before(func(op string, h backend.Handle) error {
+	m.before(func(op string, h engbackend.Handle) error {
 		if op == "save" || op == "remove" {
 			t.Errorf("%s %v", op, h)
 		}

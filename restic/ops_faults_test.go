@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
-// prunable makes a repository in a bucket, of which a forget and prune will remove most.
+// prunable makes a repository in a bucket, of which a forget and prune will remove
+// most.
 func prunable(t testing.TB, srv *s3test.Server) (*Session, Location) {
 	t.Helper()
 	loc := newBucket(t, srv)
@@ -32,7 +33,8 @@ func keys(t testing.TB, s *Session, kind ObjectKind) (ids []ID) {
 	return ids
 }
 
-// TestForgetAndPruneUnderFaults lets requests of removals fail for a while: everything is removed nevertheless.
+// TestForgetAndPruneUnderFaults lets requests of removals fail for a while: everything
+// is removed nevertheless.
 func TestForgetAndPruneUnderFaults(t *testing.T) {
 	srv := s3test.Start(t)
 	for name, fault := range map[string]s3test.Fault{
@@ -62,7 +64,8 @@ func TestForgetAndPruneUnderFaults(t *testing.T) {
 	}
 }
 
-// TestPruneKeepsPacksThatAnIndexKnows denies the removal of old index files, then of packs.
+// TestPruneKeepsPacksThatAnIndexKnows denies the removal of old index files, then of
+// packs.
 func TestPruneKeepsPacksThatAnIndexKnows(t *testing.T) {
 	srv := s3test.Start(t)
 	s, _ := prunable(t, srv)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/cesnet/rwm/internal/resticcli"
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
 // history fills a repository with n snapshots of a directory that keeps changing.
@@ -35,7 +35,8 @@ func s3Repo(t testing.TB, srv *s3test.Server, loc Location, cacheDir string) res
 		AccessKey: srv.Admin.AccessKey, SecretKey: srv.Admin.SecretKey}
 }
 
-// TestOpsOnS3 goes once through everything on a bucket, and lets restic look at the result.
+// TestOpsOnS3 goes once through everything on a bucket, and lets restic look at the
+// result.
 func TestOpsOnS3(t *testing.T) {
 	cli := resticcli.Current(t)
 	srv := s3test.Start(t)
@@ -87,8 +88,8 @@ func TestOpsOnS3(t *testing.T) {
 	cli.MustRun(t, s3Repo(t, srv, loc, t.TempDir()), "check", "--read-data")
 }
 
-// BenchmarkForgetPrune compares forget and prune of 200 snapshots, at 20 ms a request, with the restic command. Both begin with a cold process and
-// without a cache.
+// BenchmarkForgetPrune compares forget and prune of 200 snapshots, at 20 ms a request,
+// with the restic command. Both begin with a cold process and without a cache.
 func BenchmarkForgetPrune(b *testing.B) {
 	cli := resticcli.Current(b)
 	srv := s3test.Start(b)

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/restic/restic/rwmlink/filter"
+	engfilter "github.com/restic/restic/rwmlink/filter"
 )
 
-// Patterns selects paths by restic's patterns: shell patterns that match whole names, "**" for any number of
-// directories, a leading "/" for a path from the top, and a leading "!" for an exception. Includes and excludes cannot be given together.
+// Patterns selects paths by restic's patterns: shell patterns that match whole names,
+// "**" for any number of directories, a leading "/" for a path from the top, and a
+// leading "!" for an exception. Includes and excludes cannot be given together.
 //
-// The ones with a leading I ignore the case of letters. Files hold one pattern a line, with # comments and $VARIABLES.
+// The ones with a leading I ignore the case of letters. Files hold one pattern a line,
+// with # comments and $VARIABLES.
 type Patterns struct {
 	Includes, IIncludes         []string
 	IncludeFiles, IIncludeFiles []string
@@ -19,21 +21,22 @@ type Patterns struct {
 	ExcludeFiles, IExcludeFiles []string
 }
 
-func (p Patterns) include() filter.IncludePatternOptions {
-	return filter.IncludePatternOptions{
+func (p Patterns) include() engfilter.IncludePatternOptions {
+	return engfilter.IncludePatternOptions{
 		Includes: p.Includes, InsensitiveIncludes: p.IIncludes,
 		IncludeFiles: p.IncludeFiles, InsensitiveIncludeFiles: p.IIncludeFiles,
 	}
 }
 
-func (p Patterns) exclude() filter.ExcludePatternOptions {
-	return filter.ExcludePatternOptions{
+func (p Patterns) exclude() engfilter.ExcludePatternOptions {
+	return engfilter.ExcludePatternOptions{
 		Excludes: p.Excludes, InsensitiveExcludes: p.IExcludes,
 		ExcludeFiles: p.ExcludeFiles, InsensitiveExcludeFiles: p.IExcludeFiles,
 	}
 }
 
-// empty reports whether no pattern is given. A file counts as one, whatever is in it.
+// empty reports whether no pattern is given. A file counts as a pattern, even if it is
+// empty.
 func (p Patterns) empty() bool {
 	include, exclude := p.include(), p.exclude()
 	return include.Empty() && exclude.Empty()
@@ -42,7 +45,8 @@ func (p Patterns) empty() bool {
 // patternFailed can never be called: patterns are validated before they are used.
 func patternFailed(string, ...any) {}
 
-// compiled are patterns that were read and found valid. At least one of the functions is nil; both are if every path is selected.
+// compiled holds patterns that were read and validated. At least one of the functions
+// is nil; both are if every path is selected.
 type compiled struct {
 	rejects  func(path string) bool
 	includes func(path string) (matched, childMayMatch bool)
@@ -70,7 +74,7 @@ func (p Patterns) compile() (compiled, error) {
 		}}, nil
 	case len(exclude) > 0:
 		return compiled{rejects: func(path string) bool {
-			return slices.ContainsFunc(exclude, func(fn filter.RejectByNameFunc) bool { return fn(path) })
+			return slices.ContainsFunc(exclude, func(fn engfilter.RejectByNameFunc) bool { return fn(path) })
 		}}, nil
 	}
 	return compiled{}, nil
@@ -79,7 +83,8 @@ func (p Patterns) compile() (compiled, error) {
 // patternError puts the engine's text, which lists one bad pattern a line, on one line.
 func patternError(err error) error { return fmt.Errorf("invalid patterns: %s", oneLine(err)) }
 
-// restoreFilter returns what the engine asks about each path: whether to restore it, and whether to go into it.
+// restoreFilter returns the engine's filter for paths: whether to restore one, and
+// whether to descend into it.
 func (p Patterns) restoreFilter() (func(path string, isDir bool) (bool, bool), error) {
 	c, err := p.compile()
 	switch {
@@ -99,7 +104,7 @@ func (p Patterns) restoreFilter() (func(path string, isDir bool) (bool, bool), e
 	return func(string, bool) (bool, bool) { return true, true }, nil
 }
 
-// xattrs returns what the engine asks about the name of each extended attribute.
+// xattrs returns the engine's filter for names of extended attributes.
 func (o *RestoreOptions) xattrs() (func(name string) bool, error) {
 	c, err := Patterns{Includes: o.IncludeXattrs, Excludes: o.ExcludeXattrs}.compile()
 	switch {

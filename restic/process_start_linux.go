@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// userHz is the unit of the times in /proc/PID/stat; Linux shows them in 1/100 s on every architecture Go supports (proc(5), USER_HZ).
+// userHz is the unit of the times in /proc/PID/stat; Linux shows them in 1/100 s on
+// every architecture Go supports (proc(5), USER_HZ).
 const userHz = 100
 
 // statFields returns the fields of /proc/PID/stat from the third on.
@@ -22,13 +23,15 @@ func statFields(pid int) []string {
 	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 }
 
-// processDead reports whether a process has ended and only waits for its parent to notice.
+// processDead reports whether a process has ended and only waits for its parent to
+// notice.
 func processDead(pid int) bool {
 	fields := statFields(pid)
 	return len(fields) > 0 && (fields[0] == "Z" || fields[0] == "X")
 }
 
-// processStart returns when a process was started, from the 22nd field of /proc/PID/stat (ticks since boot) and the time of boot.
+// processStart returns when a process was started, from the 22nd field of
+// /proc/PID/stat (ticks since boot) and the time of boot.
 func processStart(pid int) (time.Time, bool) {
 	fields := statFields(pid)
 	const start = 22 - 3

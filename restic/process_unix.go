@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processExists asks with signal 0, which is never delivered. A process of another user answers EPERM.
+// processExists sends signal 0, which is never delivered. For another user's process
+// the result is EPERM.
 func processExists(pid int) bool {
 	if pid <= 0 {
 		return false

@@ -4,7 +4,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// processExists opens the process for nothing but being waited for.
+// processExists opens the process only to wait for it.
 func processExists(pid int) bool {
 	if pid <= 0 {
 		return false

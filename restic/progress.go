@@ -6,13 +6,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/restic/restic/rwmlink/progress"
+	engprogress "github.com/restic/restic/rwmlink/progress"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // progressInterval is the time between two Progress events of the same task.
 const progressInterval = 100 * time.Millisecond
 
-// Progress reports how far one task of a call has come.
+// Progress reports the progress of one task of a call.
 type Progress struct {
 	// Task names what is counted, for example "snapshots" or "packs repacked".
 	Task string
@@ -24,9 +26,10 @@ type Progress struct {
 	Final bool
 }
 
-// Message is something the engine has to say about its work. Nothing depends on its wording.
+// Message is a remark by the engine. Nothing depends on its wording.
 type Message struct {
-	// Level is 0 for what should always be shown, 1 for normal messages, 2 for verbose and 3 for debugging ones.
+	// Level is 0 for what should always be shown, 1 for normal messages, 2 for verbose
+	// and 3 for debugging ones.
 	Level int
 	Text  string
 }
@@ -42,39 +45,41 @@ func (Progress) event() {}
 func (Message) event()  {}
 func (Warning) event()  {}
 
-// reporter turns the engine's counters and texts into events for the caller's function. A nil reporter is
-// valid and drops everything; the engine then gets nil counters and leaves the process's signals alone.
+// reporter turns the engine's counters and texts into events for the caller's function.
+// A nil reporter is valid and drops everything; the engine then gets nil counters and
+// leaves the process's signals alone.
 type reporter struct {
 	em     *emitter
 	ignore func() // ends the reports of retries
 
 	mu       sync.Mutex
-	counters []*progress.Counter
+	counters []*engprogress.Counter
 }
 
-// reporter returns one for a call; the caller must stop it. The events of all calls include Retrying.
+// reporter returns one for a call; the caller must stop it. The events of all calls
+// include Retrying.
 func (s *Session) reporter(fn func(Event)) *reporter {
 	if fn == nil {
 		return nil
 	}
-	em := newEmitter(fn)
+	em := events.New(fn)
 	return &reporter{em: em, ignore: s.stack.listen(em)}
 }
 
 func (r *reporter) emit(ev Event) {
 	if r != nil {
-		r.em.emit(ev)
+		r.em.Emit(ev)
 	}
 }
 
 func (r *reporter) warn(text string, err error) { r.emit(Warning{Text: text, Err: err}) }
 
 // counter returns a counter that reports itself as Progress events.
-func (r *reporter) counter(task string) *progress.Counter {
+func (r *reporter) counter(task string) *engprogress.Counter {
 	if r == nil {
 		return nil
 	}
-	c := progress.NewCounter(progressInterval, 0, func(done, total uint64, elapsed time.Duration, final bool) {
+	c := engprogress.NewCounter(progressInterval, 0, func(done, total uint64, elapsed time.Duration, final bool) {
 		r.emit(Progress{Task: task, Done: done, Total: total, Elapsed: elapsed, Final: final})
 	})
 	r.mu.Lock()
@@ -95,11 +100,12 @@ func (r *reporter) stop() {
 	}
 	r.counters = nil
 	r.ignore()
-	r.em.stop()
+	r.em.Stop()
 }
 
-// eventPrinter is what the engine prints on: counters become Progress, texts Message and Warning events.
-// It remembers the texts of errors, since some of the engine's errors only say that something was printed.
+// eventPrinter receives the engine's output: counters become Progress, texts Message
+// and Warning events. It remembers the texts of errors, since some of the engine's
+// errors only refer to the output.
 type eventPrinter struct {
 	rep *reporter
 
@@ -107,13 +113,13 @@ type eventPrinter struct {
 	errors []string
 }
 
-var _ progress.Printer = (*eventPrinter)(nil)
+var _ engprogress.Printer = (*eventPrinter)(nil)
 
 // maxPrintedErrors bounds how many printed errors are remembered.
 const maxPrintedErrors = 20
 
-func (p *eventPrinter) NewCounter(task string) *progress.Counter { return p.rep.counter(task) }
-func (p *eventPrinter) NewCounterTerminalOnly(task string) *progress.Counter {
+func (p *eventPrinter) NewCounter(task string) *engprogress.Counter { return p.rep.counter(task) }
+func (p *eventPrinter) NewCounterTerminalOnly(task string) *engprogress.Counter {
 	return p.rep.counter(task)
 }
 
@@ -145,8 +151,8 @@ func (p *eventPrinter) say(level int, msg string, args []any) {
 // maxExplanation bounds how much of a printed error goes into an error text, in bytes.
 const maxExplanation = 300
 
-// explain adds what the engine printed about an error to the error: the first line of each text, since what follows is advice to
-// users of the command.
+// explain adds what the engine printed about an error to the error: the first line of
+// each text, since what follows is advice to users of the command.
 func (p *eventPrinter) explain(err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -5,45 +5,50 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// PruneOptions says how much trouble to take over winning space back. The zero value is what restic does by default.
+// PruneOptions configures how thoroughly to reclaim space. The zero value is restic's
+// default.
 type PruneOptions struct {
 	// DryRun plans and counts, but changes nothing.
 	DryRun bool
-	// MaxUnused is how much unused data may stay, to spare repacking. The default is 5 % of the repository.
+	// MaxUnused is how much unused data may stay, to avoid repacking. The default is 5
+	// % of the repository.
 	MaxUnused UnusedLimit
 	// MaxRepack bounds how many bytes are repacked in all. The default is no limit.
 	MaxRepack SizeLimit
-	// RepackCacheableOnly repacks only packs of trees, which are in the cache anyhow.
+	// RepackCacheableOnly repacks only packs of trees, which are cached anyway.
 	RepackCacheableOnly bool
 	// RepackUncompressed repacks everything that is not compressed yet.
 	RepackUncompressed bool
-	// RepackSmallerThan repacks packs smaller than this many bytes; 0 leaves it to the engine.
+	// RepackSmallerThan repacks packs smaller than this many bytes; 0 leaves it to the
+	// engine.
 	RepackSmallerThan uint64
-	// RecoverNoFreeSpace removes index files before anything else and repacks nothing, to get a repository
-	// going again whose storage is full. It must be set to the ID of the repository. If it is interrupted the
-	// index must be repaired. Try MaxRepack: AtMost(0) first.
+	// RecoverNoFreeSpace removes index files before anything else and repacks nothing,
+	// to make a repository usable again whose storage is full. It must be set to the ID
+	// of the repository. If it is interrupted the index must be repaired. Try
+	// MaxRepack: AtMost(0) first.
 	RecoverNoFreeSpace string
 	// OnEvent receives PrunePlanned, Progress, Message and Warning events.
 	OnEvent func(Event)
 }
 
-// PrunePlanned tells what the prune is going to do, before it does it. In a dry run it will not.
+// PrunePlanned reports what the prune is about to do, or would do in a dry run.
 type PrunePlanned struct{ Plan PruneResult }
 
 func (PrunePlanned) event() {}
 
-// PruneResult counts what the repository held and what the prune did, or would do in a dry run.
+// PruneResult counts what the repository held and what the prune did, or would do in a
+// dry run.
 type PruneResult struct {
 	DryRun bool       `json:"dry_run"`
 	Blobs  PruneBlobs `json:"blobs"`
 	Bytes  PruneBytes `json:"bytes"`
 	Packs  PrunePacks `json:"packs"`
-	// Failed are packs that nothing uses any more and that could not be removed. The next prune tries again.
+	// Failed are unused packs that could not be removed. The next prune tries again.
 	Failed []ItemError `json:"-"`
 }
 
@@ -85,7 +90,7 @@ func (r *PruneResult) TotalBytes() uint64 {
 	return r.Bytes.Used + r.Bytes.Duplicate + r.Bytes.Unused + r.Bytes.Unref
 }
 
-// FreedBytes is what the prune wins back.
+// FreedBytes is what the prune reclaims.
 func (r *PruneResult) FreedBytes() uint64 {
 	return r.Bytes.Remove + r.Bytes.Repackrm + r.Bytes.Unref
 }
@@ -95,8 +100,9 @@ func (r *PruneResult) UnusedBytesAfter() uint64 {
 	return r.Bytes.Duplicate + r.Bytes.Unused - r.Bytes.Remove - r.Bytes.Repackrm
 }
 
-// Prune removes the data no snapshot uses. It changes nothing if a snapshot or tree cannot be read, or if
-// data that is used is missing: the error then wraps ErrDamaged, and Check tells the details.
+// Prune removes the data no snapshot uses. It changes nothing if a snapshot or tree
+// cannot be read, or if data in use is missing: the error then wraps ErrDamaged, and
+// Check reports the details.
 func (s *Session) Prune(ctx context.Context, o PruneOptions) (*PruneResult, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -106,36 +112,26 @@ func (s *Session) Prune(ctx context.Context, o PruneOptions) (*PruneResult, erro
 
 	var res *PruneResult
 	var list snapshotList
-	choose := func(ctx context.Context, repo *repository.Repository) (err error) {
+	choose := func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		rep.emit(Message{Level: 1, Text: "loading all snapshots..."})
 		list, err = s.view.load(ctx, repo)
 		return err
 	}
-	err := s.alone(ctx, o.DryRun, true, choose, func(ctx context.Context, repo *repository.Repository) (err error) {
+	err := s.run(ctx, removing(o.DryRun, true, choose), func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		res, err = s.prune(ctx, repo, o, rep, list)
 		return err
 	})
 	return res, err
 }
 
-// alone runs choose and fn one after the other, under an exclusive lock unless it is a dry run, with the index if it is needed for fn.
-func (s *Session) alone(ctx context.Context, dryRun, needIndex bool, choose, fn func(ctx context.Context, repo *repository.Repository) error) error {
-	if dryRun && needIndex {
-		return s.readSnapshots(ctx, choose, fn)
+// removing is the access of operations that remove snapshots or data: alone, except in
+// a dry run.
+func removing(dryRun, index bool, choose task) access {
+	a := access{lock: exclusiveLock, index: index, choose: choose}
+	if dryRun {
+		a.lock = sharedLock
 	}
-	both := func(ctx context.Context, repo *repository.Repository) error {
-		if err := choose(ctx, repo); err != nil {
-			return err
-		}
-		return fn(ctx, repo)
-	}
-	switch {
-	case dryRun:
-		return s.read(ctx, false, both)
-	case needIndex:
-		return s.write(ctx, true, both)
-	}
-	return s.writeUnindexed(ctx, both)
+	return a
 }
 
 func (o *PruneOptions) check() error {
@@ -145,17 +141,18 @@ func (o *PruneOptions) check() error {
 	return nil
 }
 
-// prune removes what the snapshots of keep do not use. It runs under the exclusive lock, or as a dry run.
-func (s *Session) prune(ctx context.Context, repo *repository.Repository, o PruneOptions, rep *reporter, keep snapshotList) (*PruneResult, error) {
+// prune removes data that the snapshots of keep do not use. It runs under the exclusive
+// lock, or as a dry run.
+func (s *Session) prune(ctx context.Context, repo *engrepository.Repository, o PruneOptions, rep *reporter, keep snapshotList) (*PruneResult, error) {
 	if len(keep.broken) > 0 {
-		return nil, fmt.Errorf("prune: %w: what unreadable snapshots use is not known, nothing was removed: %w",
+		return nil, fmt.Errorf("prune: %w: the data of unreadable snapshots is unknown, so nothing was removed: %w",
 			ErrDamaged, &SnapshotsError{Items: keep.broken})
 	}
 	if o.RecoverNoFreeSpace != "" && o.RecoverNoFreeSpace != repo.Config().ID {
 		return nil, fmt.Errorf("prune: RecoverNoFreeSpace must be the repository's ID %s, not %q", repo.Config().ID, o.RecoverNoFreeSpace)
 	}
 	printer := &eventPrinter{rep: rep}
-	plan, err := repository.PlanPrune(ctx, o.engine(), repo, func(ctx context.Context, repo restic.Repository, used restic.FindBlobSet) error {
+	plan, err := engrepository.PlanPrune(ctx, o.engine(), repo, func(ctx context.Context, repo engrestic.Repository, used engrestic.FindBlobSet) error {
 		return findUsed(ctx, repo, used, keep, rep)
 	}, printer)
 	if err != nil {
@@ -166,11 +163,11 @@ func (s *Session) prune(ctx context.Context, repo *repository.Repository, o Prun
 	if o.DryRun {
 		return res, plan.Execute(ctx, printer) // says what it would do
 	}
-	defer s.forgetIndex(repo) // the engine has dropped it, hazard 4
+	defer s.forgetIndex(repo) // the engine has cleared the index in memory
 	if o.RecoverNoFreeSpace == "" {
 		err = s.executeInBatches(ctx, plan, printer, res)
 	} else {
-		// here the order of removals matters: the indexes go first, to make room
+		// here the order of removals matters: indexes first, to free space
 		err = plan.Execute(ctx, printer)
 	}
 	if err != nil {
@@ -179,8 +176,8 @@ func (s *Session) prune(ctx context.Context, repo *repository.Repository, o Prun
 	return res, nil
 }
 
-func findUsed(ctx context.Context, repo restic.Repository, used restic.FindBlobSet, keep snapshotList, rep *reporter) error {
-	var trees restic.IDs
+func findUsed(ctx context.Context, repo engrestic.Repository, used engrestic.FindBlobSet, keep snapshotList, rep *reporter) error {
+	var trees engrestic.IDs
 	for _, sn := range keep.all {
 		trees = append(trees, *sn.Tree)
 	}
@@ -188,7 +185,7 @@ func findUsed(ctx context.Context, repo restic.Repository, used restic.FindBlobS
 	bar := rep.counter("snapshots")
 	bar.SetMax(uint64(len(trees)))
 	defer bar.Done()
-	if err := data.FindUsedBlobs(ctx, repo, trees, used, bar); err != nil {
+	if err := engdata.FindUsedBlobs(ctx, repo, trees, used, bar); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -197,19 +194,19 @@ func findUsed(ctx context.Context, repo restic.Repository, used restic.FindBlobS
 	return nil
 }
 
-// pruneError marks the engine's findings of damage.
+// pruneError marks the engine's reports of damage.
 func pruneError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if errors.Is(err, repository.ErrIndexIncomplete) || errors.Is(err, repository.ErrPacksMissing) || errors.Is(err, repository.ErrSizeNotMatching) {
+	if errors.Is(err, engrepository.ErrIndexIncomplete) || errors.Is(err, engrepository.ErrPacksMissing) || errors.Is(err, engrepository.ErrSizeNotMatching) {
 		return fmt.Errorf("prune: %w, nothing was removed: %w", ErrDamaged, err)
 	}
 	return fmt.Errorf("prune: %w", err)
 }
 
-func (o *PruneOptions) engine() repository.PruneOptions {
-	return repository.PruneOptions{
+func (o *PruneOptions) engine() engrepository.PruneOptions {
+	return engrepository.PruneOptions{
 		DryRun:              o.DryRun,
 		UnsafeRecovery:      o.RecoverNoFreeSpace != "",
 		MaxUnusedBytes:      o.MaxUnused.bytes,
@@ -220,6 +217,6 @@ func (o *PruneOptions) engine() repository.PruneOptions {
 	}
 }
 
-func newPruneResult(st repository.PruneStats, dryRun bool) *PruneResult {
+func newPruneResult(st engrepository.PruneStats, dryRun bool) *PruneResult {
 	return &PruneResult{DryRun: dryRun, Blobs: PruneBlobs(st.Blobs), Bytes: PruneBytes(st.Size), Packs: PrunePacks(st.Packs)}
 }

@@ -5,27 +5,28 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/restic/restic/rwmlink/progress"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engprogress "github.com/restic/restic/rwmlink/progress"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// executeInBatches carries out a plan and removes what it removes at its end, in large batches. The order stays safe: first all new packs
-// and indexes are there, then the old indexes go, and only when none is left the packs that only they knew.
-func (s *Session) executeInBatches(ctx context.Context, plan *repository.PrunePlan, printer *eventPrinter, res *PruneResult) error {
+// executeInBatches executes a plan and does its removals at the end, in large batches.
+// The order stays safe: all new packs and indexes are stored first, then the old
+// indexes are removed and, only when none is left, the packs that only they listed.
+func (s *Session) executeInBatches(ctx context.Context, plan *engrepository.PrunePlan, printer *eventPrinter, res *PruneResult) error {
 	p, stop := s.postpone()
 	err := plan.Execute(ctx, postponedPrinter{printer})
 	stop()
 	if err != nil {
 		return err
 	}
-	indexes, packs := p.names[restic.IndexFile], p.names[restic.PackFile]
+	indexes, packs := p.names[engrestic.IndexFile], p.names[engrestic.PackFile]
 	bar := printer.NewCounter("files deleted")
 	bar.SetMax(uint64(len(indexes) + len(packs)))
 	defer bar.Done()
 
 	var stuck []ItemError
-	s.removeAll(ctx, restic.IndexFile, indexes, func(name string, err error) {
+	s.removeAll(ctx, engrestic.IndexFile, indexes, func(name string, err error) {
 		if err != nil {
 			stuck = append(stuck, ItemError{Item: "index/" + name, Err: err})
 			return
@@ -39,7 +40,7 @@ func (s *Session) executeInBatches(ctx context.Context, plan *repository.PrunePl
 	if len(stuck) > 0 {
 		return fmt.Errorf("%d old index files could not be removed, so no pack was: %w", len(stuck), stuck[0])
 	}
-	s.removeAll(ctx, restic.PackFile, packs, func(name string, err error) {
+	s.removeAll(ctx, engrestic.PackFile, packs, func(name string, err error) {
 		if err != nil {
 			res.Failed = append(res.Failed, ItemError{Item: name, Err: err})
 			printer.rep.warn("pack "+name+" is not used any more but could not be removed, the next prune will try again", err)
@@ -51,10 +52,10 @@ func (s *Session) executeInBatches(ctx context.Context, plan *repository.PrunePl
 	return ctx.Err()
 }
 
-// postponedPrinter does not pass on what the engine says about removals it only believes in.
+// postponedPrinter drops the engine's reports of removals that are only postponed.
 type postponedPrinter struct{ *eventPrinter }
 
-func (p postponedPrinter) NewCounter(task string) *progress.Counter {
+func (p postponedPrinter) NewCounter(task string) *engprogress.Counter {
 	if strings.HasSuffix(task, "deleted") {
 		return nil
 	}

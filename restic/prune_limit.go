@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// UnusedLimit says how much unused data a prune may leave. The zero value is restic's default, 5 %.
+// UnusedLimit is how much unused data a prune may leave. The zero value is restic's
+// default, 5 %.
 type UnusedLimit struct {
 	kind    unusedKind
 	percent float64
@@ -31,10 +32,12 @@ func UnusedPercent(p float64) UnusedLimit { return UnusedLimit{kind: unusedPerce
 // UnusedBytes tolerates n bytes of unused data.
 func UnusedBytes(n uint64) UnusedLimit { return UnusedLimit{kind: unusedBytes, size: n} }
 
-// UnusedUnlimited tolerates any amount: only packs that are unused as a whole are removed.
+// UnusedUnlimited tolerates any amount: only packs that are unused as a whole are
+// removed.
 func UnusedUnlimited() UnusedLimit { return UnusedLimit{kind: unusedUnlimited} }
 
-// ParseUnusedLimit reads "unlimited", a percentage like "5%" or a size like "200M", as restic's --max-unused takes it.
+// ParseUnusedLimit reads "unlimited", a percentage like "5%" or a size like "200M", as
+// restic's --max-unused takes it.
 func ParseUnusedLimit(s string) (UnusedLimit, error) {
 	s = strings.TrimSpace(s)
 	var l UnusedLimit
@@ -64,7 +67,8 @@ func (l UnusedLimit) check() error {
 	return nil
 }
 
-// bytes returns the limit for a repository that uses this many bytes. The percentage counts of used and unused data together.
+// bytes returns the limit for a repository that uses this many bytes. The percentage
+// refers to used and unused data together.
 func (l UnusedLimit) bytes(used uint64) uint64 {
 	percent := l.percent
 	switch l.kind {
@@ -84,7 +88,7 @@ type SizeLimit struct {
 	max     uint64
 }
 
-// AtMost limits to n bytes; 0 means nothing at all.
+// AtMost is a limit of n bytes; 0 allows nothing at all.
 func AtMost(n uint64) SizeLimit { return SizeLimit{limited: true, max: n} }
 
 func (l SizeLimit) bytes() uint64 {

@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
-// grown makes a repository with several snapshots of which the older ones hold data the newest one does not use.
+// grown makes a repository with several snapshots of which the older ones hold data the
+// newest one does not use.
 func grown(t testing.TB) (s *Session, loc Location, dir string) {
 	t.Helper()
 	s, loc = initLocal(t)
@@ -121,7 +122,8 @@ func TestPruneCountsAsRestic(t *testing.T) {
 	}
 }
 
-// TestPruneNeverTouchesADamagedRepository damages what prune must know and looks that every pack is still there.
+// TestPruneNeverTouchesADamagedRepository damages what prune must know and looks that
+// every pack is still there.
 func TestPruneNeverTouchesADamagedRepository(t *testing.T) {
 	s, loc, _ := grown(t)
 	if err := s.Close(); err != nil {

@@ -10,29 +10,32 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// Reader reads single blobs of a repository, for callers that plan their own requests as a mount does. Everything else is better served
-// by Restore and Dump. It is safe for concurrent use.
+// Reader reads single blobs of a repository, for callers such as a mount that plan
+// their own requests. Other callers should use Restore and Dump. It is safe for
+// concurrent use.
 //
-// Keys never leave the reader: ranges of packs come out of it encrypted, and go back in to be decrypted and verified.
+// Keys never leave the reader: LoadRange returns parts of packs encrypted, and Decrypt
+// decrypts and verifies them.
 type Reader struct {
 	s     *Session
-	repo  atomic.Pointer[repository.Repository]
-	data  backend.Backend
-	trees backend.Backend // the same behind the cache, if there is one
+	repo  atomic.Pointer[engrepository.Repository]
+	data  engbackend.Backend
+	trees engbackend.Backend // the same behind the cache, if there is one
 	zstd  *zstd.Decoder
 	close func()
 	held  sync.WaitGroup
 
-	inUse  sync.RWMutex // held for reading by those who use zstd, which must not be closed under them
+	// held for reading by those who use zstd, which must not be closed under them
+	inUse  sync.RWMutex
 	closed bool
 }
 
-// BlobType is what a blob holds.
+// BlobType is the kind of a blob.
 type BlobType uint8
 
 // The types of blobs.
@@ -44,11 +47,11 @@ const (
 // String returns the word restic uses.
 func (t BlobType) String() string { return t.engine().String() }
 
-func (t BlobType) engine() restic.BlobType {
+func (t BlobType) engine() engrestic.BlobType {
 	if t == BlobTree {
-		return restic.TreeBlob
+		return engrestic.TreeBlob
 	}
-	return restic.DataBlob
+	return engrestic.DataBlob
 }
 
 // BlobHandle names a blob.
@@ -60,8 +63,8 @@ type BlobHandle struct {
 // String returns what messages call the blob.
 func (h BlobHandle) String() string { return fmt.Sprintf("%v blob %s", h.Type, h.ID.Short()) }
 
-// BlobPlace says where a copy of a blob is stored. Sizes and offsets are in bytes.
-type BlobPlace struct {
+// BlobLocation is where a copy of a blob is stored. Sizes and offsets are in bytes.
+type BlobLocation struct {
 	Pack       ID
 	Offset     uint
 	Length     uint // as stored
@@ -69,9 +72,11 @@ type BlobPlace struct {
 	Compressed bool
 }
 
-// Reader returns a reader that knows every blob that was in the storage when Reader was called. It holds the session's shared lock until Close:
-// meanwhile exclusive operations (forget, prune) of this session return ErrReaderOpen, those of others a LockedError. Close it before the session,
-// which else ends it: its loads then return ErrClosed.
+// Reader returns a reader that knows every blob that was in the storage when Reader was
+// called. It holds the session's shared lock until Close. Meanwhile exclusive
+// operations (forget, prune) of this session return ErrReaderOpen, those of other
+// sessions a LockedError. Close it before the session; otherwise closing the session
+// ends it, and its loads return ErrClosed.
 //
 // ctx bounds only the call itself.
 func (s *Session) Reader(ctx context.Context) (*Reader, error) {
@@ -104,10 +109,11 @@ func (s *Session) Reader(ctx context.Context) (*Reader, error) {
 	return r, nil
 }
 
-// hold keeps the session in use and its lock held until life ends. A lost lock is taken again.
+// hold keeps the session in use and its lock held until life ends. If the lock is lost,
+// it takes a new one.
 func (r *Reader) hold(life context.Context, opened chan<- error) {
 	for {
-		err := r.s.read(life, true, func(ctx context.Context, repo *repository.Repository) error {
+		err := r.s.run(life, access{index: true}, func(ctx context.Context, repo *engrepository.Repository) error {
 			r.repo.Store(repo)
 			select {
 			case opened <- nil:
@@ -117,21 +123,21 @@ func (r *Reader) hold(life context.Context, opened chan<- error) {
 			return ctx.Err()
 		})
 		select {
-		case opened <- err: // it never worked
+		case opened <- err: // it never opened
 			return
 		default:
 		}
 		if life.Err() != nil {
 			return
 		}
-		r.s.opts.logger.Warn("lock of a reader lost, going on with a new one if there can be one", "location", r.s.loc.String(), "error", oneLine(err))
+		r.s.opts.logger.Warn("the lock of a reader was lost; trying to take a new one", "location", r.s.loc.String(), "error", oneLine(err))
 		if !errors.Is(err, ErrLockLost) {
 			return
 		}
 	}
 }
 
-// Close ends the reader and lets go of the session. Closing again does nothing.
+// Close ends the reader and releases the session. Closing it again does nothing.
 func (r *Reader) Close() error {
 	r.close()
 	r.held.Wait()
@@ -145,38 +151,42 @@ func (r *Reader) Close() error {
 	return nil
 }
 
-// Refresh makes the reader know what was added to the repository since.
+// Refresh loads what was added to the repository since.
 func (r *Reader) Refresh(ctx context.Context) error {
-	return r.s.read(ctx, true, func(_ context.Context, repo *repository.Repository) error {
+	return r.s.run(ctx, access{index: true}, func(_ context.Context, repo *engrepository.Repository) error {
 		r.repo.Store(repo)
 		return nil
 	})
 }
 
-// Connections is how many loads run at the same time; more of them wait.
+// Connections is how many loads run at the same time; further loads wait.
 func (r *Reader) Connections() int { return int(r.s.stack.Properties().Connections) }
 
-// CachesTrees reports whether packs of trees are kept in a local cache, so that the first load of one makes the others in its pack local.
+// CachesTrees reports whether packs of trees are kept in a local cache, so that the
+// first load of one makes the others in its pack local.
 func (r *Reader) CachesTrees() bool { return r.s.cache != nil }
 
 // Size returns the plain size of a blob, and whether the repository has it.
 func (r *Reader) Size(h BlobHandle) (uint64, bool) {
-	n, ok := r.repo.Load().LookupBlobSize(h.Type.engine(), restic.ID(h.ID))
+	n, ok := r.repo.Load().LookupBlobSize(h.Type.engine(), engrestic.ID(h.ID))
 	return uint64(n), ok
 }
 
-// Places returns where the copies of a blob are: usually one, none if the repository does not have it.
-func (r *Reader) Places(h BlobHandle) []BlobPlace {
-	found := r.repo.Load().LookupBlob(h.Type.engine(), restic.ID(h.ID))
-	places := make([]BlobPlace, len(found))
+// Locations returns where the copies of a blob are: usually one, or none if the
+// repository does not have it.
+func (r *Reader) Locations(h BlobHandle) []BlobLocation {
+	found := r.repo.Load().LookupBlob(h.Type.engine(), engrestic.ID(h.ID))
+	locations := make([]BlobLocation, len(found))
 	for i, b := range found {
-		places[i] = BlobPlace{Pack: ID(b.PackID), Offset: b.Offset, Length: b.Length, Size: b.DataLength(), Compressed: b.IsCompressed()}
+		locations[i] = BlobLocation{Pack: ID(b.PackID), Offset: b.Offset, Length: b.Length, Size: b.DataLength(), Compressed: b.IsCompressed()}
 	}
-	return places
+	return locations
 }
 
-// LoadRange calls fn with a stream of length bytes of a pack from offset on. Packs of trees go through the cache, packs of data past it. The stream is
-// as it is stored: see Open. After a failure in the middle the load may be tried again, and then fn is called again.
+// LoadRange calls fn with a stream of length bytes of a pack from offset on. Packs of
+// trees go through the cache, packs of data past it. The stream is encrypted: see
+// Decrypt. After a failure in the middle the load may be retried, and fn is then called
+// again.
 func (r *Reader) LoadRange(ctx context.Context, t BlobType, pack ID, offset, length uint, fn func(io.Reader) error) error {
 	if r.s.closing.Err() != nil {
 		return fmt.Errorf("%s: %w", r.s.loc, ErrClosed)
@@ -188,18 +198,19 @@ func (r *Reader) LoadRange(ctx context.Context, t BlobType, pack ID, offset, len
 	return be.Load(ctx, packHandle(t, pack), int(length), int64(offset), fn)
 }
 
-func packHandle(t BlobType, pack ID) backend.Handle {
-	return backend.Handle{Type: backend.PackFile, Name: pack.String(), IsMetadata: t == BlobTree}
+func packHandle(t BlobType, pack ID) engbackend.Handle {
+	return engbackend.Handle{Type: engbackend.PackFile, Name: pack.String(), IsMetadata: t == BlobTree}
 }
 
-// Open decrypts a blob that was loaded from a place, in place, and verifies that its plain bytes are the ones its ID stands for. room returns a
-// buffer of the given length, and is called only for a compressed blob.
+// Decrypt decrypts a blob in buf, which LoadRange read from p, in place, and verifies
+// its plain bytes against its ID. room returns a buffer of the given length, and is
+// called only for a compressed blob.
 //
-// The error wraps ErrDamaged; buf then holds nothing of use.
-func (r *Reader) Open(h BlobHandle, p BlobPlace, buf []byte, room func(size int) []byte) ([]byte, error) {
-	plain, err := r.open(p, buf, room)
-	if err == nil && restic.Hash(plain) != restic.ID(h.ID) {
-		err = errors.New("its bytes are not the ones its ID stands for")
+// The error wraps ErrDamaged; the content of buf is then undefined.
+func (r *Reader) Decrypt(h BlobHandle, p BlobLocation, buf []byte, room func(size int) []byte) ([]byte, error) {
+	plain, err := r.decrypt(p, buf, room)
+	if err == nil && engrestic.Hash(plain) != engrestic.ID(h.ID) {
+		err = errors.New("its content does not match its ID")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v in pack %s at %d: %w", ErrDamaged, h, p.Pack, p.Offset, err)
@@ -207,7 +218,7 @@ func (r *Reader) Open(h BlobHandle, p BlobPlace, buf []byte, room func(size int)
 	return plain, nil
 }
 
-func (r *Reader) open(p BlobPlace, buf []byte, room func(size int) []byte) ([]byte, error) {
+func (r *Reader) decrypt(p BlobLocation, buf []byte, room func(size int) []byte) ([]byte, error) {
 	key := r.repo.Load().Key()
 	if len(buf) < key.NonceSize()+key.Overhead() {
 		return nil, fmt.Errorf("%d bytes are too short", len(buf))
@@ -227,19 +238,20 @@ func (r *Reader) open(p BlobPlace, buf []byte, room func(size int) []byte) ([]by
 	}
 	plain, err = r.zstd.DecodeAll(plain, room(int(p.Size))[:0])
 	if err == nil && len(plain) != int(p.Size) {
-		return nil, fmt.Errorf("it unpacks to %d bytes, not to %d as the index says", len(plain), p.Size)
+		return nil, fmt.Errorf("it unpacks to %d bytes, but the index says %d", len(plain), p.Size)
 	}
 	return plain, err
 }
 
-// LoadBlob loads a blob whole. It tries every copy there is, and once more past a cache that turns out to be damaged.
+// LoadBlob loads a whole blob. It tries every copy, and bypasses the cache if that
+// turns out to be damaged.
 func (r *Reader) LoadBlob(ctx context.Context, h BlobHandle) ([]byte, error) {
-	places := r.Places(h)
-	if len(places) == 0 {
+	locations := r.Locations(h)
+	if len(locations) == 0 {
 		return nil, fmt.Errorf("%s: %v is not in the repository's index", r.s.loc, h)
 	}
 	var errs []error
-	for _, p := range places {
+	for _, p := range locations {
 		plain, err := r.loadFrom(ctx, h, p)
 		if err != nil && h.Type == BlobTree && r.s.cache != nil && r.s.cache.Forget(packHandle(h.Type, p.Pack)) == nil {
 			plain, err = r.loadFrom(ctx, h, p)
@@ -252,7 +264,7 @@ func (r *Reader) LoadBlob(ctx context.Context, h BlobHandle) ([]byte, error) {
 	return nil, explain(r.s.loc, errors.Join(errs...))
 }
 
-func (r *Reader) loadFrom(ctx context.Context, h BlobHandle, p BlobPlace) (plain []byte, err error) {
+func (r *Reader) loadFrom(ctx context.Context, h BlobHandle, p BlobLocation) (plain []byte, err error) {
 	buf := make([]byte, p.Length)
 	err = r.LoadRange(ctx, h.Type, p.Pack, p.Offset, p.Length, func(rd io.Reader) error {
 		_, err := io.ReadFull(rd, buf)
@@ -261,5 +273,5 @@ func (r *Reader) loadFrom(ctx context.Context, h BlobHandle, p BlobPlace) (plain
 	if err != nil {
 		return nil, err
 	}
-	return r.Open(h, p, buf, func(size int) []byte { return make([]byte, size) })
+	return r.Decrypt(h, p, buf, func(size int) []byte { return make([]byte, size) })
 }

@@ -2,7 +2,8 @@ package restic
 
 import "path/filepath"
 
-// LocalDir returns the absolute path of a location that Local made, and false for any other.
+// LocalDir returns the absolute path of a location that Local made, and false for any
+// other.
 func LocalDir(loc Location) (string, bool) {
 	dir, ok := loc.(localLocation)
 	if !ok {

@@ -2,12 +2,14 @@ package restic
 
 import "github.com/klauspost/compress/zstd"
 
-// unwrapRaw takes a zstd frame of raw blocks apart in place, without a second buffer: what cannot be compressed, such as videos and
-// archives, is stored so, and that is most of what large files hold. It reports false, and has changed nothing, if the frame has other
-// blocks or is not as it should be.
+// unwrapRaw unpacks a zstd frame of raw blocks in place, without a second buffer.
+// Incompressible data such as videos and archives is stored that way, which is most of
+// what large files hold. If the frame has other blocks or is invalid, it returns false
+// and changes nothing.
 //
-// RFC 8878, 3.1.1: a header, then blocks. Each begins with three bytes, little-endian: one bit tells the last one, two bits the type (0 is
-// raw), the others how long it is.
+// RFC 8878, 3.1.1: a header, then blocks. Each begins with three bytes, little-endian:
+// one bit marks the last block, two bits are the type (0 is raw), the rest is its
+// length.
 func unwrapRaw(frame []byte) (plain []byte, ok bool) {
 	var h zstd.Header
 	if h.Decode(frame) != nil || h.Skippable || h.HasCheckSum || h.DictionaryID != 0 {
@@ -32,7 +34,7 @@ func unwrapRaw(frame []byte) (plain []byte, ok bool) {
 	if !blocks(func([]byte) {}) {
 		return nil, false
 	}
-	// What is moved comes from further behind.
+	// Data only moves towards the beginning.
 	n := 0
 	blocks(func(data []byte) { n += copy(frame[n:], data) })
 	return frame[:n], true

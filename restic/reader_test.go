@@ -81,7 +81,7 @@ func TestReader(t *testing.T) {
 			var got []byte
 			for _, id := range n.Content {
 				h := BlobHandle{BlobData, id}
-				p := r.Places(h)[0]
+				p := r.Locations(h)[0]
 				if size, ok := r.Size(h); !ok || size != uint64(p.Size) {
 					t.Errorf("size %d, %d", size, p.Size)
 				}
@@ -93,7 +93,7 @@ func TestReader(t *testing.T) {
 					if bytes.Contains(stored, []byte("text text")) {
 						t.Error("stored bytes are not encrypted")
 					}
-					plain, err := r.Open(h, p, stored, func(n int) []byte { return make([]byte, n) })
+					plain, err := r.Decrypt(h, p, stored, func(n int) []byte { return make([]byte, n) })
 					got = append(got, plain...)
 					return err
 				})
@@ -104,7 +104,7 @@ func TestReader(t *testing.T) {
 			if string(got) != text {
 				t.Errorf("%d bytes that are not the file's", len(got))
 			}
-			if _, ok := r.Size(BlobHandle{BlobData, ID{1}}); ok || len(r.Places(BlobHandle{BlobTree, n.Content[0]})) > 0 {
+			if _, ok := r.Size(BlobHandle{BlobData, ID{1}}); ok || len(r.Locations(BlobHandle{BlobTree, n.Content[0]})) > 0 {
 				t.Error("it knows what is not there")
 			}
 			if _, err := r.LoadBlob(t.Context(), BlobHandle{BlobData, ID{1}}); err == nil {
@@ -166,7 +166,8 @@ func TestReaderSeesDamage(t *testing.T) {
 	}
 }
 
-// An exclusive operation does not wait for an open reader: a mount has one for days, and what comes behind would have to wait too.
+// An exclusive operation does not wait for an open reader: a mount has one for days,
+// and what comes behind would have to wait too.
 func TestReaderKeepsExclusiveOut(t *testing.T) {
 	s, r, _ := newReader(t, map[string]string{"a": "b"})
 	operations := map[string]func() error{

@@ -8,10 +8,11 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/restic/restic/rwmlink/data"
+	engdata "github.com/restic/restic/rwmlink/data"
 )
 
-// TreeNode is one entry of a tree: a file, a directory or something else that a backup recorded.
+// TreeNode is one entry of a tree: a file, a directory or something else that a backup
+// recorded.
 type TreeNode struct {
 	Name       string
 	Type       NodeType
@@ -28,8 +29,9 @@ type TreeNode struct {
 	Content    []ID // blobs of a file, in order
 	Subtree    *ID  // tree of a directory, nil if it has none
 
-	// Fingerprint tells nodes apart: nodes with the same one have the same content and the same metadata. It covers the name, except
-	// for a file with several hard links, whose names thereby share one.
+	// Fingerprint identifies a node: nodes with the same one have the same content and
+	// metadata. It covers the name, except for a file with several hard links, whose
+	// names thereby share one.
 	Fingerprint [16]byte
 }
 
@@ -39,10 +41,11 @@ type Xattr struct {
 	Value []byte `json:"value"`
 }
 
-// NodeType is what a TreeNode is.
+// NodeType is the type of a node.
 type NodeType uint8
 
-// The types of nodes. NodeUnknown is what this version has no name for, or what the backup could not tell.
+// The types of nodes. NodeUnknown is a type that this version does not know or that the
+// backup could not determine.
 const (
 	NodeUnknown NodeType = iota
 	NodeFile
@@ -54,7 +57,8 @@ const (
 	NodeSocket
 )
 
-// DecodeTree decodes the plain bytes of a tree. Any tree the engine can read is read, with the same result.
+// DecodeTree decodes the plain bytes of a tree. It reads any tree that the engine can
+// read, with the same result.
 func DecodeTree(raw []byte) ([]TreeNode, error) {
 	if nodes, ok := decodeTreeFast(raw); ok {
 		return nodes, nil
@@ -62,9 +66,9 @@ func DecodeTree(raw []byte) ([]TreeNode, error) {
 	return decodeTreeSlowly(raw)
 }
 
-// decodeTreeSlowly leaves the meaning of every field to the engine.
+// decodeTreeSlowly uses the engine's decoder for every field.
 func decodeTreeSlowly(raw []byte) ([]TreeNode, error) {
-	iterator, err := data.NewTreeNodeIterator(bytes.NewReader(raw))
+	iterator, err := engdata.NewTreeNodeIterator(bytes.NewReader(raw))
 	if err != nil {
 		return nil, fmt.Errorf("decoding a tree: %w", err)
 	}
@@ -82,7 +86,7 @@ func decodeTreeSlowly(raw []byte) ([]TreeNode, error) {
 	return nodes, nil
 }
 
-func newTreeNode(n *data.Node) (TreeNode, error) {
+func newTreeNode(n *engdata.Node) (TreeNode, error) {
 	out := TreeNode{
 		Name: n.Name, Type: nodeType([]byte(n.Type)), Mode: n.Mode, UID: n.UID, GID: n.GID,
 		Size: n.Size, Links: n.Links, Device: n.Device, LinkTarget: n.LinkTarget,

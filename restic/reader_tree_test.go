@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
 // treeText encodes nodes as the engine does.
-func treeText(t testing.TB, nodes ...*data.Node) []byte {
+func treeText(t testing.TB, nodes ...*engdata.Node) []byte {
 	t.Helper()
-	b := data.NewTreeJSONBuilder()
+	b := engdata.NewTreeJSONBuilder()
 	for _, n := range nodes {
 		if err := b.AddNode(n); err != nil {
 			t.Fatal(err)
@@ -28,23 +28,23 @@ func treeText(t testing.TB, nodes ...*data.Node) []byte {
 	return text
 }
 
-func sampleNodes() []*data.Node {
+func sampleNodes() []*engdata.Node {
 	at := time.Date(2024, 2, 29, 23, 59, 59, 123456789, time.FixedZone("", 5*3600+1800))
 	old := time.Date(1901, 12, 13, 1, 2, 3, 0, time.UTC)
-	id := restic.Hash([]byte("x"))
-	return []*data.Node{
-		{Name: "a file", Type: data.NodeTypeFile, Mode: 0o640, ModTime: at, AccessTime: at, ChangeTime: old, UID: 1000, GID: 4294967295,
-			User: "žofie", Group: "g<&>\u2028", Inode: 12, Size: 1<<63 + 5, Links: 1, Content: restic.IDs{id, restic.Hash(nil)}},
-		{Name: "b\xff\xfe\"\\\n\x00ž", Type: data.NodeTypeDir, Mode: fs.ModeDir | fs.ModeSetgid | 0o755, ModTime: at, AccessTime: at, ChangeTime: at, Subtree: &id, Links: 3},
-		{Name: "hard", Type: data.NodeTypeFile, Mode: 0, ModTime: at, AccessTime: at, ChangeTime: at, DeviceID: 99, Inode: 7, Links: 2, Content: restic.IDs{}},
-		{Name: "link", Type: data.NodeTypeSymlink, Mode: fs.ModeSymlink | 0o777, ModTime: at, AccessTime: at, ChangeTime: at, LinkTarget: "to\xffraw", Links: 1},
-		{Name: "link2", Type: data.NodeTypeSymlink, Mode: fs.ModeSymlink | 0o777, ModTime: at, AccessTime: at, ChangeTime: at, LinkTarget: "pl\"ain", Links: 1},
-		{Name: "null", Type: data.NodeTypeCharDev, Mode: fs.ModeDevice | fs.ModeCharDevice | 0o666, ModTime: at, AccessTime: at, ChangeTime: at, Device: 259, Links: 1,
-			ExtendedAttributes: []data.ExtendedAttribute{{Name: "user.x", Value: []byte{0, 1, 2}}, {Name: "user.empty"}},
-			GenericAttributes:  map[data.GenericAttributeType]json.RawMessage{"windows.x": json.RawMessage(`{"a":[1,"}"]}`)}, Error: "it \"failed\""},
-		{Name: "pipe", Type: data.NodeTypeFifo, ModTime: at, AccessTime: at, ChangeTime: at},
-		{Name: "sock", Type: data.NodeTypeSocket, ModTime: at, AccessTime: at, ChangeTime: at},
-		{Name: "what", Type: data.NodeTypeIrregular, ModTime: at, AccessTime: at, ChangeTime: at},
+	id := engrestic.Hash([]byte("x"))
+	return []*engdata.Node{
+		{Name: "a file", Type: engdata.NodeTypeFile, Mode: 0o640, ModTime: at, AccessTime: at, ChangeTime: old, UID: 1000, GID: 4294967295,
+			User: "žofie", Group: "g<&>\u2028", Inode: 12, Size: 1<<63 + 5, Links: 1, Content: engrestic.IDs{id, engrestic.Hash(nil)}},
+		{Name: "b\xff\xfe\"\\\n\x00ž", Type: engdata.NodeTypeDir, Mode: fs.ModeDir | fs.ModeSetgid | 0o755, ModTime: at, AccessTime: at, ChangeTime: at, Subtree: &id, Links: 3},
+		{Name: "hard", Type: engdata.NodeTypeFile, Mode: 0, ModTime: at, AccessTime: at, ChangeTime: at, DeviceID: 99, Inode: 7, Links: 2, Content: engrestic.IDs{}},
+		{Name: "link", Type: engdata.NodeTypeSymlink, Mode: fs.ModeSymlink | 0o777, ModTime: at, AccessTime: at, ChangeTime: at, LinkTarget: "to\xffraw", Links: 1},
+		{Name: "link2", Type: engdata.NodeTypeSymlink, Mode: fs.ModeSymlink | 0o777, ModTime: at, AccessTime: at, ChangeTime: at, LinkTarget: "pl\"ain", Links: 1},
+		{Name: "null", Type: engdata.NodeTypeCharDev, Mode: fs.ModeDevice | fs.ModeCharDevice | 0o666, ModTime: at, AccessTime: at, ChangeTime: at, Device: 259, Links: 1,
+			ExtendedAttributes: []engdata.ExtendedAttribute{{Name: "user.x", Value: []byte{0, 1, 2}}, {Name: "user.empty"}},
+			GenericAttributes:  map[engdata.GenericAttributeType]json.RawMessage{"windows.x": json.RawMessage(`{"a":[1,"}"]}`)}, Error: "it \"failed\""},
+		{Name: "pipe", Type: engdata.NodeTypeFifo, ModTime: at, AccessTime: at, ChangeTime: at},
+		{Name: "sock", Type: engdata.NodeTypeSocket, ModTime: at, AccessTime: at, ChangeTime: at},
+		{Name: "what", Type: engdata.NodeTypeIrregular, ModTime: at, AccessTime: at, ChangeTime: at},
 	}
 }
 
@@ -82,7 +82,7 @@ func TestDecodeTreeAgreesWithTheEngine(t *testing.T) {
 }
 
 func TestFingerprint(t *testing.T) {
-	decode := func(change func(n *data.Node), links uint64) [2][16]byte {
+	decode := func(change func(n *engdata.Node), links uint64) [2][16]byte {
 		n := *sampleNodes()[0]
 		n.Links = links
 		change(&n)
@@ -98,13 +98,13 @@ func TestFingerprint(t *testing.T) {
 		return [2][16]byte{fast[0].Fingerprint, slow[0].Fingerprint}
 	}
 	for _, links := range []uint64{1, 2} {
-		base := decode(func(*data.Node) {}, links)
-		for name, change := range map[string]func(n *data.Node){
-			"content": func(n *data.Node) { n.Content = n.Content[:1] },
-			"mode":    func(n *data.Node) { n.Mode++ },
-			"time":    func(n *data.Node) { n.ModTime = n.ModTime.Add(1) },
-			"inode":   func(n *data.Node) { n.Inode++ },
-			"name":    func(n *data.Node) { n.Name = "another name" },
+		base := decode(func(*engdata.Node) {}, links)
+		for name, change := range map[string]func(n *engdata.Node){
+			"content": func(n *engdata.Node) { n.Content = n.Content[:1] },
+			"mode":    func(n *engdata.Node) { n.Mode++ },
+			"time":    func(n *engdata.Node) { n.ModTime = n.ModTime.Add(1) },
+			"inode":   func(n *engdata.Node) { n.Inode++ },
+			"name":    func(n *engdata.Node) { n.Name = "another name" },
 		} {
 			got := decode(change, links)
 			for i := range got {
@@ -142,13 +142,13 @@ func FuzzDecodeTree(f *testing.F) {
 }
 
 func BenchmarkDecodeTree(b *testing.B) {
-	var nodes []*data.Node
+	var nodes []*engdata.Node
 	for i := range 1000 {
 		n := *sampleNodes()[0]
 		n.Name = string(rune('a'+i/26/26)) + string(rune('a'+i/26%26)) + string(rune('a'+i%26))
 		nodes = append(nodes, &n)
 	}
-	slices.SortFunc(nodes, func(a, b *data.Node) int { return map[bool]int{true: -1, false: 1}[a.Name < b.Name] })
+	slices.SortFunc(nodes, func(a, b *engdata.Node) int { return map[bool]int{true: -1, false: 1}[a.Name < b.Name] })
 	text := treeText(b, nodes...)
 	b.Run("fast", func(b *testing.B) {
 		b.SetBytes(int64(len(text)))

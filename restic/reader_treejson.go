@@ -9,9 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// decodeTreeFast reads a tree as every version of restic writes it, about ten times as fast as encoding/json. It gives up
-// (ok is false) at anything it does not know exactly: unknown keys, numbers that overflow, odd times or escapes, text that is not
-// UTF-8. The engine's own decoder then says what it means.
+// decodeTreeFast reads a tree as every version of restic writes it, about ten times as
+// fast as encoding/json. It returns false for anything unusual: unknown keys, numbers
+// that overflow, odd times or escapes, text that is not UTF-8. The engine's own decoder
+// is used then.
 func decodeTreeFast(raw []byte) (nodes []TreeNode, ok bool) {
 	p := treeParser{raw: raw}
 	if !p.token('{') {
@@ -40,6 +41,9 @@ func decodeTreeFast(raw []byte) (nodes []TreeNode, ok bool) {
 type treeParser struct {
 	raw []byte
 	pos int
+
+	bare   bool // without fingerprints, and content goes into buffer
+	buffer []ID
 }
 
 func (p *treeParser) space() {
@@ -93,7 +97,8 @@ func (p *treeParser) plain() ([]byte, bool) {
 	return nil, false
 }
 
-// text reads any string. What has escapes is left to encoding/json, unless it is not UTF-8, which encoding/json would mend in silence.
+// text reads any string. encoding/json decodes strings with escapes, unless they are
+// not UTF-8, which it would silently repair.
 func (p *treeParser) text() (string, bool) {
 	p.space()
 	start := p.pos
@@ -162,6 +167,9 @@ func (p *treeParser) ids() ([]ID, bool) {
 		return nil, false
 	}
 	var ids []ID
+	if p.bare {
+		ids = p.buffer[:0]
+	}
 	for !p.token(']') {
 		if len(ids) > 0 && !p.token(',') {
 			return nil, false
@@ -170,6 +178,9 @@ func (p *treeParser) ids() ([]ID, bool) {
 		if !p.id(&ids[len(ids)-1]) {
 			return nil, false
 		}
+	}
+	if p.bare {
+		p.buffer = ids
 	}
 	return ids, true
 }
@@ -218,7 +229,7 @@ func (p *treeParser) skipString() bool {
 	return false
 }
 
-// into decodes one value with encoding/json; for what is rare.
+// into decodes one value with encoding/json, for rare fields.
 func (p *treeParser) into(v any) bool {
 	span, ok := p.value()
 	return ok && utf8.Valid(span) && json.Unmarshal(span, v) == nil

@@ -43,6 +43,9 @@ func (p *treeParser) node(n *TreeNode) bool {
 	if nameEnd == 0 {
 		return false
 	}
+	if p.bare {
+		return true
+	}
 	if sharesName(*n) {
 		n.Fingerprint = fingerprint(p.raw[start:nameStart], p.raw[nameEnd:p.pos])
 	} else {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestReadingWithoutLock looks that a session without locks can do everything that only reads, and leaves no trace in the storage.
+// TestReadingWithoutLock looks that a session without locks can do everything that only
+// reads, and leaves no trace in the storage.
 func TestReadingWithoutLock(t *testing.T) {
 	s, loc, from, to := twoSnapshots(t)
 	if err := s.Close(); err != nil {

@@ -10,36 +10,37 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// RecoverOptions says how to recover.
+// RecoverOptions configures a recovery.
 type RecoverOptions struct {
 	// OnEvent receives Progress, Message and Warning events.
 	OnEvent func(Event)
 }
 
-// RecoverResult says what was found.
+// RecoverResult holds what was found.
 type RecoverResult struct {
 	// Roots are the trees that no snapshot and no other tree refers to.
 	Roots []ID
-	// SnapshotID is the new snapshot with a directory for each of them, named by the tree's ID. It is zero if there are none.
+	// SnapshotID is the new snapshot with a directory for each of them, named by the
+	// tree's ID. It is zero if there are none.
 	SnapshotID ID
 	// Unreadable are trees that could not be read.
 	Unreadable []ItemError
 }
 
-// Recover looks for trees that nothing refers to, as they are left when snapshots are lost, and makes one snapshot of all of
-// them. It brings the index up to date first.
+// Recover looks for trees that nothing refers to, such as those of lost snapshots, and
+// makes one snapshot of all of them. It repairs the index first.
 func (s *Session) Recover(ctx context.Context, o RecoverOptions) (*RecoverResult, error) {
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 	res := &RecoverResult{}
-	err := s.writeUnindexed(ctx, func(ctx context.Context, repo *repository.Repository) error {
+	err := s.run(ctx, access{lock: exclusiveLock}, func(ctx context.Context, repo *engrepository.Repository) error {
 		printer := &eventPrinter{rep: rep}
-		if err := repository.RepairIndex(ctx, repo, repository.RepairIndexOptions{}, printer); err != nil {
+		if err := engrepository.RepairIndex(ctx, repo, engrepository.RepairIndexOptions{}, printer); err != nil {
 			return err
 		}
 		if err := repo.LoadIndex(ctx, printer); err != nil {
@@ -53,12 +54,12 @@ func (s *Session) Recover(ctx context.Context, o RecoverOptions) (*RecoverResult
 		if err != nil {
 			return fmt.Errorf("saving the tree of what was recovered: %w", err)
 		}
-		sn, err := data.NewSnapshot([]string{"/recover"}, []string{"recovered"}, s.hostname(), s.opts.clock())
+		sn, err := engdata.NewSnapshot([]string{"/recover"}, []string{"recovered"}, s.hostname(), s.opts.clock())
 		if err != nil {
 			return err
 		}
 		sn.Tree = &tree
-		id, err := data.SaveSnapshot(ctx, repo, sn)
+		id, err := engdata.SaveSnapshot(ctx, repo, sn)
 		if err != nil {
 			return fmt.Errorf("saving the snapshot of what was recovered: %w", err)
 		}
@@ -69,10 +70,10 @@ func (s *Session) Recover(ctx context.Context, o RecoverOptions) (*RecoverResult
 }
 
 // find returns the trees nothing refers to, in the order of their IDs.
-func (r *RecoverResult) find(ctx context.Context, s *Session, repo *repository.Repository, rep *reporter) (restic.IDs, error) {
-	var all restic.IDs
-	err := repo.ListBlobs(ctx, func(pb restic.PackedBlob) {
-		if pb.Type == restic.TreeBlob {
+func (r *RecoverResult) find(ctx context.Context, s *Session, repo *engrepository.Repository, rep *reporter) (engrestic.IDs, error) {
+	var all engrestic.IDs
+	err := repo.ListBlobs(ctx, func(pb engrestic.PackedBlob) {
+		if pb.Type == engrestic.TreeBlob {
 			all = append(all, pb.ID)
 		}
 	})
@@ -84,7 +85,7 @@ func (r *RecoverResult) find(ctx context.Context, s *Session, repo *repository.R
 		return nil, err
 	}
 	var mu sync.Mutex
-	used := restic.NewIDSet()
+	used := engrestic.NewIDSet()
 	for _, sn := range list.all {
 		used.Insert(*sn.Tree)
 	}
@@ -117,14 +118,14 @@ func (r *RecoverResult) find(ctx context.Context, s *Session, repo *repository.R
 		return nil, err
 	}
 	roots := slices.DeleteFunc(all, used.Has)
-	slices.SortFunc(roots, func(a, b restic.ID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(roots, func(a, b engrestic.ID) int { return bytes.Compare(a[:], b[:]) })
 	roots = slices.Compact(roots)
 	r.Roots = newIDs(roots)
 	return roots, nil
 }
 
-func subtreesOf(ctx context.Context, repo restic.BlobLoader, id restic.ID) (subtrees restic.IDs, err error) {
-	nodes, err := data.LoadTree(ctx, repo, id)
+func subtreesOf(ctx context.Context, repo engrestic.BlobLoader, id engrestic.ID) (subtrees engrestic.IDs, err error) {
+	nodes, err := engdata.LoadTree(ctx, repo, id)
 	if err != nil {
 		return nil, err
 	}
@@ -132,17 +133,18 @@ func subtreesOf(ctx context.Context, repo restic.BlobLoader, id restic.ID) (subt
 		if item.Error != nil {
 			return subtrees, item.Error
 		}
-		if item.Node.Type == data.NodeTypeDir && item.Node.Subtree != nil {
+		if item.Node.Type == engdata.NodeTypeDir && item.Node.Subtree != nil {
 			subtrees = append(subtrees, *item.Node.Subtree)
 		}
 	}
 	return subtrees, nil
 }
 
-// saveRoots makes a tree with a directory for each root. Their order is that of their names, as the engine wants it.
-func saveRoots(ctx context.Context, repo *repository.Repository, roots restic.IDs, now time.Time) (tree restic.ID, err error) {
-	err = repo.WithBlobUploader(ctx, func(ctx context.Context, saver restic.BlobSaverWithAsync) error {
-		tw := data.NewTreeWriter(saver)
+// saveRoots makes a tree with a directory for each root. They are ordered by name, as
+// the engine requires.
+func saveRoots(ctx context.Context, repo *engrepository.Repository, roots engrestic.IDs, now time.Time) (tree engrestic.ID, err error) {
+	err = repo.WithBlobUploader(ctx, func(ctx context.Context, saver engrestic.BlobSaverWithAsync) error {
+		tw := engdata.NewTreeWriter(saver)
 		last := ""
 		for _, id := range roots {
 			name := ID(id).Short()
@@ -150,7 +152,7 @@ func saveRoots(ctx context.Context, repo *repository.Repository, roots restic.ID
 				name = id.String()
 			}
 			last = ID(id).Short()
-			node := data.Node{Type: data.NodeTypeDir, Name: name, Mode: 0o755, Subtree: &id, AccessTime: now, ModTime: now, ChangeTime: now}
+			node := engdata.Node{Type: engdata.NodeTypeDir, Name: name, Mode: 0o755, Subtree: &id, AccessTime: now, ModTime: now, ChangeTime: now}
 			if err := tw.AddNode(&node); err != nil {
 				return err
 			}

@@ -7,30 +7,32 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
 // parallelBatches is how many batches are removed at the same time.
 const parallelBatches = 4
 
-// postponement collects removals that the engine asks for, so that they can be done afterwards in large batches. The engine believes they
-// are done, and never runs more of them at a time than there are connections.
+// postponement collects the engine's removals, so that they can be done afterwards in
+// large batches. The engine believes that they are done; by itself it would run no more
+// of them at a time than there are connections.
 type postponement struct {
 	mu    sync.Mutex
-	names map[backend.FileType][]string
+	names map[engbackend.FileType][]string
 }
 
-// postpone collects removals of snapshots, indexes and packs until the returned function is called. Only an exclusive operation may do that.
+// postpone collects removals of snapshots, indexes and packs until the returned
+// function is called. Only an exclusive operation may call it.
 func (s *Session) postpone() (p *postponement, stop func()) {
-	p = &postponement{names: make(map[backend.FileType][]string)}
+	p = &postponement{names: make(map[engbackend.FileType][]string)}
 	s.stack.postponed.Store(p)
 	return p, func() { s.stack.postponed.Store(nil) }
 }
 
 // take reports whether the removal is postponed.
-func (p *postponement) take(h backend.Handle) bool {
+func (p *postponement) take(h engbackend.Handle) bool {
 	switch h.Type {
-	case backend.SnapshotFile, backend.IndexFile, backend.PackFile:
+	case engbackend.SnapshotFile, engbackend.IndexFile, engbackend.PackFile:
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.names[h.Type] = append(p.names[h.Type], h.Name)
@@ -39,13 +41,14 @@ func (p *postponement) take(h backend.Handle) bool {
 	return false
 }
 
-// removeAll removes objects, as many as possible with each request. done is called for each name with the outcome, one at a time.
-func (s *Session) removeAll(ctx context.Context, t backend.FileType, names []string, done func(name string, err error)) {
+// removeAll removes objects, as many as possible with each request. done is called with
+// the outcome of each name, one at a time.
+func (s *Session) removeAll(ctx context.Context, t engbackend.FileType, names []string, done func(name string, err error)) {
 	var mu sync.Mutex
 	report := func(name string, err error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if err == nil && t == backend.IndexFile {
+		if err == nil && t == engbackend.IndexFile {
 			s.stack.note(&s.stack.indexes, name, false)
 		}
 		done(name, err)
@@ -53,14 +56,15 @@ func (s *Session) removeAll(ctx context.Context, t backend.FileType, names []str
 	if be, ok := unwrap[*s3Backend](s.stack); ok && len(names) > 1 {
 		names = removeBatches(ctx, be, t, names, report)
 	}
-	// One by one, what failed in a batch is tried again as often as any other request.
+	// Names that failed in a batch are retried one by one, as often as any other
+	// request.
 	var g errgroup.Group
 	g.SetLimit(int(s.stack.Properties().Connections))
 	for _, name := range names {
 		g.Go(func() error {
 			err := ctx.Err()
 			if err == nil {
-				err = s.stack.Remove(ctx, backend.Handle{Type: t, Name: name})
+				err = s.stack.Remove(ctx, engbackend.Handle{Type: t, Name: name})
 			}
 			report(name, err)
 			return nil
@@ -70,7 +74,7 @@ func (s *Session) removeAll(ctx context.Context, t backend.FileType, names []str
 }
 
 // removeBatches returns the names that could not be removed.
-func removeBatches(ctx context.Context, be *s3Backend, t backend.FileType, names []string, report func(name string, err error)) (failed []string) {
+func removeBatches(ctx context.Context, be *s3Backend, t engbackend.FileType, names []string, report func(name string, err error)) (failed []string) {
 	var mu sync.Mutex
 	var g errgroup.Group
 	g.SetLimit(parallelBatches)
@@ -78,7 +82,7 @@ func removeBatches(ctx context.Context, be *s3Backend, t backend.FileType, names
 		g.Go(func() error {
 			keys := make([]string, len(batch))
 			for i, name := range batch {
-				keys[i] = be.layout.Filename(backend.Handle{Type: t, Name: name})
+				keys[i] = be.layout.Filename(engbackend.Handle{Type: t, Name: name})
 			}
 			outcome := be.removeMany(ctx, keys)
 			for i, name := range batch {

@@ -6,19 +6,20 @@ import (
 	"io"
 	"strings"
 
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// RepairIndexOptions says how to rebuild the index.
+// RepairIndexOptions configures the repair of the index.
 type RepairIndexOptions struct {
-	// ReadAllPacks reads the headers of all packs instead of those only that the index does not know.
+	// ReadAllPacks reads the headers of all packs, not only of those that the index
+	// does not know.
 	ReadAllPacks bool
 	// OnEvent receives Progress, Message and Warning events.
 	OnEvent func(Event)
 }
 
-// RepairIndexResult lists what was wrong with the index and is put right.
+// RepairIndexResult lists what was wrong with the index and has been repaired.
 type RepairIndexResult struct {
 	AddedPacks     []ID // were in no index
 	ReindexedPacks []ID // had another size than the index said
@@ -26,14 +27,15 @@ type RepairIndexResult struct {
 	InvalidIndexes []ID // could not be read
 }
 
-// RepairIndex rebuilds the index from the packs. It works on an index that cannot be read, too.
+// RepairIndex rebuilds the index from the packs. It works even if the index cannot be
+// read.
 func (s *Session) RepairIndex(ctx context.Context, o RepairIndexOptions) (*RepairIndexResult, error) {
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 	res := &RepairIndexResult{}
-	err := s.writeUnindexed(ctx, func(ctx context.Context, repo *repository.Repository) error {
+	err := s.run(ctx, access{lock: exclusiveLock}, func(ctx context.Context, repo *engrepository.Repository) error {
 		printer := &indexPrinter{eventPrinter: &eventPrinter{rep: rep}, res: res}
-		err := repository.RepairIndex(ctx, repo, repository.RepairIndexOptions{ReadAllPacks: o.ReadAllPacks}, printer)
+		err := engrepository.RepairIndex(ctx, repo, engrepository.RepairIndexOptions{ReadAllPacks: o.ReadAllPacks}, printer)
 		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("repairing the index was not finished, run it again: %w", err)
 		}
@@ -42,7 +44,8 @@ func (s *Session) RepairIndex(ctx context.Context, o RepairIndexOptions) (*Repai
 	return res, err
 }
 
-// indexPrinter learns from what the engine prints, which is the only way it tells, what was put right.
+// indexPrinter learns what was repaired from the engine's output, which is the only
+// place it appears.
 type indexPrinter struct {
 	*eventPrinter
 	res *RepairIndexResult
@@ -53,7 +56,7 @@ func (p *indexPrinter) E(msg string, args ...any) {
 	if len(args) == 0 {
 		return
 	}
-	id, ok := args[0].(restic.ID)
+	id, ok := args[0].(engrestic.ID)
 	if !ok {
 		return
 	}
@@ -69,31 +72,34 @@ func (p *indexPrinter) E(msg string, args ...any) {
 	}
 }
 
-// RepairPacksOptions says which packs to take apart.
+// RepairPacksOptions selects the packs to repair.
 type RepairPacksOptions struct {
 	// Packs are those whose content is damaged, as CheckResult.DamagedPacks lists them.
 	Packs []ID
-	// SaveCopy is given each pack as it is before it is removed; an error ends the repair with nothing changed. If it is nil, no copies are made.
+	// SaveCopy receives each pack before it is removed; an error aborts the repair with
+	// nothing changed. If it is nil, no copies are made.
 	SaveCopy func(pack ID, content []byte) error
-	// OnEvent receives Progress, Message and Warning events; a Warning for each blob that is lost.
+	// OnEvent receives Progress, Message and Warning events; a Warning for each blob
+	// that is lost.
 	OnEvent func(Event)
 }
 
-// RepairPacks stores the sound blobs of damaged packs anew and removes the packs. RepairSnapshots then takes what is lost
-// out of the snapshots. It stops with nothing changed if a pack cannot be read at all.
+// RepairPacks stores the intact blobs of damaged packs again and removes the packs.
+// RepairSnapshots then removes what is lost from the snapshots. It stops with nothing
+// changed if a pack cannot be read at all.
 func (s *Session) RepairPacks(ctx context.Context, o RepairPacksOptions) error {
 	if len(o.Packs) == 0 {
 		return fmt.Errorf("repair packs: no packs given")
 	}
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
-	return s.write(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
-		ids := restic.NewIDSet()
+	return s.run(ctx, access{lock: exclusiveLock, index: true}, func(ctx context.Context, repo *engrepository.Repository) error {
+		ids := engrestic.NewIDSet()
 		for _, pack := range o.Packs {
-			id := restic.ID(pack)
+			id := engrestic.ID(pack)
 			ids.Insert(id)
-			content, err := repo.LoadRaw(ctx, restic.PackFile, id)
-			if content == nil { // damaged content comes with an error, too, and is what this is for
+			content, err := repo.LoadRaw(ctx, engrestic.PackFile, id)
+			if content == nil { // damaged content comes with an error, and is what this repairs
 				return fmt.Errorf("pack %v cannot be read, nothing was changed: %w", pack, orUnexpected(err))
 			}
 			if o.SaveCopy != nil {
@@ -102,7 +108,7 @@ func (s *Session) RepairPacks(ctx context.Context, o RepairPacksOptions) error {
 				}
 			}
 		}
-		if err := repository.RepairPacks(ctx, repo, ids, &eventPrinter{rep: rep}); err != nil {
+		if err := engrepository.RepairPacks(ctx, repo, ids, &eventPrinter{rep: rep}); err != nil {
 			return fmt.Errorf("repairing packs was not finished, run it again: %w", err)
 		}
 		return nil

@@ -9,16 +9,17 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
-	"github.com/restic/restic/rwmlink/walker"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
+	engwalker "github.com/restic/restic/rwmlink/walker"
 )
 
-// RepairSnapshotsOptions says which snapshots to repair and how.
+// RepairSnapshotsOptions configures the repair of snapshots.
 type RepairSnapshotsOptions struct {
 	Filter SnapshotFilter
-	// Forget removes the originals of repaired snapshots. Otherwise the repaired ones get the tag "repaired".
+	// Forget removes the originals of repaired snapshots. Otherwise the repaired ones
+	// get the tag "repaired".
 	Forget bool
 	// DryRun changes nothing.
 	DryRun bool
@@ -26,9 +27,9 @@ type RepairSnapshotsOptions struct {
 	OnEvent func(Event)
 }
 
-// Repair is what was put right at a path of one snapshot or more. It is an event, too.
+// Repair is one repair at a path of one or more snapshots. It is also an event.
 type Repair struct {
-	// Snapshot is the first one in which it was met.
+	// Snapshot is the first snapshot it was found in.
 	Snapshot ID
 	Path     string
 	Kind     RepairKind
@@ -36,10 +37,10 @@ type Repair struct {
 
 func (Repair) event() {}
 
-// RepairKind says what was put right.
+// RepairKind is a kind of repair.
 type RepairKind string
 
-// What RepairSnapshots puts right.
+// Kinds of repairs.
 const (
 	RepairContent RepairKind = "removed missing content" // of a file: it is shorter now
 	RepairSize    RepairKind = "fixed incorrect size"    // of a file
@@ -48,19 +49,20 @@ const (
 	RepairRoot    RepairKind = "not readable" // the snapshot is removed
 )
 
-// RepairSnapshots makes new snapshots of those that refer to data which is lost: files lack what is missing of them,
-// directories that cannot be read are empty. It is to be used only after RepairIndex and RepairPacks have saved what
-// could be saved, since what it leaves out cannot come back. A snapshot whose root cannot be read is removed.
+// RepairSnapshots replaces snapshots that refer to lost data: files lack their missing
+// parts, and unreadable directories are empty. Use it only after RepairIndex and
+// RepairPacks have salvaged what they can, since what it leaves out cannot come back. A
+// snapshot whose root cannot be read is removed.
 func (s *Session) RepairSnapshots(ctx context.Context, o RepairSnapshotsOptions) (*RewriteResult, error) {
 	r := rewriter{rep: s.reporter(o.OnEvent), res: &RewriteResult{DryRun: o.DryRun}, forget: o.Forget, alone: true, tag: "repaired"}
 	defer r.rep.stop()
-	m := mender{r: &r}
-	m.tw = walker.NewTreeRewriter(walker.RewriteOpts{
+	m := treeRepairer{r: &r}
+	m.tw = engwalker.NewTreeRewriter(engwalker.RewriteOpts{
 		RewriteNode:                m.node,
 		RewriteFailedTree:          m.failedTree,
 		AllowUnstableSerialization: true,
 	})
-	r.tree = func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, saver restic.BlobSaver) (restic.ID, *data.SnapshotSummary, error) {
+	r.tree = func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, saver engrestic.BlobSaver) (engrestic.ID, *engdata.SnapshotSummary, error) {
 		m.ctx, m.repo, m.snapshot = ctx, repo, ID(*sn.ID())
 		id, err := m.tw.RewriteTree(ctx, repo, saver, "/", *sn.Tree)
 		return id, nil, err
@@ -68,33 +70,33 @@ func (s *Session) RepairSnapshots(ctx context.Context, o RepairSnapshotsOptions)
 	return r.run(ctx, s, o.Filter)
 }
 
-// mender takes out of trees what cannot be had.
-type mender struct {
+// treeRepairer drops unreadable data from trees.
+type treeRepairer struct {
 	r        *rewriter
-	tw       *walker.TreeRewriter
+	tw       *engwalker.TreeRewriter
 	ctx      context.Context
-	repo     *repository.Repository
+	repo     *engrepository.Repository
 	snapshot ID
 }
 
-func (m *mender) note(path string, kind RepairKind) {
+func (m *treeRepairer) note(path string, kind RepairKind) {
 	repair := Repair{Snapshot: m.snapshot, Path: path, Kind: kind}
 	m.r.res.Repairs = append(m.r.res.Repairs, repair)
 	m.r.rep.emit(repair)
 }
 
-func (m *mender) node(node *data.Node, path string) *data.Node {
-	if node.Type == data.NodeTypeIrregular || node.Type == data.NodeTypeInvalid {
+func (m *treeRepairer) node(node *engdata.Node, path string) *engdata.Node {
+	if node.Type == engdata.NodeTypeIrregular || node.Type == engdata.NodeTypeInvalid {
 		m.note(path, RepairType)
 		return nil
 	}
-	if node.Type != data.NodeTypeFile {
+	if node.Type != engdata.NodeTypeFile {
 		return node
 	}
-	content := restic.IDs{}
+	content := engrestic.IDs{}
 	var size uint64
 	for _, id := range node.Content {
-		if n, ok := m.repo.LookupBlobSize(restic.DataBlob, id); ok {
+		if n, ok := m.repo.LookupBlobSize(engrestic.DataBlob, id); ok {
 			content = append(content, id)
 			size += uint64(n)
 		}
@@ -109,8 +111,8 @@ func (m *mender) node(node *data.Node, path string) *data.Node {
 	return node
 }
 
-// failedTree must not take an interrupted request for a damaged tree.
-func (m *mender) failedTree(_ restic.ID, path string, err error) (data.TreeNodeIterator, error) {
+// failedTree must not mistake an interrupted request for a damaged tree.
+func (m *treeRepairer) failedTree(_ engrestic.ID, path string, err error) (engdata.TreeNodeIterator, error) {
 	if m.ctx.Err() != nil {
 		return nil, m.ctx.Err()
 	}
@@ -122,10 +124,11 @@ func (m *mender) failedTree(_ restic.ID, path string, err error) (data.TreeNodeI
 		return nil, nil
 	}
 	m.note(path, RepairDir)
-	return slices.Values([]data.NodeOrError{}), nil
+	return slices.Values([]engdata.NodeOrError{}), nil
 }
 
-// lostForGood reports whether an error means that data is damaged or missing, and not that the storage could not be asked.
+// lostForGood reports whether an error means that data is damaged or missing, rather
+// than that the storage is unavailable.
 func lostForGood(err error) bool {
 	for _, other := range []error{ErrUnreachable, ErrAccessDenied, ErrLockLost, os.ErrPermission, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, other) {

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
 func TestRepairIndex(t *testing.T) {
@@ -43,7 +43,8 @@ func TestRepairIndex(t *testing.T) {
 	}
 }
 
-// TestRepairPacksAndSnapshots goes the whole way from a damaged pack to a repository that is sound, without what was lost.
+// TestRepairPacksAndSnapshots goes the whole way from a damaged pack to a repository
+// that is sound, without what was lost.
 func TestRepairPacksAndSnapshots(t *testing.T) {
 	cli := resticcli.Current(t)
 	s, loc, dir, root := sampleBackup(t)
@@ -122,7 +123,8 @@ func TestRepairPacksAndSnapshots(t *testing.T) {
 	}
 }
 
-// TestRepairSnapshotsDoesNotTakeAnInterruptionForDamage cancels while trees are read: nothing may be replaced by an empty directory.
+// TestRepairSnapshotsDoesNotTakeAnInterruptionForDamage cancels while trees are read:
+// nothing may be replaced by an empty directory.
 func TestRepairSnapshotsDoesNotTakeAnInterruptionForDamage(t *testing.T) {
 	for err, lost := range map[error]bool{
 		context.Canceled: false, ErrUnreachable: false, ErrAccessDenied: false, os.ErrPermission: false, errInjected: true,

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
 func requestLines(t testing.TB, srv *s3test.Server) []string {
@@ -16,7 +16,8 @@ func requestLines(t testing.TB, srv *s3test.Server) []string {
 	return lines
 }
 
-// TestRequestsOfASession counts what ten small backups in one session cost; ten runs of restic's command make 140 requests.
+// TestRequestsOfASession counts what ten small backups in one session cost; ten runs of
+// restic's command make 140 requests.
 func TestRequestsOfASession(t *testing.T) {
 	srv := s3test.Start(t)
 	loc := newBucket(t, srv)
@@ -42,7 +43,8 @@ func TestRequestsOfASession(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := requestLines(t, srv)
-	// open 3, lock 4, index and snapshots 2, unlock 1, and each backup two packs, an index, a look at the lock and a snapshot
+	// open 3, lock 4, index and snapshots 2, unlock 1, and each backup two packs, an
+	// index, a look at the lock and a snapshot
 	if len(lines) != 60 {
 		for _, l := range lines {
 			t.Log(l)

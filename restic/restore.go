@@ -9,21 +9,22 @@ import (
 	"sync"
 	"time"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restorer"
-	"github.com/restic/restic/rwmlink/uirestore"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestorer "github.com/restic/restic/rwmlink/restorer"
+	enguirestore "github.com/restic/restic/rwmlink/uirestore"
 )
 
-// Overwrite says what becomes of files that are there already.
+// Overwrite is how a restore treats existing files.
 type Overwrite int
 
 // How to treat files that exist in the target.
 const (
-	OverwriteAlways    Overwrite = iota // make them what they are in the snapshot; only what differs is fetched
-	OverwriteIfChanged                  // as always, but take a file of the same size and time to be the same
-	OverwriteIfNewer                    // only if the one in the snapshot is newer
-	OverwriteNever                      // leave them
+	OverwriteAlways Overwrite = iota // overwrite them; only what differs is fetched
+	// the same, but a file of the same size and time is taken as unchanged
+	OverwriteIfChanged
+	OverwriteIfNewer // only if the file in the snapshot is newer
+	OverwriteNever   // keep existing files
 )
 
 var overwriteNames = []string{"always", "if-changed", "if-newer", "never"}
@@ -46,9 +47,10 @@ func (o Overwrite) String() string {
 	return overwriteNames[o]
 }
 
-// RestoreOptions says what to restore, where to and how.
+// RestoreOptions configures a restore.
 type RestoreOptions struct {
-	// Snapshot is an ID, a prefix of one or "latest", and optionally a folder in it: "latest:/home/me".
+	// Snapshot is an ID, a prefix of one or "latest", and optionally a folder in it:
+	// "latest:/home/me".
 	Snapshot string
 	// Filter narrows down which snapshot is the latest.
 	Filter SnapshotFilter
@@ -56,21 +58,25 @@ type RestoreOptions struct {
 	Target string
 	// Patterns selects what is restored; everything by default.
 	Patterns
-	// IncludeXattrs and ExcludeXattrs are patterns for names of extended attributes. All are restored by default.
+	// IncludeXattrs and ExcludeXattrs are patterns for names of extended attributes.
+	// All are restored by default.
 	IncludeXattrs, ExcludeXattrs []string
-	// Overwrite says what becomes of files that are there.
+	// Overwrite is how to treat existing files.
 	Overwrite Overwrite
-	// Delete removes from the target what is not in the snapshot, as far as Patterns selects it.
+	// Delete removes files from the target that are not in the snapshot, as far as
+	// Patterns selects them.
 	Delete bool
-	// Sparse makes holes of runs of zeros.
+	// Sparse restores runs of zeros as sparse holes.
 	Sparse bool
-	// OwnershipByName goes by the names of users and groups instead of their numbers. Not on Windows.
+	// OwnershipByName restores owners by user and group name instead of by number. It
+	// is refused on Windows.
 	OwnershipByName bool
 	// Verify reads the restored files again and compares them with the snapshot.
 	Verify bool
 	// DryRun writes nothing.
 	DryRun bool
-	// OnEvent receives RestoreStarted, RestoreStatus, RestoreItem, RestoreError, Progress and Warning events.
+	// OnEvent receives RestoreStarted, RestoreStatus, RestoreItem, RestoreError,
+	// Progress and Warning events.
 	OnEvent func(Event)
 }
 
@@ -95,7 +101,8 @@ type RestoreResult struct {
 	Failed []ItemError
 }
 
-// RestoreFailedError says that some files could not be restored or verified; the others were.
+// RestoreFailedError lists the files that could not be restored or verified; the others
+// were.
 type RestoreFailedError struct {
 	Target string
 	Failed []ItemError
@@ -110,8 +117,9 @@ func (e *RestoreFailedError) Unwrap() []error { return itemErrors(e.Failed) }
 
 // Restore writes the files of a snapshot to a directory.
 //
-// It goes on when a file cannot be restored and returns a *RestoreFailedError at the end. The result is
-// there together with an error, unless the snapshot or the options were at fault.
+// If a file cannot be restored it continues with the others and returns a
+// *RestoreFailedError at the end. The result comes with every error except those about
+// the snapshot or the options.
 func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult, error) {
 	selectItem, err := o.check()
 	if err != nil {
@@ -125,16 +133,16 @@ func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult
 	defer rep.stop()
 
 	var res *RestoreResult
-	err = s.readSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, folder string) error {
+	err = s.inSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, folder string) error {
 		res = &RestoreResult{Snapshot: newSnapshot(sn), Folder: folder}
 		rep.emit(RestoreStarted{res.Snapshot})
 		watch := &restoreWatch{eventPrinter: eventPrinter{rep: rep}, res: res}
-		bar := uirestore.NewProgress(watch, progressInterval)
-		r := restorer.NewRestorer(repo, sn, restorer.Options{
+		bar := enguirestore.NewProgress(watch, progressInterval)
+		r := engrestorer.NewRestorer(repo, sn, engrestorer.Options{
 			DryRun:          o.DryRun,
 			Sparse:          o.Sparse,
 			Progress:        bar,
-			Overwrite:       restorer.OverwriteBehavior(o.Overwrite),
+			Overwrite:       engrestorer.OverwriteBehavior(o.Overwrite),
 			Delete:          o.Delete,
 			OwnershipByName: o.OwnershipByName,
 		})
@@ -175,7 +183,7 @@ func (o *RestoreOptions) check() (func(string, bool) (bool, bool), error) {
 	case o.Overwrite < OverwriteAlways || o.Overwrite > OverwriteNever:
 		return nil, fmt.Errorf("restore: invalid overwrite mode %v", o.Overwrite)
 	case o.OwnershipByName && runtime.GOOS == "windows":
-		return nil, errors.New("restore: ownership by name cannot be had on Windows")
+		return nil, errors.New("restore: ownership by name is not supported on Windows")
 	case o.Delete && o.empty() && isRoot(o.Target):
 		return nil, errors.New("restore: deleting in the root directory needs an include or exclude pattern")
 	}
@@ -188,7 +196,7 @@ func isRoot(dir string) bool {
 	return err != nil || filepath.Dir(abs) == abs
 }
 
-// restoreWatch turns what the engine reports about a restore into events and the result.
+// restoreWatch turns the engine's reports about a restore into events and the result.
 type restoreWatch struct {
 	eventPrinter
 	mu  sync.Mutex

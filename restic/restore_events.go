@@ -3,13 +3,13 @@ package restic
 import (
 	"time"
 
-	"github.com/restic/restic/rwmlink/uirestore"
+	enguirestore "github.com/restic/restic/rwmlink/uirestore"
 )
 
-// RestoreAction says what was done with a path.
+// RestoreAction is what a restore did with a path.
 type RestoreAction string
 
-// What a restore does with a path.
+// Actions of a restore.
 const (
 	RestoredDir   RestoreAction = "dir restored"
 	RestoredFile  RestoreAction = "file restored"
@@ -19,10 +19,10 @@ const (
 	DeletedPath   RestoreAction = "deleted"
 )
 
-// RestoreStarted tells which snapshot is going to be restored.
+// RestoreStarted names the snapshot that is about to be restored.
 type RestoreStarted struct{ Snapshot Snapshot }
 
-// RestoreStatus reports several times a second how far a restore has come.
+// RestoreStatus reports the progress of a restore several times a second.
 type RestoreStatus struct {
 	FilesTotal, FilesRestored, FilesSkipped, FilesDeleted uint64
 	BytesTotal, BytesRestored, BytesSkipped               uint64
@@ -36,7 +36,7 @@ type RestoreItem struct {
 	Size   uint64
 }
 
-// RestoreError reports a path that could not be restored. The restore goes on.
+// RestoreError reports a path that could not be restored. The restore continues.
 type RestoreError struct {
 	Path string
 	Err  error
@@ -47,10 +47,10 @@ func (RestoreStatus) event()  {}
 func (RestoreItem) event()    {}
 func (RestoreError) event()   {}
 
-var _ uirestore.ProgressPrinter = (*restoreWatch)(nil)
+var _ enguirestore.ProgressPrinter = (*restoreWatch)(nil)
 
 // Update implements uirestore.ProgressPrinter.
-func (w *restoreWatch) Update(st uirestore.State, elapsed time.Duration) {
+func (w *restoreWatch) Update(st enguirestore.State, elapsed time.Duration) {
 	w.rep.emit(RestoreStatus{
 		FilesTotal: st.FilesTotal, FilesRestored: st.FilesFinished, FilesSkipped: st.FilesSkipped, FilesDeleted: st.FilesDeleted,
 		BytesTotal: st.AllBytesTotal, BytesRestored: st.AllBytesWritten, BytesSkipped: st.AllBytesSkipped,
@@ -59,7 +59,7 @@ func (w *restoreWatch) Update(st uirestore.State, elapsed time.Duration) {
 }
 
 // Finish implements uirestore.ProgressPrinter.
-func (w *restoreWatch) Finish(st uirestore.State, elapsed time.Duration) {
+func (w *restoreWatch) Finish(st enguirestore.State, elapsed time.Duration) {
 	w.Update(st, elapsed)
 	w.res.FilesTotal, w.res.FilesRestored = st.FilesTotal, st.FilesFinished
 	w.res.FilesSkipped, w.res.FilesDeleted = st.FilesSkipped, st.FilesDeleted
@@ -76,6 +76,6 @@ func (w *restoreWatch) Error(path string, err error) error {
 }
 
 // CompleteItem implements uirestore.ProgressPrinter.
-func (w *restoreWatch) CompleteItem(action uirestore.ItemAction, path string, size uint64) {
+func (w *restoreWatch) CompleteItem(action enguirestore.ItemAction, path string, size uint64) {
 	w.rep.emit(RestoreItem{Action: RestoreAction(action), Path: path, Size: size})
 }

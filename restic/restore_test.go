@@ -240,7 +240,8 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 }
 
-// TestRestoreListsWhatIsLost damages one pack and expects everything else, and a list of what is missing.
+// TestRestoreListsWhatIsLost damages one pack and expects everything else, and a list
+// of what is missing.
 func TestRestoreListsWhatIsLost(t *testing.T) {
 	s, loc, dir, root := sampleBackup(t)
 	var pack string
@@ -291,7 +292,8 @@ func TestRestoreVerifyFindsChanges(t *testing.T) {
 	target := t.TempDir()
 	file := filepath.Join(target, "work", "report.txt")
 	_, err := s.Restore(t.Context(), RestoreOptions{Snapshot: root, Target: target, Verify: true, OnEvent: func(ev Event) {
-		// the restore is over when the verification reports that it begins; the status before it is the last
+		// the restore is over when the verification reports that it begins; the status
+		// before it is the last
 		if item, ok := ev.(RestoreItem); ok && filepath.ToSlash(item.Path) == "/work" {
 			if err := os.WriteFile(file, []byte("overwritten meanwhile"), 0o600); err != nil {
 				t.Error(err)

@@ -6,23 +6,24 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
-	"github.com/restic/restic/rwmlink/walker"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
+	engwalker "github.com/restic/restic/rwmlink/walker"
 )
 
-// RewriteOptions says what to change in which snapshots.
+// RewriteOptions configures a rewrite.
 type RewriteOptions struct {
 	Filter SnapshotFilter
-	// Patterns says which files to take out (excludes) or to keep (includes).
+	// Patterns selects the files to drop (excludes) or to keep (includes).
 	Patterns
 	// NewHost and NewTime replace host name and time, unless they are empty.
 	NewHost string
 	NewTime time.Time
-	// Summary counts files and bytes anew and adds the summary where there is none.
+	// Summary counts files and bytes again and adds a summary where there is none.
 	Summary bool
-	// Forget removes the original snapshots. Otherwise the new ones get the tag "rewrite".
+	// Forget removes the original snapshots. Otherwise the new ones get the tag
+	// "rewrite".
 	Forget bool
 	// DryRun changes nothing.
 	DryRun bool
@@ -30,23 +31,26 @@ type RewriteOptions struct {
 	OnEvent func(Event)
 }
 
-// RewriteResult says what was changed, or would be in a dry run, in which the new IDs are zero.
+// RewriteResult holds what was changed, or would be in a dry run, where the new IDs are
+// zero.
 type RewriteResult struct {
 	DryRun bool
 	// Changed are the snapshots that were saved anew.
 	Changed []SnapshotChange
-	// Emptied are the snapshots of which nothing was left and that were removed.
+	// Emptied are the snapshots that became empty and were removed.
 	Emptied []ID
 	// Unchanged counts the snapshots that stayed as they were.
 	Unchanged int
-	// Failed lists snapshots that could not be read, and originals that could not be removed.
+	// Failed lists snapshots that could not be read, and originals that could not be
+	// removed.
 	Failed []ItemError
-	// Repairs counts what RepairSnapshots put right; it lists the paths.
+	// Repairs lists what RepairSnapshots repaired, with the paths.
 	Repairs []Repair
 }
 
-// Rewrite makes new snapshots that lack some files, or have another host name or time. The data that only the originals use
-// stays until they are forgotten and the repository is pruned. A snapshot that the excludes leave empty is removed.
+// Rewrite makes new snapshots that lack some files, or have another host name or time.
+// The data that only the originals use stays until they are forgotten and the
+// repository is pruned. A snapshot that the excludes leave empty is removed.
 //
 // Nothing is removed before all new snapshots are saved.
 func (s *Session) Rewrite(ctx context.Context, o RewriteOptions) (*RewriteResult, error) {
@@ -63,11 +67,11 @@ func (s *Session) Rewrite(ctx context.Context, o RewriteOptions) (*RewriteResult
 	}
 	defer r.rep.stop()
 	if !o.empty() || o.Summary {
-		r.tree = func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, saver restic.BlobSaver) (restic.ID, *data.SnapshotSummary, error) {
+		r.tree = func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, saver engrestic.BlobSaver) (engrestic.ID, *engdata.SnapshotSummary, error) {
 			node, keepDir := patterns.rewriteFilter()
-			tw, size := walker.NewSnapshotSizeRewriter(node, keepDir)
+			tw, size := engwalker.NewSnapshotSizeRewriter(node, keepDir)
 			id, err := tw.RewriteTree(ctx, repo, saver, "/", *sn.Tree)
-			summary := data.SnapshotSummary{}
+			summary := engdata.SnapshotSummary{}
 			if sn.Summary != nil {
 				summary = *sn.Summary
 			}
@@ -78,19 +82,20 @@ func (s *Session) Rewrite(ctx context.Context, o RewriteOptions) (*RewriteResult
 	return r.run(ctx, s, o.Filter)
 }
 
-// rewriteFilter returns what the engine asks about each node, and about directories that have become empty.
-func (c compiled) rewriteFilter() (walker.NodeRewriteFunc, walker.NodeKeepEmptyDirectoryFunc) {
-	keep := func(node *data.Node, name string) bool {
+// rewriteFilter returns the engine's filters for nodes and for directories that have
+// become empty.
+func (c compiled) rewriteFilter() (engwalker.NodeRewriteFunc, engwalker.NodeKeepEmptyDirectoryFunc) {
+	keep := func(node *engdata.Node, name string) bool {
 		switch {
 		case c.rejects != nil:
 			return !c.rejects(name)
 		case c.includes != nil:
 			matched, below := c.includes(name)
-			return matched || below && node.Type == data.NodeTypeDir
+			return matched || below && node.Type == engdata.NodeTypeDir
 		}
 		return true
 	}
-	node := func(node *data.Node, name string) *data.Node {
+	node := func(node *engdata.Node, name string) *engdata.Node {
 		if keep(node, name) {
 			return node
 		}

@@ -6,30 +6,31 @@ import (
 	"slices"
 	"time"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// rewriter saves changed snapshots in the place of, or beside, their originals.
+// rewriter saves changed snapshots beside their originals, or instead of them.
 type rewriter struct {
 	rep *reporter
 	res *RewriteResult
 
-	// tree returns another tree for a snapshot, and its summary; nil if only metadata changes.
-	tree func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, saver restic.BlobSaver) (restic.ID, *data.SnapshotSummary, error)
+	// tree returns another tree for a snapshot, and its summary; nil if only metadata
+	// changes.
+	tree func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, saver engrestic.BlobSaver) (engrestic.ID, *engdata.SnapshotSummary, error)
 
 	host      string
 	at        time.Time
 	forget    bool
-	alone     bool   // it removes snapshots, which nobody may use meanwhile
+	alone     bool   // it removes snapshots, which no other session may use meanwhile
 	tag       string // for the new snapshots, unless the originals are removed
-	keepEmpty bool   // a snapshot of which nothing is left stays
+	keepEmpty bool   // keep a snapshot that became empty
 }
 
 func (r *rewriter) run(ctx context.Context, s *Session, f SnapshotFilter) (*RewriteResult, error) {
-	var selected data.Snapshots
-	choose := func(ctx context.Context, repo *repository.Repository) error {
+	var selected engdata.Snapshots
+	choose := func(ctx context.Context, repo *engrepository.Repository) error {
 		list, err := s.view.load(ctx, repo)
 		if err != nil {
 			return err
@@ -37,27 +38,19 @@ func (r *rewriter) run(ctx context.Context, s *Session, f SnapshotFilter) (*Rewr
 		selected, err = list.selectAll(f, r.rep)
 		return r.leaveOut(err)
 	}
-	fn := func(ctx context.Context, repo *repository.Repository) error { return r.all(ctx, s, repo, selected) }
+	fn := func(ctx context.Context, repo *engrepository.Repository) error { return r.all(ctx, s, repo, selected) }
 	var err error
 	switch {
 	case r.res.DryRun:
-		err = s.readFresh(ctx, true, func(ctx context.Context, repo *repository.Repository) error {
-			if err := choose(ctx, repo); err != nil {
-				return err
-			}
-			if err := repo.LoadIndex(ctx, nil); err != nil {
-				return fmt.Errorf("loading the index: %w", err)
-			}
-			repo.SetDryRun()
-			return fn(ctx, repo)
-		})
+		err = s.run(ctx, access{object: dryRunObject, index: true, choose: choose}, fn)
 	case r.alone:
-		err = s.alone(ctx, false, true, choose, fn)
+		err = s.run(ctx, access{lock: exclusiveLock, index: true, choose: choose}, fn)
 	default:
-		// Others may write meanwhile: the index is brought up to date after the snapshots are listed, and stays so for the writer.
-		upToDate := func(context.Context, *repository.Repository) error { return nil }
-		if err = s.readSnapshots(ctx, choose, upToDate); err == nil {
-			err = s.write(ctx, false, fn)
+		// Other sessions may write meanwhile: the index is refreshed after the
+		// snapshots are listed, and the writer keeps using it.
+		upToDate := func(context.Context, *engrepository.Repository) error { return nil }
+		if err = s.run(ctx, access{index: true, choose: choose}, upToDate); err == nil {
+			err = s.run(ctx, access{write: true, index: true}, fn)
 		}
 	}
 	if err == nil && len(r.res.Failed) > 0 {
@@ -75,7 +68,7 @@ func (r *rewriter) leaveOut(err error) error {
 	return err
 }
 
-func (r *rewriter) all(ctx context.Context, s *Session, repo *repository.Repository, list data.Snapshots) error {
+func (r *rewriter) all(ctx context.Context, s *Session, repo *engrepository.Repository, list engdata.Snapshots) error {
 	bar := r.rep.counter("snapshots")
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
@@ -109,7 +102,7 @@ func (r *rewriter) all(ctx context.Context, s *Session, repo *repository.Reposit
 		return ctx.Err()
 	}
 	for _, id := range gone { // not alone here, so nothing can be postponed
-		if err := repo.RemoveUnpacked(ctx, restic.WriteableSnapshotFile, restic.ID(id)); err != nil {
+		if err := repo.RemoveUnpacked(ctx, engrestic.WriteableSnapshotFile, engrestic.ID(id)); err != nil {
 			r.res.Failed = append(r.res.Failed, ItemError{Item: id.String(), Err: err})
 			continue
 		}
@@ -118,11 +111,12 @@ func (r *rewriter) all(ctx context.Context, s *Session, repo *repository.Reposit
 	return ctx.Err()
 }
 
-// snapshot saves one snapshot anew if it changes. If nothing is left of it the change has no IDs.
-func (r *rewriter) snapshot(ctx context.Context, repo *repository.Repository, sn *data.Snapshot) (change SnapshotChange, changed bool, err error) {
-	tree, summary := *sn.Tree, (*data.SnapshotSummary)(nil)
+// snapshot saves a new version of a snapshot if it changes. If it became empty, the
+// change has no IDs.
+func (r *rewriter) snapshot(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot) (change SnapshotChange, changed bool, err error) {
+	tree, summary := *sn.Tree, (*engdata.SnapshotSummary)(nil)
 	if r.tree != nil {
-		err := repo.WithBlobUploader(ctx, func(ctx context.Context, saver restic.BlobSaverWithAsync) (err error) {
+		err := repo.WithBlobUploader(ctx, func(ctx context.Context, saver engrestic.BlobSaverWithAsync) (err error) {
 			tree, summary, err = r.tree(ctx, repo, sn, saver)
 			return err
 		})
@@ -141,12 +135,12 @@ func (r *rewriter) snapshot(ctx context.Context, repo *repository.Repository, sn
 	if r.res.DryRun {
 		return change, true, nil
 	}
-	id, err := data.SaveSnapshot(ctx, repo, r.altered(sn, tree, summary))
+	id, err := engdata.SaveSnapshot(ctx, repo, r.altered(sn, tree, summary))
 	change.New = ID(id)
 	return change, true, err
 }
 
-func (r *rewriter) altered(sn *data.Snapshot, tree restic.ID, summary *data.SnapshotSummary) *data.Snapshot {
+func (r *rewriter) altered(sn *engdata.Snapshot, tree engrestic.ID, summary *engdata.SnapshotSummary) *engdata.Snapshot {
 	out := *sn
 	out.Original = sn.ID() // with other content it is not the same snapshot any more
 	out.Tree = &tree

@@ -5,21 +5,23 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
-// loadIndex loads the index into s.repo unless it is there. With fresh set it also is loaded when the storage has index files that were not
-// there at the last time, for instance because another host made a backup. The caller holds state.
+// loadIndex loads the index into s.repo unless it is there. With fresh set it is also
+// loaded if the storage has new index files, for instance because another host made a
+// backup. The caller holds state.
 func (s *Session) loadIndex(ctx context.Context, fresh bool) error {
 	if s.index && fresh {
 		grown, err := s.indexGrew(ctx)
 		if err != nil {
 			return fmt.Errorf("%s: listing the index: %w", s.loc, err)
 		}
-		// what the writer saves is known without being in the index of another object
+		// what the writer saves counts as known, but is missing from the index of
+		// another object
 		if grown || s.writes != nil && s.writes != s.repo {
 			// readers may be using the old object, so it is left as it is
-			if s.repo, err = s.freshWith(ctx, s.engine, true); err != nil {
+			if s.repo, err = s.fresh(ctx, s.engine, true); err != nil {
 				return err
 			}
 			s.index = false
@@ -37,13 +39,14 @@ func (s *Session) loadIndex(ctx context.Context, fresh bool) error {
 	return nil
 }
 
-// indexGrew reports whether there are index files that were not listed or written before.
+// indexGrew reports whether there are index files that were not listed or written
+// before.
 func (s *Session) indexGrew(ctx context.Context) (bool, error) {
 	s.stack.mu.Lock()
 	known := maps.Clone(s.stack.indexes)
 	s.stack.mu.Unlock()
 	grown := false
-	err := s.stack.Backend.List(ctx, backend.IndexFile, func(fi backend.FileInfo) error {
+	err := s.stack.Backend.List(ctx, engbackend.IndexFile, func(fi engbackend.FileInfo) error {
 		if !known[fi.Name] {
 			grown = true
 		}

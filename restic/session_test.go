@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/restic/restic/rwmlink/backend"
-	"github.com/restic/restic/rwmlink/repository"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
 // A session that has its index loaded finds what another one stored later.
@@ -50,8 +50,8 @@ func TestTwoSessions(t *testing.T) {
 func TestSnapshotsAreListedOnce(t *testing.T) {
 	s, m := initMemory(t)
 	lists, loads := 0, 0
-	m.before(func(op string, h backend.Handle) error {
-		if h.Type == backend.SnapshotFile {
+	m.before(func(op string, h engbackend.Handle) error {
+		if h.Type == engbackend.SnapshotFile {
 			switch op {
 			case "list":
 				lists++
@@ -80,8 +80,8 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 	s, m := initMemory(t)
 	dir := writeTree(t, map[string]string{"a": noise(1<<16, 1)})
 	started, goOn := make(chan struct{}), make(chan struct{})
-	m.before(func(op string, h backend.Handle) error {
-		if op == "save" && h.Type == backend.SnapshotFile {
+	m.before(func(op string, h engbackend.Handle) error {
+		if op == "save" && h.Type == engbackend.SnapshotFile {
 			close(started)
 			<-goOn
 		}
@@ -110,12 +110,12 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 func TestKeyHint(t *testing.T) {
 	s, m := initMemory(t)
 	key := s.KeyID().String()
-	raw, err := s.fresh(t.Context(), false)
+	raw, err := s.fresh(t.Context(), s.opts.engine(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, password := range []string{"another", "and another"} {
-		if _, err := repository.AddKey(t.Context(), raw, password, "", "", raw.Key()); err != nil {
+		if _, err := engrepository.AddKey(t.Context(), raw, password, "", "", raw.Key()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -123,8 +123,8 @@ func TestKeyHint(t *testing.T) {
 		t.Fatal(err)
 	}
 	var loaded []string
-	m.before(func(op string, h backend.Handle) error {
-		if op == "load" && h.Type == backend.KeyFile {
+	m.before(func(op string, h engbackend.Handle) error {
+		if op == "load" && h.Type == engbackend.KeyFile {
 			loaded = append(loaded, h.Name)
 		}
 		return nil

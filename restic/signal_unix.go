@@ -10,11 +10,14 @@ import (
 	"time"
 )
 
-// The engine catches SIGHUP for the whole process as soon as it is linked: its lock code sends that signal to find out whether a process
-// lives. A program that links this package would no longer end when its terminal goes away. This package asks in another way (see
-// processExists), so it takes the catching back, before main and the program's own handlers.
+// The engine catches SIGHUP for the whole process as soon as it is linked: its lock
+// code sends that signal to test whether a process is alive. A program that links this
+// package would no longer end when its terminal goes away. This package tests
+// differently (see processExists), so it undoes that before main and the program's own
+// handlers.
 //
-// The engine starts to catch in a goroutine, so what to take back may not be there yet; it is when that goroutine waits for a signal.
+// The engine starts catching in a goroutine, so there may be nothing to undo yet; there
+// is once that goroutine waits for a signal.
 func init() {
 	deadline := time.Now().Add(100 * time.Millisecond)
 	for !engineCatchesSIGHUP() && time.Now().Before(deadline) {
@@ -23,7 +26,8 @@ func init() {
 	signal.Reset(syscall.SIGHUP)
 }
 
-// engineCatchesSIGHUP looks for the goroutine that restic/lock.go starts in its init function.
+// engineCatchesSIGHUP looks for the goroutine that restic/lock.go starts in its init
+// function.
 func engineCatchesSIGHUP() bool {
 	stacks := make([]byte, 64<<10)
 	stacks = stacks[:runtime.Stack(stacks, true)]

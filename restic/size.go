@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ParseSize reads a number of bytes as restic's options take it: digits and an optional suffix k, m, g or t, in
-// either case, for powers of 1024.
+// ParseSize parses a number of bytes as in restic's options: digits and an optional
+// suffix k, m, g or t, in either case, for powers of 1024.
 func ParseSize(s string) (uint64, error) {
 	digits, unit := s, uint64(1)
 	if n := len(s); n > 0 {

@@ -3,39 +3,22 @@ package restic
 import (
 	"context"
 	"fmt"
+	"path"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// readSnapshots is read for what follows the trees of snapshots: choose finds the snapshots, then the index is brought up to date, then fn runs.
-// The other way round, the data of a snapshot that somebody else saved in between would seem to be missing.
-func (s *Session) readSnapshots(ctx context.Context, choose, fn func(ctx context.Context, repo *repository.Repository) error) error {
-	return s.use(ctx, 1, func(ctx context.Context) error {
-		for _, step := range []struct {
-			index bool
-			fn    func(ctx context.Context, repo *repository.Repository) error
-		}{{false, choose}, {true, fn}} {
-			repo, lock, err := s.ready(ctx, step.index, step.index)
-			if err != nil {
-				return err
-			}
-			if err := s.locked(ctx, lock, func(ctx context.Context) error { return step.fn(ctx, repo) }); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// readSnapshot is readSnapshots for the one snapshot that name selects. Its tree is that of the folder named behind the colon.
-func (s *Session) readSnapshot(ctx context.Context, name string, f SnapshotFilter, fn func(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, folder string) error) error {
-	var sn *data.Snapshot
+// inSnapshot runs fn with the index for the one snapshot that name selects. Its tree is
+// that of the folder named after the colon.
+func (s *Session) inSnapshot(ctx context.Context, name string, f SnapshotFilter, fn func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, folder string) error) error {
+	var sn *engdata.Snapshot
 	var folder string
-	return s.readSnapshots(ctx, func(ctx context.Context, repo *repository.Repository) (err error) {
+	choose := func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		sn, folder, err = s.view.find(ctx, repo, name, f)
 		return err
-	}, func(ctx context.Context, repo *repository.Repository) error {
+	}
+	return s.run(ctx, access{index: true, choose: choose}, func(ctx context.Context, repo *engrepository.Repository) error {
 		if err := enterFolder(ctx, repo, sn, folder); err != nil {
 			return err
 		}
@@ -44,14 +27,17 @@ func (s *Session) readSnapshot(ctx context.Context, name string, f SnapshotFilte
 }
 
 // enterFolder makes the tree of a snapshot that of a folder in it.
-func enterFolder(ctx context.Context, repo *repository.Repository, sn *data.Snapshot, folder string) error {
+func enterFolder(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, folder string) error {
 	if folder == "" {
 		return nil
 	}
-	tree, err := data.FindTreeDirectory(ctx, repo, sn.Tree, folder)
+	node, err := findNode(ctx, repo, *sn.Tree, path.Join("/", folder))
+	if err == nil && node.Type != engdata.NodeTypeDir {
+		err = fmt.Errorf("it is a %s, not a directory", node.Type)
+	}
 	if err != nil {
 		return fmt.Errorf("snapshot %s has no folder %q: %w", sn.ID().Str(), folder, err)
 	}
-	sn.Tree = tree
+	sn.Tree = node.Subtree
 	return nil
 }

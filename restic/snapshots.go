@@ -6,12 +6,12 @@ import (
 	"slices"
 	"time"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// Snapshot is the record of one backup: what was backed up, when, by whom, and the tree that holds it.
-// Encoded as JSON it has the fields `restic snapshots --json` prints.
+// Snapshot is the record of one backup: what was backed up, when, by whom, and the tree
+// that holds it. Encoded as JSON it has the fields `restic snapshots --json` prints.
 type Snapshot struct {
 	ID       ID        `json:"id"`
 	Time     time.Time `json:"time"`
@@ -24,7 +24,8 @@ type Snapshot struct {
 	GID      uint32    `json:"gid,omitempty"`
 	Excludes []string  `json:"excludes,omitempty"`
 	Tags     []string  `json:"tags,omitempty"`
-	// Original is the snapshot this one was made from by tag, rewrite, repair or copy; zero if it was not.
+	// Original is the snapshot this one was made from by tag, rewrite, repair or copy;
+	// zero if it was not.
 	Original ID `json:"original,omitzero"`
 
 	ProgramVersion string `json:"program_version,omitempty"`
@@ -62,13 +63,14 @@ func (sn Snapshot) MarshalJSON() ([]byte, error) {
 
 // Snapshots returns the snapshots that f selects, the oldest first.
 //
-// A snapshot that cannot be read does not hide the others: they are returned together with a
-// *SnapshotsError that names each unreadable one. If f.IDs names a snapshot that is not there the
-// error wraps ErrNoSnapshot, and again the snapshots that were found are returned with it.
+// An unreadable snapshot does not hide the others: they are returned together with a
+// *SnapshotsError that names each unreadable one. If f.IDs names a snapshot that does
+// not exist, the error wraps ErrNoSnapshot, and the snapshots that were found are again
+// returned with it.
 func (s *Session) Snapshots(ctx context.Context, f SnapshotFilter) ([]Snapshot, error) {
 	var found []Snapshot
 	var problem error
-	err := s.read(ctx, false, func(ctx context.Context, repo *repository.Repository) error {
+	err := s.run(ctx, access{}, func(ctx context.Context, repo *engrepository.Repository) error {
 		list, err := s.view.load(ctx, repo)
 		if err != nil {
 			return err
@@ -84,11 +86,12 @@ func (s *Session) Snapshots(ctx context.Context, f SnapshotFilter) ([]Snapshot, 
 	return found, problem
 }
 
-// FindSnapshot returns the one snapshot that name selects, and the folder in it if name has the form
-// "ID:folder". name is a full ID, an unambiguous prefix of one, or "latest", to which f's Hosts, Tags,
-// Paths and Before apply. The error wraps ErrNoSnapshot if there is no such snapshot.
+// FindSnapshot returns the one snapshot that name selects, and the folder in it if name
+// has the form "ID:folder". name is a full ID, an unambiguous prefix of one, or
+// "latest", to which f's Hosts, Tags, Paths and Before apply. The error wraps
+// ErrNoSnapshot if there is no such snapshot.
 func (s *Session) FindSnapshot(ctx context.Context, name string, f SnapshotFilter) (sn Snapshot, folder string, err error) {
-	err = s.read(ctx, false, func(ctx context.Context, repo *repository.Repository) error {
+	err = s.run(ctx, access{}, func(ctx context.Context, repo *engrepository.Repository) error {
 		found, sub, err := s.view.find(ctx, repo, name, f)
 		if err != nil {
 			return err
@@ -99,7 +102,7 @@ func (s *Session) FindSnapshot(ctx context.Context, name string, f SnapshotFilte
 	return sn, folder, err
 }
 
-func newSnapshots(list data.Snapshots) []Snapshot {
+func newSnapshots(list engdata.Snapshots) []Snapshot {
 	out := make([]Snapshot, len(list))
 	for i, sn := range list {
 		out[i] = newSnapshot(sn)
@@ -107,7 +110,7 @@ func newSnapshots(list data.Snapshots) []Snapshot {
 	return out
 }
 
-func newSnapshot(sn *data.Snapshot) Snapshot {
+func newSnapshot(sn *engdata.Snapshot) Snapshot {
 	out := Snapshot{
 		ID:             fromEngine(sn.ID()),
 		Time:           sn.Time,

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// TagList is a set of tags a snapshot must have all of. The empty string stands for "has no tags".
+// TagList is a set of tags a snapshot must have all of. The empty string stands for
+// "has no tags".
 type TagList []string
 
 // ParseTagList splits tags at commas, as restic's --tag does.
@@ -27,8 +28,9 @@ func ParseTagList(s string) TagList {
 
 // SnapshotFilter selects snapshots. The zero value selects all of them.
 type SnapshotFilter struct {
-	// IDs names snapshots: full IDs, unambiguous prefixes, or "latest". When there are any, only they
-	// are selected, and Hosts, Tags, Paths and Before serve only to find "latest".
+	// IDs names snapshots: full IDs, unambiguous prefixes, or "latest". When there are
+	// any, only they are selected, and Hosts, Tags, Paths and Before serve only to find
+	// "latest".
 	IDs []string
 	// Hosts selects snapshots of any of these hosts.
 	Hosts []string
@@ -36,12 +38,13 @@ type SnapshotFilter struct {
 	Tags []TagList
 	// Paths selects snapshots of all of these paths, and maybe others.
 	Paths []string
-	// Before selects snapshots not younger than this. Zero means no limit.
+	// Before selects snapshots no newer than this. Zero means no limit.
 	Before time.Time
-	// IgnoreMissing leaves out IDs that no snapshot answers, as restic's command does: a Warning event names each. Otherwise they are an error, and
-	// what would change something changes nothing.
+	// IgnoreMissing skips IDs that match no snapshot, as restic's command does: a
+	// Warning event names each. Otherwise they are an error, and nothing is changed.
 	IgnoreMissing bool
-	// Latest limits the selection to the newest N snapshots of each host and set of paths. 0 means no limit.
+	// Latest limits the selection to the newest N snapshots of each host and set of
+	// paths. 0 or a negative number means no limit.
 	Latest int
 }
 
@@ -50,22 +53,23 @@ func (f SnapshotFilter) empty() bool {
 	return len(f.Hosts)+len(f.Tags)+len(f.Paths) == 0
 }
 
-func (f SnapshotFilter) match(sn *data.Snapshot) bool {
+func (f SnapshotFilter) match(sn *engdata.Snapshot) bool {
 	if !f.Before.IsZero() && sn.Time.After(f.Before) {
 		return false
 	}
 	return sn.HasHostname(f.Hosts) && f.matchTags(sn) && f.matchPaths(sn)
 }
 
-func (f SnapshotFilter) matchTags(sn *data.Snapshot) bool {
+func (f SnapshotFilter) matchTags(sn *engdata.Snapshot) bool {
 	if len(f.Tags) == 0 {
 		return true
 	}
 	return slices.ContainsFunc(f.Tags, func(tags TagList) bool { return sn.HasTags(tags) })
 }
 
-// matchPaths takes a path as it is or made absolute, so that snapshots of another system can be asked for too.
-func (f SnapshotFilter) matchPaths(sn *data.Snapshot) bool {
+// matchPaths compares a path both as given and made absolute, so that snapshots of
+// another system can be selected too.
+func (f SnapshotFilter) matchPaths(sn *engdata.Snapshot) bool {
 	for _, p := range f.Paths {
 		if slices.Contains(sn.Paths, p) {
 			continue
@@ -80,11 +84,11 @@ func (f SnapshotFilter) matchPaths(sn *data.Snapshot) bool {
 
 // snapshotList is what the repository held when it was listed.
 type snapshotList struct {
-	all    data.Snapshots // oldest first
-	broken []ItemError    // snapshots that could not be read
+	all    engdata.Snapshots // oldest first
+	broken []ItemError       // snapshots that could not be read
 }
 
-// SnapshotsError says which snapshots could not be read or found.
+// SnapshotsError lists the snapshots that could not be read or found.
 type SnapshotsError struct {
 	Items []ItemError
 }
@@ -96,10 +100,11 @@ func (e *SnapshotsError) Error() string {
 // Unwrap returns the errors of the single snapshots.
 func (e *SnapshotsError) Unwrap() []error { return itemErrors(e.Items) }
 
-// selectAll returns the snapshots f asks for. The error lists what could not be read or found; what is to be ignored of it is only reported.
-func (l snapshotList) selectAll(f SnapshotFilter, rep *reporter) (data.Snapshots, error) {
+// selectAll returns the snapshots f asks for. The error lists what could not be read or
+// found; IDs to be ignored are only reported.
+func (l snapshotList) selectAll(f SnapshotFilter, rep *reporter) (engdata.Snapshots, error) {
 	var items []ItemError
-	var found data.Snapshots
+	var found engdata.Snapshots
 	if len(f.IDs) == 0 {
 		items = slices.Clone(l.broken)
 		for _, sn := range l.all {
@@ -108,7 +113,7 @@ func (l snapshotList) selectAll(f SnapshotFilter, rep *reporter) (data.Snapshots
 			}
 		}
 	}
-	seen := make(map[restic.ID]bool)
+	seen := make(map[engrestic.ID]bool)
 	for _, name := range f.IDs {
 		sn, folder, err := l.find(name, f)
 		if err == nil && folder != "" {
@@ -134,8 +139,8 @@ func (l snapshotList) selectAll(f SnapshotFilter, rep *reporter) (data.Snapshots
 	return found, nil
 }
 
-// find returns the snapshot that name selects and the folder behind the colon, if any.
-func (l snapshotList) find(name string, f SnapshotFilter) (*data.Snapshot, string, error) {
+// find returns the snapshot that name selects and the folder after the colon, if any.
+func (l snapshotList) find(name string, f SnapshotFilter) (*engdata.Snapshot, string, error) {
 	prefix, folder, _ := strings.Cut(name, ":")
 	switch prefix {
 	case "":
@@ -144,7 +149,7 @@ func (l snapshotList) find(name string, f SnapshotFilter) (*data.Snapshot, strin
 		sn, err := l.latest(f)
 		return sn, folder, err
 	}
-	var match *data.Snapshot
+	var match *engdata.Snapshot
 	for _, sn := range l.all {
 		if !strings.HasPrefix(sn.ID().String(), prefix) {
 			continue
@@ -165,9 +170,9 @@ func (l snapshotList) find(name string, f SnapshotFilter) (*data.Snapshot, strin
 	return nil, "", fmt.Errorf("%w: no snapshot ID begins with %q", ErrNoSnapshot, prefix)
 }
 
-// latest returns the newest snapshot f matches. It refuses to guess while a snapshot that might be
-// newer cannot be read.
-func (l snapshotList) latest(f SnapshotFilter) (*data.Snapshot, error) {
+// latest returns the newest snapshot f matches. It refuses to guess while a snapshot
+// that might be newer cannot be read.
+func (l snapshotList) latest(f SnapshotFilter) (*engdata.Snapshot, error) {
 	if len(l.broken) > 0 {
 		return nil, fmt.Errorf("cannot tell which snapshot is the latest, give its ID: %w", &SnapshotsError{Items: l.broken})
 	}
@@ -183,8 +188,8 @@ func (l snapshotList) latest(f SnapshotFilter) (*data.Snapshot, error) {
 }
 
 // sortSnapshots puts the oldest first, by ID where the times are the same.
-func sortSnapshots(list data.Snapshots) {
-	slices.SortFunc(list, func(a, b *data.Snapshot) int {
+func sortSnapshots(list engdata.Snapshots) {
+	slices.SortFunc(list, func(a, b *engdata.Snapshot) int {
 		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID().String(), b.ID().String()))
 	})
 }

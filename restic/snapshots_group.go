@@ -7,15 +7,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// GroupBy says which snapshots belong together. The values can be combined with |.
+// GroupBy is what the snapshots of a group have in common. The values can be combined
+// with |.
 type GroupBy uint8
 
-// What snapshots can be grouped by. GroupByDefault is what restic does if nothing is said: no groups
-// in a listing, host and paths when forgetting. GroupByNone puts all snapshots into one group.
+// Values of GroupBy. GroupByDefault is restic's default: no groups in a listing, host
+// and paths when forgetting. GroupByNone puts all snapshots into one group.
 const (
 	GroupByDefault GroupBy = 0
 	GroupByHost    GroupBy = 1 << iota
@@ -24,8 +25,8 @@ const (
 	GroupByNone
 )
 
-// ParseGroupBy reads a comma-separated list of host, paths and tags, as restic's --group-by takes it.
-// The empty string means GroupByNone.
+// ParseGroupBy reads a comma-separated list of host, paths and tags, as restic's
+// --group-by takes it. The empty string means GroupByNone.
 func ParseGroupBy(s string) (GroupBy, error) {
 	var by GroupBy
 	for _, part := range strings.Split(s, ",") {
@@ -62,7 +63,8 @@ func (by GroupBy) String() string {
 	return strings.Join(parts, ",")
 }
 
-// SnapshotGroupKey is what the snapshots of a group have in common. What was not grouped by is empty.
+// SnapshotGroupKey is what the snapshots of a group have in common. What was not
+// grouped by is empty.
 type SnapshotGroupKey struct {
 	Hostname string   `json:"hostname"`
 	Paths    []string `json:"paths"`
@@ -90,12 +92,13 @@ type SnapshotGroup struct {
 	Snapshots []Snapshot       `json:"snapshots"`
 }
 
-// SnapshotGroups returns the snapshots that f selects, in groups ordered by their keys. f.Latest limits
-// every group. Errors are those of Snapshots, groups come with them too.
+// SnapshotGroups returns the snapshots that f selects, in groups ordered by their keys.
+// f.Latest limits every group. The errors are those of Snapshots, and groups are
+// returned with them too.
 func (s *Session) SnapshotGroups(ctx context.Context, f SnapshotFilter, by GroupBy) ([]SnapshotGroup, error) {
 	var groups []SnapshotGroup
 	var problem error
-	err := s.read(ctx, false, func(ctx context.Context, repo *repository.Repository) error {
+	err := s.run(ctx, access{}, func(ctx context.Context, repo *engrepository.Repository) error {
 		list, err := s.view.load(ctx, repo)
 		if err != nil {
 			return err
@@ -119,11 +122,12 @@ func (s *Session) SnapshotGroups(ctx context.Context, f SnapshotFilter, by Group
 
 type snapshotGroup struct {
 	key  SnapshotGroupKey
-	list data.Snapshots
+	list engdata.Snapshots
 }
 
-// groupSnapshots puts the snapshots, oldest first, into groups in the order of their keys.
-func groupSnapshots(list data.Snapshots, by GroupBy) []snapshotGroup {
+// groupSnapshots puts the snapshots, oldest first, into groups in the order of their
+// keys.
+func groupSnapshots(list engdata.Snapshots, by GroupBy) []snapshotGroup {
 	index := make(map[string]int)
 	var groups []snapshotGroup
 	for _, sn := range list {
@@ -144,7 +148,7 @@ func groupSnapshots(list data.Snapshots, by GroupBy) []snapshotGroup {
 	return groups
 }
 
-func groupKey(sn *data.Snapshot, by GroupBy) SnapshotGroupKey {
+func groupKey(sn *engdata.Snapshot, by GroupBy) SnapshotGroupKey {
 	var key SnapshotGroupKey
 	if by&GroupByHost != 0 {
 		key.Hostname = sn.Hostname
@@ -158,12 +162,13 @@ func groupKey(sn *data.Snapshot, by GroupBy) SnapshotGroupKey {
 	return key
 }
 
-// latestPerGroup keeps the newest n snapshots of each host and set of paths; 0 keeps all.
-func latestPerGroup(list data.Snapshots, n int) data.Snapshots {
+// latestPerGroup keeps the newest n snapshots of each host and set of paths; 0 keeps
+// all.
+func latestPerGroup(list engdata.Snapshots, n int) engdata.Snapshots {
 	if n <= 0 {
 		return list
 	}
-	var kept data.Snapshots
+	var kept engdata.Snapshots
 	for _, g := range groupSnapshots(list, GroupByHost|GroupByPaths) {
 		kept = append(kept, g.list[max(0, len(g.list)-n):]...)
 	}

@@ -8,10 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
-// manySnapshots makes a repository with snapshots of two hosts, some tags and paths, over some weeks.
+// manySnapshots makes a repository with snapshots of two hosts, some tags and paths,
+// over some weeks.
 func manySnapshots(t testing.TB) (s *Session, loc Location, dirs []string) {
 	t.Helper()
 	s, loc = initLocal(t)
@@ -162,6 +163,24 @@ func TestFindSnapshot(t *testing.T) {
 		}
 		if _, _, err := s.FindSnapshot(t.Context(), name, f); !errors.Is(err, ErrNoSnapshot) {
 			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// A count has one meaning: 0 is the default, no limit, and a negative one is all.
+func TestNegativeLatestIsNoLimit(t *testing.T) {
+	s, _ := initMemory(t)
+	dir := writeTree(t, map[string]string{"a": "x"})
+	mustBackup(t, s, dir)
+	mustBackup(t, s, dir)
+	for latest, want := range map[int]int{-1: 2, 0: 2, 1: 1} {
+		f := SnapshotFilter{Latest: latest}
+		if found, err := s.Snapshots(t.Context(), f); err != nil || len(found) != want {
+			t.Errorf("latest %d: %d snapshots, %v", latest, len(found), err)
+		}
+		groups, err := s.SnapshotGroups(t.Context(), f, GroupByHost)
+		if err != nil || len(groups) != 1 || len(groups[0].Snapshots) != want {
+			t.Errorf("latest %d: %v, %v", latest, groups, err)
 		}
 	}
 }

@@ -7,29 +7,29 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// snapshotView keeps the snapshots a session has read. A snapshot's name is the hash of its content, so
-// what was read once never has to be read again; only the list of names is asked for each time, since
-// other hosts may write to the repository too.
+// snapshotView keeps the snapshots a session has read. A snapshot's name is the hash of
+// its content, so it never has to be read twice; only the list of names is requested
+// each time, since other hosts may write to the repository too.
 type snapshotView struct {
 	mu   sync.Mutex
-	byID map[restic.ID]*data.Snapshot
+	byID map[engrestic.ID]*engdata.Snapshot
 }
 
 // load lists the snapshots and reads, in parallel, those not known yet.
-func (v *snapshotView) load(ctx context.Context, repo *repository.Repository) (snapshotList, error) {
+func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository) (snapshotList, error) {
 	v.mu.Lock()
 	known := v.byID
 	v.mu.Unlock()
 
 	var mu sync.Mutex
-	now := make(map[restic.ID]*data.Snapshot, len(known))
+	now := make(map[engrestic.ID]*engdata.Snapshot, len(known))
 	var list snapshotList
-	err := restic.ParallelList(ctx, repo, restic.SnapshotFile, repo.Connections(), func(ctx context.Context, id restic.ID, _ int64) error {
+	err := engrestic.ParallelList(ctx, repo, engrestic.SnapshotFile, repo.Connections(), func(ctx context.Context, id engrestic.ID, _ int64) error {
 		sn := known[id]
 		var err error
 		if sn == nil {
@@ -62,8 +62,8 @@ func (v *snapshotView) load(ctx context.Context, repo *repository.Repository) (s
 	return list, nil
 }
 
-// choose returns the snapshots f selects. It is an error if one of them cannot be read.
-func (v *snapshotView) choose(ctx context.Context, repo *repository.Repository, f SnapshotFilter, rep *reporter) (data.Snapshots, error) {
+// choose returns the snapshots that f selects. An unreadable one is an error.
+func (v *snapshotView) choose(ctx context.Context, repo *engrepository.Repository, f SnapshotFilter, rep *reporter) (engdata.Snapshots, error) {
 	list, err := v.load(ctx, repo)
 	if err != nil {
 		return nil, err
@@ -72,10 +72,11 @@ func (v *snapshotView) choose(ctx context.Context, repo *repository.Repository, 
 	return latestPerGroup(selected, f.Latest), err
 }
 
-// find returns one snapshot as snapshotList.find does, without listing if name is a full ID.
-func (v *snapshotView) find(ctx context.Context, repo *repository.Repository, name string, f SnapshotFilter) (*data.Snapshot, string, error) {
+// find returns one snapshot as snapshotList.find does, without listing if name is a
+// full ID.
+func (v *snapshotView) find(ctx context.Context, repo *engrepository.Repository, name string, f SnapshotFilter) (*engdata.Snapshot, string, error) {
 	prefix, folder, _ := strings.Cut(name, ":")
-	if id, err := restic.ParseID(prefix); err == nil {
+	if id, err := engrestic.ParseID(prefix); err == nil {
 		v.mu.Lock()
 		sn := v.byID[id]
 		v.mu.Unlock()
@@ -85,7 +86,7 @@ func (v *snapshotView) find(ctx context.Context, repo *repository.Repository, na
 		if err == nil {
 			return cloneSnapshot(sn), folder, nil
 		}
-		// A listing tells "not there" from "cannot be read".
+		// A listing distinguishes "does not exist" from "cannot be read".
 	}
 	list, err := v.load(ctx, repo)
 	if err != nil {
@@ -94,9 +95,10 @@ func (v *snapshotView) find(ctx context.Context, repo *repository.Repository, na
 	return list.find(name, f)
 }
 
-// readSnapshot reads one snapshot and refuses one that points to no tree, on which the engine would panic.
-func readSnapshot(ctx context.Context, repo restic.LoaderUnpacked, id restic.ID) (*data.Snapshot, error) {
-	sn, err := data.LoadSnapshot(ctx, repo, id)
+// readSnapshot reads one snapshot and rejects one without a tree, on which the engine
+// would panic.
+func readSnapshot(ctx context.Context, repo engrestic.LoaderUnpacked, id engrestic.ID) (*engdata.Snapshot, error) {
+	sn, err := engdata.LoadSnapshot(ctx, repo, id)
 	if err != nil {
 		return nil, err
 	}
@@ -106,8 +108,9 @@ func readSnapshot(ctx context.Context, repo restic.LoaderUnpacked, id restic.ID)
 	return sn, nil
 }
 
-// cloneSnapshot copies what callers and the engine may change: grouping sorts tags and paths in place.
-func cloneSnapshot(sn *data.Snapshot) *data.Snapshot {
+// cloneSnapshot copies what callers and the engine may change: grouping sorts tags and
+// paths in place.
+func cloneSnapshot(sn *engdata.Snapshot) *engdata.Snapshot {
 	c := *sn
 	c.Paths = slices.Clone(sn.Paths)
 	c.Tags = slices.Clone(sn.Tags)

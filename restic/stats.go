@@ -4,24 +4,26 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/restic/restic/rwmlink/crypto"
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
+	engcrypto "github.com/restic/restic/rwmlink/crypto"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// StatsMode says what to count.
+// StatsMode is what Stats counts.
 type StatsMode int
 
-// What Stats can count.
+// Modes of Stats.
 const (
-	// StatsRestoreSize counts what restoring the snapshots would write, each of them whole.
+	// StatsRestoreSize counts what restoring the snapshots would write, each of them
+	// whole.
 	StatsRestoreSize StatsMode = iota
 	// StatsFilesByContents counts files of the same content once.
 	StatsFilesByContents
 	// StatsBlobsPerFile counts the blobs of files, those of one path once.
 	StatsBlobsPerFile
-	// StatsRawData counts the blobs in the repository that the snapshots use, as they are stored.
+	// StatsRawData counts the blobs in the repository that the snapshots use, as they
+	// are stored.
 	StatsRawData
 )
 
@@ -45,7 +47,7 @@ func (m StatsMode) String() string {
 	return statsModeNames[m]
 }
 
-// StatsOptions says what to count of which snapshots.
+// StatsOptions configures Stats.
 type StatsOptions struct {
 	Filter SnapshotFilter
 	Mode   StatsMode
@@ -53,8 +55,8 @@ type StatsOptions struct {
 	OnEvent func(Event)
 }
 
-// StatsResult is what was counted. Sizes are in bytes. What a mode does not count is zero.
-// Encoded as JSON it has the fields `restic stats --json` prints.
+// StatsResult is what was counted. Sizes are in bytes. Values that a mode does not
+// count are zero. Encoded as JSON it has the fields `restic stats --json` prints.
 type StatsResult struct {
 	TotalSize             uint64 `json:"total_size"`
 	TotalUncompressedSize uint64 `json:"total_uncompressed_size,omitempty"`
@@ -69,8 +71,8 @@ type StatsResult struct {
 	SnapshotsCount         int     `json:"snapshots_count"`
 }
 
-// Stats counts what the snapshots that o.Filter selects hold. The meaning of the modes is restic's. A snapshot that is
-// named but not there is an error; one that cannot be read is, too.
+// Stats counts the content of the snapshots that o.Filter selects. The modes are
+// restic's. A named snapshot that does not exist or cannot be read is an error.
 func (s *Session) Stats(ctx context.Context, o StatsOptions) (*StatsResult, error) {
 	if o.Mode < 0 || int(o.Mode) >= len(statsModeNames) {
 		return nil, fmt.Errorf("stats: unknown mode %v", o.Mode)
@@ -79,11 +81,12 @@ func (s *Session) Stats(ctx context.Context, o StatsOptions) (*StatsResult, erro
 	defer rep.stop()
 
 	res := &StatsResult{}
-	var selected data.Snapshots
-	err := s.readSnapshots(ctx, func(ctx context.Context, repo *repository.Repository) (err error) {
+	var selected engdata.Snapshots
+	choose := func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		selected, err = s.view.choose(ctx, repo, o.Filter, rep)
 		return err
-	}, func(ctx context.Context, repo *repository.Repository) error {
+	}
+	err := s.run(ctx, access{index: true, choose: choose}, func(ctx context.Context, repo *engrepository.Repository) error {
 		res.SnapshotsCount = len(selected)
 		if o.Mode == StatsRawData {
 			return countRawData(ctx, repo, selected, res, rep)
@@ -97,12 +100,12 @@ func (s *Session) Stats(ctx context.Context, o StatsOptions) (*StatsResult, erro
 }
 
 // countRawData counts each blob once.
-func countRawData(ctx context.Context, repo *repository.Repository, list data.Snapshots, res *StatsResult, rep *reporter) error {
+func countRawData(ctx context.Context, repo *engrepository.Repository, list engdata.Snapshots, res *StatsResult, rep *reporter) error {
 	bar := rep.counter("snapshots")
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
 	used := repo.NewAssociatedBlobSet()
-	if err := data.FindUsedBlobs(ctx, repo, treeIDs(list), used, bar); err != nil {
+	if err := engdata.FindUsedBlobs(ctx, repo, treeIDs(list), used, bar); err != nil {
 		return fmt.Errorf("stats: reading the trees: %w", err)
 	}
 	var compressed, compressedFrom uint64
@@ -112,7 +115,7 @@ func countRawData(ctx context.Context, repo *repository.Repository, list data.Sn
 			return fmt.Errorf("stats: %w: %v is in no index", ErrDamaged, h)
 		}
 		pb := places[0]
-		plain := uint64(crypto.CiphertextLength(int(pb.DataLength())))
+		plain := uint64(engcrypto.CiphertextLength(int(pb.DataLength())))
 		res.TotalBlobCount++
 		res.TotalSize += uint64(pb.Length)
 		if repo.Config().Version >= 2 {
@@ -134,12 +137,12 @@ func countRawData(ctx context.Context, repo *repository.Repository, list data.Sn
 	return nil
 }
 
-// countFiles goes through the trees of one snapshot after the other.
-func countFiles(ctx context.Context, repo *repository.Repository, list data.Snapshots, mode StatsMode, res *StatsResult, rep *reporter) error {
+// countFiles walks the trees of one snapshot after the other.
+func countFiles(ctx context.Context, repo *engrepository.Repository, list engdata.Snapshots, mode StatsMode, res *StatsResult, rep *reporter) error {
 	bar := rep.counter("snapshots")
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
-	var visit func(ctx context.Context, root restic.ID) error
+	var visit func(ctx context.Context, root engrestic.ID) error
 	if mode == StatsRestoreSize {
 		visit = newRestoreSize(repo, res).snapshot
 	} else {

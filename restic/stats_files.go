@@ -6,45 +6,46 @@ import (
 	"fmt"
 	"path"
 
-	"github.com/restic/restic/rwmlink/data"
-	"github.com/restic/restic/rwmlink/repository"
-	"github.com/restic/restic/rwmlink/restic"
-	"github.com/restic/restic/rwmlink/restorer"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
+	engrestorer "github.com/restic/restic/rwmlink/restorer"
 )
 
 // fileCount is what was counted in a tree.
 type fileCount struct{ files, bytes uint64 }
 
-// restoreSize counts what restoring writes. Trees that several snapshots share are read once: what is in them counts the same
-// each time, unless there are hard links, which count once in a snapshot wherever they are.
+// restoreSize counts what restoring writes. Trees that several snapshots share are read
+// once: they count the same each time, unless they have hard links, which count once
+// per snapshot wherever they are.
 type restoreSize struct {
-	repo  *repository.Repository
+	repo  *engrepository.Repository
 	res   *StatsResult
-	known map[restic.ID]fileCount // trees without hard links
+	known map[engrestic.ID]fileCount // trees without hard links
 }
 
-func newRestoreSize(repo *repository.Repository, res *StatsResult) *restoreSize {
-	return &restoreSize{repo: repo, res: res, known: make(map[restic.ID]fileCount)}
+func newRestoreSize(repo *engrepository.Repository, res *StatsResult) *restoreSize {
+	return &restoreSize{repo: repo, res: res, known: make(map[engrestic.ID]fileCount)}
 }
 
-func (c *restoreSize) snapshot(ctx context.Context, root restic.ID) error {
-	links := make(map[restorer.HardlinkKey]bool)
+func (c *restoreSize) snapshot(ctx context.Context, root engrestic.ID) error {
+	links := make(map[engrestorer.HardlinkKey]bool)
 	sum, _, err := c.tree(ctx, root, "/", links)
 	c.res.TotalFileCount += sum.files
 	c.res.TotalSize += sum.bytes
 	return err
 }
 
-func (c *restoreSize) tree(ctx context.Context, id restic.ID, dir string, links map[restorer.HardlinkKey]bool) (sum fileCount, plain bool, err error) {
+func (c *restoreSize) tree(ctx context.Context, id engrestic.ID, dir string, links map[engrestorer.HardlinkKey]bool) (sum fileCount, plain bool, err error) {
 	if sum, ok := c.known[id]; ok {
 		return sum, true, nil
 	}
 	plain = true
-	err = eachNode(ctx, c.repo, id, dir, func(name string, node *data.Node) error {
+	err = eachNode(ctx, c.repo, id, dir, func(name string, node *engdata.Node) error {
 		sum.files++
-		key := restorer.HardlinkKey{Inode: node.Inode, Device: node.DeviceID}
+		key := engrestorer.HardlinkKey{Inode: node.Inode, Device: node.DeviceID}
 		switch {
-		case node.Links == 1 || node.Type == data.NodeTypeDir:
+		case node.Links == 1 || node.Type == engdata.NodeTypeDir:
 			sum.bytes += node.Size
 		case node.Inode == 0 || !links[key]:
 			links[key] = true
@@ -53,7 +54,7 @@ func (c *restoreSize) tree(ctx context.Context, id restic.ID, dir string, links 
 		default:
 			plain = false
 		}
-		if node.Type != data.NodeTypeDir {
+		if node.Type != engdata.NodeTypeDir {
 			return nil
 		}
 		sub, subPlain, err := c.tree(ctx, *node.Subtree, name, links)
@@ -68,44 +69,46 @@ func (c *restoreSize) tree(ctx context.Context, id restic.ID, dir string, links 
 	return sum, plain, err
 }
 
-// contents counts each content once. A tree that was seen before has no content that was not.
+// contents counts each content once. A tree that was seen before has no new content.
 type contents struct {
-	repo  *repository.Repository
+	repo  *engrepository.Repository
 	res   *StatsResult
 	mode  StatsMode
-	trees map[restic.ID]bool
+	trees map[engrestic.ID]bool
 	seen  map[[sha256.Size]byte]bool // hashes of the lists of blobs
-	blobs map[string]restic.IDSet    // blobs counted for a path
+	blobs map[string]engrestic.IDSet // blobs counted for a path
 }
 
-func newContents(repo *repository.Repository, res *StatsResult, mode StatsMode) *contents {
+func newContents(repo *engrepository.Repository, res *StatsResult, mode StatsMode) *contents {
 	return &contents{
 		repo: repo, res: res, mode: mode,
-		trees: make(map[restic.ID]bool),
+		trees: make(map[engrestic.ID]bool),
 		seen:  make(map[[sha256.Size]byte]bool),
-		blobs: make(map[string]restic.IDSet),
+		blobs: make(map[string]engrestic.IDSet),
 	}
 }
 
-func (c *contents) snapshot(ctx context.Context, root restic.ID) error { return c.tree(ctx, root, "/") }
+func (c *contents) snapshot(ctx context.Context, root engrestic.ID) error {
+	return c.tree(ctx, root, "/")
+}
 
-func (c *contents) tree(ctx context.Context, id restic.ID, dir string) error {
+func (c *contents) tree(ctx context.Context, id engrestic.ID, dir string) error {
 	if c.trees[id] {
 		return nil
 	}
 	c.trees[id] = true
-	return eachNode(ctx, c.repo, id, dir, func(name string, node *data.Node) error {
+	return eachNode(ctx, c.repo, id, dir, func(name string, node *engdata.Node) error {
 		if err := c.node(name, node); err != nil {
 			return err
 		}
-		if node.Type == data.NodeTypeDir {
+		if node.Type == engdata.NodeTypeDir {
 			return c.tree(ctx, *node.Subtree, name)
 		}
 		return nil
 	})
 }
 
-func (c *contents) node(name string, node *data.Node) error {
+func (c *contents) node(name string, node *engdata.Node) error {
 	h := sha256.New()
 	for _, id := range node.Content {
 		h.Write(id[:])
@@ -123,14 +126,14 @@ func (c *contents) node(name string, node *data.Node) error {
 	for _, id := range node.Content {
 		counted := c.blobs[name]
 		if counted == nil {
-			counted = restic.NewIDSet()
+			counted = engrestic.NewIDSet()
 			c.blobs[name] = counted
 			c.res.TotalFileCount++
 		}
 		if counted.Has(id) {
 			continue
 		}
-		size, ok := c.repo.LookupBlobSize(restic.DataBlob, id)
+		size, ok := c.repo.LookupBlobSize(engrestic.DataBlob, id)
 		if !ok {
 			return fmt.Errorf("%w: blob %v of %s is in no index", ErrDamaged, id, name)
 		}
@@ -141,12 +144,13 @@ func (c *contents) node(name string, node *data.Node) error {
 	return nil
 }
 
-// eachNode calls fn for each entry of a tree, with its path. A directory among them is sure to have a tree.
-func eachNode(ctx context.Context, repo restic.BlobLoader, id restic.ID, dir string, fn func(name string, node *data.Node) error) error {
+// eachNode calls fn for each entry of a tree, with its path. A directory passed to it
+// always has a tree.
+func eachNode(ctx context.Context, repo engrestic.BlobLoader, id engrestic.ID, dir string, fn func(name string, node *engdata.Node) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	nodes, err := data.LoadTree(ctx, repo, id)
+	nodes, err := engdata.LoadTree(ctx, repo, id)
 	if err != nil {
 		return fmt.Errorf("reading the directory %s (tree %v): %w", dir, id, err)
 	}
@@ -155,7 +159,7 @@ func eachNode(ctx context.Context, repo restic.BlobLoader, id restic.ID, dir str
 			return fmt.Errorf("reading the directory %s (tree %v): %w", dir, id, item.Error)
 		}
 		name := path.Join(dir, item.Node.Name)
-		if item.Node.Type == data.NodeTypeDir && item.Node.Subtree == nil {
+		if item.Node.Type == engdata.NodeTypeDir && item.Node.Subtree == nil {
 			return fmt.Errorf("%w: the directory %s has no tree", ErrDamaged, name)
 		}
 		if err := fn(name, item.Node); err != nil {

@@ -8,7 +8,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
 // classes notes the storage class that each kind of object is written with.
@@ -37,7 +38,7 @@ func TestStorageClass(t *testing.T) {
 	} {
 		srv := s3test.Start(t)
 		if !srv.Controlled() {
-			t.Skip("which classes this server has is not known")
+			harness.NotOnThisServer(t, "which storage classes it has is not known")
 		}
 		rec := &classes{seen: map[string]string{}}
 		loc := versionedBucket(t, srv)

@@ -5,24 +5,25 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/restic/restic/rwmlink/backend"
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// UnlockOptions says which locks to remove.
+// UnlockOptions selects the locks to remove.
 type UnlockOptions struct {
-	// RemoveAll removes the locks of running processes, too, and those that cannot be read. Whoever holds one of
-	// them will stop. The locks of this session stay.
+	// RemoveAll also removes the locks of running processes, which then stop, and locks
+	// that cannot be read. The locks of this session stay.
 	RemoveAll bool
 }
 
 // UnlockResult lists the locks that were there.
 type UnlockResult struct {
 	Removed []LockInfo
-	// Kept are the locks of others that are in use. It is empty with RemoveAll.
+	// Kept are other sessions' locks that are in use. It is empty with RemoveAll.
 	Kept []LockInfo
 }
 
-// LockInfo says who holds a lock.
+// LockInfo describes a lock.
 type LockInfo struct {
 	ID        ID
 	Host      string
@@ -31,19 +32,23 @@ type LockInfo struct {
 	Since     time.Time // taken or last refreshed
 	Exclusive bool
 	Stale     bool
-	// Err is set, and what else is known of it not, if the lock cannot be read.
+	// Err is set if the lock cannot be read; the other fields except ID are then unset.
 	Err error
 }
 
-// Unlock removes locks that were left behind: those nobody has refreshed for half an hour, and those of this host
-// whose process is gone. It takes no lock itself. A lock that cannot be read is an error wrapping ErrDamaged unless RemoveAll is set.
+// lookAtLocks is the access of operations that read the locks of others and take none.
+var lookAtLocks = access{lock: noLock, object: uncachedObject}
+
+// Unlock removes locks that were left behind: those not refreshed for half an hour, and
+// those of this host whose process has ended. It takes no lock itself. A lock that
+// cannot be read is an error wrapping ErrDamaged unless RemoveAll is set.
 func (s *Session) Unlock(ctx context.Context, o UnlockOptions) (*UnlockResult, error) {
 	if s.opts.readOnly {
 		return nil, fmt.Errorf("%s: unlock: %w", s.loc, ErrReadOnly)
 	}
 	res := &UnlockResult{}
-	err := s.use(ctx, 1, func(ctx context.Context) error {
-		locks, err := s.foreignLocks(ctx)
+	err := s.run(ctx, lookAtLocks, func(ctx context.Context, repo *engrepository.Repository) error {
+		locks, err := s.foreignLocks(ctx, repo)
 		if err != nil {
 			return err
 		}
@@ -55,7 +60,7 @@ func (s *Session) Unlock(ctx context.Context, o UnlockOptions) (*UnlockResult, e
 				res.Kept = append(res.Kept, l)
 				continue
 			}
-			h := backend.Handle{Type: backend.LockFile, Name: l.ID.String()}
+			h := engbackend.Handle{Type: engbackend.LockFile, Name: l.ID.String()}
 			if err := s.stack.Remove(ctx, h); err != nil && !s.stack.IsNotExist(err) {
 				return fmt.Errorf("removing lock %s: %w", l.ID.Short(), err)
 			}
@@ -66,10 +71,10 @@ func (s *Session) Unlock(ctx context.Context, o UnlockOptions) (*UnlockResult, e
 	return res, err
 }
 
-// Locks lists the locks of others.
+// Locks lists the locks of other sessions.
 func (s *Session) Locks(ctx context.Context) (locks []LockInfo, err error) {
-	err = s.use(ctx, 1, func(ctx context.Context) error {
-		locks, err = s.foreignLocks(ctx)
+	err = s.run(ctx, lookAtLocks, func(ctx context.Context, repo *engrepository.Repository) error {
+		locks, err = s.foreignLocks(ctx, repo)
 		return err
 	})
 	return locks, err

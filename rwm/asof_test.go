@@ -12,7 +12,7 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// After an intruder with the host's credentials has deleted everything, the
+// After an attacker with the host's credentials has deleted everything, the
 // repository opens as the state has it; for the host, where it may read versions.
 func TestOpenAsOf(t *testing.T) {
 	w := newWorld(t).policed()

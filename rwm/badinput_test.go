@@ -14,7 +14,8 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// Each of these must be one clear error, before any hook has run and with nothing changed anywhere.
+// Each of these must be one clear error, before any hook has run and with nothing
+// changed anywhere.
 func TestBadInputChangesNothing(t *testing.T) {
 	w := newWorld(t).policed()
 	good := *w.config
@@ -42,7 +43,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{"wrong password", func(c *rwm.Config) { c.ResticPassword = "wrong" }, "home", restic.ErrWrongPassword, 12, good.ResticBucket},
 		{"bucket not there", func(c *rwm.Config) { c.ResticBucket = "not-there" }, "home", restic.ErrNoBucket, 10, "not-there"},
 		{"no repository", func(c *rwm.Config) { c.ResticBucket = empty }, "home", restic.ErrNoRepository, 10, empty},
-		{"bucket without versioning", func(c *rwm.Config) { c.ResticBucket = plain }, "home", s3state.ErrNotVersioned, 1, plain},
+		{"bucket without versioning", func(c *rwm.Config) { c.ResticBucket, c.RequireVersioning = plain, true }, "home", s3state.ErrNotVersioned, 1, plain},
 		{"wrong secret", func(c *rwm.Config) { c.S3SecretKey = "wrong" }, "home", restic.ErrAccessDenied, 1, good.ResticBucket},
 		{"unknown access key", func(c *rwm.Config) { c.S3AccessKey = "wrong" }, "home", restic.ErrAccessDenied, 1, good.ResticBucket},
 		{"nobody listens", func(c *rwm.Config) { c.S3EndpointURL = "http://" + closedPort(t) }, "home", restic.ErrUnreachable, 1, "127.0.0.1"},

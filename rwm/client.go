@@ -9,12 +9,11 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// NewTransport returns the HTTP transport a [Manager] uses unless it is given
-// one: that of minio-go with room for 64 connections to the server at a time
-// without closing any, and with five seconds to connect, so that a wrong address
-// shows soon. The answer may take three minutes to begin: some servers work off a
-// batch delete or a copy before they say a word, and what is too long for a
-// request is known better where it is made.
+// NewTransport returns the HTTP transport a [Manager] uses unless it is given one:
+// minio-go's, but it keeps up to 64 idle connections to the server, and connecting
+// times out after five seconds, so that a wrong address is noticed soon. An answer must
+// begin within three minutes, because some servers finish a batch delete or a copy
+// before they answer. Callers set shorter limits for each request.
 func NewTransport() (*http.Transport, error) {
 	transport, err := minio.DefaultTransport(true)
 	if err != nil {
@@ -27,14 +26,17 @@ func NewTransport() (*http.Transport, error) {
 	return transport, nil
 }
 
-// NewClient makes the S3 client of a configuration: path-style addressing, the
-// bucket's region asked of the server. A nil transport means [NewTransport].
+// NewClient makes the S3 client of a configuration. It uses path-style addressing and
+// asks the server for the bucket's region. A nil transport means [NewTransport].
 //
-// The client itself repeats a request once only; the packages restic and s3state
-// have retries of their own that know what is worth repeating.
+// The client itself retries a request only once, since packages restic and s3state do
+// their own retries and know which failures are transient.
 func NewClient(cfg *Config, transport http.RoundTripper) (*minio.Client, error) {
 	if err := cfg.validateS3(); err != nil {
 		return nil, err
+	}
+	if cfg.S3AccessKey == "" || cfg.S3SecretKey == "" {
+		return nil, cfg.source.at("s3_secret_key", "is given by other means than its value, and not read yet: call Config.ReadSecrets first")
 	}
 	endpoint, err := parseEndpoint(cfg.S3EndpointURL)
 	if err != nil {

@@ -67,6 +67,7 @@ func TestParseConfig(t *testing.T) {
 				Extras: []string{"--exclude-larger-than", "1G"}, PreRun: []string{"echo before"},
 			},
 		},
+		BackupOrder:    []string{"etc", "home"},
 		RCCCryptBucket: "crypt", RCCCryptPassword: "pw",
 	}
 	if !reflect.DeepEqual(cfg, want) {

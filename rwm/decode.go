@@ -15,7 +15,8 @@ import (
 type decoder struct {
 	source source
 	errs   []error
-	merges int // mappings merged in up to now
+	merges int                 // mappings merged in up to now
+	order  map[string][]string // path of a map → its keys as they stand in the file
 }
 
 // maxAliases bounds chains of YAML aliases and merges, and maxMerges all merges of
@@ -84,6 +85,9 @@ func (d *decoder) mapping(node *yaml.Node, v reflect.Value, path string) {
 		item := reflect.New(v.Type().Elem()).Elem()
 		d.value(entry.value, item, join(path, entry.name))
 		v.SetMapIndex(reflect.ValueOf(entry.name), item)
+		if !slices.Contains(d.order[path], entry.name) { // merged in from several places
+			d.order[path] = append(d.order[path], entry.name)
+		}
 	}
 }
 

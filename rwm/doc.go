@@ -1,6 +1,6 @@
-// Package rwm runs protected backups: restic into a policed bucket, and the
-// state of that bucket saved after every run, so that the bucket can be rebuilt
-// as it was whatever happens to it later.
+// Package rwm runs protected backups: restic into a policed bucket, and the state of
+// that bucket saved after every run, so that the bucket can be rebuilt as it was,
+// whatever happens to it later.
 //
 // A program makes a [Config] (in Go, or from a file with [LoadConfig]), hands it
 // to [New] and calls the [Manager]:
@@ -9,17 +9,17 @@
 //	report, err := m.Backup(ctx, "home")      // prerun, backup, postrun, retention, state
 //	states, err := m.Storage().States(ctx, cfg.ResticBucket)
 //
-// [Manager.Backup] and [Manager.BackupAll] do a whole run: one run at a time on a
-// host, one connection to the repository for all of it. [Manager.OpenRepository]
-// gives the repository itself as a [restic.Session]; [Manager.Storage] gives the
-// bucket operations. All of them share one S3 client, which the caller may hand
-// in ([WithClient]).
+// [Manager.Backup] and [Manager.BackupAll] do a whole run: one run at a time on a host,
+// and one session of the repository for the whole run. [Manager.OpenRepository] opens
+// the repository as a [restic.Session]; [Manager.Storage] has the bucket operations.
+// All of them share one S3 client, which the caller may hand in ([WithClient]).
 //
 // After an attack, [Manager.History] names the last good moment, and
 // [Manager.OpenAsOf] opens the repository as it was then. [Manager.CheckStorage] and
 // [Manager.DropVersions] add restic's own check to those of the storage.
 //
-// Progress arrives as typed events ([WithEvents]), hooks write to the writers of
-// [WithOutput], and the package itself prints nothing. Errors can be told apart with [errors.Is] and [errors.As];
-// [ExitCode] turns one into the exit status a command line should end with.
+// Progress arrives as typed events ([WithEvents]), the output of hooks goes to the
+// writers of [WithOutput], and the package itself prints nothing. Distinguish errors
+// with [errors.Is] and [errors.As]; [ExitCode] turns one into an exit status for a
+// command line.
 package rwm

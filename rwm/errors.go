@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// The errors of this package. Those of the storage are restic's and s3state's:
-// [restic.ErrNoBucket], [restic.ErrUnreachable], [restic.ErrAccessDenied],
-// [restic.ErrNoRepository], [restic.ErrWrongPassword],
-// [s3state.ErrNotVersioned] and so on.
+// The errors of this package. Those of the storage come from packages restic and
+// s3state: [restic.ErrNoBucket], [restic.ErrUnreachable], [restic.ErrAccessDenied],
+// [restic.ErrNoRepository], [restic.ErrWrongPassword], [s3state.ErrNotVersioned] and so
+// on.
 var (
-	// ErrConfig is wrapped by everything wrong with a configuration.
+	// ErrConfig is wrapped by every error about a configuration.
 	ErrConfig = errors.New("configuration error")
-	// ErrUnknownBackup says that a backup's name is not in the configuration.
+	// ErrUnknownBackup: the configuration has no backup of that name.
 	ErrUnknownBackup = errors.New("no such backup")
 	// ErrRunLocked is wrapped by [*RunLockedError].
-	ErrRunLocked = errors.New("another backup run is at work")
+	ErrRunLocked = errors.New("another backup run is in progress")
 	// ErrHook is wrapped by [*HookError].
 	ErrHook = errors.New("hook failed")
 )
@@ -52,7 +52,7 @@ func (e *ConfigError) Error() string {
 // Unwrap makes errors.Is(err, ErrConfig) true.
 func (e *ConfigError) Unwrap() error { return ErrConfig }
 
-// RunLockedError says who holds the run lock. It wraps [ErrRunLocked].
+// RunLockedError names the holder of the run lock. It wraps [ErrRunLocked].
 type RunLockedError struct {
 	Path  string    // the lock file
 	PID   int       // process id of the holder; 0 if unknown
@@ -62,27 +62,30 @@ type RunLockedError struct {
 
 func (e *RunLockedError) Error() string {
 	if e.PID == 0 {
-		return fmt.Sprintf("another backup run is at work: %s is locked; nothing was done", e.Path)
+		return fmt.Sprintf("another backup run is in progress, or another program holds the lock: %s is locked, and does not say by whom (fuser %s tells); nothing was done", e.Path, e.Path)
 	}
-	return fmt.Sprintf("another backup run is at work: process %d on %s since %s holds %s; nothing was done",
+	return fmt.Sprintf("another backup run is in progress: process %d on %s since %s holds %s; nothing was done",
 		e.PID, e.Host, e.Since.Format(time.DateTime), e.Path)
 }
 
 // Unwrap makes errors.Is(err, ErrRunLocked) true.
 func (e *RunLockedError) Unwrap() error { return ErrRunLocked }
 
-// HookError is a shell command that failed. It wraps [ErrHook] and, where there
-// is one, the error of running it.
+// HookError reports a failed shell command. It wraps [ErrHook] and, where there is one,
+// the error of running it.
 type HookError struct {
 	Backup  string // the backup's name
-	Phase   string // "prerun" or "postrun"
+	Phase   string // "prerun" or "postrun"; of a function "before" or "after"
 	Index   int    // which command of the list, from 0
-	Command string // as configured; the error's text has its first word only
+	Command string // as configured; the error's text has its first word only; "" of a function
 	Code    int    // exit code as a shell reports it: 126 or 127 if it did not start, 128+n if killed by signal n
 	Err     error
 }
 
 func (e *HookError) Error() string {
+	if e.Command == "" && e.Err != nil {
+		return fmt.Sprintf("the function %q of backup %q failed: %v", e.Phase, e.Backup, e.Err)
+	}
 	return fmt.Sprintf("%s command %d of backup %q (%s) failed with return code %d", e.Phase, e.Index+1, e.Backup, program(e.Command), e.Code)
 }
 

@@ -1,18 +1,21 @@
 package rwm
 
 import (
+	"crypto/rand"
+
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/s3state"
 )
 
-// Event reports what a backup run does: one of the types below.
+// Event reports the progress of a backup run: RunStarted, StepStarted, StepFinished,
+// StepSkipped, HookStarted, RepositoryEvent, StateEvent, Waiting or Warning.
 type Event interface{ event() }
 
-// RunStarted is the first event of a run; it holds the lock and has opened the
-// repository.
+// RunStarted is the first event of a run. By then the run holds the lock and has opened
+// the repository.
 type RunStarted struct{ Backups []string }
 
-// StepStarted says that a step of the run begins. Each one ends with a StepFinished.
+// StepStarted reports that a step of the run begins. Each one ends with a StepFinished.
 type StepStarted struct {
 	Step Step
 	Name string
@@ -21,7 +24,7 @@ type StepStarted struct {
 // HookStarted says that a shell command is about to run.
 type HookStarted struct {
 	Backup  string
-	Phase   string // "prerun" or "postrun"
+	Phase   string // "prerun" or "postrun"; of a function "before" or "after", without a command
 	Index   int    // which command of the list, from 0
 	Command string // as configured; Program is what to show
 }
@@ -30,26 +33,35 @@ type HookStarted struct {
 // may hold a password, so it should not be printed or logged.
 func (h HookStarted) Program() string { return program(h.Command) }
 
-// RepositoryEvent passes on what restic's engine reports during a step.
+// RepositoryEvent passes on an event of package restic during a step. Step and Name are
+// empty outside of steps, for [restic.Waiting], [restic.Retrying] and [restic.Warning]
+// events while the repository is opened and locked.
 type RepositoryEvent struct {
 	Step  Step
 	Name  string
 	Event restic.Event
 }
 
-// StateEvent passes on what the saving of the state reports.
+// StateEvent passes on an event of package s3state while the state is saved.
 type StateEvent struct{ Event s3state.Event }
 
-// StepFinished says how a step ended.
+// StepFinished reports the outcome of a step.
 type StepFinished struct{ Row Row }
 
-// StepSkipped says that a step is left out, and why. It has no row.
+// StepSkipped reports a step that is left out, and why. It has no row.
 type StepSkipped struct {
 	Step   Step
 	Reason string
 }
 
-// Warning is something that does not stop a run but that somebody should look at.
+// Waiting reports that the preparations before the first step take long. It comes after
+// three seconds at the latest.
+type Waiting struct {
+	What string
+	Err  error // why, where it is known
+}
+
+// Warning reports a problem that does not stop a run but that a person should look at.
 type Warning struct{ Text string }
 
 func (RunStarted) event()      {}
@@ -59,15 +71,31 @@ func (RepositoryEvent) event() {}
 func (StateEvent) event()      {}
 func (StepFinished) event()    {}
 func (StepSkipped) event()     {}
+func (Waiting) event()         {}
 func (Warning) event()         {}
 
-func (m *Manager) emit(event Event) {
-	if m.events == nil {
-		return
-	}
-	m.eventMu.Lock()
-	defer m.eventMu.Unlock()
-	m.events(event)
+// RunID names one backup run: its [Report] and its events have it. It is a random text
+// that is never empty.
+type RunID string
+
+func newRunID() RunID { return RunID(rand.Text()) }
+
+// runEvent is an event and the run it is of.
+type runEvent struct {
+	run   RunID
+	event Event
+}
+
+func (m *Manager) emit(event Event) { m.emitOf("", event) }
+
+func (m *Manager) emitOf(run RunID, event Event) { m.events.Emit(runEvent{run, event}) }
+
+// emit and warn of a run say which one it is.
+func (r *run) emit(event Event) { r.emitOf(r.report.Run, event) }
+
+func (r *run) warn(text string) {
+	r.log.Debug(text, "run", r.report.Run)
+	r.emit(Warning{text})
 }
 
 func (m *Manager) warn(text string) {

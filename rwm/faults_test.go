@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
@@ -30,7 +30,8 @@ func TestStateNotSaved(t *testing.T) {
 	}
 }
 
-// An upload refused in the middle of the first backup must not spoil the second, nor the repository.
+// An upload refused in the middle of the first backup must not spoil the second, nor
+// the repository.
 func TestFailedUploadSpoilsNothing(t *testing.T) {
 	w := newWorld(t).policed()
 	w.write("more/c.txt", "gamma")
@@ -72,7 +73,8 @@ func TestPassingFaults(t *testing.T) {
 	}
 }
 
-// Interrupted while data is on its way: no lock, no half-written state, and the next run works.
+// Interrupted while data is on its way: no lock, no half-written state, and the next
+// run works.
 func TestInterruptedUpload(t *testing.T) {
 	for _, path := range []string{"/data/", "/snapshots/", "/rwm/state_"} {
 		t.Run(path, func(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cesnet/rwm/restic"
@@ -15,25 +17,44 @@ import (
 const mostAhead = 24 * time.Hour
 
 // History is [s3state.Store.History]. Of the configured bucket, if its repository's
-// password is configured too, it also reads what is sealed, and marks
+// password is configured too, only a proved moment is named as good (see
+// [restic.Prove]; within the limits of [ProofOptions] all data is read as well), and
+// encrypted objects are decrypted and judged. It marks
 //
-//   - indexes, snapshots and locks that are not sealed with the repository's key;
-//   - deletions for which the lock held is not an exclusive one;
-//   - snapshots that claim a time long after they were written: with such ones an
-//     intruder has the retention remove the real ones.
+//   - the moment after which the repository no longer opens or holds together;
+//   - indexes, snapshots and locks that are not encrypted with the repository's key;
+//   - deletions under a lock that is not exclusive;
+//   - snapshots that claim a time long after they were written, and snapshots with a
+//     false time that made the retention remove genuine ones.
 //
-// A config that was replaced by one of the same repository, as a migration does, is
-// not marked.
+// A config replaced by another one of the same repository, as by a migration, is not
+// marked.
 //
-// A repository that cannot be opened as of the last good moment (as it is now, if there
-// is none) is judged without; a [Warning] says so.
+// ReviewedUntil of the options is by default what [Manager.SetReviewed] noted. If the
+// repository cannot be opened at all, the history is judged without the password, and a
+// [Warning] says so.
 func (m *Manager) History(ctx context.Context, bucket string, opts s3state.HistoryOptions) (*s3state.History, error) {
+	review, err := m.Reviewed(bucket)
+	if err != nil {
+		return nil, err
+	}
+	if opts.ReviewedUntil.IsZero() {
+		opts.ReviewedUntil = review.Until
+	}
+	if opts.ProvedUntil.IsZero() {
+		opts.ProvedUntil = review.Proved
+	}
 	if !m.knows(bucket) {
-		return m.store.History(ctx, bucket, opts)
+		h, err := m.store.History(ctx, bucket, opts)
+		if err == nil {
+			h.Proof.Reason = m.whyNot(bucket, review)
+		}
+		return h, err
 	}
 	var session *restic.Session
+	opts.Prover = m.prover()
 	opts.Inspector = func(ctx context.Context, good time.Time) (s3state.Inspect, error) {
-		loc, err := m.locationForCheck(ctx, s3state.Moment{At: good})
+		loc, err := m.locationForCheck(ctx, momentAt(good))
 		if err == nil {
 			session, err = m.openForCheck(ctx, loc)
 		}
@@ -47,7 +68,25 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 	if session != nil {
 		_ = session.Close() // it has only read
 	}
+	if err == nil && h.Proof.Verdict == s3state.Proved {
+		m.noteProved(bucket, h.LastGood)
+	}
 	return h, err
+}
+
+// momentAt is a time, or for the zero time what is current.
+func momentAt(at time.Time) s3state.Moment { return s3state.Moment{At: at} }
+
+// whyNot says why nothing of a bucket is proved.
+func (m *Manager) whyNot(bucket string, review Review) string {
+	why := s3state.NoPassword
+	if m.cfg.ResticPassword != "" && bucket != m.cfg.ResticBucket {
+		why = "no password given for this bucket: restic_bucket of the configuration is " + m.cfg.ResticBucket
+	}
+	if !review.Proved.IsZero() {
+		why += "; the last moment that was proved with one is " + review.Proved.UTC().Format(time.RFC3339)
+	}
+	return why
 }
 
 // inspector judges what is sealed with the key of the session's repository.
@@ -66,20 +105,28 @@ func inspector(ctx context.Context, session *restic.Session) s3state.Inspect {
 			return s3state.Verdict{Suspicious: fmt.Sprintf("it is no %s of this repository's", what)}, nil
 		}
 		ahead := c.Time.Sub(v.LastModified)
-		if what == s3state.TypeSnapshot && ahead > mostAhead {
-			return s3state.Verdict{Suspicious: fmt.Sprintf("a snapshot claims a time %.0f days after it was written (%s)", ahead.Hours()/24, c.Time.Format(time.RFC3339))}, nil
+		if what == s3state.TypeSnapshot {
+			verdict := s3state.Verdict{Snapshot: c.claim()}
+			if ahead > mostAhead {
+				verdict.Suspicious = fmt.Sprintf("a snapshot claims a time %.0f days after it was written (%s)", ahead.Hours()/24, c.Time.Format(time.RFC3339))
+			}
+			return verdict, nil
 		}
-		return s3state.Verdict{Void: what == s3state.TypeLock && (!*c.Exclusive || ahead.Abs() > mostAhead)}, nil
+		// The time in a lock is what a host claims, and its clock may be wrong.
+		return s3state.Verdict{NotExclusive: what == s3state.TypeLock && !*c.Exclusive}, nil
 	}
 }
 
 // content is of restic's files what tells one type from another. All are sealed alike,
-// so whoever can read one can pass it off as another.
+// so a reader of one can pass it off as another.
 type content struct {
 	Time      time.Time `json:"time"`      // of a lock or a snapshot
 	Exclusive *bool     `json:"exclusive"` // of a lock
 	PID       *int      `json:"pid"`       // of a lock
 	Tree      *string   `json:"tree"`      // of a snapshot
+	Hostname  string    `json:"hostname"`  // of a lock or a snapshot
+	Paths     []string  `json:"paths"`     // of a snapshot
+	Original  string    `json:"original"`  // of a snapshot
 	ID        string    `json:"id"`        // of a config
 }
 
@@ -93,4 +140,10 @@ func (c *content) is(what s3state.FileType, session *restic.Session) bool {
 		return c.ID == session.ID()
 	}
 	return true
+}
+
+// claim is what a snapshot says of itself.
+func (c *content) claim() *s3state.SnapshotClaim {
+	group := append([]string{c.Hostname}, slices.Sorted(slices.Values(c.Paths))...)
+	return &s3state.SnapshotClaim{Time: c.Time, Group: strings.Join(group, "\x00"), Original: c.Original}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// put and remove are what an intruder does with the host's credentials.
+// put and remove are what an attacker does with the host's credentials.
 func (w *world) put(key string, body []byte) {
 	w.t.Helper()
 	if _, err := w.Client(w.t, w.Host).PutObject(w.t.Context(), w.config.ResticBucket, key, bytes.NewReader(body), int64(len(body)), minio.PutObjectOptions{}); err != nil {
@@ -53,7 +53,7 @@ func (w *world) admin() *rwm.Manager {
 	return m
 }
 
-// read gives the newest version of an object, as an intruder could when it was there.
+// read gives the newest version of an object, as an attacker could when it was there.
 func (w *world) read(key string) (body []byte) {
 	w.t.Helper()
 	for v, err := range w.admin().Storage().Versions(w.t.Context(), w.config.ResticBucket, key) {
@@ -159,7 +159,7 @@ func TestHistoryWithPassword(t *testing.T) {
 			if err != nil || h.Total == 0 || !strings.Contains(fmt.Sprint(h.Suspicions), c.reason) || h.LastGood.IsZero() {
 				t.Errorf("%v %+v", err, h)
 			}
-			if _, err := admin.DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{RequireComplete: true}); !errors.Is(err, s3state.ErrIncomplete) {
+			if _, err := admin.DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{RequireComplete: true}); !errors.Is(err, s3state.ErrUnconfirmed) {
 				t.Errorf("dropping: %v", err)
 			}
 		})
@@ -199,7 +199,7 @@ func TestHistoryOfRealRuns(t *testing.T) {
 	if h, err := admin.History(t.Context(), w.config.ResticBucket, s3state.HistoryOptions{}); err != nil || h.Total != 0 {
 		t.Errorf("%v %+v", err, h.Suspicions)
 	}
-	if _, err := admin.Storage().DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{RequireComplete: true}); !errors.Is(err, s3state.ErrIncomplete) {
+	if _, err := admin.Storage().DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{RequireComplete: true}); !errors.Is(err, s3state.ErrUnconfirmed) {
 		t.Errorf("without the password: %v", err)
 	}
 	if res, err := admin.DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{RequireComplete: true}); err != nil || res.OldVersions == 0 {

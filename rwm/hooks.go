@@ -51,7 +51,10 @@ func (h hooks) run(ctx context.Context, backup, phase string, commands []string,
 func (h hooks) runOne(ctx context.Context, backup, phase, command string) error {
 	cmd := shell(command)
 	cmd.Stdout, cmd.Stderr = h.stdout, h.stderr
-	cmd.Env = append(os.Environ(), "RWM_BACKUP="+backup, "RWM_HOOK="+phase)
+	cmd.Env = os.Environ()
+	if backup != "" {
+		cmd.Env = append(cmd.Env, "RWM_BACKUP="+backup, "RWM_HOOK="+phase)
+	}
 	cmd.WaitDelay = hookDrain
 	setGroup(cmd)
 	if err := cmd.Start(); err != nil {

@@ -58,7 +58,8 @@ func TestHookWorkingDirectory(t *testing.T) {
 	}
 }
 
-// Output must arrive while the command runs: the hook goes on only when its first line was read.
+// Output must arrive while the command runs: the hook goes on only when its first line
+// was read.
 func TestHookOutputStreams(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "go-on")
 	r, w := io.Pipe()

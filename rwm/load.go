@@ -1,9 +1,12 @@
 package rwm
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"reflect"
 	"regexp"
@@ -19,30 +22,81 @@ const maxConfigSize = 4 << 20
 // maxMistakes is how many of them are listed.
 const maxMistakes = 30
 
-// LoadConfig reads the YAML file at path. Unknown keys, keys written twice and
-// values of the wrong kind are errors, all reported at once ([errors.As] finds
-// each [*ConfigError]). Whether the values make sense is for [Config.Validate],
-// which [New] calls.
-func LoadConfig(path string) (*Config, error) {
-	file, err := os.Open(path)
+// LoadConfig reads the YAML file at path. Unknown keys, keys written twice and values
+// of the wrong kind are errors, all reported at once ([errors.As] finds each
+// [*ConfigError]). [Config.Validate], which [New] calls, checks whether the values make
+// sense.
+//
+// Secrets that the file gives indirectly are left to [Config.ReadSecrets].
+func LoadConfig(path string) (*Config, error) { return ReadConfig(context.Background(), path) }
+
+// ReadConfig is [LoadConfig] with a context. Ending the context aborts the wait for a
+// pipe that has no writer. The file is opened and read once, so it may be a pipe,
+// /dev/stdin or a process substitution of a shell.
+func ReadConfig(ctx context.Context, path string) (*Config, error) {
+	file, err := readFile(ctx, path, maxConfigSize+1)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	defer file.Close() //nolint:errcheck // opened for reading
-	cfg, err := ParseConfig(file, path)
+	cfg, err := ParseConfig(bytes.NewReader(file.content), path)
 	if err != nil {
 		return nil, err
 	}
-	if info, err := file.Stat(); err == nil {
-		cfg.source.mode = info.Mode().Perm()
+	if file.mode.IsRegular() {
+		cfg.source.mode = file.mode.Perm()
 	}
 	return cfg, nil
 }
 
-// ParseConfig reads YAML from r like [LoadConfig]. The name is what errors call
-// the source, usually a file name.
+type fileContent struct {
+	content []byte
+	mode    fs.FileMode
+}
+
+// readFile reads not more than limit bytes of a file. After ctx has ended, the caller
+// for a pipe is left behind until something comes.
+func readFile(ctx context.Context, path string, limit int64) (*fileContent, error) {
+	type result struct {
+		*fileContent
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		content, err := readFileNow(path, limit)
+		done <- result{content, err}
+	}()
+	select {
+	case r := <-done:
+		return r.fileContent, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func readFileNow(path string, limit int64) (*fileContent, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // opened for reading
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(file, limit))
+	if err != nil {
+		return nil, err
+	}
+	return &fileContent{content, info.Mode()}, nil
+}
+
+// ParseConfig reads YAML from r like [LoadConfig]. Errors use name for the source; it
+// is usually a file name.
 func ParseConfig(r io.Reader, name string) (*Config, error) {
-	d := &decoder{source: source{name: name, lines: map[string]int{}}}
+	d := &decoder{source: source{name: name, lines: map[string]int{}}, order: map[string][]string{}}
 	text, err := io.ReadAll(io.LimitReader(r, maxConfigSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, name, err)
@@ -73,6 +127,14 @@ func ParseConfig(r io.Reader, name string) (*Config, error) {
 		return nil, errors.Join(d.errs...)
 	}
 	cfg.source = d.source
+	cfg.BackupOrder = d.order["backups"]
+	for _, key := range cfg.secretKeys() {
+		for name, value := range map[string]string{key.name: *key.value, key.name + "_file": key.file, key.name + "_command": key.command} {
+			if value != "" {
+				cfg.source.values = append(cfg.source.values, name)
+			}
+		}
+	}
 	return cfg, nil
 }
 

@@ -1,7 +1,9 @@
 package rwm
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -19,13 +21,16 @@ type runLock struct{ file *flock.Flock }
 // perhaps more about it. Anything else would be lost if it were one.
 var isLockFile = regexp.MustCompile(`^(\d{1,10}(\s.{0,300})?)?\s*$`)
 
+// lockFileMode lets only the owner open the file: who can open it can lock it, and
+// then no backup runs any more.
+const lockFileMode fs.FileMode = 0o600
+
 // takeRunLock takes the lock at path or returns a *RunLockedError.
 func takeRunLock(path string, now time.Time) (*runLock, error) {
-	// Before it is locked: on Windows nobody can read it afterwards.
-	if text, err := os.ReadFile(path); err == nil && !isLockFile.Match(text) {
-		return nil, fmt.Errorf("run lock (lock_path): %s is no lock file but has other content; nothing was done", path)
+	if err := checkLockFile(path); err != nil {
+		return nil, fmt.Errorf("run lock (lock_path): %w; nothing was done", err)
 	}
-	file := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o644))
+	file := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|openSafely), flock.SetPermissions(lockFileMode))
 	locked, err := file.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("run lock (lock_path): %w; nothing was done", err)
@@ -33,10 +38,62 @@ func takeRunLock(path string, now time.Time) (*runLock, error) {
 	if !locked {
 		return nil, lockHolder(path)
 	}
-	// Only for the message of whoever comes second: failing to write it is no reason to stop.
+	// Only for the message of the run that comes second: failing to write it is no
+	// reason to stop.
 	host, _ := os.Hostname()
-	_ = os.WriteFile(path, fmt.Appendf(nil, "%d %s %s\n", os.Getpid(), now.Format(time.RFC3339), host), 0o644)
+	_ = os.WriteFile(path, fmt.Appendf(nil, "%d %s %s\n", os.Getpid(), now.Format(time.RFC3339), host), lockFileMode)
 	return &runLock{file}, nil
+}
+
+// checkLockFile refuses what is no lock file, before it is opened: opening a named
+// pipe would wait for a writer at its other end.
+func checkLockFile(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file but %s", path, describeMode(info.Mode()))
+	}
+	// Before it is locked: on Windows nobody can read it afterwards.
+	if text, err := readSafely(path); err == nil && !isLockFile.Match(text) {
+		return fmt.Errorf("%s is not a lock file: it has other content", path)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		// Earlier versions made it readable by everybody. That it cannot be
+		// changed, because another user owns it, is no reason to stop.
+		_ = os.Chmod(path, lockFileMode)
+	}
+	return nil
+}
+
+// readSafely reads a small file without waiting for anything.
+func readSafely(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|openSafely, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // opened for reading
+	text := make([]byte, 4096)
+	n, _ := file.Read(text) // an empty file is io.EOF
+	return text[:n], nil
+}
+
+func describeMode(mode fs.FileMode) string {
+	switch mode.Type() {
+	case fs.ModeDir:
+		return "a directory"
+	case fs.ModeSymlink:
+		return "a symbolic link"
+	case fs.ModeNamedPipe:
+		return "a named pipe"
+	case fs.ModeSocket:
+		return "a socket"
+	default:
+		return "a device"
+	}
 }
 
 // release frees the lock. The file is emptied, not removed: removing it would
@@ -48,7 +105,7 @@ func (l *runLock) release() {
 
 func lockHolder(path string) *RunLockedError {
 	result := &RunLockedError{Path: path}
-	text, err := os.ReadFile(path)
+	text, err := readSafely(path)
 	if err != nil {
 		return result
 	}

@@ -3,9 +3,14 @@ package rwm
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 func TestRunLock(t *testing.T) {
@@ -44,6 +49,64 @@ func TestRunLockLeftovers(t *testing.T) {
 	lock.release()
 	if _, err := takeRunLock(filepath.Join(path, "impossible"), time.Now()); err == nil || errors.Is(err, ErrRunLocked) {
 		t.Errorf("impossible path: error %v", err)
+	}
+}
+
+// A user who can open the file can lock it: nobody else may, not even where an older
+// version left it open to all.
+func TestRunLockIsPrivate(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		harness.NotHere(t, "no permission bits")
+	}
+	for _, old := range []os.FileMode{0, 0o644, 0o666} {
+		path := filepath.Join(t.TempDir(), "rwm.lock")
+		if old != 0 {
+			if err := os.WriteFile(path, nil, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lock, err := takeRunLock(path, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		held, _ := os.Stat(path)
+		lock.release()
+		free, _ := os.Stat(path)
+		if held.Mode().Perm() != 0o600 || free.Mode().Perm() != 0o600 {
+			t.Errorf("from %v: mode %v while held, %v afterwards", old, held.Mode(), free.Mode())
+		}
+	}
+}
+
+// What is no regular file is refused, and never waited for.
+func TestRunLockIsARegularFile(t *testing.T) {
+	dir := t.TempDir()
+	target := filepath.Join(dir, "target")
+	if err := os.WriteFile(target, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	link, pipe := filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
+	if err := os.Symlink(target, link); err != nil {
+		harness.NotHere(t, err.Error())
+	}
+	tests := map[string]string{dir: "a directory", link: "a symbolic link", os.DevNull: "a device"}
+	if mkfifo, err := exec.LookPath("mkfifo"); err == nil && exec.Command(mkfifo, pipe).Run() == nil {
+		tests[pipe] = "a named pipe"
+	}
+	for path, want := range tests {
+		done := make(chan error, 1)
+		go func() { _, err := takeRunLock(path, time.Now()); done <- err }()
+		select {
+		case err := <-done:
+			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "lock_path") {
+				t.Errorf("%s: error %v, want %q", path, err, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: waits", path)
+		}
+	}
+	if info, _ := os.Stat(target); info.Mode().Perm() != 0o644 {
+		t.Errorf("the target of the link was changed to %v", info.Mode())
 	}
 }
 

@@ -2,21 +2,22 @@ package rwm
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 
+	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/s3state"
 )
 
-// Manager does what a configuration says. All its methods use one S3 client. It
-// holds nothing open between calls and needs no closing; its methods may be
-// called at the same time, but only one backup run is at work on a host.
+// Manager works with the repository and the buckets of a configuration. All its methods
+// use one S3 client and are safe for concurrent use, but only one backup run can be in
+// progress on a host. It holds nothing open between calls and needs no closing.
 type Manager struct {
 	cfg         *Config
 	client      *minio.Client
@@ -27,17 +28,41 @@ type Manager struct {
 	sessionOpts []restic.Option
 	storeOpts   []s3state.Option
 	store       *s3state.Store
+	observed    *ObservedTransport // nil with a client of the caller's
+	proof       ProofOptions
+	reviews     string // file
 
-	eventMu sync.Mutex
-	events  func(Event)
+	lockWait time.Duration
+
+	onEvent []func(RunID, Event)
+	events  *events.Emitter[runEvent]
 }
 
 // New makes a Manager for cfg, which must not be changed afterwards. It checks
 // the whole configuration ([Config.Validate]) and sends nothing.
 func New(cfg *Config, opts ...Option) (*Manager, error) {
 	m := &Manager{cfg: cfg, log: slog.New(slog.DiscardHandler), now: time.Now, hooks: hooks{io.Discard, io.Discard}}
-	for _, opt := range opts {
+	if cfg == nil {
+		return nil, &ConfigError{Msg: "no configuration is given: it is nil"}
+	}
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("option %d is nil", i+1)
+		}
 		opt(m)
+	}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	if m.now == nil {
+		m.now = time.Now
+	}
+	if len(m.onEvent) > 0 {
+		m.events = events.New(func(e runEvent) {
+			for _, fn := range m.onEvent {
+				fn(e.run, e.event)
+			}
+		})
 	}
 	if err := m.validate(); err != nil {
 		return nil, err
@@ -54,14 +79,18 @@ func New(cfg *Config, opts ...Option) (*Manager, error) {
 }
 
 func (m *Manager) validate() error {
-	if m.client != nil {
+	if m.client != nil || m.elsewhere() {
 		return m.cfg.validateRuns()
 	}
 	return m.cfg.Validate()
 }
 
+// elsewhere reports whether the repository is in a place of its own, and no S3 service
+// is configured.
+func (m *Manager) elsewhere() bool { return m.cfg.Location != nil && m.cfg.S3EndpointURL == "" }
+
 func (m *Manager) connect() error {
-	if m.client != nil {
+	if m.client != nil || m.elsewhere() {
 		return nil
 	}
 	if m.transport == nil {
@@ -77,19 +106,27 @@ func (m *Manager) connect() error {
 			return m.cfg.source.at("backup_extras", "%s", err)
 		}
 	}
+	m.observed = ObserveTransport(m.transport)
+	m.transport = m.observed
 	var err error
 	m.client, err = NewClient(m.cfg, m.transport)
 	return err
 }
 
-// Client is the S3 client all methods use.
+// Client returns the S3 client that all methods use.
 func (m *Manager) Client() *minio.Client { return m.client }
 
-// Storage gives the operations on policed buckets, on the shared client.
+// Storage returns the Store for operations on policed buckets. It uses the shared
+// client.
 func (m *Manager) Storage() *s3state.Store { return m.store }
 
-// Location is where the configured repository lives.
-func (m *Manager) Location() restic.Location { return restic.S3(m.client, m.cfg.ResticBucket, "") }
+// Location returns the location of the configured repository.
+func (m *Manager) Location() restic.Location {
+	if m.cfg.Location != nil {
+		return m.cfg.Location
+	}
+	return restic.S3(m.client, m.cfg.ResticBucket, "")
+}
 
 // OpenRepository opens the configured repository. The caller closes the session.
 func (m *Manager) OpenRepository(ctx context.Context, opts ...restic.Option) (*restic.Session, error) {
@@ -100,7 +137,8 @@ func (m *Manager) OpenRepository(ctx context.Context, opts ...restic.Option) (*r
 }
 
 // InitRepository makes the configured repository in its bucket, which must be
-// there, and opens it. The caller closes the session.
+// there unless [restic.WithNewBucket] is given, and opens it. The caller closes the
+// session.
 func (m *Manager) InitRepository(ctx context.Context, opts ...restic.Option) (*restic.Session, error) {
 	if err := m.needRepository(); err != nil {
 		return nil, err
@@ -109,16 +147,32 @@ func (m *Manager) InitRepository(ctx context.Context, opts ...restic.Option) (*r
 }
 
 func (m *Manager) sessionOptions(opts []restic.Option) []restic.Option {
+	return m.sessionOptionsOf("", opts)
+}
+
+func (m *Manager) sessionOptionsOf(run RunID, opts []restic.Option) []restic.Option {
 	all := []restic.Option{restic.WithLogger(m.log), restic.WithClock(m.now)}
+	if m.events != nil {
+		all = append(all, restic.WithEvents(func(ev restic.Event) {
+			if w, ok := ev.(restic.Waiting); ok && w.Err == nil {
+				w.Err = m.observed.LastFailure()
+				ev = w
+			}
+			m.emitOf(run, RepositoryEvent{Event: ev})
+		}))
+	}
 	return append(append(all, m.sessionOpts...), opts...)
 }
 
 // needRepository says what the configuration lacks for work on the repository.
 func (m *Manager) needRepository() error {
 	switch {
-	case m.cfg.ResticBucket == "":
+	case m.cfg.ResticBucket == "" && m.cfg.Location == nil:
 		return m.cfg.source.at("restic_bucket", "is missing or empty, and this needs the repository")
 	case m.cfg.ResticPassword == "":
+		if key := m.cfg.secretKeys()[2]; key.elsewhere() {
+			return m.cfg.source.at(key.name, "is given by other means than its value, and not read yet: call Config.ReadSecrets first")
+		}
 		return m.cfg.source.at("restic_password", "is missing or empty, and this needs the repository")
 	}
 	return nil

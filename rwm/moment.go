@@ -11,18 +11,18 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// ErrMoment is wrapped by what is wrong with the description of a moment.
+// ErrMoment is wrapped by the errors of [ParseMoment] and [ParseTime].
 var ErrMoment = errors.New("not understood as a moment")
 
-// ParseTime reads a time as people write it:
+// ParseTime parses a time as people write it:
 //
 //	2026-11-01T12:00:00+01:00   RFC 3339
 //	2026-11-01 12:00            in the zone; seconds may follow, and an offset like +0100, or UTC
 //	2026-11-01                  the beginning of that day in the zone
 //	2h ago, 1d12h ago, 3 days ago
 //
-// now is what "ago" counts from, and its location the zone. A day "ago" has 24
-// hours. A time after now is an error: nothing can be known of it.
+// "ago" counts back from now, in days of 24 hours, and now's location is the zone. A
+// time after now is an error.
 func ParseTime(text string, now time.Time) (time.Time, error) {
 	at, err := parseTime(strings.TrimSpace(text), now)
 	if err != nil {
@@ -73,12 +73,12 @@ var (
 	}
 )
 
-// ParseSpan reads a length of time: 30d, 1d12h, 90 minutes. Units are s, m, h, d
-// (24 hours) and w.
+// ParseSpan parses a duration: 30d, 1d12h, 90 minutes. Units are s, m, h, d (24 hours)
+// and w.
 func ParseSpan(text string) (time.Duration, error) {
 	d, err := parseSpan(text)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no length of time: %w", text, err)
+		return 0, fmt.Errorf("invalid duration %q: %w", text, err)
 	}
 	return d, nil
 }
@@ -134,7 +134,7 @@ func ParseMoment(state, at string, now time.Time) (s3state.Moment, error) {
 	return m, nil
 }
 
-// MomentString says when v shows its bucket, the time in the given zone.
+// MomentString describes the moment of v, with its time in the given zone.
 func MomentString(v *s3state.View, zone *time.Location) string {
 	at := "as of " + v.Time.In(zone).Format("2006-01-02 15:04:05 MST (-07:00)")
 	if v.Moment.StateKey != "" {

@@ -9,9 +9,17 @@ import (
 type redacted Config
 
 func (c Config) redacted() redacted {
-	for _, secret := range []*string{&c.S3SecretKey, &c.ResticPassword, &c.RCCCryptPassword} {
+	for _, secret := range []*string{&c.S3SecretKey, &c.ResticPassword, &c.RCCCryptPassword, &c.Ping} {
 		if *secret != "" {
 			*secret = "(hidden)"
+		}
+	}
+	if len(c.Notify) > 0 { // URLs of services hold their passwords
+		c.Notify = []string{"(hidden)"}
+	}
+	for _, command := range []*string{&c.S3AccessKeyCommand, &c.S3SecretKeyCommand, &c.ResticPasswordCommand, &c.RCCCryptPasswordCommand} {
+		if *command != "" {
+			*command = program(*command)
 		}
 	}
 	c.source = source{}

@@ -1,9 +1,9 @@
 package rwm
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cesnet/rwm/restic"
@@ -20,37 +20,66 @@ const (
 	StepState     Step = "state"     // saving the bucket's state
 )
 
+// Names of the rows that are not backups, as in the Python RWM. A backup may have the
+// same name, so use Step to distinguish rows.
+const (
+	NameRetention = "_forget_prune"
+	NameState     = "_storage_save_state"
+)
+
 // Row is the result of one step.
 type Row struct {
 	Step       Step
-	Name       string // the backup's name; for the other steps the step's
+	Name       string // the backup's name, NameRetention or NameState
 	OK         bool
-	ReturnCode int // 0, a failed hook's return code, or one of restic's
+	ReturnCode int // 0, a failed hook's exit code, or one of [ExitCode]'s
 	Start      time.Time
 	Duration   time.Duration
 	Err        error // why it is not OK
 
-	// What the step did, nil for other steps and where it did not come so far.
+	// Results of the step; nil for other steps, and if the step failed before.
 	Backup *restic.BackupResult
 	Forget *restic.ForgetResult
 	State  *s3state.SavedState
 }
 
-// Report is the result of a backup run, one row for every step it came to.
-type Report struct{ Rows []Row }
+// title names the step in messages.
+func (r Row) title() string {
+	if r.Step == StepRetention || r.Step == StepState {
+		return string(r.Step)
+	}
+	return r.Name
+}
 
-// OK says whether every step succeeded.
-func (r *Report) OK() bool { return r.Err() == nil }
-
-// ReturnCode is that of the first row that failed, 0 if none did.
-func (r *Report) ReturnCode() int {
-	for _, row := range r.Rows {
-		if !row.OK {
-			return row.ReturnCode
+// RemovedByHost counts, for each host, the snapshots that the retention removed. It is
+// nil for other steps.
+func (r Row) RemovedByHost() map[string]int {
+	if r.Forget == nil {
+		return nil
+	}
+	counts := map[string]int{}
+	for _, group := range r.Forget.Groups {
+		for _, snapshot := range group.Remove {
+			if slices.Contains(r.Forget.Removed, snapshot.ID) { // it could be removed
+				counts[snapshot.Hostname]++
+			}
 		}
 	}
-	return 0
+	return counts
 }
+
+// Report is the result of a backup run, with one row for every step that it reached.
+type Report struct {
+	Run  RunID
+	Rows []Row
+}
+
+// OK reports whether every step succeeded.
+func (r *Report) OK() bool { return r.Err() == nil }
+
+// ReturnCode returns the exit code of the run, [ExitCode] of its error. It is never the
+// exit code of a hook.
+func (r *Report) ReturnCode() int { return ExitCode(r.Err()) }
 
 // Err is nil if every step succeeded, else a [*RunError].
 func (r *Report) Err() error {
@@ -66,7 +95,7 @@ func (r *Report) Err() error {
 	return &RunError{Failed: failed, Steps: len(r.Rows)}
 }
 
-// RunError says which steps of a run failed. It wraps their errors.
+// RunError reports the failed steps of a run. It wraps their errors.
 type RunError struct {
 	Failed []Row // at least one
 	Steps  int   // how many steps there were
@@ -74,7 +103,7 @@ type RunError struct {
 
 func (e *RunError) Error() string {
 	first := e.Failed[0]
-	text := fmt.Sprintf("%d of %d steps failed: %s: %v", len(e.Failed), e.Steps, first.Name, first.Err)
+	text := fmt.Sprintf("%d of %d steps failed: %s: %v", len(e.Failed), e.Steps, first.title(), first.Err)
 	if len(e.Failed) > 1 {
 		text += fmt.Sprintf(" (and %d more)", len(e.Failed)-1)
 	}
@@ -90,22 +119,31 @@ func (e *RunError) Unwrap() []error {
 	return errs
 }
 
-// ExitCode is the exit status a program should end with after err: 0 for nil, 130
-// if it was interrupted, the first failed step's return code after a run, 11 if another run holds the lock,
-// 2 for a configuration error or an unknown backup, and otherwise as
+// returnCode is what a row shows: the code of a failed hook, else ours.
+func returnCode(err error) int {
+	var hook *HookError
+	if errors.As(err, &hook) {
+		return hook.Code
+	}
+	return ExitCode(err)
+}
+
+// ExitCode returns the exit status a program should end with after err: 0 for nil, 130
+// if the context was cancelled or its deadline has passed, the status of the first
+// failed step after a run, 1 for a failed hook whatever its own code, 11 if another run
+// holds the lock, 2 for a configuration error or an unknown backup, and otherwise as
 // [restic.ExitCode] (1, 3, 10, 11, 12).
 func ExitCode(err error) int {
 	var run *RunError
-	var hook *HookError
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, context.Canceled):
+	case restic.Interrupted(err):
 		return 130
 	case errors.As(err, &run):
-		return run.Failed[0].ReturnCode
-	case errors.As(err, &hook):
-		return hook.Code
+		return max(1, ExitCode(run.Failed[0].Err))
+	case errors.Is(err, ErrHook):
+		return 1 // its own could be taken for one of ours
 	case errors.Is(err, ErrRunLocked):
 		return 11
 	case errors.Is(err, ErrConfig), errors.Is(err, ErrUnknownBackup):

@@ -49,8 +49,16 @@ func checkRetention(key, value string) string {
 	return ""
 }
 
-// Policy is the retention as restic's engine takes it. Unknown keys and values
-// that mean nothing are errors.
+// policy is the retention, in whichever way it is given.
+func (c *Config) policy() (restic.Policy, error) {
+	if c.Policy != nil {
+		return *c.Policy, nil
+	}
+	return c.Retention.Policy()
+}
+
+// Policy converts the retention to a restic.Policy. Unknown keys and invalid values are
+// errors.
 func (r Retention) Policy() (restic.Policy, error) {
 	var p restic.Policy
 	counts := map[string]*int{

@@ -4,54 +4,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 )
 
-// BackupAll runs every configured backup, in the order of their names. See
+// BackupAll runs every configured backup, in the order of [Config.BackupNames]. See
 // [Manager.Backup].
 func (m *Manager) BackupAll(ctx context.Context) (*Report, error) {
-	names := slices.Sorted(maps.Keys(m.cfg.Backups))
+	names := m.cfg.BackupNames()
 	if len(names) == 0 {
 		return nil, m.cfg.source.at("backups", "there are none, so there is nothing to run")
 	}
 	return m.Backup(ctx, names...)
 }
 
-// Backup runs the named backups one after the other: the prerun commands, the
-// backup, the postrun commands. If all of them succeeded snapshots that the
-// retention does not keep are forgotten and the repository is pruned. Then the
-// state of the bucket is saved, even if a backup failed.
+// Backup runs the named backups one after the other: the prerun commands, the backup,
+// the postrun commands. If all of them succeeded, it forgets the snapshots that the
+// retention does not keep and prunes the repository. Then the state of the bucket is
+// saved, even if a backup failed.
 //
-// Whatever makes a run pointless is found before the first hook and is an error
-// without a report, with nothing changed: an unknown name ([ErrUnknownBackup]),
-// another run at work on this host ([*RunLockedError]), no repository, a wrong
-// password, somebody else's lock on the repository ([restic.ErrLocked]), a bucket without versioning ([s3state.ErrNotVersioned]) and the
-// like. After that the error is the report's ([Report.Err], a [*RunError]), and
-// the report has a row for every step the run came to. When ctx ends, what is
-// running is stopped and the rest, the saving of the state included, left out.
+// A problem that makes the whole run pointless is found before the first hook. It is
+// returned as an error without a report, and nothing was changed: an unknown name
+// ([ErrUnknownBackup]), another run in progress on this host ([*RunLockedError]), no
+// repository, a wrong password, another lock on the repository ([restic.ErrLocked]), a
+// policed bucket whose versioning is off ([s3state.ErrNotVersioned]) and the like.
+// After that the error is the report's ([Report.Err], a [*RunError]), and the report
+// has a row for every step that the run reached. When ctx ends, the current step is
+// stopped and the others are left out, including saving the state.
 func (m *Manager) Backup(ctx context.Context, names ...string) (*Report, error) {
 	plan, err := m.plan(names)
 	if err != nil {
 		return nil, err
 	}
-	lock, err := takeRunLock(m.cfg.lockPath(), m.now())
+	r := &run{Manager: m, report: &Report{Run: newRunID()}}
+	lock, err := r.lockRun(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.release()
 
-	r := &run{Manager: m, report: &Report{}}
 	defer r.close()
 	if err := r.prepare(ctx, plan); err != nil {
 		return nil, err
 	}
-	m.emit(RunStarted{Backups: plan.names})
+	r.emit(RunStarted{Backups: plan.names})
 	r.all(ctx, plan)
 	if ctx.Err() != nil && r.report.OK() {
 		return r.report, ctx.Err()
@@ -68,7 +69,7 @@ type plan struct {
 
 func (m *Manager) plan(names []string) (*plan, error) {
 	if len(names) == 0 {
-		return nil, fmt.Errorf("%w: no name given%s", ErrUnknownBackup, didYouMean("", m.backupNames()))
+		return nil, fmt.Errorf("%w: no name given%s", ErrUnknownBackup, didYouMean("", m.cfg.BackupNames()))
 	}
 	base, err := parseExtras(m.cfg.BackupExtras)
 	if err != nil {
@@ -78,7 +79,7 @@ func (m *Manager) plan(names []string) (*plan, error) {
 	for _, name := range names {
 		backup, ok := m.cfg.Backups[name]
 		if !ok {
-			return nil, fmt.Errorf("%w: %q%s; nothing was done", ErrUnknownBackup, name, didYouMean(name, m.backupNames()))
+			return nil, fmt.Errorf("%w: %q%s; nothing was done", ErrUnknownBackup, name, didYouMean(name, m.cfg.BackupNames()))
 		}
 		if slices.Contains(p.names, name) {
 			continue
@@ -92,8 +93,6 @@ func (m *Manager) plan(names []string) (*plan, error) {
 	}
 	return p, m.needRepository()
 }
-
-func (m *Manager) backupNames() []string { return slices.Sorted(maps.Keys(m.cfg.Backups)) }
 
 // sessionAccess is what of the arguments needs a repository opened with it.
 // Compression and pack size are options of a single backup.
@@ -109,7 +108,12 @@ type run struct {
 	report  *Report
 	session *restic.Session
 	key     string // the session's options
+
+	unversioned bool // the bucket keeps no versions, and that was accepted
 }
+
+// silence is how long a run may take to begin without a word.
+const silence = 3 * time.Second
 
 // prepare finds out, without changing anything, whether the run can work.
 func (r *run) prepare(ctx context.Context, p *plan) error {
@@ -118,25 +122,58 @@ func (r *run) prepare(ctx context.Context, p *plan) error {
 	}
 	checkCtx, stop := context.WithCancel(ctx)
 	defer stop()
+	late := time.NewTimer(silence)
+	defer late.Stop()
 	checked := make(chan error, 1)
-	go func() { checked <- r.checkBucket(checkCtx) }()
+	go func() {
+		if r.cfg.Location != nil {
+			checked <- nil
+			return
+		}
+		versioned, err := r.checkBucket(checkCtx)
+		r.unversioned = !versioned
+		checked <- err
+	}()
 	err := r.open(ctx, sessionAccess(p.args[p.names[0]]))
 	if err != nil {
 		stop() // its reason is the same, or of no interest without a repository
 	}
-	if checkErr := <-checked; err == nil {
+	// The repository says itself what it waits for; the bucket is asked silently.
+	checkErr, done := received(checked, late.C)
+	if !done {
+		r.emit(Waiting{What: "checking bucket " + r.cfg.ResticBucket, Err: r.observed.LastFailure()})
+		checkErr = <-checked
+	}
+	if err == nil {
 		err = checkErr
 	}
 	if err != nil {
 		return err
 	}
 	var tried sync.WaitGroup
-	tried.Go(func() { r.tryAccess(ctx) })
+	if r.cfg.Location == nil {
+		tried.Go(func() { r.tryAccess(ctx) })
+	}
 	defer tried.Wait()
 	return r.lockRepository(ctx)
 }
 
-// lockRepository takes the lock the run will need, so that somebody else's shows
+// received waits for the error, but not longer than until late.
+func received(checked <-chan error, late <-chan time.Time) (err error, done bool) {
+	select {
+	case err = <-checked:
+		return err, true
+	default:
+	}
+	select {
+	case err = <-checked:
+		return err, true
+	case <-late:
+		return nil, false
+	}
+}
+
+// lockRepository takes the lock the run will need, so that a lock in the way shows
 // before the hooks have done their work. Any other trouble is for the backups to
 // report.
 func (r *run) lockRepository(ctx context.Context) error {
@@ -159,7 +196,7 @@ func (r *run) open(ctx context.Context, access resticflags.Access) error {
 	if err != nil {
 		return err
 	}
-	session, err := r.OpenRepository(ctx, opts...)
+	session, err := restic.Open(ctx, r.Location(), r.cfg.ResticPassword, r.sessionOptionsOf(r.report.Run, opts)...)
 	if err != nil {
 		return err
 	}
@@ -185,16 +222,24 @@ func (r *run) all(ctx context.Context, p *plan) {
 		})
 	}
 	switch {
-	case len(r.cfg.Retention) == 0:
+	case len(r.cfg.Retention) == 0 && r.cfg.Policy == nil:
 	case !r.report.OK():
 		r.emit(StepSkipped{StepRetention, "not every backup succeeded"})
 	default:
-		r.step(ctx, StepRetention, string(StepRetention), func(ctx context.Context, row *Row) error {
+		r.step(ctx, StepRetention, NameRetention, func(ctx context.Context, row *Row) error {
 			return r.retention(ctx, p, row)
 		})
 	}
 	r.close() // or the state would contain our lock
-	r.step(ctx, StepState, string(StepState), r.saveState)
+	if r.cfg.Location != nil {
+		r.emit(StepSkipped{StepState, "the repository is not in the configured bucket"})
+		return
+	}
+	if r.unversioned {
+		r.emit(StepSkipped{StepState, "the bucket keeps no versions, so a state of it could bring nothing back"})
+		return
+	}
+	r.step(ctx, StepState, NameState, r.saveState)
 }
 
 // step runs one step and keeps its row, unless ctx has ended before.
@@ -207,7 +252,7 @@ func (r *run) step(ctx context.Context, step Step, name string, do func(ctx cont
 	row := Row{Step: step, Name: name, Start: r.now()}
 	row.Err = do(ctx, &row)
 	row.Duration = r.now().Sub(row.Start)
-	row.ReturnCode = ExitCode(row.Err)
+	row.ReturnCode = returnCode(row.Err)
 	row.OK = row.Err == nil
 	r.report.Rows = append(r.report.Rows, row)
 	r.emit(StepFinished{row})
@@ -216,6 +261,9 @@ func (r *run) step(ctx context.Context, step Step, name string, do func(ctx cont
 // backup is one configured backup with its hooks. The first failure ends it.
 func (r *run) backup(ctx context.Context, name string, args *resticflags.BackupArgs, row *Row) error {
 	backup := r.cfg.Backups[name]
+	if err := r.goHook(ctx, name, "before", backup.Before); err != nil {
+		return err
+	}
 	if err := r.runHooks(ctx, name, "prerun", backup.PreRun); err != nil {
 		return err
 	}
@@ -229,7 +277,26 @@ func (r *run) backup(ctx context.Context, name string, args *resticflags.BackupA
 	if row.Backup, err = r.session.Backup(ctx, options); err != nil {
 		return err
 	}
-	return r.runHooks(ctx, name, "postrun", backup.PostRun)
+	if err := r.runHooks(ctx, name, "postrun", backup.PostRun); err != nil {
+		return err
+	}
+	return r.goHook(ctx, name, "after", backup.After)
+}
+
+// goHook runs a hook that is a function.
+func (r *run) goHook(ctx context.Context, backup, phase string, hook func(context.Context) error) error {
+	if hook == nil {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r.emit(HookStarted{Backup: backup, Phase: phase})
+	err := hook(ctx)
+	if err == nil || ctx.Err() != nil && restic.Interrupted(err) {
+		return err
+	}
+	return &HookError{Backup: backup, Phase: phase, Code: 1, Err: err}
 }
 
 func (r *run) runHooks(ctx context.Context, backup, phase string, commands []string) error {
@@ -262,26 +329,6 @@ func (r *run) passOn(step Step, name string) func(restic.Event) {
 		return nil
 	}
 	return func(event restic.Event) { r.emit(RepositoryEvent{step, name, event}) }
-}
-
-// retention forgets and prunes.
-func (r *run) retention(ctx context.Context, p *plan, row *Row) error {
-	policy, err := r.cfg.Retention.Policy()
-	if err != nil {
-		return err
-	}
-	if err := r.open(ctx, p.base); err != nil {
-		return err
-	}
-	row.Forget, err = r.session.Forget(ctx, restic.ForgetOptions{
-		Policy:  policy,
-		Prune:   &restic.PruneOptions{},
-		OnEvent: r.passOn(StepRetention, string(StepRetention)),
-	})
-	if err == nil && len(row.Forget.Unreadable) > 0 {
-		return errors.Join(restic.ErrDamaged, fmt.Errorf("%d snapshots cannot be read and were left alone", len(row.Forget.Unreadable)))
-	}
-	return err
 }
 
 // splitTags takes "a,b" for two tags, as restic's --tag does: configurations of

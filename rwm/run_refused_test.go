@@ -10,7 +10,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 )

@@ -77,11 +77,11 @@ func steps(events []rwm.Event) string {
 		case rwm.RunStarted:
 			b.WriteString("run")
 		case rwm.StepStarted:
-			b.WriteString("; +" + e.Name)
+			b.WriteString("; +" + short(e.Step, e.Name))
 		case rwm.HookStarted:
 			fmt.Fprintf(&b, " %s%d", e.Phase, e.Index)
 		case rwm.StepFinished:
-			b.WriteString(" -" + e.Row.Name)
+			b.WriteString(" -" + short(e.Row.Step, e.Row.Name))
 		case rwm.StepSkipped:
 			b.WriteString("; skip " + string(e.Step))
 		}
@@ -89,7 +89,8 @@ func steps(events []rwm.Event) string {
 	return b.String()
 }
 
-// The saved state must not hold the run's own lock: a bucket rebuilt from it would be locked.
+// The saved state must not hold the run's own lock: a bucket rebuilt from it would be
+// locked.
 func TestStateHasNoLock(t *testing.T) {
 	w := newWorld(t).policed()
 	report, err := w.manager().BackupAll(t.Context())
@@ -164,7 +165,7 @@ func TestFailuresKeepGoing(t *testing.T) {
 		t.Error("a command after a failure was run")
 	}
 	var runErr *rwm.RunError
-	if !errors.As(err, &runErr) || len(runErr.Failed) != 4 || rwm.ExitCode(err) != 7 || report.ReturnCode() != 7 {
+	if !errors.As(err, &runErr) || len(runErr.Failed) != 4 || rwm.ExitCode(err) != 1 || report.ReturnCode() != 1 {
 		t.Errorf("error %v (code %d)", err, rwm.ExitCode(err))
 	}
 	for _, sentinel := range []error{rwm.ErrHook, restic.ErrIncomplete, restic.ErrNoSource} {

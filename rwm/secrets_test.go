@@ -7,11 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/rwm"
 )
 
-// Everything a program can see of a run that works and of runs that fail is searched for the secrets.
+// Everything a program can see of a run that works and of runs that fail is searched
+// for the secrets.
 func TestSecretsStayInside(t *testing.T) {
 	w := newWorld(t).policed()
 	w.config.RCCCryptPassword = "crypt-password-marker"

@@ -11,6 +11,8 @@ type source struct {
 	name  string         // file name; "" for a Config made in Go
 	lines map[string]int // "backups.home.filesdirs" → line
 	mode  fs.FileMode    // permission bits of the file; 0 if unknown
+	// values are the keys of the top level that have one.
+	values []string
 }
 
 // at makes the error for the value at path, e.g. "retention.keep-last".

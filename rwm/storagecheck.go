@@ -10,11 +10,11 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// StorageCheck is what CheckStorage found.
+// StorageCheck is the result of CheckStorage.
 type StorageCheck struct {
 	s3state.StorageCheck
-	// Repository is what restic's own check found: nil if the repository's password
-	// is not known, or the storage is not even complete enough to open it.
+	// Repository is the result of restic's own check; nil if the repository's password
+	// is not known, or if too much is missing to open the repository.
 	Repository *restic.CheckResult
 }
 
@@ -23,17 +23,26 @@ type StorageCheck struct {
 // cache, without a lock and by version ids, so whatever is written or deleted meanwhile
 // does not disturb it. Packs are then read by that check alone.
 //
-// What restic finds is among the problems. If the credentials may not read versions, as
-// a host's, restic's check is left out and a [Warning] says so.
+// OK is set only if restic's check found the repository whole; without the password the
+// Proof says that nothing is proved. The findings of restic's check are among the
+// problems. If the credentials may not read versions, as those of a host, restic's
+// check is left out and a [Warning] says so.
 func (m *Manager) CheckStorage(ctx context.Context, bucket string, opts s3state.CheckStorageOptions) (*StorageCheck, error) {
 	var repository *restic.CheckResult
 	var inside error
 	if m.knows(bucket) {
 		repository, inside = m.checkRepository(ctx, opts)
 	}
-	opts.LeavePacks = repository != nil
+	opts.LeavePacks, opts.Whole = repository != nil, repository != nil && inside == nil
+	if opts.ReviewedUntil.IsZero() {
+		review, err := m.Reviewed(bucket)
+		if err != nil {
+			return nil, err
+		}
+		opts.ReviewedUntil = review.Until
+	}
 	found, err := m.store.CheckStorage(ctx, bucket, opts)
-	if err != nil {
+	if found == nil {
 		return nil, err
 	}
 	c := &StorageCheck{StorageCheck: *found, Repository: repository}
@@ -50,55 +59,42 @@ func (m *Manager) CheckStorage(ctx context.Context, bucket string, opts s3state.
 		// that is among the problems already
 	case noRepository(inside):
 		// if there should be one, the last state has told
-	case errors.Is(inside, s3state.ErrAccessDenied), errors.Is(inside, restic.ErrAccessDenied):
+	case errors.Is(inside, restic.ErrAccessDenied):
 		m.warn(fmt.Sprintf("restic's own check is left out: %v", inside))
+	case errors.Is(inside, restic.ErrWrongPassword):
+		c.problem(fmt.Sprintf("the repository does not open: %v", inside))
 	case inside != nil:
 		return c, inside
 	}
-	c.OK = c.Total == 0
-	return c, nil
+	c.decide(bucket, inside, opts, m)
+	return c, c.Err()
+}
+
+// decide says what was proved.
+func (c *StorageCheck) decide(bucket string, inside error, opts s3state.CheckStorageOptions, m *Manager) {
+	switch {
+	case c.Total > 0 && m.knows(bucket):
+		c.Proof = s3state.Proof{Verdict: s3state.Broken, Reason: c.Problems[0].Reason}
+	case c.Repository != nil && inside == nil:
+		c.Proof = s3state.Proof{Verdict: s3state.Proved, DataRead: opts.ReadPercent >= 100, Snapshots: c.Repository.Snapshots, Packs: c.Repository.Packs}
+		c.OK = true
+	case m.knows(bucket) && inside != nil && !noRepository(inside):
+		c.Proof.Reason = inside.Error()
+	case m.knows(bucket):
+	default:
+		review, err := m.Reviewed(bucket)
+		if err != nil {
+			review = Review{}
+		}
+		if !c.OK {
+			c.Proof.Reason = m.whyNot(bucket, review)
+		}
+	}
 }
 
 func (c *StorageCheck) problem(reason string) {
 	c.Total++
 	c.Problems = append(c.Problems, s3state.Difference{Reason: reason})
-}
-
-// DropVersions is [s3state.Store.DropVersions]. With RequireComplete, and where the
-// repository's password is configured, restic's own check has to find the repository
-// whole, too, as it is when dropping begins: it can say that a pack is needed which no
-// saved state has. The history is judged with the password as well. Confirm and
-// Inspector of the options are set by this.
-func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.DropOptions) (*s3state.DropResult, error) {
-	if !m.knows(bucket) {
-		return m.store.DropVersions(ctx, bucket, opts)
-	}
-	var session *restic.Session
-	defer func() {
-		if session != nil {
-			_ = session.Close() // it has only read
-		}
-	}()
-	opts.Confirm = func(ctx context.Context, now *s3state.View) (whole bool, err error) {
-		session, err = m.openForCheck(ctx, m.asItIs(now))
-		if err == nil {
-			_, err = session.Check(ctx, restic.CheckOptions{})
-		}
-		switch {
-		case noRepository(err):
-			return false, nil // if there should be one, the storage tells
-		case errors.Is(err, restic.ErrDamaged):
-			return false, fmt.Errorf("%w: %w", s3state.ErrIncomplete, err)
-		}
-		return err == nil, err
-	}
-	opts.Inspector = func(ctx context.Context, _ time.Time) (s3state.Inspect, error) {
-		if session == nil {
-			return nil, nil
-		}
-		return inspector(ctx, session), nil
-	}
-	return m.store.DropVersions(ctx, bucket, opts)
 }
 
 // noRepository tells that none ever was there, as far as the repository itself can

@@ -13,10 +13,10 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-// Validate checks that the values make sense: the endpoint and credentials are
-// there, every backup has something to back up, retention values and extra
-// arguments are ones restic takes. All that is wrong is reported at once, as
-// joined [*ConfigError]s. Nothing outside the Config is looked at.
+// Validate checks that the values make sense: endpoint and credentials are set, every
+// backup has something to back up, and restic accepts the retention values and extra
+// arguments. All problems are reported at once, as joined [*ConfigError]s. It looks at
+// nothing outside the Config.
 func (c *Config) Validate() error {
 	return errors.Join(c.validateS3(), c.validateRuns())
 }
@@ -29,6 +29,7 @@ func (c *Config) validateS3() error {
 		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	errs = append(errs, c.validateSecrets()...)
 	if c.S3EndpointURL != "" {
 		if _, err := parseEndpoint(c.S3EndpointURL); err != nil {
 			errs = append(errs, c.source.at("s3_endpoint_url", "%s", err))
@@ -38,7 +39,11 @@ func (c *Config) validateS3() error {
 }
 
 func (c *Config) s3Values() map[string]string {
-	return map[string]string{"s3_endpoint_url": c.S3EndpointURL, "s3_access_key": c.S3AccessKey, "s3_secret_key": c.S3SecretKey}
+	values := map[string]string{"s3_endpoint_url": c.S3EndpointURL}
+	for _, key := range c.secretKeys()[:2] {
+		values[key.name] = key.origin()
+	}
+	return values
 }
 
 // parseEndpoint reads an endpoint URL. Its errors do not repeat the URL, which
@@ -62,18 +67,48 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 
 func (c *Config) validateRuns() error {
 	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(c.Backups)) {
+	errs = append(errs, c.validateOrder()...)
+	for _, name := range c.BackupNames() {
 		errs = append(errs, c.validateBackup(name, c.Backups[name])...)
 	}
 	if _, err := parseExtras(c.BackupExtras); err != nil {
 		errs = append(errs, c.source.at("backup_extras", "%s", err))
 	}
+	return errors.Join(append(errs, c.validateRetention()...)...)
+}
+
+func (c *Config) validateOrder() (errs []error) {
+	for i, name := range c.BackupOrder {
+		if _, there := c.Backups[name]; !there {
+			errs = append(errs, c.source.at("backups", "BackupOrder names %q, which is no backup%s", name, didYouMean(name, c.BackupNames())))
+		} else if slices.Contains(c.BackupOrder[:i], name) {
+			errs = append(errs, c.source.at("backups", "BackupOrder names %q twice", name))
+		}
+	}
+	return errs
+}
+
+func (c *Config) validateRetention() (errs []error) {
 	for _, key := range slices.Sorted(maps.Keys(c.Retention)) {
 		if problem := checkRetention(key, c.Retention[key]); problem != "" {
 			errs = append(errs, c.source.at("retention."+key, "%s", problem))
 		}
 	}
-	return errors.Join(errs...)
+	if c.Policy != nil && len(c.Retention) > 0 {
+		errs = append(errs, c.source.at("retention", "Policy is there too: give one of them"))
+	}
+	if c.Policy != nil && c.Policy.Empty() {
+		errs = append(errs, c.source.at("Policy", "keeps nothing: say what to keep, or leave it out to keep everything"))
+	}
+	if policy, err := c.Retention.Policy(); err == nil && len(c.Retention) > 0 && policy.Empty() {
+		errs = append(errs, c.source.at("retention", "keeps nothing: every value is zero; say what to keep, or leave retention out to keep everything"))
+	}
+	switch c.RetentionScope {
+	case "", ScopeRepository, ScopeHost, ScopeBackups:
+	default:
+		errs = append(errs, c.source.at("retention_scope", "must be %s, %s or %s", ScopeRepository, ScopeHost, ScopeBackups))
+	}
+	return errs
 }
 
 func (c *Config) validateBackup(name string, backup Backup) (errs []error) {
@@ -104,13 +139,13 @@ func (c *Config) validateExtras(backup Backup) error {
 	// What the environment says is in both, so it makes no difference.
 	none, err := parseExtras(nil)
 	if err == nil && !reflect.DeepEqual(args.HTTP, none.HTTP) {
-		return errors.New("--cacert, --tls-client-cert, --insecure-tls and --http-user-agent hold for all of RWM's requests; put them into backup_extras")
+		return errors.New("--cacert, --tls-client-cert, --insecure-tls and --http-user-agent apply to all requests; put them into backup_extras")
 	}
 	return err
 }
 
-// Warnings lists what is legal but probably not meant. A [Manager] sends each
-// as a [Warning] event before a run.
+// Warnings lists settings that are valid but probably unintended. A [Manager] sends
+// each as a [Warning] event before a run.
 func (c *Config) Warnings() []string {
 	var warnings []string
 	if mode := c.source.mode; mode&0o077 != 0 && runtime.GOOS != "windows" { // there the bits mean nothing

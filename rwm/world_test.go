@@ -12,7 +12,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	_ "github.com/cesnet/rwm/internal/harness/cheapkeys"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
@@ -33,8 +34,8 @@ type world struct {
 	log    bytes.Buffer
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{Server: s3test.Start(t), t: t, dir: t.TempDir()}
+func newWorld(t *testing.T, opts ...s3test.Option) *world {
+	w := &world{Server: s3test.Start(t, opts...), t: t, dir: t.TempDir()}
 	w.files = filepath.Join(w.dir, "files")
 	w.write("files/a.txt", "alpha")
 	w.write("files/b.bak", "beta")
@@ -80,7 +81,7 @@ func (w *world) manager(opts ...rwm.Option) *rwm.Manager {
 		rwm.WithEvents(w.event),
 		rwm.WithOutput(locked{w, &w.out}, locked{w, &w.out}),
 		rwm.WithLogger(slog.New(slog.NewTextHandler(locked{w, &w.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))),
-		rwm.WithSession(restic.WithCacheDir(filepath.Join(w.dir, "cache"))),
+		rwm.WithSessionOptions(restic.WithCacheDir(filepath.Join(w.dir, "cache"))),
 	}, opts...)...)
 	if err != nil {
 		w.t.Fatal(err)
@@ -169,9 +170,17 @@ func table(report *rwm.Report) string {
 		if row.OK {
 			verdict = "OK"
 		}
-		rows = append(rows, fmt.Sprintf("%s %s %d", row.Name, verdict, row.ReturnCode))
+		rows = append(rows, fmt.Sprintf("%s %s %d", short(row.Step, row.Name), verdict, row.ReturnCode))
 	}
 	return strings.Join(rows, ", ")
+}
+
+// short names a step by the backup it is, or by what it is.
+func short(step rwm.Step, name string) string {
+	if step == rwm.StepBackup {
+		return name
+	}
+	return string(step)
 }
 
 func tags(snapshots []restic.Snapshot) []string {

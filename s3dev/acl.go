@@ -27,7 +27,7 @@ func (m *memory) mendACL(c fiber.Ctx, bucket, key string) {
 		}
 		owner, grants = acl.Owner, acl.Grantees
 	} else {
-		out, err := m.GetObjectAcl(context.Background(), &s3.GetObjectAclInput{Bucket: &bucket, Key: &key})
+		out, err := m.GetObjectAcl(c.RequestCtx(), &s3.GetObjectAclInput{Bucket: &bucket, Key: &key})
 		if err != nil {
 			return
 		}

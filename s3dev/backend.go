@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -26,26 +27,32 @@ import (
 // is reused: what is kept has to be cloned first.
 type memory struct {
 	backend.BackendUnsupported
-	ids     *identities
-	clock   *Clock
-	dialect Dialect
+	ids    *identities
+	clock  *Clock
+	traits Traits
+	expiry lifecycleLog
 
 	mu      sync.RWMutex
 	buckets map[string]*bucket
 	seq     atomic.Uint64
+	ciphers atomic.Uint64 // encrypted versions so far
 }
 
-func newMemory(ids *identities, clock *Clock, dialect Dialect) *memory {
-	return &memory{ids: ids, clock: clock, dialect: dialect, buckets: map[string]*bucket{}}
+func newMemory(ids *identities, clock *Clock, traits Traits) *memory {
+	return &memory{ids: ids, clock: clock, traits: traits, buckets: map[string]*bucket{}}
 }
 
 func (m *memory) String() string { return "s3dev" }
 
 // reset drops every bucket.
 func (m *memory) reset() {
+	// Not under both locks: a lifecycle run takes them the other way round.
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.buckets = map[string]*bucket{}
+	m.mu.Unlock()
+	m.expiry.mu.Lock()
+	defer m.expiry.mu.Unlock()
+	m.expiry.events, m.expiry.last = nil, time.Time{}
 }
 
 func (m *memory) addSynthetic(s Synthetic, defaultOwner string) error {
@@ -88,7 +95,7 @@ func (m *memory) bucket(name string) (*bucket, error) {
 	return nil, s3err.GetBucketErr(s3err.ErrNoSuchBucket, name)
 }
 
-// requester is the owner id of whoever sent the request, "anonymous" without
+// requester is the owner id of the sender of the request, "anonymous" without
 // a signature.
 func requester(ctx context.Context) string {
 	if acc, ok := ctx.Value(string(utils.ContextKeyAccount)).(auth.Account); ok && acc.Access != "" {
@@ -132,7 +139,7 @@ func (m *memory) CreateBucket(ctx context.Context, in *s3.CreateBucketInput, acl
 		switch {
 		case b.owner != owner:
 			return s3err.GetBucketErr(s3err.ErrBucketAlreadyExists, name)
-		case m.dialect == RGW:
+		case m.traits.Ceph:
 			return nil
 		}
 		return s3err.GetBucketErr(s3err.ErrBucketAlreadyOwnedByYou, name)
@@ -144,7 +151,7 @@ func (m *memory) CreateBucket(ctx context.Context, in *s3.CreateBucketInput, acl
 	b.ownership = types.ObjectOwnershipObjectWriter
 	if in.ObjectLockEnabledForBucket != nil && *in.ObjectLockEnabledForBucket {
 		b.versioning = types.BucketVersioningStatusEnabled
-		b.lock = []byte(`{"Enabled":true}`)
+		b.lock = &bucketLock{}
 	}
 	if in.CreateBucketConfiguration != nil {
 		tags, err := backend.ParseCreateBucketTags(in.CreateBucketConfiguration.Tags)

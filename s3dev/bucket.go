@@ -36,22 +36,28 @@ type bucket struct {
 	synth      *synthetic
 	uploads    map[string]*upload
 	plain      map[string]*headers // shared headers by content type
+	usage      Usage               // but for the uploads
 	settings
 }
 
 // settings are the bucket's configurations, each as the front end hands it
 // over; nil means not set.
 type settings struct {
-	acl        []byte // JSON
-	policy     []byte // what is enforced
-	policyText []byte // what was put
-	lock       []byte // JSON
-	lifecycle  []byte
-	access     []byte // PublicAccessBlock XML
-	cors       []byte
-	website    []byte
-	tags       map[string]string
-	ownership  types.ObjectOwnership
+	acl                       []byte // JSON
+	policyText                []byte // as it was put
+	parsed                    *policyDoc
+	lock                      *bucketLock
+	lifecycle                 []byte
+	rules                     []rule // of lifecycle, as far as enabled
+	encryption                []byte
+	defaultSSE                string // of the encryption
+	replication, notification []byte
+	quota                     Quota
+	access                    []byte // PublicAccessBlock XML
+	cors                      []byte
+	website                   []byte
+	tags                      map[string]string
+	ownership                 types.ObjectOwnership
 
 	ignorePublicACLs bool
 	blockPublicACLs  bool
@@ -171,8 +177,14 @@ func (b *bucket) add(key string, v *version) *version {
 	if !ok {
 		e = &entry{key: key}
 	}
+	b.usage.count(v, 1)
 	if v.null {
-		e.versions = slices.DeleteFunc(e.versions, func(old *version) bool { return old.null })
+		e.versions = slices.DeleteFunc(e.versions, func(old *version) bool {
+			if old.null {
+				b.usage.count(old, -1)
+			}
+			return old.null
+		})
 		e.lastNull = v.seq
 	}
 	e.versions = append(e.versions, v)
@@ -182,9 +194,13 @@ func (b *bucket) add(key string, v *version) *version {
 	return v
 }
 
-// checkPut tells whether a conditional write may go ahead.
-func (b *bucket) checkPut(key string, ifMatch, ifNoneMatch *string) error {
+// checkPut tells whether a conditional write may go ahead. The caller holds the
+// lock.
+func (m *memory) checkPut(b *bucket, key string, ifMatch, ifNoneMatch *string) error {
 	if ifMatch == nil && ifNoneMatch == nil {
+		return nil
+	}
+	if m.traits.IgnoreIfNoneMatch && b.versioning == types.BucketVersioningStatusEnabled {
 		return nil
 	}
 	v, err := b.find(key, "")
@@ -205,18 +221,36 @@ type deleted struct {
 // remove deletes as S3 does: without a version id it adds a delete marker (or,
 // never versioned, removes the object); with one it removes that version.
 // What does not exist is no error. The caller holds the lock.
-func (b *bucket) remove(key, versionID, owner string, now time.Time) (deleted, error) {
-	if versionID != "" {
-		return b.removeVersion(key, versionID)
-	}
-	if b.versioning == "" {
-		if _, err := b.removeVersion(key, nullVersion); err != nil {
+func (b *bucket) remove(key, versionID string, by removal) (deleted, error) {
+	if versionID == "" && b.versioning != "" {
+		if by.oneMarker {
+			if e := b.get(key); e == nil || e.latest().marker {
+				out := deleted{marker: true}
+				if e != nil {
+					out.versionID = e.latest().id()
+				}
+				return out, nil
+			}
+		}
+		if err := b.replaceable(key, by.now); err != nil {
 			return deleted{}, err
 		}
-		return deleted{}, nil
+		v := b.add(key, &version{marker: true, owner: by.owner, modified: by.now.UnixMilli()})
+		return deleted{versionID: v.id(), marker: true, made: true}, nil
 	}
-	v := b.add(key, &version{marker: true, owner: owner, modified: now.UnixMilli()})
-	return deleted{versionID: v.id(), marker: true, made: true}, nil
+	id := cmp.Or(versionID, nullVersion)
+	if e := b.get(key); e != nil {
+		if i := e.index(id); i >= 0 {
+			if err := e.versions[i].removable(by.now, by.bypass); err != nil {
+				return deleted{}, err
+			}
+		}
+	}
+	out, err := b.removeVersion(key, id)
+	if versionID == "" && err == nil {
+		out = deleted{}
+	}
+	return out, err
 }
 
 func (b *bucket) removeVersion(key, versionID string) (deleted, error) {
@@ -235,6 +269,7 @@ func (b *bucket) removeVersion(key, versionID string) (deleted, error) {
 		return out, nil
 	}
 	out.marker = e.versions[i].marker
+	b.usage.count(e.versions[i], -1)
 	if len(e.versions) == 1 {
 		b.tree.Delete(e)
 		return out, nil

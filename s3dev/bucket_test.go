@@ -108,11 +108,12 @@ func TestLifecycleIsKept(t *testing.T) {
 	if resp, body := e.raw(&adminUser, "GET", "/rules", "lifecycle=", nil); resp.StatusCode != 404 || !strings.Contains(string(body), "NoSuchLifecycleConfiguration") {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
-	rules := `<LifecycleConfiguration><Rule><ID>a</ID></Rule></LifecycleConfiguration>`
+	rules := `<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status><Filter/><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>`
 	for _, step := range []struct {
 		method, body, want string
 		status             int
-	}{{"PUT", rules, "", 200}, {"GET", "", rules, 200}, {"PUT", "<", "", 400}, {"DELETE", "", "", 204}, {"GET", "", "", 404}} {
+	}{{"PUT", rules, "", 200}, {"GET", "", rules, 200}, {"PUT", "<", "", 400},
+		{"PUT", `<LifecycleConfiguration><Rule><ID>a</ID></Rule></LifecycleConfiguration>`, "", 400}, {"GET", "", rules, 200}, {"DELETE", "", "", 204}, {"GET", "", "", 404}} {
 		resp, body := e.raw(&adminUser, step.method, "/rules", "lifecycle=", []byte(step.body))
 		if resp.StatusCode != step.status || step.want != "" && string(body) != step.want {
 			t.Errorf("%s: %d %s", step.method, resp.StatusCode, body)

@@ -16,10 +16,14 @@ import (
 //	POST   /faults    a Fault;         DELETE /faults    clears them
 //	GET    /requests  the request log; DELETE /requests  empties it
 //	POST   /synthetic a Synthetic
+//	PUT    /quota     {"bucket": B, "bytes": N, "objects": N}
+//	GET    /usage?bucket=B what a bucket holds
+//	POST   /lifecycle applies lifecycle rules now; answers what that did
+//	GET    /lifecycle what lifecycle has done
 //	POST   /reset     Reset
 //	GET    /stats     memory in use
 //
-// Whoever can reach it controls the server: bind it to the loopback interface.
+// A client that can reach it controls the server: bind it to the loopback interface.
 func (s *Server) ControlHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /clock", control(func(in struct {
@@ -44,6 +48,17 @@ func (s *Server) ControlHandler() http.Handler {
 	mux.HandleFunc("GET /requests", control(func(struct{}) (any, error) { return s.Requests(), nil }))
 	mux.HandleFunc("DELETE /requests", control(func(struct{}) (any, error) { s.ResetRequests(); return nil, nil }))
 	mux.HandleFunc("POST /synthetic", control(func(syn Synthetic) (any, error) { return nil, s.AddSynthetic(syn) }))
+	mux.HandleFunc("PUT /quota", control(func(in struct {
+		Bucket string
+		Quota
+	}) (any, error) {
+		return nil, s.SetQuota(in.Bucket, in.Quota)
+	}))
+	mux.HandleFunc("GET /usage", func(w http.ResponseWriter, r *http.Request) {
+		control(func(struct{}) (any, error) { return s.Usage(r.URL.Query().Get("bucket")) })(w, r)
+	})
+	mux.HandleFunc("POST /lifecycle", control(func(struct{}) (any, error) { return s.RunLifecycle(), nil }))
+	mux.HandleFunc("GET /lifecycle", control(func(struct{}) (any, error) { return s.LifecycleEvents(), nil }))
 	mux.HandleFunc("POST /reset", control(func(struct{}) (any, error) { s.Reset(); return nil, nil }))
 	mux.HandleFunc("GET /stats", control(func(struct{}) (any, error) {
 		var stats runtime.MemStats

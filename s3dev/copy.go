@@ -2,16 +2,12 @@ package s3dev
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/gofiber/fiber/v3"
-	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend"
-	"github.com/versity/versitygw/s3api/utils"
 	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
 )
@@ -36,33 +32,8 @@ func parseSource(header string) (source, error) {
 	return source{bucket, key, version}, nil
 }
 
-// mayRead checks the right to read the version that a copy names: the front end
-// asks only for the right to read the object.
-func (m *memory) mayRead(ctx context.Context, src source) error {
-	c, ok := ctx.Value(frontContext).(fiber.Ctx)
-	if src.versionID == "" || !ok {
-		return nil
-	}
-	data, err := m.GetBucketAcl(ctx, &s3.GetBucketAclInput{Bucket: &src.bucket})
-	if err != nil {
-		return err
-	}
-	var acl auth.ACL
-	if err := json.Unmarshal(data, &acl); err != nil {
-		return err
-	}
-	account, _ := utils.ContextKeyAccount.Get(c).(auth.Account)
-	return auth.VerifyAccess(c, m, auth.AccessOptions{
-		Acl: acl, AclPermission: auth.PermissionRead, Acc: account, Bucket: src.bucket, Object: src.key,
-		Actions: []auth.Action{auth.GetObjectVersionAction}, Iam: m.ids,
-	})
-}
-
 // open finds the version a copy reads, and its id for the answer.
 func (m *memory) open(ctx context.Context, src source, when backend.PreConditions) (v *version, id string, err error) {
-	if err := m.mayRead(ctx, src); err != nil {
-		return nil, "", err
-	}
 	b, err := m.bucket(src.bucket)
 	if err != nil {
 		return nil, "", err
@@ -78,6 +49,12 @@ func (m *memory) open(ctx context.Context, src source, when backend.PreCondition
 		return nil, "", err
 	case v.bodiless:
 		return nil, "", s3err.GetAPIError(s3err.ErrNotImplemented)
+	}
+	if err := v.bytesReadable(); err != nil {
+		return nil, "", err
+	}
+	if err := v.readable(headerOf(ctx), copyCustomer); err != nil {
+		return nil, "", err
 	}
 	// A failed condition is 412 for a copy, never 304.
 	if err := backend.EvaluatePreconditions(v.etagString(), v.lastModified(), when); err != nil {
@@ -98,7 +75,10 @@ func (m *memory) CopyObject(ctx context.Context, in s3response.CopyObjectInput) 
 		return out, err
 	}
 	replace := in.MetadataDirective == types.MetadataDirectiveReplace
-	if src.bucket == *in.Bucket && disarm(src.key) == key && src.versionID == "" && !replace {
+	// In place something has to change.
+	header := headerOf(ctx)
+	changes := replace || src.versionID != "" || header(classHeader) != "" || header(sseHeader) != "" || header(customerHeader+"Key") != ""
+	if src.bucket == *in.Bucket && disarm(src.key) == key && !changes {
 		return out, s3err.GetAPIError(s3err.ErrInvalidCopyDest)
 	}
 	from, fromID, err := m.open(ctx, src, backend.PreConditions{
@@ -109,9 +89,10 @@ func (m *memory) CopyObject(ctx context.Context, in s3response.CopyObjectInput) 
 		return out, err
 	}
 	v := &version{
-		size: from.size, data: from.data, etag: from.etag, parts: from.parts, sum: from.sum, headers: from.headers,
+		size: from.size, data: from.data, sum: from.sum, headers: from.headers,
 		owner: strings.Clone(requester(ctx)), modified: m.clock.Now().UnixMilli(),
 	}
+	v.etag, v.parts = from.plainETag()
 	if replace {
 		v.headers = &headers{
 			contentType: kept(in.ContentType), encoding: kept(in.ContentEncoding),
@@ -128,15 +109,18 @@ func (m *memory) CopyObject(ctx context.Context, in s3response.CopyObjectInput) 
 	} else if tags, err = m.tagsOf(src.bucket, from); err != nil {
 		return out, err
 	}
-	lock := lockHeaders{in.ObjectLockMode, in.ObjectLockRetainUntilDate, in.ObjectLockLegalHoldStatus}
 	err = m.change(*in.Bucket, func(b *bucket) error {
-		if err := b.prepare(v, tags, lock, m.clock.Now()); err != nil {
+		if err := m.prepare(ctx, b, v, tags, lockOf(ctx)); err != nil {
 			return err
 		}
-		if err := b.applyObjectACL(ctx, v); err != nil {
+		if err := b.room(v.size); err != nil {
+			return err
+		}
+		if err := b.replaceable(key, m.clock.Now()); err != nil {
 			return err
 		}
 		b.add(key, v)
+		showRest(ctx, v)
 		id := b.answerID(v)
 		out.VersionId = &id
 		return nil

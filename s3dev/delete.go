@@ -3,6 +3,7 @@ package s3dev
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -13,6 +14,7 @@ import (
 
 func (m *memory) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, error) {
 	out := &s3.DeleteObjectOutput{}
+	bypass := m.mayBypass(callerOf(ctx), disarm(*in.Key), deref(in.VersionId))
 	err := m.change(*in.Bucket, func(b *bucket) error {
 		key := strings.Clone(disarm(*in.Key))
 		if in.IfMatch != nil || in.IfMatchLastModifiedTime != nil || in.IfMatchSize != nil {
@@ -27,7 +29,7 @@ func (m *memory) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s
 				return err
 			}
 		}
-		d, err := b.remove(key, kept(in.VersionId), strings.Clone(requester(ctx)), m.clock.Now())
+		d, err := b.remove(key, kept(in.VersionId), m.removal(ctx, bypass))
 		out.VersionId, out.DeleteMarker = &d.versionID, &d.marker
 		return err
 	})
@@ -40,16 +42,32 @@ func (m *memory) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (
 		return out, s3err.GetAPIError(s3err.ErrMalformedXML)
 	}
 	refuse := refusedKeys(ctx)
+	q := callerOf(ctx)
+	// Who may do what is asked before the bucket is locked.
+	verdicts := make([]error, len(in.Delete.Objects))
+	bypasses := make([]bool, len(in.Delete.Objects))
+	for i, o := range in.Delete.Objects {
+		action := "s3:DeleteObject"
+		if deref(o.VersionId) != "" {
+			action = "s3:DeleteObjectVersion"
+		}
+		if q != nil {
+			verdicts[i] = m.may(q, *in.Bucket, deref(o.Key), deref(o.VersionId), action)
+		}
+		bypasses[i] = m.mayBypass(q, deref(o.Key), deref(o.VersionId))
+	}
 	err := m.change(*in.Bucket, func(b *bucket) error {
-		owner, now := strings.Clone(requester(ctx)), m.clock.Now()
-		for _, o := range in.Delete.Objects {
+		for i, o := range in.Delete.Objects {
 			if e := refuse(deref(o.Key)); e != nil {
 				out.Error = append(out.Error, types.Error{
 					Key: o.Key, VersionId: o.VersionId, Code: &e.Code, Message: &e.Description,
 				})
 				continue
 			}
-			d, err := b.remove(strings.Clone(deref(o.Key)), deref(o.VersionId), owner, now)
+			d, err := deleted{}, verdicts[i]
+			if err == nil {
+				d, err = b.remove(strings.Clone(deref(o.Key)), deref(o.VersionId), m.removal(ctx, bypasses[i]))
+			}
 			if err != nil {
 				out.Error = append(out.Error, s3err.ObjectDeleteError(o.Key, o.VersionId, err))
 				continue
@@ -63,4 +81,16 @@ func (m *memory) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (
 		return nil
 	})
 	return out, err
+}
+
+// removal is who removes something when.
+type removal struct {
+	owner     string
+	now       time.Time
+	bypass    bool // of GOVERNANCE, asked for and allowed
+	oneMarker bool // no marker is put on a marker
+}
+
+func (m *memory) removal(ctx context.Context, bypass bool) removal {
+	return removal{strings.Clone(requester(ctx)), m.clock.Now(), bypass, m.traits.OneMarker}
 }

@@ -1,8 +1,6 @@
 package s3dev
 
 import (
-	"encoding/json"
-
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
@@ -31,17 +29,14 @@ func (v *version) describe(out *s3.GetObjectOutput, id string, withChecksum bool
 	if x == nil {
 		return
 	}
+	if x.rest.class != "" {
+		out.StorageClass = types.StorageClass(x.rest.class)
+	}
 	if n := int32(len(x.tags)); n > 0 {
 		out.TagCount = &n
 	}
-	var r types.ObjectLockRetention
-	if x.retention != nil && json.Unmarshal(x.retention, &r) == nil {
-		out.ObjectLockMode, out.ObjectLockRetainUntilDate = types.ObjectLockMode(r.Mode), r.RetainUntilDate
+	if r := x.retention; r != nil {
+		out.ObjectLockMode, out.ObjectLockRetainUntilDate = types.ObjectLockMode(r.mode), &r.until
 	}
-	if x.legalHold != nil {
-		out.ObjectLockLegalHoldStatus = types.ObjectLockLegalHoldStatusOff
-		if *x.legalHold {
-			out.ObjectLockLegalHoldStatus = types.ObjectLockLegalHoldStatusOn
-		}
-	}
+	out.ObjectLockLegalHoldStatus = holdOf(x)
 }

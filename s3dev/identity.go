@@ -14,15 +14,29 @@ type User struct {
 	Tenant    string `json:"tenant"`
 	AccessKey string `json:"access_key"`
 	SecretKey string `json:"secret_key"`
+	// Account is the user's account on Ceph ("RGW" and 17 digits): buckets and
+	// objects are then the account's, and policies name the user by it.
+	Account string `json:"account,omitempty"`
+}
+
+// account is what an ARN names before the user.
+func (u User) account() string {
+	if u.Account != "" {
+		return u.Account
+	}
+	return u.Tenant
 }
 
 // ARN is how a bucket policy names the user as a principal.
-func (u User) ARN() string { return "arn:aws:iam::" + u.Tenant + ":user/" + u.Name }
+func (u User) ARN() string { return "arn:aws:iam::" + u.account() + ":user/" + u.Name }
 
 // OwnerID is the user's canonical id in ACLs and listings: TENANT$NAME, or the
 // name alone without a tenant, as on Ceph RGW.
 func (u User) OwnerID() string {
-	if u.Tenant == "" {
+	switch {
+	case u.Account != "":
+		return u.Account
+	case u.Tenant == "":
 		return u.Name
 	}
 	return u.Tenant + "$" + u.Name
@@ -37,7 +51,7 @@ func (u User) String() string { return u.OwnerID() }
 type identities struct {
 	byKey   map[string]User
 	byOwner map[string]User
-	byARN   map[string]bool
+	byARN   map[string]User
 }
 
 var (
@@ -46,17 +60,17 @@ var (
 )
 
 func newIdentities(users []User) (*identities, error) {
-	ids := &identities{byKey: map[string]User{}, byOwner: map[string]User{}, byARN: map[string]bool{}}
+	ids := &identities{byKey: map[string]User{}, byOwner: map[string]User{}, byARN: map[string]User{}}
 	for _, u := range users {
 		switch {
 		case u.Name == "" || u.AccessKey == "" || u.SecretKey == "":
 			return nil, fmt.Errorf("user %q needs a name, an access key and a secret key", u.OwnerID())
-		case ids.byOwner[u.OwnerID()].Name != "":
+		case ids.byARN[u.ARN()].Name != "":
 			return nil, fmt.Errorf("user %q is given twice", u.OwnerID())
 		case ids.byKey[u.AccessKey].Name != "":
 			return nil, fmt.Errorf("users %q and %q share an access key", ids.byKey[u.AccessKey].OwnerID(), u.OwnerID())
 		}
-		ids.byKey[u.AccessKey], ids.byOwner[u.OwnerID()], ids.byARN[u.ARN()] = u, u, true
+		ids.byKey[u.AccessKey], ids.byOwner[u.OwnerID()], ids.byARN[u.ARN()] = u, u, u
 	}
 	return ids, nil
 }
@@ -86,13 +100,19 @@ func (ids *identities) ResolveAccounts(owners []string) (missing []string, err e
 	return missing, nil
 }
 
-func (ids *identities) ResolvePrincipals(principals []string) (missing []string, err error) {
-	for _, p := range principals {
-		if !ids.byARN[p] {
-			missing = append(missing, p)
+func (ids *identities) ResolvePrincipals([]string) (missing []string, err error) { return nil, nil }
+
+// isPrincipal tells whether a policy may name p.
+func (ids *identities) isPrincipal(p string, traits Traits) bool {
+	if p == "*" {
+		return true
+	}
+	for _, u := range ids.byARN {
+		if isUser(p, &u, traits) {
+			return true
 		}
 	}
-	return missing, nil
+	return false
 }
 
 func (ids *identities) CreateAccount(auth.Account) error {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/versity/versitygw/s3err"
@@ -102,11 +103,15 @@ func (x *xmlText) item(m *memory, tag string, it listed, versions, owner bool) {
 		x.text("VersionId", it.v.id())
 		x.text("IsLatest", strconv.FormatBool(it.latest))
 	}
-	x.text("LastModified", it.v.lastModified().Format(listTime))
+	modified := it.v.lastModified()
+	if m.traits.WholeSeconds {
+		modified = modified.Truncate(time.Second)
+	}
+	x.text("LastModified", modified.Format(listTime))
 	if !it.v.marker {
 		x.text("ETag", it.v.etagString())
 		x.text("Size", strconv.FormatInt(it.v.size, 10))
-		x.text("StorageClass", "STANDARD")
+		x.text("StorageClass", it.v.storageClass())
 	}
 	if owner {
 		x.owner(m, it.v.owner)
@@ -132,7 +137,7 @@ func (m *memory) ListObjectVersions(ctx context.Context, in *s3.ListObjectVersio
 	}
 	x := newXML(ctx, "ListVersionsResult")
 	p, err := m.page(*in.Bucket, q, func(p *page) {
-		if tenant, _, ok := strings.Cut(m.ownerOf(*in.Bucket), "$"); ok && m.dialect == RGW {
+		if tenant, _, ok := strings.Cut(m.ownerOf(*in.Bucket), "$"); ok && m.traits.Ceph {
 			x.text("Tenant", tenant)
 		}
 		x.text("Name", *in.Bucket)
@@ -226,7 +231,7 @@ func (m *memory) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (
 
 // marker writes what RGW leaves unencoded whatever the encoding-type.
 func (x *xmlText) marker(m *memory, tag, value string) {
-	if m.dialect == RGW {
+	if m.traits.Ceph {
 		x.text(tag, value)
 		return
 	}

@@ -1,13 +1,10 @@
 package s3dev
 
 import (
-	"bytes"
 	"encoding/xml"
 
 	"github.com/gofiber/fiber/v3"
-	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/s3api/utils"
-	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
 )
 
@@ -20,21 +17,16 @@ func (m *memory) mend(c fiber.Ctx, bucket, key string) {
 		c.Response().Header.SetContentType(fiber.MIMEApplicationXML)
 		return
 	}
+	if answer, ok := c.RequestCtx().UserValue(takenOverKey).(func() error); ok {
+		m.answer(c, answer())
+		return
+	}
 	args := c.RequestCtx().QueryArgs()
 	switch {
 	case args.Has("acl") && c.Method() == fiber.MethodGet && status == fiber.StatusOK:
 		m.mendACL(c, bucket, key)
-	case args.Has("policy") && key == "":
-		m.mendPolicy(c, bucket)
-	case args.Has("retention") && c.Method() == fiber.MethodGet && status == fiber.StatusOK:
-		body := bytes.ReplaceAll(c.Response().Body(), []byte("ObjectLockRetention>"), []byte("Retention>"))
-		c.Response().SetBody(body)
 	case args.Has("delete") && c.Method() == fiber.MethodPost && status == fiber.StatusOK:
 		mendQuiet(c)
-	case key == "" && args.Has("lifecycle") && status == fiber.StatusNotImplemented:
-		m.answer(c, m.lifecycle(c, bucket))
-	case key == "" && args.Has("publicAccessBlock") && status == fiber.StatusNotImplemented:
-		m.answer(c, m.publicAccessBlock(c, bucket))
 	}
 }
 
@@ -43,11 +35,7 @@ func (m *memory) answer(c fiber.Ctx, err error) {
 	if err == nil {
 		return
 	}
-	var known s3err.S3Error
-	known, ok := err.(s3err.S3Error)
-	if !ok {
-		known = s3err.GetAPIError(s3err.ErrInternalError)
-	}
+	known := asS3Error(err)
 	requestID, hostID := utils.EnsureRequestIDs(c)
 	c.Status(known.StatusCode())
 	c.Response().Header.SetContentType(fiber.MIMEApplicationXML)
@@ -67,35 +55,5 @@ func mendQuiet(c fiber.Ctx) {
 	out.Deleted = nil
 	if body, err := xml.Marshal(out); err == nil {
 		c.Response().SetBody(append([]byte(xml.Header), body...))
-	}
-}
-
-// mendPolicy lets "*" stand for all actions, which the front end only knows
-// as "s3:*", and gives a policy back word for word.
-func (m *memory) mendPolicy(c fiber.Ctx, name string) {
-	status := c.Response().StatusCode()
-	switch {
-	case c.Method() == fiber.MethodGet && status == fiber.StatusOK:
-		text, err := read(m, name, func(b *bucket) ([]byte, error) { return b.policyText, nil })
-		if err == nil && text != nil {
-			c.Response().SetBody(text)
-		}
-	case c.Method() == fiber.MethodPut && status == fiber.StatusBadRequest:
-		// The front end looks at the policy last, once the signature and the
-		// right to set it were found in order.
-		if !bytes.Contains(c.Response().Body(), []byte("<Code>MalformedPolicy</Code>")) {
-			return
-		}
-		text := c.Request().Body()
-		enforced, changed := explicitActions(text)
-		if !changed || auth.ValidatePolicyDocument(enforced, name, m.ids) != nil {
-			return
-		}
-		if err := m.putPolicy(name, text, enforced); err != nil {
-			m.answer(c, err)
-			return
-		}
-		c.Response().ResetBody()
-		c.Status(fiber.StatusNoContent)
 	}
 }

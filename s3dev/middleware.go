@@ -41,7 +41,8 @@ func (s *Server) handle(c fiber.Ctx) error {
 		s.log.add(req)
 	}()
 	rc.SetUserValue(frontContext, c)
-	if s.mem.dialect == RGW {
+	rc.SetUserValue(targetKey, target{bucket, key})
+	if s.mem.traits.Ceph {
 		utils.ContextKeyRequestID.Set(c, cephRequestID())
 	}
 	if needsArmor(key) {
@@ -51,6 +52,7 @@ func (s *Server) handle(c fiber.Ctx) error {
 		c.Path("/" + bucket + "/" + armor(key))
 	}
 	s.delay(time.Duration(s.latency.Load()))
+	s.mem.tick()
 	if s.mem.anonymous(c, bucket, key) {
 		utils.ContextKeyPublicBucket.Set(c, true)
 		utils.ContextKeyAuthenticated.Set(c, true)
@@ -78,17 +80,14 @@ func cephRequestID() string {
 	return fmt.Sprintf("tx%021x-%010x-%x-default", rand.Uint64(), time.Now().Unix(), 4096)
 }
 
-// anonymous tells whether an unsigned request reads an object that its own
-// ACL makes public. The front end knows bucket ACLs only.
+// anonymous tells whether an unsigned request is for the gate to judge. The
+// front end knows bucket ACLs only.
 func (m *memory) anonymous(c fiber.Ctx, bucket, key string) bool {
-	if key == "" || c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead {
-		return false
-	}
 	args := c.RequestCtx().QueryArgs()
-	if c.Get("Authorization") != "" || args.Has("X-Amz-Signature") || args.Has("acl") || args.Has("tagging") {
+	if bucket == "" || c.Get("Authorization") != "" || args.Has("X-Amz-Signature") || args.Has("X-Amz-Algorithm") {
 		return false
 	}
-	return m.anonymousRead(bucket, key, string(args.Peek("versionId")))
+	return c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead
 }
 
 // finish leaves the connection in a state in which the next request can be

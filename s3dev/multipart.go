@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
@@ -26,7 +27,9 @@ type upload struct {
 	initiated      time.Time
 	headers        *headers
 	tags           map[string]string
-	lock           lockHeaders
+	lock           lockRequest
+	acl            []auth.Grantee
+	rest           atRest
 	parts          map[int32]*part
 }
 
@@ -60,7 +63,7 @@ func (m *memory) CreateMultipartUpload(ctx context.Context, in s3response.Create
 	u := &upload{
 		id: rand.Text(), key: key, owner: strings.Clone(requester(ctx)), initiated: m.clock.Now(),
 		tags: cloneMap(tags), parts: map[int32]*part{},
-		lock: lockHeaders{cloneString(in.ObjectLockMode), in.ObjectLockRetainUntilDate, cloneString(in.ObjectLockLegalHoldStatus)},
+		lock: lockOf(ctx),
 		headers: &headers{
 			contentType: kept(in.ContentType), encoding: kept(in.ContentEncoding),
 			disposition: kept(in.ContentDisposition), language: kept(in.ContentLanguage),
@@ -69,7 +72,18 @@ func (m *memory) CreateMultipartUpload(ctx context.Context, in s3response.Create
 		},
 	}
 	out.Bucket, out.Key, out.UploadId = *in.Bucket, key, u.id
-	return out, m.change(*in.Bucket, func(b *bucket) error { b.uploads[u.id] = u; return nil })
+	return out, m.change(*in.Bucket, func(b *bucket) error {
+		// What is wrong with the upload's lock or ACL shows now, not at the end.
+		probe := &version{owner: u.owner}
+		if err := m.prepare(ctx, b, probe, nil, u.lock); err != nil {
+			return err
+		}
+		if probe.ext != nil {
+			u.acl, u.rest = probe.ext.acl, probe.ext.rest
+		}
+		b.uploads[u.id] = u
+		return nil
+	})
 }
 
 func (b *bucket) upload(id, key string) (*upload, error) {
@@ -104,6 +118,9 @@ func (m *memory) putPart(bucketName, key, id string, number int32, p *part) erro
 	return m.change(bucketName, func(b *bucket) error {
 		u, err := b.upload(id, key)
 		if err == nil {
+			err = b.room(p.size)
+		}
+		if err == nil {
 			u.parts[number] = p
 		}
 		return err
@@ -120,11 +137,24 @@ func (m *memory) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMul
 		if err != nil {
 			return err
 		}
-		if err := b.checkPut(u.key, in.IfMatch, in.IfNoneMatch); err != nil {
+		if err := m.checkPut(b, u.key, in.IfMatch, in.IfNoneMatch); err != nil {
 			return err
 		}
 		v.modified = m.clock.Now().UnixMilli()
-		if err := b.prepare(v, u.tags, u.lock, m.clock.Now()); err != nil {
+		if m.traits.DatedToInitiation {
+			v.modified = u.initiated.UnixMilli()
+		}
+		m.keep(v, u.rest)
+		if u.acl != nil {
+			v.extend().acl = u.acl
+		}
+		if err := m.prepare(context.Background(), b, v, u.tags, u.lock); err != nil {
+			return err
+		}
+		if err := b.room(v.size); err != nil {
+			return err
+		}
+		if err := b.replaceable(u.key, m.clock.Now()); err != nil {
 			return err
 		}
 		b.add(u.key, v)

@@ -105,21 +105,22 @@ func (m *memory) PutObject(ctx context.Context, in s3response.PutObjectInput) (s
 			redirect: kept(in.WebsiteRedirectLocation), meta: cloneMap(in.Metadata),
 		},
 	}
-	lock := lockHeaders{in.ObjectLockMode, in.ObjectLockRetainUntilDate, in.ObjectLockLegalHoldStatus}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !(m.dialect == RGW && b.versioning == types.BucketVersioningStatusEnabled) {
-		if err := b.checkPut(key, in.IfMatch, in.IfNoneMatch); err != nil {
-			return out, err
-		}
-	}
-	if err := b.prepare(v, tags, lock, m.clock.Now()); err != nil {
+	if err := m.checkPut(b, key, in.IfMatch, in.IfNoneMatch); err != nil {
 		return out, err
 	}
-	if err := b.applyObjectACL(ctx, v); err != nil {
+	if err := m.prepare(ctx, b, v, tags, lockOf(ctx)); err != nil {
+		return out, err
+	}
+	if err := b.room(v.size); err != nil {
+		return out, err
+	}
+	if err := b.replaceable(key, m.clock.Now()); err != nil {
 		return out, err
 	}
 	b.add(key, v)
+	showRest(ctx, v)
 	out.ETag, out.VersionID = v.etagString(), b.answerID(v)
 	v.sum.putOutput(&out)
 	return out, nil
@@ -134,15 +135,17 @@ func (b *bucket) answerID(v *version) string {
 	return v.id()
 }
 
-type lockHeaders struct {
-	mode  types.ObjectLockMode
-	until *time.Time
-	hold  types.ObjectLockLegalHoldStatus
+// lockOf is the lock that a write asks for in its headers.
+func lockOf(ctx context.Context) lockRequest {
+	if q := callerOf(ctx); q != nil {
+		return q.lock
+	}
+	return lockRequest{}
 }
 
 // prepare gives a new version its rare attributes and shares its headers with
 // others where they are plain.
-func (b *bucket) prepare(v *version, tags map[string]string, lock lockHeaders, now time.Time) error {
+func (m *memory) prepare(ctx context.Context, b *bucket, v *version, tags map[string]string, lock lockRequest) error {
 	if h := v.headers; h != nil && len(h.meta) == 0 && *h.plainCopy() == *h.flat() {
 		if shared := b.plain[h.contentType]; shared != nil {
 			v.headers = shared
@@ -150,20 +153,35 @@ func (b *bucket) prepare(v *version, tags map[string]string, lock lockHeaders, n
 			b.plain[h.contentType] = h
 		}
 	}
+	if m.traits.Checksums == ChecksumsIgnored {
+		v.sum = nil
+	}
+	if q := callerOf(ctx); q != nil {
+		rest, err := q.restAsked(b)
+		if err != nil {
+			return err
+		}
+		m.keep(v, rest)
+	}
 	if len(tags) > 0 {
 		v.extend().tags = cloneMap(tags)
 	}
-	if (lock.mode != "" || lock.hold != "") && b.lock == nil {
-		return s3err.GetAPIError(s3err.ErrMissingObjectLockConfiguration)
+	if err := b.lockFor(v, lock, m.clock.Now()); err != nil {
+		return err
 	}
-	if lock.mode != "" && lock.until != nil {
-		v.extend().retention = retention(types.ObjectLockRetentionMode(lock.mode), *lock.until)
-	} else if r := b.defaultRetention(now); r != nil {
-		v.extend().retention = r
+	return m.applyObjectACL(ctx, b, v)
+}
+
+// replaceable refuses a write in place of a locked null version. The caller
+// holds the lock.
+func (b *bucket) replaceable(key string, now time.Time) error {
+	if b.lock == nil || b.versioning == types.BucketVersioningStatusEnabled {
+		return nil
 	}
-	if lock.hold != "" {
-		on := lock.hold == types.ObjectLockLegalHoldStatusOn
-		v.extend().legalHold = &on
+	if e := b.get(key); e != nil {
+		if i := e.index(nullVersion); i >= 0 {
+			return e.versions[i].removable(now, false)
+		}
 	}
 	return nil
 }
@@ -210,6 +228,22 @@ func (m *memory) HeadObject(ctx context.Context, in *s3.HeadObjectInput) (*s3.He
 }
 
 func (m *memory) GetObject(ctx context.Context, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
+	out, err := m.getObject(ctx, in)
+	if q := callerOf(ctx); out != nil && q != nil && m.traits.HiddenLock {
+		hidden := func(action string) bool {
+			return m.may(q, q.bucket, q.key, q.versionID, action) != nil
+		}
+		if out.ObjectLockMode != "" && hidden("s3:GetObjectRetention") {
+			out.ObjectLockMode, out.ObjectLockRetainUntilDate = "", nil
+		}
+		if out.ObjectLockLegalHoldStatus != "" && hidden("s3:GetObjectLegalHold") {
+			out.ObjectLockLegalHoldStatus = ""
+		}
+	}
+	return out, err
+}
+
+func (m *memory) getObject(ctx context.Context, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
 	b, err := m.bucket(*in.Bucket)
 	if err != nil {
 		return nil, err
@@ -225,8 +259,16 @@ func (m *memory) GetObject(ctx context.Context, in *s3.GetObjectInput) (*s3.GetO
 		yes := true
 		return &s3.GetObjectOutput{DeleteMarker: &yes, LastModified: &modified}, err
 	}
-	if v.bodiless && requestMethod(ctx) == "GET" {
-		return nil, s3err.GetAPIError(s3err.ErrNotImplemented)
+	if requestMethod(ctx) == "GET" {
+		if v.bodiless {
+			return nil, s3err.GetAPIError(s3err.ErrNotImplemented)
+		}
+		if err := v.bytesReadable(); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.readable(headerOf(ctx), customerHeader); err != nil {
+		return nil, err
 	}
 	if err := backend.EvaluatePreconditions(v.etagString(), modified, backend.PreConditions{
 		IfMatch: in.IfMatch, IfNoneMatch: in.IfNoneMatch,
@@ -243,6 +285,7 @@ func (m *memory) GetObject(ctx context.Context, in *s3.GetObjectInput) (*s3.GetO
 		r := fmt.Sprintf("bytes %d-%d/%d", off, off+n-1, v.size)
 		out.ContentRange = &r
 	}
+	showRest(ctx, v)
 	v.describe(out, b.answerID(v), in.ChecksumMode == types.ChecksumModeEnabled)
 	return out, nil
 }

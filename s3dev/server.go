@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,25 +16,13 @@ import (
 	"github.com/versity/versitygw/s3api/middlewares"
 )
 
-// Dialect chooses between details in which S3 servers differ.
-type Dialect string
-
-const (
-	// AWS is the default: the behaviour Amazon documents.
-	AWS Dialect = "aws"
-	// RGW is Ceph's: creating one's own bucket again answers 200, conditional
-	// writes are not checked in versioned buckets, listings of versions carry
-	// a Tenant element and leave some of their fields unencoded, and requests
-	// are numbered as Ceph does.
-	RGW Dialect = "rgw"
-)
-
 // Config describes a server; only Users is required.
 type Config struct {
 	Listen    string        // host:port, "127.0.0.1:0" when empty; port 0 picks a free one
 	Region    string        // "us-east-1" when empty
 	Users     []User        // at least one
 	Dialect   Dialect       // AWS when empty
+	Traits    *Traits       // instead of the dialect's own
 	Latency   time.Duration // added to every request
 	Faults    []Fault
 	Synthetic []Synthetic
@@ -64,16 +53,16 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if len(cfg.Users) == 0 {
 		return nil, errors.New("s3dev: at least one user is needed")
 	}
-	ids, err := newIdentities(cfg.Users)
+	traits, err := cfg.Dialect.Traits()
 	if err != nil {
 		return nil, fmt.Errorf("s3dev: %w", err)
 	}
-	switch cfg.Dialect {
-	case "":
-		cfg.Dialect = AWS
-	case AWS, RGW:
-	default:
-		return nil, fmt.Errorf("s3dev: dialect %q is not known", cfg.Dialect)
+	if cfg.Traits != nil {
+		traits = *cfg.Traits
+	}
+	ids, err := newIdentities(cfg.Users)
+	if err != nil {
+		return nil, fmt.Errorf("s3dev: %w", err)
 	}
 	if cfg.Listen == "" {
 		cfg.Listen = "127.0.0.1:0"
@@ -85,7 +74,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{clock: &Clock{}, logger: cfg.Logger, closing: make(chan struct{})}
-	s.mem = newMemory(ids, s.clock, cfg.Dialect)
+	s.mem = newMemory(ids, s.clock, traits)
+	s.mem.tick()
+	s.clock.onMove(s.mem.tick)
 	s.SetLatency(cfg.Latency)
 	for _, f := range cfg.Faults {
 		if err := s.Inject(f); err != nil {
@@ -106,7 +97,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 
 // listen finds the port and waits until the server answers on it. The front
 // end cannot report the port of ":0", so one is found by opening and closing
-// it; should somebody else take it in between, another is tried.
+// it; should another process take it in between, another is tried.
 func (s *Server) listen(cfg Config) error {
 	host, port, err := net.SplitHostPort(cfg.Listen)
 	if err != nil {
@@ -179,7 +170,7 @@ func (s *Server) serve(cfg Config, addr string) error {
 const closeWithin = 500 * time.Millisecond
 
 // Close stops the server and drops all it holds. Requests in flight get half
-// a second to be worked off, then all connections are cut: whoever still waits
+// a second to be worked off, then all connections are cut: a client that still waits
 // for an answer may miss it. It may be called more than once.
 func (s *Server) Close() error {
 	s.closeOnce.Do(func() {
@@ -240,6 +231,22 @@ func (s *Server) AddSynthetic(syn Synthetic) error {
 	}
 	return nil
 }
+
+// RunLifecycle applies the lifecycle rules of all buckets at once, as they stand
+// at the clock's present time, and returns what that did. Without it they run
+// at every midnight (UTC) that the clock passes, moved or not.
+func (s *Server) RunLifecycle() []LifecycleEvent { return s.mem.run() }
+
+// LifecycleEvents returns what lifecycle has done since the start or Reset,
+// the latest million events at most.
+func (s *Server) LifecycleEvents() []LifecycleEvent {
+	s.mem.expiry.mu.Lock()
+	defer s.mem.expiry.mu.Unlock()
+	return slices.Clone(s.mem.expiry.events)
+}
+
+// Principal is how a bucket policy names the user on this server.
+func (s *Server) Principal(u User) string { return s.mem.traits.principal(u) }
 
 // Reset makes the server as new: no buckets, no faults, no latency, an empty
 // log and the real time.

@@ -53,10 +53,12 @@ func (m *memory) setting(name string, field func(*bucket) *[]byte, missing s3err
 }
 
 // GetBucketAcl is also the front end's first call once a request's signature
-// was checked, which copies rely on (see armorCopySource).
+// was checked, which is when the gate is due.
 func (m *memory) GetBucketAcl(ctx context.Context, in *s3.GetBucketAclInput) ([]byte, error) {
 	rc := requestCtx(ctx)
-	armorCopySource(rc)
+	if err := m.gate(rc); err != nil {
+		return nil, err
+	}
 	return read(m, *in.Bucket, func(b *bucket) ([]byte, error) {
 		anonymous := rc != nil && len(rc.Request.Header.Peek("Authorization")) == 0
 		if !b.ignorePublicACLs || !anonymous {
@@ -109,29 +111,21 @@ func (m *memory) GetBucketVersioning(_ context.Context, name string) (s3response
 	})
 }
 
-func policyField(b *bucket) *[]byte  { return &b.policy }
+func policyField(b *bucket) *[]byte  { return &b.policyText }
 func corsField(b *bucket) *[]byte    { return &b.cors }
 func websiteField(b *bucket) *[]byte { return &b.website }
-func lockField(b *bucket) *[]byte    { return &b.lock }
 
-func (m *memory) PutBucketPolicy(_ context.Context, name string, policy []byte) error {
-	return m.putPolicy(name, policy, policy)
-}
-
-// putPolicy stores the text that was put and the policy to be enforced.
-func (m *memory) putPolicy(name string, text, enforced []byte) error {
-	return m.change(name, func(b *bucket) error {
-		b.policyText, b.policy = slices.Clone(text), slices.Clone(enforced)
-		return nil
-	})
-}
-
-func (m *memory) GetBucketPolicy(_ context.Context, name string) ([]byte, error) {
+// GetBucketPolicy serves a GET. Other requests are judged by the gate, and the
+// front end must not judge anonymous ones by itself.
+func (m *memory) GetBucketPolicy(ctx context.Context, name string) ([]byte, error) {
+	if callerOf(ctx) == nil {
+		return nil, s3err.GetBucketErr(s3err.ErrNoSuchBucketPolicy, name)
+	}
 	return m.setting(name, policyField, s3err.ErrNoSuchBucketPolicy)
 }
 
 func (m *memory) DeleteBucketPolicy(_ context.Context, name string) error {
-	return m.putPolicy(name, nil, nil)
+	return m.change(name, func(b *bucket) error { b.policyText, b.parsed = nil, nil; return nil })
 }
 
 func (m *memory) PutBucketOwnershipControls(_ context.Context, name string, o types.ObjectOwnership) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/versity/versitygw/auth"
 )
 
 const nullVersion = "null"
@@ -47,10 +48,11 @@ type checksum struct {
 
 // extras are the rare attributes that may change after a version was stored.
 type extras struct {
-	tags       map[string]string
-	retention  []byte // JSON, as the front end hands it over
-	legalHold  *bool
-	publicRead bool
+	tags      map[string]string
+	retention *retention
+	legalHold *bool
+	rest      atRest
+	acl       []auth.Grantee // nil is full control for the owner alone
 }
 
 func (v *version) id() string {

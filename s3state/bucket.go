@@ -1,14 +1,19 @@
 package s3state
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
+	"golang.org/x/sync/errgroup"
 )
 
 // ACL is a bucket's access control list.
@@ -31,13 +36,6 @@ type Grantee struct {
 	URI         string `json:",omitempty"`
 }
 
-func checkBucketName(bucket string) error {
-	if err := s3utils.CheckValidBucketName(bucket); err != nil {
-		return fmt.Errorf("%w: bucket name %q: %v", ErrInvalid, bucket, err)
-	}
-	return nil
-}
-
 // checkNewName is stricter: old buckets may have names that S3 no longer takes.
 func checkNewName(bucket string) error {
 	if err := s3utils.CheckValidBucketNameStrict(bucket); err != nil {
@@ -47,10 +45,19 @@ func checkNewName(bucket string) error {
 }
 
 func (s *Store) getACL(ctx context.Context, bucket string) (ACL, error) {
-	data, err := s.call(ctx, http.MethodGet, bucket, url.Values{"acl": {""}}, nil)
+	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{"acl": {""}}})
 	if err != nil {
-		return ACL{}, wrap(err, "read the ACL of bucket %s", bucket)
+		return ACL{}, s3err.Wrap(err, "read the ACL of bucket %s", bucket)
 	}
+	acl, err := readACL(bytes.NewReader(data))
+	if err != nil {
+		return ACL{}, fmt.Errorf("read the ACL of bucket %s: %w", bucket, err)
+	}
+	return acl, nil
+}
+
+// readACL reads the ACL of a bucket or an object.
+func readACL(r io.Reader) (ACL, error) {
 	var doc struct {
 		XMLName           xml.Name `xml:"AccessControlPolicy"`
 		Owner             Owner
@@ -66,8 +73,8 @@ func (s *Store) getACL(ctx context.Context, bucket string) (ACL, error) {
 			}
 		}
 	}
-	if err := xml.Unmarshal(data, &doc); err != nil {
-		return ACL{}, fmt.Errorf("read the ACL of bucket %s: %w", bucket, err)
+	if err := xml.NewDecoder(io.LimitReader(r, 1<<20)).Decode(&doc); err != nil {
+		return ACL{}, err
 	}
 	acl := ACL{Owner: doc.Owner}
 	for _, g := range doc.AccessControlList.Grant {
@@ -78,12 +85,12 @@ func (s *Store) getACL(ctx context.Context, bucket string) (ACL, error) {
 
 // getPolicy returns nil if the bucket has no policy.
 func (s *Store) getPolicy(ctx context.Context, bucket string) ([]byte, error) {
-	data, err := s.call(ctx, http.MethodGet, bucket, url.Values{"policy": {""}}, nil)
-	if code(err) == "NoSuchBucketPolicy" {
+	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{"policy": {""}}})
+	if s3err.Code(err) == "NoSuchBucketPolicy" {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, wrap(err, "read the policy of bucket %s", bucket)
+		return nil, s3err.Wrap(err, "read the policy of bucket %s", bucket)
 	}
 	if len(data) == 0 {
 		return nil, nil
@@ -92,9 +99,9 @@ func (s *Store) getPolicy(ctx context.Context, bucket string) ([]byte, error) {
 }
 
 func (s *Store) getVersioning(ctx context.Context, bucket string) (string, error) {
-	data, err := s.call(ctx, http.MethodGet, bucket, url.Values{"versioning": {""}}, nil)
+	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{"versioning": {""}}})
 	if err != nil {
-		return "", wrap(err, "read the versioning of bucket %s", bucket)
+		return "", s3err.Wrap(err, "read the versioning of bucket %s", bucket)
 	}
 	var doc struct {
 		XMLName xml.Name `xml:"VersioningConfiguration"`
@@ -108,7 +115,7 @@ func (s *Store) getVersioning(ctx context.Context, bucket string) (string, error
 
 // requireVersioned refuses buckets in which a write replaces what was there.
 func (s *Store) requireVersioned(ctx context.Context, bucket string) error {
-	if err := checkBucketName(bucket); err != nil {
+	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return err
 	}
 	status, err := s.getVersioning(ctx, bucket)
@@ -121,61 +128,61 @@ func (s *Store) requireVersioned(ctx context.Context, bucket string) error {
 	return nil
 }
 
-// exists tells whether there is a bucket of that name, whoever owns it.
+// exists tells whether there is a bucket of that name, by any owner.
 func (s *Store) exists(ctx context.Context, bucket string) (bool, error) {
-	_, err := s.call(ctx, http.MethodHead, bucket, nil, nil)
+	_, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodHead, Bucket: bucket})
 	switch {
 	case err == nil:
 		return true, nil
-	case status(err) == http.StatusNotFound:
+	case s3err.Status(err) == http.StatusNotFound:
 		return false, nil
-	case status(err) == http.StatusForbidden:
-		// HEAD has no body: another's bucket, or wrong credentials. A listing
-		// of one's own buckets tells which.
+	case s3err.Status(err) == http.StatusForbidden:
+		// HEAD has no body, so this is another's bucket or wrong credentials. Listing
+		// one's own buckets tells which.
 		if _, _, cerr := s.ownBuckets(ctx); cerr != nil && errors.Is(cerr, ErrCredentials) {
 			return false, cerr
 		}
 		return true, nil
 	}
-	return false, wrap(err, "look for bucket %s", bucket)
+	return false, s3err.Wrap(err, "look for bucket %s", bucket)
 }
 
-// ownBucket is an entry of the caller's bucket list.
-type ownBucket struct {
-	Name         string
-	CreationDate string
+// bucketConfig holds a bucket's own settings as the server gives them.
+type bucketConfig struct {
+	acl        ACL
+	policy     []byte // nil if there is none
+	versioning string
 }
 
-// ownBuckets lists the caller's buckets and tells who the caller is, which
-// minio-go's ListBuckets leaves out.
-func (s *Store) ownBuckets(ctx context.Context) (Owner, []ownBucket, error) {
-	var all []ownBucket
-	var owner Owner
-	for token := ""; ; {
-		q := url.Values{}
-		if token != "" {
-			q.Set("continuation-token", token)
-		}
-		data, err := s.call(ctx, http.MethodGet, "", q, nil)
-		if err != nil {
-			return Owner{}, nil, wrap(err, "list buckets")
-		}
-		var doc struct {
-			XMLName xml.Name `xml:"ListAllMyBucketsResult"`
-			Owner   Owner
-			Buckets struct {
-				Bucket []ownBucket
-			}
-			ContinuationToken string
-		}
-		if err := xml.Unmarshal(data, &doc); err != nil {
-			return Owner{}, nil, fmt.Errorf("list buckets: %w", err)
-		}
-		all = append(all, doc.Buckets.Bucket...)
-		owner = doc.Owner
-		if doc.ContinuationToken == "" || doc.ContinuationToken == token {
-			return owner, all, nil
-		}
-		token = doc.ContinuationToken
+func (s *Store) bucketConfig(ctx context.Context, bucket string) (*bucketConfig, error) {
+	if err := s3versions.CheckBucketName(bucket); err != nil {
+		return nil, err
 	}
+	var f bucketConfig
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { f.acl, err = s.getACL(ctx, bucket); return err })
+	g.Go(func() (err error) { f.policy, err = s.getPolicy(ctx, bucket); return err })
+	g.Go(func() (err error) { f.versioning, err = s.getVersioning(ctx, bucket); return err })
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return &f, nil
+}
+
+// requireOwner refuses, before anything is changed, credentials that are plainly not
+// the admin's. If the server does not tell who is asking, the operation itself will
+// fail.
+func (s *Store) requireOwner(ctx context.Context, bucket string) error {
+	acl, err := s.getACL(ctx, bucket)
+	if err != nil {
+		if s3err.Forbidden(err) {
+			return nil
+		}
+		return err
+	}
+	caller, _, err := s.ownBuckets(ctx)
+	if err != nil || caller.ID == "" || acl.Owner.ID == "" || caller.ID == acl.Owner.ID {
+		return nil
+	}
+	return fmt.Errorf("%w: the bucket belongs to %s, these are the credentials of %s", ErrAccessDenied, acl.Owner.ID, caller.ID)
 }

@@ -10,26 +10,35 @@ import (
 
 // DropOptions refine DropVersions.
 type DropOptions struct {
-	// RequireComplete checks first, as CheckStorage and History do on one listing, and
-	// removes nothing if there is any doubt: if something is missing or overwritten,
-	// if there is anything that History marks, or if nothing confirms what is there.
-	// The error is an ErrIncomplete.
+	// RequireComplete first checks the bucket as CheckStorage and History do, on one
+	// listing, and removes nothing if something is missing or overwritten, if History
+	// marks anything, or if nothing confirms the current objects. The error is then an
+	// ErrUnconfirmed, and an ErrStorageIncomplete if something is known to be missing.
 	RequireComplete bool
-	// Reviewed says that somebody has looked at the History: what it marks, deletions
-	// since the last confirmed state and a lack of such states are no doubts then.
+	// Reviewed says that the admin has reviewed the History: its suspicions, deletions
+	// since the last confirmed state, and a lack of a proof no longer prevent anything.
 	Reviewed bool
-	// Confirm, if not nil, is asked by RequireComplete whether what is current is whole
-	// as its owner understands it. If it says so, no saved state has to confirm that.
-	// An error is a reason to remove nothing.
+	// ReviewedUntil is that of HistoryOptions.
+	ReviewedUntil time.Time
+	// Confirm, if not nil, is called by RequireComplete to tell whether the current
+	// objects are complete, as only their owner can know. Without it the current objects
+	// of a repository are not proved, and an ErrNotProved prevents anything unless
+	// Reviewed is set. An error aborts DropVersions.
 	Confirm func(ctx context.Context, now *View) (whole bool, err error)
-	// Inspector is that of HistoryOptions, and called after Confirm.
+	// Inspector is that of HistoryOptions. It is called after Confirm.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
-	// KeepStates keeps the newest states, and KeepWithin those saved so
-	// recently, with every version they name. Both together keep both. Locks, keys
-	// and snapshots since the oldest of them stay too, for History.
+	// KeepStates keeps so many of the newest states (0 for none, negative for all), with
+	// every version they name: states that the history confirms and, if there is a
+	// Prover, at whose moment the repository holds together.
 	KeepStates int
+	// KeepWithin keeps every version that was current at any time so recently, by the
+	// server's clock and the version history, whether or not a state was saved then, and
+	// the states saved since. KeepStates and KeepWithin together keep both. Locks, keys
+	// and snapshots since the oldest moment kept stay too, for History.
 	KeepWithin time.Duration
-	// DryRun changes nothing and counts what would be removed.
+	// Prover is that of HistoryOptions, for KeepStates.
+	Prover Prover
+	// DryRun only counts what would be removed.
 	DryRun  bool
 	OnEvent func(Event)
 }
@@ -41,30 +50,36 @@ type DropResult struct {
 	DeleteMarkers int64
 	States        int64 // versions of saved states
 	Bytes         int64 // of old versions and states
-	// State is the new state, the only one left unless some were to be kept;
-	// nil after a dry run.
+	// State is the new state, the only one left unless others were kept; nil after a
+	// dry run.
 	State *SavedState
 	Kept  []SavedState // states that were kept
-	// Lost counts versions that were current when DropVersions began and that
-	// somebody deleted or overwrote while it ran. They are still there, as old
-	// versions; the last of Kept is a state that names them.
+	// KeptSince is the beginning of KeepWithin by the server's clock, zero without it.
+	// KeptVersions counts the old versions that were kept, for whatever reason.
+	KeptSince    time.Time
+	KeptVersions int64
+	// Lost counts versions that were current when DropVersions began and were deleted
+	// or overwritten while it ran. They are kept as old versions; the last state in
+	// Kept names them.
 	Lost  int64
 	Check *StorageCheck
+
+	counted removedCount // by an earlier pass
 }
 
-// DropVersions removes the saved states, every old version and every delete
-// marker, and leaves one new state. It is the admin's way to win space back
-// once the storage is known to be complete: nothing older than now can be
-// restored afterwards.
+// DropVersions removes the saved states, every old version and every delete marker, and
+// leaves one new state. It is the admin's way to reclaim space once the storage is
+// known to be complete: nothing older than now can be restored afterwards.
 //
-// It removes single versions by their ids, as they were at one moment. What is
-// written or deleted while it runs stays as it is: a version that became
-// current is never removed, and a deletion not undone.
+// It removes single versions by their IDs, as they were at one moment. What is written
+// or deleted while it runs stays as it is: it never removes a version that became
+// current, and never undoes a deletion.
 //
-// A state is saved before anything is removed and replaced at the end, so that
-// there is a valid one at every moment; after an interruption run it again. If
-// single versions could not be removed the error is a *BatchError, and the
-// result says what is gone.
+// A state is saved before anything is removed and replaced at the end, so there is a
+// valid one at every moment. If the bucket is so full that none can be saved, old
+// versions that are no states go first. After an interruption run it again. If some
+// versions could not be removed the error is a *BatchError, and the result counts what
+// is gone.
 func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOptions) (*DropResult, error) {
 	ev := newReporter(opts.OnEvent)
 	defer ev.close()
@@ -75,8 +90,6 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	if err := s.requireOwner(ctx, bucket); err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: %w; nothing was changed", bucket, err)
 	}
-	// It must not name the states that are about to go, or it could not be
-	// restored itself.
 	var checked keepSet
 	if opts.RequireComplete {
 		var err error
@@ -84,16 +97,38 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 			return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
 		}
 	}
-	keep, err := s.keepers(ctx, bucket, opts)
-	if err != nil {
-		return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
+	choose := func(now time.Time, interim *SavedState) (*keepSet, error) {
+		keep, err := s.keepers(ctx, bucket, opts, now, interim)
+		if err != nil {
+			return nil, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
+		}
+		keep.current = checked.current
+		res.Kept, res.KeptSince = keep.states, keep.since
+		return keep, nil
 	}
-	keep.current = checked.current
-	res.Kept = keep.states
+	if opts.RequireComplete && !opts.Reviewed {
+		if err := s.refuseLockedDrop(ctx, bucket, choose); err != nil {
+			return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
+		}
+	}
 	if opts.DryRun {
-		return res, s.countDrop(ctx, bucket, keep, res)
+		keep, err := choose(time.Time{}, nil)
+		if err == nil {
+			err = s.countDrop(ctx, bucket, keep, res)
+			res.KeptVersions = keep.kept
+		}
+		return res, err
 	}
-	interim, err := s.save(ctx, bucket, func(v *Version) bool { return strings.HasPrefix(v.Key, statePrefix) }, ev)
+	interim, err := s.saveInterim(ctx, bucket, ev)
+	if isFull(err) {
+		var keep *keepSet
+		if keep, err = choose(time.Time{}, nil); err != nil {
+			return res, err
+		}
+		if interim, err = s.dropWhenFull(ctx, bucket, keep, res, ev); err != nil {
+			return res, dropError(err, res)
+		}
+	}
 	if err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
 	}
@@ -101,16 +136,21 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	if interim.Time, err = s.savedAt(ctx, interim); err != nil {
 		return res, dropError(err, res)
 	}
+	keep, err := choose(interim.Time, interim)
+	if err != nil {
+		return res, err
+	}
 	if err := s.keepCurrent(ctx, interim, keep); err != nil {
 		return res, dropError(err, res)
 	}
 	if err := s.dropOld(ctx, bucket, interim, keep, res, ev); err != nil {
 		return res, dropError(err, res)
 	}
+	res.KeptVersions = keep.kept
 	ev.emit(StepDone{Bucket: bucket, Step: "remove old versions, delete markers and states"})
 
-	// The interim state has the removed versions in its list, and must not be
-	// in the list of the one that replaces it.
+	// The interim state lists the removed versions, and must not be in the list of the
+	// state that replaces it.
 	isInterim := func(v *Version) bool { return v.Key == interim.Key }
 	if res.Lost = keep.lost; res.Lost > 0 {
 		s.log.Warn("objects were deleted or overwritten while versions were dropped; they and the state that names them are kept",
@@ -119,27 +159,45 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	}
 	final, err := s.save(ctx, bucket, isInterim, ev)
 	if err != nil {
-		return res, fmt.Errorf("drop versions of bucket %s: all is removed, and the state %q saved; saving the final one failed: %w", bucket, interim.Key, err)
+		return res, fmt.Errorf("drop versions of bucket %s: everything is removed and the state %q is saved; saving the final one failed: %w", bucket, interim.Key, err)
 	}
 	res.State = final
 	if res.Lost > 0 {
 		return res, nil
 	}
 	if err := s.dropStates(ctx, bucket, interim, final, ev); err != nil {
-		return res, fmt.Errorf("drop versions of bucket %s: all is done but removing the interim state %q: %w", bucket, interim.Key, err)
+		return res, fmt.Errorf("drop versions of bucket %s: everything is done except removing the interim state %q: %w", bucket, interim.Key, err)
 	}
 	return res, nil
 }
 
-// dropStates removes the interim state, and what a repeated request may have
-// left of the final one.
+// refuseLockedDrop looks before anything is removed whether object lock keeps some of
+// what would be: a *LockedError.
+func (s *Store) refuseLockedDrop(ctx context.Context, bucket string, choose func(time.Time, *SavedState) (*keepSet, error)) error {
+	return s.refuseLocked(ctx, bucket, func(concerned func(Version) error) error {
+		keep, err := choose(time.Time{}, nil)
+		if err != nil {
+			return err
+		}
+		return s.selectOld(ctx, bucket, nil, keep, concerned, func(string, string) error { return nil })
+	})
+}
+
+// saveInterim saves the state that is there while versions are removed. It must not name
+// the states that are about to go, or it could not be restored itself.
+func (s *Store) saveInterim(ctx context.Context, bucket string, ev *reporter) (*SavedState, error) {
+	return s.save(ctx, bucket, func(v *Version) bool { return strings.HasPrefix(v.Key, statePrefix) }, ev)
+}
+
+// dropStates removes the interim state, and duplicates of the final one that a repeated
+// request may have left.
 func (s *Store) dropStates(ctx context.Context, bucket string, interim, final *SavedState, ev *reporter) error {
 	r := s.newRemover(ctx, "drop versions of bucket", bucket, ev)
 	err := s.listVersions(ctx, bucket, statePrefix, nil, func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]
 			if (v.Key == interim.Key || v.Key == final.Key) && v.VersionID != final.VersionID && !v.DeleteMarker {
-				if err := r.add(doomed{key: v.Key, version: v.VersionID, size: v.Size}); err != nil {
+				if err := r.add(*v); err != nil {
 					return err
 				}
 			}
@@ -152,10 +210,11 @@ func (s *Store) dropStates(ctx context.Context, bucket string, interim, final *S
 	return err
 }
 
-// keepCurrent keeps what the interim state names: what is old is judged by a
-// later listing, and whoever has the host's credentials may have made it so.
+// keepCurrent keeps what the interim state names. A later listing decides what is old,
+// and by then an attacker with the host's credentials may have deleted or overwritten
+// it.
 func (s *Store) keepCurrent(ctx context.Context, interim *SavedState, keep *keepSet) error {
-	p, _, err := s.loadPlan(ctx, interim.Bucket, interim.Key, interim.VersionID)
+	p, _, err := s.loadManifest(ctx, interim.Bucket, interim.Key, interim.VersionID)
 	if err != nil {
 		return err
 	}

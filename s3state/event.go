@@ -1,5 +1,7 @@
 package s3state
 
+import "github.com/cesnet/rwm/internal/events"
+
 // Event reports progress. Events of one operation are delivered one at a time
 // and never after it has returned.
 type Event interface{ event() }
@@ -32,7 +34,7 @@ type DeleteProgress struct {
 	Failed  int64
 }
 
-// Retry says that a request failed in a way that may pass and is sent again.
+// Retry reports a transient failure of a request that is about to be repeated.
 type Retry struct {
 	Bucket  string
 	What    string
@@ -40,8 +42,26 @@ type Retry struct {
 	Err     error
 }
 
-func (StepDone) event()       {}
-func (ListProgress) event()   {}
-func (CopyProgress) event()   {}
+func (StepDone) event() {}
+
+func (ListProgress) event() {}
+
+func (CopyProgress) event() {}
+
 func (DeleteProgress) event() {}
-func (Retry) event()          {}
+
+func (Retry) event() {}
+
+// reporter delivers the events of one operation.
+type reporter struct{ events *events.Emitter[Event] }
+
+func newReporter(fn func(Event)) *reporter { return &reporter{events.New(fn)} }
+
+func (r *reporter) emit(e Event) {
+	if r != nil {
+		r.events.Emit(e)
+	}
+}
+
+// close makes sure that nothing is reported after the operation has returned.
+func (r *reporter) close() { r.events.Stop() }

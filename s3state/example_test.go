@@ -50,10 +50,10 @@ func ExampleStore_Restore() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	good := states[0] // also states the intruder has deleted are here
+	good := states[0] // also states the attacker has deleted are here
 	_, err = store.Restore(ctx, s3state.RestoreOptions{
 		Source: "backups-web1", Target: "backups-web1-restored",
-		StateKey: good.Key, StateVersion: good.VersionID,
+		Moment: s3state.Moment{StateKey: good.Key, StateVersion: good.VersionID},
 		OnEvent: func(e s3state.Event) {
 			if p, ok := e.(s3state.CopyProgress); ok {
 				fmt.Printf("%d of %d objects\n", p.Objects, p.TotalObjects)
@@ -69,28 +69,6 @@ func ExampleStore_Restore() {
 		fmt.Println(failed.Total, "objects could not be copied")
 	case err != nil:
 		log.Fatal(err)
-	}
-}
-
-// After an attack, without copying anything: find the last good moment and look
-// at the bucket as it was then.
-func ExampleStore_History() {
-	ctx := context.Background()
-	var store *s3state.Store // see New
-
-	history, err := store.History(ctx, "backups-web1", s3state.HistoryOptions{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, s := range history.Suspicions {
-		fmt.Println(s.Time, s.Key, s.Reason)
-	}
-	view, err := store.View(ctx, "backups-web1", s3state.Moment{At: history.LastGood}, s3state.ViewOptions{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	for o := range view.All("snapshots/") {
-		fmt.Println(o.Key, o.VersionID, o.Size) // read it by its version id
 	}
 }
 

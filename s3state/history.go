@@ -3,48 +3,8 @@ package s3state
 import (
 	"cmp"
 	"context"
-	"strings"
 	"time"
 )
-
-// FileType is what an object is to restic.
-type FileType string
-
-// The types of restic's layout, RWM's states, and what belongs to neither.
-const (
-	TypeConfig   FileType = "config"
-	TypeKey      FileType = "key"
-	TypeLock     FileType = "lock"
-	TypeIndex    FileType = "index"
-	TypeSnapshot FileType = "snapshot"
-	TypePack     FileType = "pack"
-	TypeState    FileType = "state"
-	TypeOther    FileType = "other"
-)
-
-// TypeOf tells an object's type by its key.
-func TypeOf(key string) FileType {
-	if key == "config" {
-		return TypeConfig
-	}
-	if strings.HasPrefix(key, "rwm/") {
-		return TypeState
-	}
-	if resticID(key) == "" {
-		return TypeOther
-	}
-	switch dir, _, _ := strings.Cut(key, "/"); dir {
-	case "keys":
-		return TypeKey
-	case "locks":
-		return TypeLock
-	case "index":
-		return TypeIndex
-	case "snapshots":
-		return TypeSnapshot
-	}
-	return TypePack
-}
 
 // Change is what happened to an object.
 type Change string
@@ -65,52 +25,75 @@ type Count struct {
 	Bytes  int64 // written
 }
 
-// Step is a stretch of activity with quiet before and after it: usually one
-// run.
+// Step is a period of activity between two quiet ones: usually one run.
 type Step struct {
 	From, To   time.Time // by the server's clock
 	Counts     []Count
 	Suspicions int
 }
 
-// History is the past of a bucket as its version listing tells it.
+// History is the past of a bucket as its version listing shows it.
 type History struct {
 	Bucket string
 	Steps  []Step // the oldest first
-	// Suspicions are in the order of time, at most 1000 of Total.
+	// Suspicions are the marks that count, in the order of time, at most 1000 of Total.
 	Suspicions []Suspicion
 	Total      int
-	States     []SavedState // the oldest first
-	// LastGood is the latest quiet moment before anything suspicious; zero if
-	// there was none. It is the time to give to View, Restore or Download.
+	// Notes are the marks that do not count: their Standing says why. At most 1000 of
+	// TotalNotes.
+	Notes      []Suspicion
+	TotalNotes int
+	// ReviewedUntil and ProvedUntil are those of the options.
+	ReviewedUntil, ProvedUntil time.Time
+	// Gone counts the packs, indexes, snapshots and keys that were deleted or overwritten
+	// since the last moment that is proved: that of Proof, or ProvedUntil of the options.
+	// As long as no later moment is proved each of them is a doubt.
+	Gone   []Count
+	States []SavedState // the oldest first
+	// Proof is what is known of LastGood beyond the listing. Only if its verdict is
+	// Proved is that moment good.
+	Proof Proof
+	// LastGood is, with a Prover, the latest moment that it proved, before any mark that
+	// counts. Without one it is the latest quiet moment before anything suspicious,
+	// which nobody has proved. It is zero if there is none. It is the time to give to
+	// View, Restore or Download.
 	LastGood time.Time
 	// LastGoodState is the state saved at that moment, if there is one.
 	LastGoodState *SavedState
-	// Unread counts the keys, indexes and snapshots, and the locks under which
-	// something was deleted, that were judged by the listing alone, since there are
-	// too many or the caller may not read them.
+	// Unread counts the keys, indexes and snapshots, and the locks that covered
+	// deletions, that were judged by the listing alone, because there are too many or
+	// the caller may not read them.
 	Unread int
 }
 
-// defaultQuiet is the pause between two steps.
-const defaultQuiet = 10 * time.Minute
+// defaultGap is the quiet time that separates two steps.
+const defaultGap = 10 * time.Minute
 
 // HistoryOptions refine History.
 type HistoryOptions struct {
-	// Quiet is how long nothing must happen between two steps; 0 for ten
-	// minutes.
-	Quiet time.Duration
-	// ListOnly reads no object but saved states. Otherwise the newest 4096 keys,
-	// indexes and snapshots, or 256 MiB of them, are read, and as many locks; with
-	// ReadAll, all.
+	// Gap is the quiet time that separates two steps; 0 for ten minutes.
+	Gap time.Duration
+	// ListOnly reads no objects but saved states. Otherwise the newest 4096 keys,
+	// indexes and snapshots, at most 256 MiB, are read, and as many locks. ReadAll
+	// reads all.
 	ListOnly, ReadAll bool
-	// Inspector is called once with the last good moment that the listing shows,
-	// and may return a function that judges what is read further; or nil. An error
-	// ends the matter.
+	// Prover proves moments, with the repository's password: then only one that it has
+	// proved is named as good. It is asked for the newest, and for earlier ones until one
+	// holds.
+	Prover Prover
+	// ReviewedUntil says until when a person has looked at the history: what is marked
+	// until then no longer counts. Keep it where the host cannot write.
+	ReviewedUntil time.Time
+	// ProvedUntil is the last moment that an earlier History has proved, if there was one.
+	ProvedUntil time.Time
+	// Inspector is called once with the latest moment that was proved; without a Prover,
+	// with the last good moment that the listing shows. It may return a function that
+	// judges what is read, or nil. An error aborts History.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
 	// VerifyStates is how many of the newest saved states are compared with the
-	// version history: 0 for ten, negative for none.
+	// version history: 0 for ten, negative for all. NoVerify compares none.
 	VerifyStates int
+	NoVerify     bool
 	OnEvent      func(Event)
 }
 
@@ -125,34 +108,61 @@ type HistoryOptions struct {
 //   - keys, indexes, snapshots and locks whose bytes are not those of their names;
 //   - saved states that the version history contradicts or that cannot be read.
 //
-// What an intruder does with restic itself looks like any other run to all but
-// the Inspector, which may know the repository's password.
+// What an attacker does with restic itself looks like an ordinary run to all but the
+// Inspector and the Prover, which may know the repository's password.
 //
-// Memory use grows with the number of minutes in which something happened, of
-// seconds in which something was deleted, of locks, and of saved states, of which
-// those that were compared have their differences with them.
+// Marks can be settled. An overwritten object whose bytes match its name is not marked;
+// the proof of a later moment settles packs and indexes that were deleted;
+// ReviewedUntil settles all marks.
+//
+// Memory use grows with the number of minutes with activity, of seconds with deletions,
+// of locks, and of saved states, including the differences of those that were compared.
 func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions) (*History, error) {
 	ev := newReporter(opts.OnEvent)
 	defer ev.close()
 	if err := s.requireVersioned(ctx, bucket); err != nil {
 		return nil, err
 	}
-	h := newHistorian(bucket)
+	h := newTimeline(bucket)
 	h.unread.every = opts.ReadAll
+	h.review(opts)
 	if err := s.listVersions(ctx, bucket, "", ev, func(entries []Version) error { h.take(entries); return nil }); err != nil {
 		return nil, err
 	}
-	h.end(cmp.Or(max(opts.Quiet, 0), defaultQuiet))
-	if err := s.judge(ctx, bucket, h, opts); err != nil {
+	h.end(cmp.Or(max(opts.Gap, 0), defaultGap))
+	if err := s.judge(ctx, bucket, h, opts, ev); err != nil {
 		return nil, err
 	}
 	return h.res, nil
 }
 
-// judge goes beyond the listing. Which keys, indexes and snapshots are read was decided
-// while h took it; ReadAll reads every lock that matters.
-func (s *Store) judge(ctx context.Context, bucket string, h *historian, opts HistoryOptions) error {
+func (h *timeline) review(opts HistoryOptions) {
+	h.reviewed, h.res.ReviewedUntil = opts.ReviewedUntil, opts.ReviewedUntil
+	h.provedUntil, h.res.ProvedUntil = opts.ProvedUntil, opts.ProvedUntil
+	h.proving = opts.Prover != nil
+	h.res.Proof = Proof{Verdict: NotProved, Reason: NoPassword}
+}
+
+// judge goes beyond the listing: it reads metadata and compares states. ReadAll reads
+// every lock that matters; which keys, indexes and snapshots are read was decided while
+// h took the listing.
+func (s *Store) judge(ctx context.Context, bucket string, h *timeline, opts HistoryOptions, ev *reporter) error {
 	h.res.Unread = h.unread.total
+	look := newSearch(s, bucket, opts.Prover, ev)
+	prove := func() error {
+		if opts.Prover == nil {
+			return nil
+		}
+		if err := h.prove(ctx, look); err != nil {
+			return err
+		}
+		h.res.Proof = *h.proof
+		h.sum()
+		return nil
+	}
+	if err := prove(); err != nil {
+		return err
+	}
 	if !opts.ListOnly {
 		var inspect Inspect
 		var err error
@@ -164,12 +174,14 @@ func (s *Store) judge(ctx context.Context, bucket string, h *historian, opts His
 		if err := s.readMetadata(ctx, bucket, h, inspect, opts.ReadAll); err != nil {
 			return err
 		}
+		h.sum()
 	}
-	if n := statesToVerify(opts.VerifyStates); n > 0 {
+	if n := statesToVerify(opts.VerifyStates, opts.NoVerify); n > 0 {
 		if err := s.judgeStates(ctx, bucket, h, n); err != nil {
 			return err
 		}
 	}
 	h.sum()
-	return nil
+	// What was read may have marked more, or less.
+	return prove()
 }

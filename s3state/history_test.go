@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -81,7 +82,6 @@ func TestHistoryNamesTheLastGoodMoment(t *testing.T) {
 			r.forge(r.lastState(), func(m map[string]any) { m["versions"] = []any{} })
 		},
 		"an unreadable state": func(r *fakeRestic) { r.put(statePrefix+"2030-01-01T00:00:00.000000+00:00.json.gz", "rubbish") },
-		"strangers":           func(r *fakeRestic) { r.put("README-RANSOM.txt", "pay") },
 		"the only key deleted": func(r *fakeRestic) {
 			for k := range contents(r.t, r.admin, r.bucket) {
 				if strings.HasPrefix(k, "keys/") {
@@ -113,6 +113,126 @@ func TestHistoryNamesTheLastGoodMoment(t *testing.T) {
 				t.Errorf("%v, %d objects, not %d", err, v.Len(), len(want))
 			}
 		})
+	}
+}
+
+// An object that does not belong is a mark of its own: it neither ends the good time nor
+// hides what comes after it.
+func TestHistoryOfAStranger(t *testing.T) {
+	r := newFakeRestic(t)
+	r.backup()
+	r.srv.AdvanceClock(t, time.Hour)
+	r.put("README.txt", "hello")
+	good := r.backup()
+	h := r.history()
+	if h.Total != 0 || h.TotalNotes != 1 || h.Notes[0].Standing != Noted || h.LastGoodState == nil || h.LastGoodState.Key != good.Key {
+		t.Errorf("%+v", h)
+	}
+	r.srv.AdvanceClock(t, time.Hour)
+	r.put(r.packs[0], "evil")
+	r.backup()
+	if h := r.history(); h.Total != 1 || h.LastGoodState == nil || h.LastGoodState.Key != good.Key {
+		t.Errorf("%+v", h)
+	}
+}
+
+// What a person has looked at no longer counts, in history and in drop.
+func TestHistoryReviewed(t *testing.T) {
+	r := newFakeRestic(t)
+	r.backup()
+	r.backup()
+	r.backup()
+	r.srv.AdvanceClock(t, time.Hour)
+	r.del(r.snapshots[0])
+	last := r.backup()
+	h := r.history()
+	if h.Total != 1 {
+		t.Fatalf("%+v", h.Suspicions)
+	}
+	until := h.Suspicions[0].Time
+	drop := DropOptions{RequireComplete: true, DryRun: true, Confirm: yes}
+	if _, err := r.admin.DropVersions(r.ctx, r.bucket, drop); !errors.Is(err, ErrUnconfirmed) {
+		t.Errorf("before: %v", err)
+	}
+	h, err := r.admin.History(r.ctx, r.bucket, HistoryOptions{ReviewedUntil: until})
+	if err != nil || h.Total != 0 || h.TotalNotes != 1 || h.Notes[0].Standing != Reviewed || h.LastGoodState == nil || h.LastGoodState.Key != last.Key {
+		t.Errorf("%v %+v", err, h)
+	}
+	drop.ReviewedUntil = until
+	if _, err := r.admin.DropVersions(r.ctx, r.bucket, drop); err != nil {
+		t.Errorf("reviewed: %v", err)
+	}
+	r.srv.AdvanceClock(t, time.Hour)
+	r.del(r.snapshots[1])
+	if h, err = r.admin.History(r.ctx, r.bucket, HistoryOptions{ReviewedUntil: until}); err != nil || h.Total != 1 || h.LastGoodState.Key != last.Key {
+		t.Errorf("once more: %v %+v", err, h)
+	}
+}
+
+// What was overwritten and put right is judged by what it is now.
+func TestHistoryOfARepair(t *testing.T) {
+	r := newFakeRestic(t)
+	body := r.body("pack")
+	pack := r.blob("data", body)
+	r.backup()
+	r.srv.AdvanceClock(t, time.Hour)
+	r.put(pack, "rubbish of the attacker's, long enough to be a pack")
+	r.srv.AdvanceClock(t, time.Hour)
+	r.put(pack, body)
+	last := r.backup()
+	if h := r.history(); h.Total != 1 || h.Suspicions[0].VersionID == "" {
+		t.Errorf("the repair is marked, too: %+v", h.Suspicions)
+	}
+	proved := func(context.Context, *View, func(string) bool) (*Proof, error) { return &Proof{Verdict: Proved}, nil }
+	h, err := r.admin.History(r.ctx, r.bucket, HistoryOptions{Prover: proved})
+	if err != nil || h.Total != 0 || h.TotalNotes != 1 || h.Notes[0].Standing != Resolved || h.LastGoodState == nil || h.LastGoodState.Key != last.Key {
+		t.Errorf("%v %+v", err, h)
+	}
+	c, err := r.admin.CheckStorage(r.ctx, r.bucket, CheckStorageOptions{})
+	if err != nil || c.Total != 0 {
+		t.Errorf("%v %+v", err, c)
+	}
+	if _, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{RequireComplete: true, DryRun: true, Confirm: yes}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Only a moment that was proved is named, and few are looked at to find it.
+func TestHistorySearchesForAProof(t *testing.T) {
+	r := newFakeRestic(t)
+	var states []*SavedState
+	for range 20 {
+		r.backup()
+		states = append(states, r.lastState())
+	}
+	for _, last := range []int{19, 18, 12, 1, 0, -1} {
+		tried := 0
+		prover := func(_ context.Context, at *View, _ func(string) bool) (*Proof, error) {
+			tried++
+			if last >= 0 && !at.Time.After(states[last].Time) {
+				return &Proof{Verdict: Proved, Requests: 1}, nil
+			}
+			return &Proof{Verdict: Broken, Reason: "a pack is missing", Requests: 1}, nil
+		}
+		h, err := r.admin.History(r.ctx, r.bucket, HistoryOptions{Prover: prover})
+		if err != nil || tried > 14 || h.Proof.Tried != tried || h.Proof.Requests != int64(tried) || (h.Total == 0) != (last == 19) {
+			t.Errorf("%d: %v, %d looked at, %+v, %+v", last, err, tried, h.Proof, h.Suspicions)
+		}
+		if last < 0 {
+			if !h.LastGood.IsZero() || h.Proof.Verdict != Broken {
+				t.Errorf("%+v", h)
+			}
+			continue
+		}
+		if h.Proof.Verdict != Proved || h.LastGoodState == nil || h.LastGoodState.Key != states[last].Key {
+			t.Errorf("%d: %v %+v", last, h.LastGood, h.LastGoodState)
+		}
+	}
+	spent := func(context.Context, *View, func(string) bool) (*Proof, error) {
+		return &Proof{Verdict: NotProved, Reason: "budget spent", Spent: true}, nil
+	}
+	if h, err := r.admin.History(r.ctx, r.bucket, HistoryOptions{Prover: spent}); err != nil || h.Total != 0 || !h.LastGood.IsZero() || h.Proof.Verdict != NotProved || h.Proof.Tried != 1 {
+		t.Errorf("%v %+v", err, h)
 	}
 }
 
@@ -163,7 +283,7 @@ func TestHistoryVerifiesTheStateItNames(t *testing.T) {
 	r.srv.AdvanceClock(t, time.Hour)
 	r.del(r.packs[0])
 	r.srv.AdvanceClock(t, time.Hour)
-	if h, err = r.admin.History(r.ctx, r.bucket, HistoryOptions{VerifyStates: -1}); err != nil || h.Total != 1 || h.LastGoodState.Verification != nil {
+	if h, err = r.admin.History(r.ctx, r.bucket, HistoryOptions{NoVerify: true}); err != nil || h.Total != 1 || h.LastGoodState.Verification != nil {
 		t.Errorf("%v %+v", err, h)
 	}
 	if h, err = r.admin.History(r.ctx, r.bucket, HistoryOptions{}); err != nil {
@@ -255,12 +375,13 @@ func TestTypeOf(t *testing.T) {
 // Whoever knows the password can replace the config by its like as often as they want.
 // So many are no longer taken back one by one.
 func TestManyReplacedConfigs(t *testing.T) {
-	h := newHistorian("b")
+	h := newTimeline("b")
 	at := time.Now()
 	for i := range 2100 {
 		h.take([]Version{{Key: "config", VersionID: fmt.Sprint(i), ETag: fmt.Sprint(i), Size: 155, IsLatest: i == 0, LastModified: at.Add(-time.Duration(i) * time.Hour)}})
 	}
-	h.end(defaultQuiet)
+	h.take([]Version{{Key: "snapshots/" + strings.Repeat("0", 64), VersionID: "1", Size: 200, IsLatest: true, LastModified: at.Add(-9999 * time.Hour)}})
+	h.end(defaultGap)
 	if h.res.Total != 2099 || len(h.configs) != maxListed {
 		t.Fatalf("%d suspicions, %d configs", h.res.Total, len(h.configs))
 	}

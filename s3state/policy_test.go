@@ -10,7 +10,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/fixtures"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
 const (
@@ -18,8 +19,8 @@ const (
 	aHost  = "arn:aws:iam::acme:user/host"
 )
 
-func goodFacts() *facts {
-	return &facts{
+func goodConfig() *bucketConfig {
+	return &bucketConfig{
 		acl:        ACL{Owner: Owner{ID: "acme$admin"}, Grants: []Grant{{Grantee{ID: "acme$admin"}, "FULL_CONTROL"}}},
 		policy:     []byte(bucketPolicy("b", aAdmin, aHost)),
 		versioning: "Enabled",
@@ -32,11 +33,7 @@ func TestBucketPolicy(t *testing.T) {
 	if err := json.Unmarshal([]byte(bucketPolicy("b", aAdmin, aHost)), &got); err != nil {
 		t.Fatal(err)
 	}
-	_ = json.Unmarshal([]byte(`{"Version": "2012-10-17", "Statement": [
-		{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::acme:user/admin"]}, "Action": ["*"], "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]},
-		{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::acme:user/host"]}, "Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject",
-		"s3:DeleteObject", "s3:GetBucketAcl", "s3:GetBucketPolicy", "s3:ListBucketVersions", "s3:GetBucketVersioning"],
-		"Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]}]}`), &want)
+	_ = json.Unmarshal([]byte(fixtures.Policy("b", aAdmin, aHost)), &want)
 	g, _ := json.Marshal(got)
 	w, _ := json.Marshal(want)
 	if string(g) != string(w) {
@@ -45,12 +42,12 @@ func TestBucketPolicy(t *testing.T) {
 }
 
 func TestCheckPolicy(t *testing.T) {
-	c := checkPolicy("b", goodFacts())
+	c := checkPolicy("b", goodConfig())
 	if !c.OK || c.AdminUser() != "admin" || c.TargetUser() != "host" || len(c.Problems) > 0 {
 		t.Errorf("%+v", c)
 	}
-	edit := func(old, new string) func(*facts) {
-		return func(f *facts) {
+	edit := func(old, new string) func(*bucketConfig) {
+		return func(f *bucketConfig) {
 			changed := strings.Replace(string(f.policy), old, new, 1)
 			if changed == string(f.policy) {
 				t.Errorf("%q is not in the policy", old)
@@ -58,37 +55,37 @@ func TestCheckPolicy(t *testing.T) {
 			f.policy = []byte(changed)
 		}
 	}
-	extra := func(statement string) func(*facts) {
+	extra := func(statement string) func(*bucketConfig) {
 		return edit(`"Statement":[`, `"Statement":[`+statement+`,`)
 	}
-	for name, ok := range map[string]func(*facts){
-		"statements the other way round": func(f *facts) {
+	for name, ok := range map[string]func(*bucketConfig){
+		"statements the other way round": func(f *bucketConfig) {
 			var p policyDocument
 			_ = json.Unmarshal(f.policy, &p)
 			slices.Reverse(p.Statement)
 			f.policy, _ = json.Marshal(p)
 		},
-		"strings instead of lists": func(f *facts) {
+		"strings instead of lists": func(f *bucketConfig) {
 			edit(`["arn:aws:iam::acme:user/admin"]`, `"arn:aws:iam::acme:user/admin"`)(f)
 			edit(`["*"]`, `"*"`)(f)
 		},
-		"a Deny that closes holes": func(f *facts) { f.policy = []byte(bucketPolicy("b", aAdmin, aHost, denial("b", aHost))) },
+		"a Deny that closes holes": func(f *bucketConfig) { f.policy = []byte(bucketPolicy("b", aAdmin, aHost, denial("b", aHost))) },
 		"a Deny of one's own":      extra(`{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::acme:user/host"},"Action":"s3:DeleteObjectVersion","Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}`),
 		"with Sids":                edit(`"Effect"`, `"Sid":"a","Effect"`),
-		"without tenant": func(f *facts) {
+		"without tenant": func(f *bucketConfig) {
 			f.acl.Owner.ID, f.acl.Grants = "admin", nil
 			f.policy = []byte(bucketPolicy("b", "arn:aws:iam:::user/admin", "arn:aws:iam:::user/host"))
 		},
-		"plain ids as principals": func(f *facts) {
+		"plain ids as principals": func(f *bucketConfig) {
 			f.acl.Owner.ID, f.acl.Grants = "K1", nil
 			f.policy = []byte(bucketPolicy("b", "K1", "K2"))
 		},
-		"AWS": func(f *facts) {
+		"AWS": func(f *bucketConfig) {
 			f.acl.Owner.ID, f.acl.Grants = strings.Repeat("0a", 32), nil
 			f.policy = []byte(bucketPolicy("b", "arn:aws:iam::123456789012:user/admin", "arn:aws:iam::123456789012:user/host"))
 		},
 	} {
-		f := goodFacts()
+		f := goodConfig()
 		ok(f)
 		c := checkPolicy("b", f)
 		if !c.OK {
@@ -98,17 +95,17 @@ func TestCheckPolicy(t *testing.T) {
 			t.Errorf("%s: versions denied: %v", name, c.VersionsDenied)
 		}
 	}
-	for name, bad := range map[string]func(*facts){
-		"versioning suspended":        func(f *facts) { f.versioning = "Suspended" },
-		"versioning never enabled":    func(f *facts) { f.versioning = "" },
-		"no policy":                   func(f *facts) { f.policy = nil },
-		"no JSON":                     func(f *facts) { f.policy = []byte("x") },
-		"no statements":               func(f *facts) { f.policy = []byte(`{"Version": "2012-10-17", "Statement": []}`) },
-		"one statement":               func(f *facts) { f.policy = []byte(encodePolicy(adminStatement("b", aAdmin))) },
+	for name, bad := range map[string]func(*bucketConfig){
+		"versioning suspended":        func(f *bucketConfig) { f.versioning = "Suspended" },
+		"versioning never enabled":    func(f *bucketConfig) { f.versioning = "" },
+		"no policy":                   func(f *bucketConfig) { f.policy = nil },
+		"no JSON":                     func(f *bucketConfig) { f.policy = []byte("x") },
+		"no statements":               func(f *bucketConfig) { f.policy = []byte(`{"Version": "2012-10-17", "Statement": []}`) },
+		"one statement":               func(f *bucketConfig) { f.policy = []byte(encodePolicy(adminStatement("b", aAdmin))) },
 		"a third statement":           extra(`{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::acme:user/x"]},"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}`),
 		"a Deny in place of an Allow": edit(`"Allow"`, `"Deny"`),
-		"a Deny for the admin":        func(f *facts) { f.policy = []byte(bucketPolicy("b", aAdmin, aHost, denial("b", aAdmin))) },
-		"a Deny on another bucket":    func(f *facts) { f.policy = []byte(bucketPolicy("b", aAdmin, aHost, denial("c", aHost))) },
+		"a Deny for the admin":        func(f *bucketConfig) { f.policy = []byte(bucketPolicy("b", aAdmin, aHost, denial("b", aAdmin))) },
+		"a Deny on another bucket":    func(f *bucketConfig) { f.policy = []byte(bucketPolicy("b", aAdmin, aHost, denial("c", aHost))) },
 		"a Deny of what a host needs": extra(`{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::acme:user/host"},"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}`),
 		"a Deny of everything":        extra(`{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::acme:user/host"},"Action":["s3:*"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}`),
 		"a Deny with a condition":     extra(`{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::acme:user/host"},"Action":["s3:GetObjectVersion"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],"Condition":{}}`),
@@ -130,19 +127,21 @@ func TestCheckPolicy(t *testing.T) {
 		"a condition":                 edit(`"Effect"`, `"Condition":{},"Effect"`),
 		"NotAction":                   edit(`"Action"`, `"NotAction"`),
 		"NotPrincipal":                edit(`"Principal"`, `"NotPrincipal"`),
-		"another owner":               func(f *facts) { f.acl.Owner.ID = "acme$other" },
-		"the host as owner":           func(f *facts) { f.acl.Owner.ID = "acme$host" },
-		"no owner":                    func(f *facts) { f.acl.Owner.ID = "" },
-		"an ACL for everybody": func(f *facts) {
+		"another owner":               func(f *bucketConfig) { f.acl.Owner.ID = "acme$other" },
+		"the host as owner":           func(f *bucketConfig) { f.acl.Owner.ID = "acme$host" },
+		"no owner":                    func(f *bucketConfig) { f.acl.Owner.ID = "" },
+		"an ACL for everybody": func(f *bucketConfig) {
 			f.acl.Grants = append(f.acl.Grants, Grant{Grantee{URI: "http://acs.amazonaws.com/groups/global/AllUsers"}, "WRITE"})
 		},
-		"accounts that differ": func(f *facts) {
+		"accounts that differ": func(f *bucketConfig) {
 			f.acl.Owner.ID, f.acl.Grants = strings.Repeat("0a", 32), nil
 			f.policy = []byte(bucketPolicy("b", "arn:aws:iam::123456789012:user/admin", "arn:aws:iam::210987654321:user/host"))
 		},
-		"an unfinished restore": func(f *facts) { f.policy = []byte(unfinishedPolicy("b", aAdmin, RestoreOrigin{"a", "k", "v"}, "")) },
+		"an unfinished restore": func(f *bucketConfig) {
+			f.policy = []byte(unfinishedPolicy("b", aAdmin, RestoreOrigin{"a", "k", "v"}, ""))
+		},
 	} {
-		f := goodFacts()
+		f := goodConfig()
 		bad(f)
 		if c := checkPolicy("b", f); c.OK || len(c.Problems) == 0 {
 			t.Errorf("%s: reported as OK", name)
@@ -152,7 +151,7 @@ func TestCheckPolicy(t *testing.T) {
 
 func TestUnfinishedPolicy(t *testing.T) {
 	o := RestoreOrigin{"source", "rwm/state_2026-01-01T00:00:00.000000+01:00.json.gz", "v1"}
-	f := goodFacts()
+	f := goodConfig()
 	f.policy = []byte(unfinishedPolicy("b", aAdmin, o, ""))
 	if got := unfinishedRestore("b", f); got == nil || *got != o {
 		t.Errorf("%v", got)
@@ -160,7 +159,7 @@ func TestUnfinishedPolicy(t *testing.T) {
 	if got := unfinishedRestore("c", f); got != nil {
 		t.Errorf("of another bucket: %v", got)
 	}
-	if got := unfinishedRestore("b", goodFacts()); got != nil {
+	if got := unfinishedRestore("b", goodConfig()); got != nil {
 		t.Errorf("a policed bucket: %v", got)
 	}
 	if regexpSid := strings.Trim(unfinishedSid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"); regexpSid != "" {
@@ -173,16 +172,16 @@ func FuzzCheckPolicy(f *testing.F) {
 	f.Add([]byte(unfinishedPolicy("b", aAdmin, RestoreOrigin{"a", "k", "v"}, "")))
 	f.Add([]byte(`"{\"Statement\": {\"Principal\": \"*\"}}"`))
 	f.Fuzz(func(t *testing.T, policy []byte) {
-		facts := goodFacts()
-		facts.policy = policy
-		c := checkPolicy("b", facts)
+		config := goodConfig()
+		config.policy = policy
+		c := checkPolicy("b", config)
 		if c.OK && (c.Admin != aAdmin || c.Target == "" || c.Target == c.Admin) {
 			t.Fatalf("%s: %+v", policy, c)
 		}
 	})
 }
 
-// A step that fails leaves an error that says what was made and how to go on.
+// A step that fails leaves an error that says what was made and what to do next.
 func TestCreateStopsHalfway(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{`\?versioning`, `\?policy`} {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
 	"github.com/minio/minio-go/v7"
 )
 
@@ -15,32 +17,32 @@ import (
 type Store struct {
 	client *minio.Client
 	core   minio.Core
-	http   *http.Client
+	s3     *s3versions.Client
 	log    *slog.Logger
 	now    func() time.Time
 
-	parallel int           // requests under way at once
+	parallel int           // requests in flight at once
 	timeout  time.Duration // of one request
 	attempts int           // how often a request is tried
-	backoff  time.Duration // before the second attempt, doubled for each further one
 
 	adminPrincipal string
 	copyLimit      int64 // larger objects are copied in parts
 	partSize       int64
-	guardEvery     time.Duration // between looks whether a restore's target is still its own
+	guardEvery     time.Duration // between checks that a restore's target is still its own
 
-	mu   sync.Mutex
-	base map[string]place // per bucket
+	versions []s3versions.Option // for s3
+
+	listed listed
+	md5s   sync.Map // by bucket, see etagsAreMD5
 }
 
 // Option changes how a Store works.
 type Option func(*Store)
 
-// WithTransport gives the round tripper for the requests that minio-go has no
-// call for (version listings, batch deletes). Pass the one the client uses, or
-// its TLS settings will be missing there.
+// WithTransport sets the round tripper for the requests that minio-go has no call for
+// (see package s3versions), if it is to be another one than that of the *minio.Client.
 func WithTransport(rt http.RoundTripper) Option {
-	return func(s *Store) { s.http = &http.Client{Transport: rt, CheckRedirect: noRedirect} }
+	return func(s *Store) { s.versions = append(s.versions, s3versions.WithTransport(rt)) }
 }
 
 // WithLogger sets where retries and tolerated oddities are logged; by default
@@ -51,9 +53,9 @@ func WithLogger(log *slog.Logger) Option { return func(s *Store) { s.log = log }
 // time_end; its location is the zone they are written in.
 func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
 
-// WithParallel sets how many requests are under way at once (default 64; listings
-// and deletions take at most 16). A transport with fewer idle connections per
-// host keeps making new ones.
+// WithParallel sets how many requests are in flight at once (default 64; listings and
+// deletions take at most 16). A transport that keeps fewer idle connections per host
+// opens new ones all the time.
 func WithParallel(n int) Option {
 	return func(s *Store) {
 		if n > 0 {
@@ -62,8 +64,8 @@ func WithParallel(n int) Option {
 	}
 }
 
-// WithRequestTimeout bounds one request (default two minutes). Copies get one
-// more second for every 10 MiB.
+// WithRequestTimeout bounds one attempt of a request (default two minutes). Copies get
+// one more second for every 10 MiB.
 func WithRequestTimeout(d time.Duration) Option {
 	return func(s *Store) {
 		if d > 0 {
@@ -72,15 +74,15 @@ func WithRequestTimeout(d time.Duration) Option {
 	}
 }
 
-// WithRetries sets how often a request that may succeed later is tried in all,
-// and the pause before the second try, doubled for each further one (default
+// WithRetries sets how often a request is tried in all when its failure may be
+// transient, and the pause before the second try, doubled for each further one (default
 // 6 and 250 ms).
 func WithRetries(attempts int, backoff time.Duration) Option {
 	return func(s *Store) {
 		if attempts > 0 {
 			s.attempts = attempts
 		}
-		s.backoff = backoff
+		s.versions = append(s.versions, s3versions.WithRetries(attempts, backoff))
 	}
 }
 
@@ -91,8 +93,12 @@ func WithAdminPrincipal(principal string) Option {
 	return func(s *Store) { s.adminPrincipal = principal }
 }
 
-// New returns a Store that works through client.
+// New returns a Store that works through client and its transport. With a nil client
+// every request is an error; nil options are ignored.
 func New(client *minio.Client, opts ...Option) *Store {
+	if client == nil {
+		client = s3err.NoClient()
+	}
 	s := &Store{
 		client:     client,
 		core:       minio.Core{Client: client},
@@ -101,51 +107,25 @@ func New(client *minio.Client, opts ...Option) *Store {
 		parallel:   64,
 		timeout:    2 * time.Minute,
 		attempts:   6,
-		backoff:    250 * time.Millisecond,
 		copyLimit:  5 << 30,
 		partSize:   1 << 30,
 		guardEvery: time.Second,
-		base:       make(map[string]place),
 	}
 	for _, opt := range opts {
-		opt(s)
-	}
-	if s.http == nil {
-		// The same settings minio-go uses when it is given no transport.
-		if rt, err := minio.DefaultTransport(client.EndpointURL().Scheme == "https"); err == nil {
-			s.http = &http.Client{Transport: rt, CheckRedirect: noRedirect}
-		} else {
-			s.http = &http.Client{CheckRedirect: noRedirect}
+		if opt != nil {
+			opt(s)
 		}
 	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.s3 = s3versions.New(client, append(s.versions,
+		s3versions.WithLogger(s.log), s3versions.WithParallel(s.parallel), s3versions.WithRequestTimeout(s.timeout))...)
 	return s
 }
 
-// noRedirect keeps a signed request from being sent elsewhere.
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-// reporter delivers the events of one operation one at a time.
-type reporter struct {
-	mu sync.Mutex
-	fn func(Event)
-}
-
-func newReporter(fn func(Event)) *reporter { return &reporter{fn: fn} }
-
-func (r *reporter) emit(e Event) {
-	if r == nil || r.fn == nil {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.fn != nil {
-		r.fn(e)
-	}
-}
-
-// close makes sure that nothing is reported after the operation has returned.
-func (r *reporter) close() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.fn = nil
-}
+// Client returns the client that the Store uses for requests minio-go has no call for.
+func (s *Store) Client() *s3versions.Client { return s.s3 }

@@ -1,8 +1,8 @@
 package s3state
 
 import (
-	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -14,11 +14,11 @@ type Verification struct {
 	Total        int          // how many there are
 	Missing      []MissingVersion
 	TotalMissing int
-	// StatesGone counts earlier saved states that this one names and that exist no
-	// more. DropVersions removes them, and a repository is complete without.
+	// StatesGone counts earlier saved states that this one names and that no longer
+	// exist. DropVersions removes them, and a repository is complete without them.
 	StatesGone int
 	// From and To bound the time, by the server's clock, at which the state was
-	// captured. What was written between them may be in the state or not.
+	// captured. What was written between them may or may not be in the state.
 	From, To time.Time
 }
 
@@ -31,13 +31,13 @@ const (
 	// Differs: the history contradicts the state. It was forged, or written by
 	// something else than RWM.
 	Differs VerifyStatus = "differs"
-	// Unverifiable: versions the state names are gone, so neither can be said.
+	// Unverifiable: versions the state names are gone, so neither can be told.
 	Unverifiable VerifyStatus = "unverifiable"
 )
 
 // Difference is one contradiction.
 type Difference struct {
-	Key       string // "" if it is about the state as a whole
+	Key       string // "" if it concerns the state as a whole
 	VersionID string // as the state has it; "" if it leaves the key out
 	Reason    string
 }
@@ -77,17 +77,36 @@ func (e *StateDiffersError) Error() string {
 
 func (e *StateDiffersError) Is(target error) bool { return target == ErrStateDiffers }
 
-// verify compares the plan of a state saved at saved (by the server's clock)
-// with the bucket's listing.
-func (s *Store) verify(ctx context.Context, bucket string, p *plan, saved time.Time, ev *reporter) (*Verification, error) {
-	v, err := newVerifier(p, saved)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.listVersions(ctx, bucket, "", ev, v.take); err != nil {
-		return nil, err
-	}
-	res, err := v.end()
-	p.drop(v.gone)
-	return res, err
+// MissingVersion is an entry of a state for which the bucket has no such
+// version, or another one than the state claims.
+type MissingVersion struct {
+	Key, VersionID string
+	Reason         string
 }
+
+// MissingVersionsError says that a state cannot be restored as it is. Nothing
+// was created or copied. It is an ErrMissing.
+type MissingVersionsError struct {
+	Bucket     string
+	StateKey   string
+	Missing    []MissingVersion // at most the first 1000
+	Total      int
+	OfVersions int // how many current versions the state names
+}
+
+func (e *MissingVersionsError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "state %q cannot be restored: %d of the %d versions it names are not in bucket %s as it says",
+		e.StateKey, e.Total, e.OfVersions, e.Bucket)
+	for i, m := range e.Missing {
+		if i == 3 {
+			b.WriteString("; …")
+			break
+		}
+		fmt.Fprintf(&b, "; %q version %s: %s", m.Key, m.VersionID, m.Reason)
+	}
+	b.WriteString("; nothing was created, choose another state")
+	return b.String()
+}
+
+func (e *MissingVersionsError) Is(target error) bool { return target == ErrMissing }

@@ -2,30 +2,61 @@ package s3state
 
 import (
 	"context"
-	"errors"
 	"iter"
+
+	"github.com/cesnet/rwm/s3versions"
 )
 
-var errStop = errors.New("stop")
+// What a version listing consists of.
+type (
+	Version = s3versions.Version
+	Owner   = s3versions.Owner
+)
 
-// Versions iterates over every version and delete marker whose key begins with
-// prefix, in the order of keys and within a key the newest first. An error
-// ends it.
-func (s *Store) Versions(ctx context.Context, bucket, prefix string) iter.Seq2[Version, error] {
-	return func(yield func(Version, error) bool) {
-		err := checkBucketName(bucket)
-		if err == nil {
-			err = s.listVersions(ctx, bucket, prefix, nil, func(entries []Version) error {
-				for i := range entries {
-					if !yield(entries[i], nil) {
-						return errStop
-					}
-				}
-				return nil
-			})
+// listVersions gives every version and delete marker of a bucket to take, a page at a
+// time, in the order of [s3versions.Client.Versions].
+func (s *Store) listVersions(ctx context.Context, bucket, prefix string, ev *reporter, take func([]Version) error) error {
+	var count, size int64
+	for page, err := range s.observed(ev).Pages(ctx, bucket, prefix) {
+		if err != nil {
+			return err
 		}
-		if err != nil && !errors.Is(err, errStop) {
-			yield(Version{}, err)
+		if err := take(page); err != nil {
+			return err
 		}
+		count += int64(len(page))
+		for i := range page {
+			size += spoolSize(page[i].Key, page[i].VersionID, page[i].ETag)
+		}
+		ev.emit(ListProgress{Bucket: bucket, Entries: count})
 	}
+	if prefix == "" {
+		s.listed.set(bucket, size)
+	}
+	return nil
+}
+
+// listCurrent gives the bucket's current objects to take, in the order of keys.
+func (s *Store) listCurrent(ctx context.Context, bucket string, ev *reporter, take func(*Version) error) error {
+	return s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+		for i := range entries {
+			if v := &entries[i]; v.IsLatest && !v.DeleteMarker {
+				if err := take(v); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// Versions iterates over every version and delete marker of a bucket; see
+// [s3versions.Client.Versions].
+func (s *Store) Versions(ctx context.Context, bucket, prefix string) iter.Seq2[Version, error] {
+	return s.s3.Versions(ctx, bucket, prefix)
+}
+
+// observed returns the client for requests whose repetitions are reported.
+func (s *Store) observed(ev *reporter) *s3versions.Client {
+	return s.s3.OnRetry(func(r s3versions.Retry) { ev.emit(Retry(r)) })
 }

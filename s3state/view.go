@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Object is an object as it was at a moment: a version that is still there,
-// whatever happened to its key since.
+// Object is an object as it was at a moment: a version that still exists, whatever
+// happened to its key since.
 type Object struct {
 	Key, VersionID, ETag string
 	Size                 int64
@@ -33,22 +33,22 @@ type View struct {
 
 // ViewOptions refine View.
 type ViewOptions struct {
-	// Verify compares a saved state with the version history, which takes a
-	// listing of the bucket. A state that differs, or of which versions are
-	// missing, is then refused as by Restore, with the view along the error.
+	// Verify compares a saved state with the version history, which takes a listing of
+	// the bucket. A state that differs, or that names missing versions, is then refused
+	// as by Restore; the view is returned together with the error.
 	Verify  bool
 	OnEvent func(Event)
 }
 
-// View gives a bucket as of a moment. A view at a time is taken from the
-// version listing and needs no trust; versions that were removed since are not
-// in it. Memory use grows with the number of objects, by about 250 bytes each.
+// View returns a bucket as of a moment. A view at a time is taken from the version
+// listing and needs no trust in the host; versions removed since are not in it. A time
+// more than two days in the future gives what is current. Memory use grows with the number of objects, by about 250 bytes each.
 //
 // Errors: ErrNoState, ErrBadState, ErrStateDiffers, ErrMissing, ErrNoBucket.
 func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOptions) (*View, error) {
 	ev := newReporter(opts.OnEvent)
 	defer ev.close()
-	p, saved, err := s.planOf(ctx, bucket, m, ev)
+	p, saved, err := s.manifestOf(ctx, bucket, m, ev)
 	if err != nil {
 		return nil, err
 	}
@@ -69,15 +69,15 @@ func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOpti
 	return v, verr
 }
 
-// viewOf is what is current.
-func viewOf(bucket string, p *plan) (*View, error) {
+// viewOf is a View of the current objects.
+func viewOf(bucket string, p *manifest) (*View, error) {
 	objects, err := objectsOf(p)
 	return &View{Bucket: bucket, objects: objects}, err
 }
 
-func objectsOf(p *plan) ([]Object, error) {
+func objectsOf(p *manifest) ([]Object, error) {
 	objects := make([]Object, 0, p.count)
-	err := p.each(func(o planned) error {
+	err := p.each(func(o entry) error {
 		objects = append(objects, Object{o.Key, o.VersionID, o.ETag, o.Size, o.Modified})
 		return nil
 	})

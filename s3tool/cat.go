@@ -9,12 +9,12 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// readTries is how often a broken download goes on before it is given up; every byte
-// that arrives gives it all of them back.
+// readTries is how often a broken download is resumed before it is aborted. Progress
+// resets the count.
 const readTries = 5
 
-// Cat writes the object, or the version of it that at names, to w. A connection that
-// breaks is taken up again where it broke, as long as the object is the same.
+// Cat writes the object, or the version of it that at names, to w. After a broken
+// connection it resumes where it stopped, as long as the object is the same.
 func (t *Tool) Cat(ctx context.Context, at Location, w io.Writer) error {
 	o, err := t.Stat(ctx, at)
 	if err != nil {
@@ -52,7 +52,7 @@ func (t *Tool) read(ctx context.Context, o *Object, offset int64, w io.Writer) e
 }
 
 func (t *Tool) readOnce(ctx context.Context, o *Object, offset int64, w io.Writer) (int64, error) {
-	opts := minio.GetObjectOptions{VersionID: o.VersionID}
+	opts := minio.GetObjectOptions{VersionID: o.asked}
 	if err := opts.SetMatchETag(o.ETag); err != nil {
 		return 0, err
 	}
@@ -69,7 +69,7 @@ func (t *Tool) readOnce(ctx context.Context, o *Object, offset int64, w io.Write
 	return io.Copy(&failingWriter{w}, body)
 }
 
-// failingWriter marks the errors of the destination, which no retry can mend.
+// failingWriter marks the errors of the destination, which no retry can cure.
 type failingWriter struct{ w io.Writer }
 
 type writeError struct{ err error }
@@ -84,7 +84,7 @@ func (f *failingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// permanent tells the server's "no" from trouble that may pass.
+// permanent tells a refusal by the server from a transient failure.
 func permanent(err error) bool {
 	code := minio.ToErrorResponse(err).StatusCode
 	return code >= 400 && code < 500 && code != 408 && code != 429

@@ -9,13 +9,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// CopyOptions says how to copy.
+// CopyOptions refine Copy.
 type CopyOptions struct {
 	// Recursive copies all that is below the source: a directory's files, or the
-	// objects whose key begins with the source's.
+	// objects below "dir/" for "dir".
 	Recursive bool
-	// Input is what the local path "-" as a source reads, Output what it writes as a
-	// destination.
+	// Input is read for the source "-", Output is written for the destination "-".
 	Input  io.Reader
 	Output io.Writer
 	// OnEvent is called for each file or object after it was copied, serially.
@@ -26,7 +25,7 @@ type CopyOptions struct {
 type Copied struct {
 	Source, Destination string
 	Bytes               int64
-	// Resumed are the bytes that an earlier, interrupted copy had transferred.
+	// Resumed counts bytes that an earlier, interrupted copy had transferred.
 	Resumed int64
 }
 
@@ -39,10 +38,10 @@ type CopyResult struct {
 	Skipped []string
 }
 
-// Copy copies from and to a local path or, written "s3://BUCKET/KEY", an object;
-// one of both has to be an object. The version of a source object is chosen by
-// versionID, "" being the current one. A destination that ends with a slash, is only a
-// bucket or is a directory gets the name of the source.
+// Copy copies from and to a local path or, written "s3://BUCKET/KEY", an object; one of
+// them has to be an object. versionID chooses the version of a source object; "" is the
+// current one. A destination that ends with a slash, is only a bucket or is a directory
+// gets the name of the source.
 //
 // Between buckets the server copies. With Recursive it can fail for some with a
 // [*PartialError].
@@ -105,7 +104,7 @@ func (c *copier) skip(name string) {
 	c.result.Skipped = append(c.result.Skipped, name)
 }
 
-// many runs copies side by side and gathers what fails. list calls its argument for
+// many runs copies in parallel and gathers the failures. list calls its argument for
 // each of them.
 func (c *copier) many(op string, list func(start func(func() error)) error) error {
 	failed := &PartialError{Op: op}

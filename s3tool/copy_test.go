@@ -13,7 +13,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/s3tool"
 )
 
@@ -125,7 +125,7 @@ func TestCopyRefuses(t *testing.T) {
 	equal(t, "keys", f.keys(t, "", true), []string{"d/x"})
 }
 
-// Whoever may write to the bucket chooses the keys: none may become a file elsewhere.
+// Writers of the bucket choose the keys: none may become a file elsewhere.
 func TestKeysCannotLeaveTheDestination(t *testing.T) {
 	f := newFixture(t, false)
 	parent := t.TempDir()
@@ -203,11 +203,16 @@ func TestDownloadResumes(t *testing.T) {
 	leftovers(t, dir, 1)
 
 	// A partial file that was tampered with is noticed, and not built on again.
-	o, err := f.Stat(t.Context(), f.at("big"))
-	if err != nil {
-		t.Fatal(err)
+	f.faults.Inject(s3test.Fault{Method: http.MethodGet, Path: "/big", Kind: s3test.Reset})
+	if _, err := f.Copy(t.Context(), f.url("big"), "", dir, s3tool.CopyOptions{}); err == nil {
+		t.Fatal("no error")
 	}
-	write(t, dir, "big.part-"+o.ETag, "wrong")
+	f.faults.Clear()
+	partial, err := filepath.Glob(filepath.Join(dir, "big.part-*"))
+	if err != nil || len(partial) != 1 {
+		t.Fatalf("partial files %q %v", partial, err)
+	}
+	write(t, dir, filepath.Base(partial[0]), "wrong")
 	if _, err := f.Copy(t.Context(), f.url("big"), "", dir, s3tool.CopyOptions{}); !errors.Is(err, s3tool.ErrDiffers) {
 		t.Errorf("%v", err)
 	}
@@ -215,8 +220,8 @@ func TestDownloadResumes(t *testing.T) {
 	leftovers(t, dir, 1)
 }
 
-// The host of a policed bucket may not list uploads: it starts anew, and nothing that it
-// could not find again is left behind, as far as it may.
+// The host of a policed bucket may not list uploads: it starts anew, and nothing that
+// it could not find again is left behind, as far as it may.
 func TestUploadWithoutTheRightToListUploads(t *testing.T) {
 	f := newFixture(t, false)
 	f.faults.Inject(s3test.Fault{Method: http.MethodGet, Path: `\?.*uploads`, Kind: s3test.Status, Status: 403})

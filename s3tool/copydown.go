@@ -2,19 +2,22 @@ package s3tool
 
 import (
 	"crypto/md5" //nolint:gosec // S3's own checksum of an object
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
 // down copies from the server to a local path. Files are made below an [os.Root]: no
-// key, however it is made, leads out of the destination.
+// key leads out of the destination.
 func (c *copier) down(from Location, destination string) error {
 	if !c.opts.Recursive {
 		if err := from.object(); err != nil {
@@ -35,7 +38,7 @@ func (c *copier) down(from Location, destination string) error {
 	defer root.Close() //nolint:errcheck // a directory
 	base := from.Key[:strings.LastIndex(from.Key, "/")+1]
 	return c.many("copy "+from.String(), func(start func(func() error)) error {
-		for e, err := range c.tool.List(c.ctx, from, true) {
+		for e, err := range c.listBelow(from) {
 			if err != nil {
 				return err
 			}
@@ -71,11 +74,11 @@ func (c *copier) downOne(from Location, destination string) error {
 	return c.download(from, root, name)
 }
 
-// download writes the object beside its destination first, under a name that its
-// content decides, so that an interrupted download of the same content goes on there.
+// download writes the object beside its destination first, under a name that depends on
+// its content, so that an interrupted download of the same content resumes there.
 func (c *copier) download(from Location, root *os.Root, name string) error {
 	local := filepath.FromSlash(name)
-	if !filepath.IsLocal(local) || path.Clean(name) != name {
+	if !filepath.IsLocal(local) || path.Clean(name) != name || local == "." || isPartial.MatchString(name) {
 		return fmt.Errorf("%w: %s: the key cannot be a file below %s", ErrInvalid, from, root.Name())
 	}
 	o, err := c.tool.Stat(c.ctx, from)
@@ -87,7 +90,7 @@ func (c *copier) download(from Location, root *os.Root, name string) error {
 			return fmt.Errorf("copy %s: %w", from, err)
 		}
 	}
-	partial := local + ".part-" + strings.Map(onlySafe, o.ETag)
+	partial := partialName(local, o)
 	resumed, err := c.fetch(o, root, partial)
 	if err != nil {
 		return err
@@ -123,7 +126,7 @@ func (c *copier) fetch(o *Object, root *os.Root, partial string) (resumed int64,
 	return resumed, nil
 }
 
-// check compares with the ETag where that tells about the content.
+// check compares with the ETag where that is the content's MD5.
 func check(o *Object, sum hash.Hash) error {
 	if got := hex.EncodeToString(sum.Sum(nil)); o.md5 && o.ETag != got {
 		return wrongBytes(o, "its MD5 is "+got+", the ETag says "+o.ETag)
@@ -135,9 +138,34 @@ func wrongBytes(o *Object, why string) error {
 	return fmt.Errorf("copy %s: %w: %s; the partial file was removed, nothing else was changed", o.Location, ErrDiffers, why)
 }
 
-func onlySafe(r rune) rune {
-	if r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
-		return r
+// listBelow lists what is copied recursively. Nothing there is an error: it is a place
+// that was misspelt, or one object.
+func (c *copier) listBelow(from Location) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		none := true
+		for e, err := range c.tool.List(c.ctx, from.below(), true) {
+			none = false
+			if !yield(e, err) {
+				return
+			}
+		}
+		if none && from.Key != "" {
+			yield(Entry{}, fmt.Errorf("copy %s: %w: there is nothing below it", from.below(), ErrNoObject))
+		}
 	}
-	return -1
+}
+
+// isPartial matches the names of partial files. No key may be stored under one: what
+// is in such a file is taken for the beginning of an object.
+var isPartial = regexp.MustCompile(`\.part-[0-9a-f]{40}$`)
+
+// partialName is where a download is kept until it is complete. It depends on all that
+// tells one content from another.
+func partialName(local string, o *Object) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %d %d", o.Bucket, o.Key, o.VersionID, o.ETag, o.Size, o.LastModified.UnixNano()))
+	dir, name := filepath.Split(local)
+	if len(name) > 200 { // file names end at 255 bytes
+		name = ""
+	}
+	return dir + name + ".part-" + hex.EncodeToString(sum[:20])
 }

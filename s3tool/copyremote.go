@@ -23,19 +23,17 @@ func (c *copier) remote(from, to Location) error {
 		}
 		return c.copyObject(from, to)
 	}
-	if from.Bucket == to.Bucket && strings.HasPrefix(to.Key, from.Key) {
+	base := from.Key[:strings.LastIndex(from.Key, "/")+1]
+	below := from.below()
+	if from.Bucket == to.Bucket && strings.HasPrefix(to.below().Key+strings.TrimPrefix(below.Key, base), below.Key) {
 		return fmt.Errorf("%w: %s is within %s: the copy would never end", ErrInvalid, to, from)
 	}
-	base := from.Key[:strings.LastIndex(from.Key, "/")+1]
 	return c.many("copy "+from.String(), func(start func(func() error)) error {
-		for e, err := range c.tool.List(c.ctx, from, true) {
+		for e, err := range c.listBelow(from) {
 			if err != nil {
 				return err
 			}
-			target := to
-			if target.Key != "" && !strings.HasSuffix(target.Key, "/") {
-				target.Key += "/"
-			}
+			target := to.below()
 			target.Key += strings.TrimPrefix(e.Key, base) // slashes at the end are kept
 			start(func() error { return c.copyObject(Location{Bucket: from.Bucket, Key: e.Key}, target) })
 		}
@@ -48,12 +46,13 @@ func (c *copier) copyObject(from, to Location) error {
 	if err != nil {
 		return err
 	}
-	source := minio.CopySrcOptions{Bucket: o.Bucket, Object: o.Key, VersionID: o.VersionID, MatchETag: o.ETag}
+	source := minio.CopySrcOptions{Bucket: o.Bucket, Object: o.Key, VersionID: o.asked, MatchETag: o.ETag}
 	target := minio.CopyDestOptions{Bucket: to.Bucket, Object: to.Key}
 	if o.Size <= maxCopySize {
 		_, err = c.tool.client.CopyObject(c.ctx, target, source)
 	} else if _, err = c.tool.client.ComposeObject(c.ctx, target, source); minio.ToErrorResponse(err).Code == "AccessDenied" {
-		// Ceph RGW lets only an object's owner copy parts of it, but copies any size at once.
+		// Ceph RGW lets only an object's owner copy parts of it, but copies any size at
+		// once.
 		if _, whole := c.tool.client.CopyObject(c.ctx, target, source); whole == nil {
 			err = nil
 		}

@@ -1,7 +1,9 @@
 package s3tool
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,6 +23,10 @@ func (c *copier) up(source string, to Location) error {
 	if !info.IsDir() {
 		if to.isDir() {
 			to = to.join(filepath.Base(source))
+		}
+		// Before it is opened: that would wait for the other end of a pipe.
+		if !info.Mode().IsRegular() {
+			return notRegular(source, to)
 		}
 		return c.upload(source, to)
 	}
@@ -51,6 +57,9 @@ func (c *copier) up(source string, to Location) error {
 }
 
 func (c *copier) upload(path string, to Location) error {
+	if err := to.object(); err != nil {
+		return err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -61,13 +70,15 @@ func (c *copier) upload(path string, to Location) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: %s is not a regular file; pipe it in: rwm s3 cp - %s", ErrInvalid, path, to)
+		return notRegular(path, to)
+	}
+	if info.Size() == 0 {
+		return c.uploadUnsized(f, path, to)
 	}
 	e := Copied{Source: path, Destination: to.String(), Bytes: info.Size()}
 	if info.Size() <= c.tool.partSize {
 		_, err = c.tool.client.PutObject(c.ctx, to.Bucket, to.Key, f, info.Size(), minio.PutObjectOptions{
 			DisableMultipart: true, SendContentMd5: true,
-			DisableContentSha256: info.Size() == 0, // Ceph RGW 16 refuses an empty body with a checksum
 		})
 	} else {
 		e.Resumed, err = c.tool.uploadParts(c.ctx, f, info.Size(), to)
@@ -79,7 +90,30 @@ func (c *copier) upload(path string, to Location) error {
 	return nil
 }
 
-// stream uploads standard input, whose length nobody knows.
+func notRegular(path string, to Location) error {
+	return fmt.Errorf("%w: %s is not a regular file; pipe it in: rwm s3 cp - %s", ErrInvalid, path, to)
+}
+
+// uploadUnsized uploads a file that says it is empty: those of /proc have content all
+// the same.
+func (c *copier) uploadUnsized(f *os.File, path string, to Location) error {
+	body := bufio.NewReader(f)
+	size, opts := int64(-1), minio.PutObjectOptions{PartSize: uint64(c.tool.partSize)}
+	if _, err := body.Peek(1); err == io.EOF {
+		// Ceph RGW 16 refuses an empty body with a checksum.
+		size, opts = 0, minio.PutObjectOptions{DisableMultipart: true, SendContentMd5: true, DisableContentSha256: true}
+	} else if err != nil {
+		return err
+	}
+	info, err := c.tool.client.PutObject(c.ctx, to.Bucket, to.Key, body, size, opts)
+	if err != nil {
+		return explain(err, "copy "+path+" to", to)
+	}
+	c.done(Copied{Source: path, Destination: to.String(), Bytes: info.Size})
+	return nil
+}
+
+// stream uploads standard input, whose length is not known.
 func (c *copier) stream(to Location) error {
 	if err := to.object(); err != nil {
 		return err

@@ -3,19 +3,23 @@ package s3tool
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
-	"github.com/minio/minio-go/v7"
+	"github.com/cesnet/rwm/internal/s3err"
 )
 
-// What went wrong, for errors.Is. The texts name the place and what to do next.
+// Errors returned by a Tool, for errors.Is. Their texts name the place, and what to do
+// next.
 var (
-	ErrInvalid      = errors.New("invalid argument")
-	ErrNoBucket     = errors.New("bucket does not exist")
-	ErrNoObject     = errors.New("object does not exist")
-	ErrBucketExists = errors.New("bucket exists already")
-	ErrNotEmpty     = errors.New("bucket is not empty")
-	ErrAccessDenied = errors.New("access denied")
+	ErrInvalid      = s3err.ErrInvalid
+	ErrNoBucket     = s3err.ErrNoBucket
+	ErrNoObject     = s3err.ErrNoObject
+	ErrBucketExists = s3err.ErrBucketExists
+	ErrNotEmpty     = s3err.ErrNotEmpty
+	ErrAccessDenied = s3err.ErrAccessDenied
+	ErrCredentials  = s3err.ErrCredentials // an ErrAccessDenied, too
+	ErrUnreachable  = s3err.ErrUnreachable
 	ErrDiffers      = errors.New("what arrived differs from what was sent")
 )
 
@@ -42,38 +46,27 @@ func (e *PartialError) Error() string {
 
 func (e *PartialError) Unwrap() []error { return e.Failed }
 
-// explained keeps the server's answer reachable with errors.As.
-type explained struct {
-	text     string
-	sentinel error
-	cause    error
-}
-
-func (e *explained) Error() string   { return e.text }
-func (e *explained) Unwrap() []error { return []error{e.sentinel, e.cause} }
-
-// explain says what was done where, and which of the sentinels it is.
+// explain says what was done where, and which cause it failed for.
 func explain(err error, op string, at Location) error {
 	if err == nil {
 		return nil
 	}
-	var sentinel error
-	switch r := minio.ToErrorResponse(err); {
-	case r.Code == "NoSuchBucket":
-		sentinel = ErrNoBucket
-	case r.Code == "NoSuchKey" || r.Code == "NoSuchVersion" || r.StatusCode == 404:
-		sentinel = ErrNoObject
-	case r.Code == "MethodNotAllowed" || r.StatusCode == 405:
+	cause := s3err.Classify(err)
+	switch status := s3err.Status(err); {
+	case cause != nil:
+	case status == http.StatusMethodNotAllowed:
 		// S3's answer to a request for a version that is a delete marker.
-		return &explained{fmt.Sprintf("%s %s: it is a delete marker", op, at), ErrNoObject, err}
-	case r.Code == "BucketAlreadyOwnedByYou" || r.Code == "BucketAlreadyExists":
-		sentinel = ErrBucketExists
-	case r.Code == "BucketNotEmpty":
-		return &explained{fmt.Sprintf("%s %s: %v; its objects and versions go with: rwm storage-delete %s", op, at, ErrNotEmpty, at.Bucket), ErrNotEmpty, err}
-	case r.Code == "AccessDenied" || r.StatusCode == 403:
-		sentinel = ErrAccessDenied
-	default:
-		return fmt.Errorf("%s %s: %w", op, at, err)
+		return s3err.As(ErrNoObject, err, "%s %s: it is a delete marker", op, at)
+	case status == http.StatusNotFound:
+		cause = ErrNoObject
 	}
-	return &explained{fmt.Sprintf("%s %s: %v", op, at, sentinel), sentinel, err}
+	switch cause {
+	case nil:
+		return fmt.Errorf("%s %s: %w", op, at, err)
+	case ErrNotEmpty:
+		return s3err.As(cause, err, "%s %s: %v; its objects and versions go with: rwm storage-delete %s", op, at, cause, at.Bucket)
+	case ErrUnreachable:
+		return s3err.As(cause, err, "%s %s: %v: %v", op, at, cause, err)
+	}
+	return s3err.As(cause, err, "%s %s: %v", op, at, cause)
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/cesnet/rwm/s3state"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 // Bucket is one of the identity's own buckets.
@@ -16,8 +16,8 @@ type Bucket struct {
 	Created time.Time
 }
 
-// Buckets lists the buckets that the identity owns. Buckets of others that it may use
-// are not among them.
+// Buckets lists the buckets that the identity owns. Buckets of other identities are not
+// among them.
 func (t *Tool) Buckets(ctx context.Context) ([]Bucket, error) {
 	infos, err := t.client.ListBuckets(ctx)
 	if err != nil {
@@ -40,8 +40,9 @@ type Entry struct {
 	StorageClass string
 }
 
-// List gives the current objects whose key begins with at.Key, in the order of keys.
-// What follows the next slash is only told when recursive. An error ends it.
+// List iterates over the current objects whose key begins with at.Key, in the order of
+// keys. Unless it is recursive, keys that go on after the next slash become one Entry,
+// their common prefix. An error ends it.
 func (t *Tool) List(ctx context.Context, at Location, recursive bool) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -66,8 +67,8 @@ func (t *Tool) List(ctx context.Context, at Location, recursive bool) iter.Seq2[
 	}
 }
 
-// Versions gives every version and delete marker whose key begins with at.Key, in the
-// order of keys and within a key the newest first. An error ends it.
-func (t *Tool) Versions(ctx context.Context, at Location) iter.Seq2[s3state.Version, error] {
+// Versions iterates over every version and delete marker whose key begins with at.Key,
+// in the order of keys, and within a key the newest first. An error ends it.
+func (t *Tool) Versions(ctx context.Context, at Location) iter.Seq2[s3versions.Version, error] {
 	return t.versions.Versions(ctx, at.Bucket, at.Key)
 }

@@ -7,8 +7,8 @@ import (
 
 const scheme = "s3://"
 
-// Location is a bucket, an object or, when it ends with a slash or is meant so, all
-// objects whose key begins with Key.
+// Location is a bucket, an object or, for recursive operations, all objects whose key
+// begins with Key.
 type Location struct {
 	Bucket string
 	Key    string
@@ -50,7 +50,22 @@ func (l Location) object() error {
 	if l.Key == "" || strings.HasSuffix(l.Key, "/") && l.VersionID == "" {
 		return fmt.Errorf("%w: %s is not an object: name one, or ask for it recursively", ErrInvalid, l)
 	}
+	for segment := range strings.SplitSeq(l.Key, "/") {
+		if segment == "." || segment == ".." {
+			// A proxy or a server that resolves it would change something else.
+			return fmt.Errorf("%w: %s: a name with %q in it is resolved on the way to another place; only removing recursively reaches it", ErrInvalid, l, segment)
+		}
+	}
 	return nil
+}
+
+// below is the location of everything in it as in a directory: "dir" stands for "dir/",
+// never for "dir2".
+func (l Location) below() Location {
+	if l.Key != "" && !strings.HasSuffix(l.Key, "/") {
+		l.Key += "/"
+	}
+	return l
 }
 
 // join appends a name to the key as to a directory.
@@ -62,5 +77,5 @@ func (l Location) join(name string) Location {
 	return l
 }
 
-// isDir tells whether the location says itself that it holds objects, not is one.
+// isDir reports whether the location names a place for objects, not an object.
 func (l Location) isDir() bool { return l.Key == "" || strings.HasSuffix(l.Key, "/") }

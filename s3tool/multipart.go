@@ -29,10 +29,10 @@ type upload struct {
 	parts    map[int]minio.ObjectPart
 }
 
-// uploadParts uploads a large file, and goes on with an upload of the same key that
-// was interrupted: parts on the server whose size and MD5 are those of the file are
-// kept. It returns how many bytes that saved. After a failure the upload stays, for
-// the next call to go on with, if that can find it.
+// uploadParts uploads a large file, or resumes an interrupted upload of the same key:
+// parts on the server whose size and MD5 are those of the file are kept. It returns how
+// many bytes that saved. After a failure the upload stays for the next call to resume,
+// if that can find it.
 func (t *Tool) uploadParts(ctx context.Context, f io.ReaderAt, size int64, to Location) (resumed int64, err error) {
 	u, listed, err := t.unfinished(ctx, size, to)
 	if err != nil {
@@ -49,7 +49,7 @@ func (t *Tool) uploadParts(ctx context.Context, f io.ReaderAt, size int64, to Lo
 	var saved atomic.Int64
 	var g errgroup.Group
 	g.SetLimit(t.parallel)
-	var broken atomic.Bool // no new parts; those under way go on, to be there for the next call
+	var broken atomic.Bool // starts no new parts; those in flight go on, for the next call
 	for i := range n {
 		g.Go(func() error {
 			if broken.Load() {
@@ -76,16 +76,16 @@ func (t *Tool) uploadParts(ctx context.Context, f io.ReaderAt, size int64, to Lo
 	return saved.Load(), err
 }
 
-// abandon says what becomes of an upload that broke. One that the next call could not
-// find is removed, which the server may not allow either.
+// abandon says what becomes of a failed upload. One that the next call could not find
+// is removed, if the server allows it.
 func (t *Tool) abandon(ctx context.Context, to Location, u *upload, listed bool, cause error) error {
 	if listed {
-		return fmt.Errorf("%w; the parts on the server stay there: the same copy goes on with them", cause)
+		return fmt.Errorf("%w; the parts stay on the server: the same copy goes on with them", cause)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := t.core.AbortMultipartUpload(ctx, to.Bucket, to.Key, u.id); err != nil {
-		return fmt.Errorf("%w; its parts stay on the server as the unfinished upload %s, which these credentials may neither go on with nor remove", cause, u.id)
+		return fmt.Errorf("%w; its parts stay on the server as the unfinished upload %s, which these credentials may neither resume nor remove", cause, u.id)
 	}
 	return cause
 }
@@ -114,8 +114,8 @@ func (t *Tool) partSizeFor(size int64) int64 {
 	return max(t.partSize, least)
 }
 
-// unfinished finds the newest upload of the key that was not completed. Who may not
-// list uploads (the host of a policed bucket may not) starts a new one.
+// unfinished finds the newest upload of the key that was not completed. Credentials
+// that may not list uploads, as a host's, start a new one.
 func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (u *upload, listed bool, err error) {
 	list, err := t.core.ListMultipartUploads(ctx, to.Bucket, to.Key, "", "", "", 1000)
 	if permanent(err) && minio.ToErrorResponse(err).Code != "NoSuchBucket" {
@@ -137,7 +137,7 @@ func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (u *uplo
 	for marker, more := 0, true; more; {
 		page, err := t.core.ListObjectParts(ctx, to.Bucket, to.Key, u.id, marker, 1000)
 		if err != nil {
-			return nil, true, nil //nolint:nilerr // finished or aborted by somebody else: start anew
+			return nil, true, nil //nolint:nilerr // finished or aborted meanwhile: start anew
 		}
 		for _, p := range page.ObjectParts {
 			u.parts[p.PartNumber] = p
@@ -158,10 +158,9 @@ func isKey(listed, key string) bool {
 	return listed == key || err == nil && decoded == key
 }
 
-// partSizeOf tells into what parts an upload was cut of which some parts are there: whoever
-// began it may have chosen another size than we do. It is 0 if no size explains them all,
-// as when it was another file. Any part may be missing, the first one too: they are sent
-// side by side.
+// partSizeOf returns the part size of an upload of which some parts are there: it may
+// have been begun with another size than ours. It is 0 if no size explains them all, as
+// for another file. Any part may be missing, even the first: they are sent in parallel.
 func (t *Tool) partSizeOf(parts map[int]minio.ObjectPart, size int64) int64 {
 	var largest int64 // all parts but the last are of one size
 	for _, p := range parts {

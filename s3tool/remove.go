@@ -7,12 +7,13 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// RemoveOptions says what else Remove removes.
+// RemoveOptions refine Remove.
 type RemoveOptions struct {
-	// Recursive removes all objects whose key begins with the location's key.
+	// Recursive removes all objects below the location, as in a directory: those below
+	// "dir/" for "dir", but neither "dir2" nor an object "dir".
 	Recursive bool
-	// Versions removes every version and delete marker for good, not only the
-	// current object, of which a versioned bucket keeps the versions.
+	// Versions removes every version and delete marker for good. Otherwise a versioned
+	// bucket keeps the object's versions.
 	Versions bool
 	// DryRun only reports.
 	DryRun bool
@@ -37,7 +38,7 @@ func (t *Tool) Remove(ctx context.Context, at Location, opts RemoveOptions) (*Re
 		if at.VersionID != "" {
 			return nil, fmt.Errorf("%w: a version id names one object, it cannot be removed recursively", ErrInvalid)
 		}
-		return t.removeAll(ctx, at, opts)
+		return t.removeAll(ctx, at.below(), opts)
 	}
 	if err := at.object(); err != nil {
 		return nil, err
@@ -100,7 +101,7 @@ func (t *Tool) removeAll(ctx context.Context, at Location, opts RemoveOptions) (
 			}
 			done(minio.ObjectInfo{Key: r.ObjectName, VersionID: r.ObjectVersionID})
 		}
-		for range queue { //nolint:revive // the lister has to end before its error is read
+		for range queue { //nolint:revive // the listing has to end before its error is read
 		}
 	}
 	if listErr != nil {
@@ -121,7 +122,7 @@ func (t *Tool) each(ctx context.Context, at Location, opts RemoveOptions, fn fun
 				return err
 			}
 			if !opts.Recursive && v.Key != at.Key {
-				return nil // the first of the keys that only begin like it
+				return nil // the first key that only begins with it
 			}
 			if !fn(minio.ObjectInfo{Key: v.Key, VersionID: v.VersionID}) {
 				return ctx.Err()

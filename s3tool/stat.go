@@ -18,6 +18,10 @@ type Object struct {
 	Metadata     map[string]string // the user's, names without "x-amz-meta-"
 
 	md5 bool // the ETag is the MD5 of the content
+	// asked is the version that was asked for, "" the current one. Only that is asked
+	// for again: a host of a policed bucket may read no version by its id. The ETag
+	// tells when the object was replaced meanwhile.
+	asked string
 }
 
 // Stat describes the object, or the version of it that at names.
@@ -33,8 +37,9 @@ func (t *Tool) Stat(ctx context.Context, at Location) (*Object, error) {
 		Location: at, Size: info.Size, LastModified: info.LastModified, ETag: info.ETag,
 		ContentType: info.ContentType, StorageClass: info.StorageClass, Metadata: info.UserMetadata,
 	}
-	o.VersionID = info.VersionID
-	// Not so for uploads in parts, or with a customer's key or one of a key server.
+	o.VersionID, o.asked = info.VersionID, at.VersionID
+	// It is not for multipart uploads, nor for objects encrypted with a customer's or a
+	// key server's key.
 	sse := info.Metadata.Get("X-Amz-Server-Side-Encryption")
 	o.md5 = len(o.ETag) == 32 && (sse == "" || sse == "AES256") &&
 		info.Metadata.Get("X-Amz-Server-Side-Encryption-Customer-Algorithm") == ""

@@ -3,7 +3,7 @@ package s3tool
 import (
 	"github.com/minio/minio-go/v7"
 
-	"github.com/cesnet/rwm/s3state"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 // Tool works on the buckets that one client can reach. It is safe for use by several
@@ -11,7 +11,7 @@ import (
 type Tool struct {
 	client   *minio.Client
 	core     minio.Core
-	versions *s3state.Store
+	versions *s3versions.Client
 	parallel int
 	partSize int64
 }
@@ -19,29 +19,31 @@ type Tool struct {
 // Option changes a Tool.
 type Option func(*Tool)
 
-// WithVersions lists versions through store instead of one made of the client: its
-// transport, logger and retries are then the caller's.
-func WithVersions(store *s3state.Store) Option { return func(t *Tool) { t.versions = store } }
+// WithVersions sets the client that lists versions, with the caller's transport, logger
+// and retries. By default New makes one.
+func WithVersions(client *s3versions.Client) Option {
+	return func(t *Tool) { t.versions = client }
+}
 
 // WithParallel sets how many objects, or parts of a large one, are transferred at a
 // time. The default is 8.
 func WithParallel(n int) Option { return func(t *Tool) { t.parallel = max(1, n) } }
 
 // WithPartSize sets the size in bytes of the parts of uploads, at least 5 MiB (S3's
-// lower limit). Files larger than one part go up in parts; for very large ones the parts
-// grow, because S3 takes no more than 10,000. The default is 16 MiB.
+// lower limit). Files larger than one part go up in parts; for very large ones the
+// parts grow, because S3 takes no more than 10,000. The default is 16 MiB.
 func WithPartSize(bytes int64) Option {
 	return func(t *Tool) { t.partSize = max(minPartSize, bytes) }
 }
 
-// New makes a Tool of a client.
+// New returns a Tool that works through client.
 func New(client *minio.Client, opts ...Option) *Tool {
 	t := &Tool{client: client, core: minio.Core{Client: client}, parallel: 8, partSize: 16 << 20}
 	for _, opt := range opts {
 		opt(t)
 	}
 	if t.versions == nil {
-		t.versions = s3state.New(client)
+		t.versions = s3versions.New(client)
 	}
 	return t
 }

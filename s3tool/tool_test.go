@@ -15,9 +15,9 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/cesnet/rwm/internal/s3test"
-	"github.com/cesnet/rwm/s3state"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/s3tool"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 type fixture struct {
@@ -42,7 +42,7 @@ func newFixture(t *testing.T, versioning bool) *fixture {
 
 func (f *fixture) tool(client *minio.Client) *s3tool.Tool {
 	return s3tool.New(client, s3tool.WithPartSize(5<<20), s3tool.WithParallel(4),
-		s3tool.WithVersions(s3state.New(client, s3state.WithTransport(f.faults))))
+		s3tool.WithVersions(s3versions.New(client, s3versions.WithTransport(f.faults))))
 }
 
 func (f *fixture) url(key string) string { return "s3://" + f.bucket + "/" + key }

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 
+	"github.com/cesnet/rwm/internal/redact"
 	"github.com/cesnet/rwm/rwm"
 	"golang.org/x/term"
 )
@@ -18,18 +21,24 @@ type app struct {
 	stdin          *os.File
 	stdout, stderr *stream
 	bar            *bar
-	usageCode      int  // exit code for a wrong command line
-	creating       bool // a repository is made: its password is new
+	loaded         *rwm.Config // by config; nil before
+	observed       *rwm.ObservedTransport
+	plain          *plainLines // stderr, line by line
+	written        *output     // what is below stdout
+	wantsJSON      atomic.Bool // cli.JSON for the goroutine of the signals
+	usageCode      int         // exit code for a wrong command line
+	creating       bool        // a repository is made: its password is new
 }
 
-func newApp(ctx context.Context, stop context.CancelCauseFunc, stdin, stdout, stderr *os.File) *app {
-	a := &app{ctx: ctx, stdin: stdin, bar: &bar{
+func newApp(stdin, stdout, stderr *os.File) *app {
+	a := &app{stdin: stdin, written: &output{file: stdout}, bar: &bar{
 		out:      stderr,
 		terminal: term.IsTerminal(int(stderr.Fd())),
 		asked:    progressSignal(),
 	}}
-	a.stdout = newStream(stdout, pipeWriter{stdout, stop}, a.bar)
+	a.stdout = newStream(stdout, a.written, a.bar)
 	a.stderr = newStream(stderr, stderr, a.bar)
+	a.plain = &plainLines{w: a.stderr}
 	return a
 }
 
@@ -48,11 +57,47 @@ func (a *app) logger() *slog.Logger {
 	if !a.cli.Debug {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: redacted}))
 }
 
-// config reads the configuration file.
-func (a *app) config() (*rwm.Config, error) { return rwm.LoadConfig(a.cli.Config) }
+// redacted keeps secrets that an error or a URL may hold out of the log.
+func redacted(_ []string, attr slog.Attr) slog.Attr {
+	switch v := attr.Value.Resolve(); v.Kind() {
+	case slog.KindString:
+		attr.Value = slog.StringValue(redact.Text(v.String()))
+	case slog.KindAny:
+		switch x := v.Any().(type) {
+		case error:
+			attr.Value = slog.StringValue(redact.Text(x.Error()))
+		case fmt.Stringer:
+			attr.Value = slog.StringValue(redact.Text(x.String()))
+		case *slog.Source, nil:
+		default:
+			attr.Value = slog.StringValue(redact.Text(fmt.Sprintf("%+v", x)))
+		}
+	}
+	return attr
+}
+
+// config reads the configuration file and the secrets it points to, once: the file may
+// be a pipe. Every caller gets a copy of its own.
+func (a *app) config() (*rwm.Config, error) {
+	if a.loaded == nil {
+		cfg, err := rwm.ReadConfig(a.ctx, a.cli.Config)
+		if err != nil {
+			return nil, err
+		}
+		_, stderr := a.hookOutput()
+		err = cfg.ReadSecrets(a.ctx, stderr)
+		a.plain.end()
+		if err != nil {
+			return nil, err
+		}
+		a.loaded = cfg
+	}
+	cfg := *a.loaded
+	return &cfg, nil
+}
 
 // optionalConfig is for what can do without: without a file it is empty, unless
 // the file was asked for.
@@ -64,15 +109,15 @@ func (a *app) optionalConfig() (*rwm.Config, error) {
 }
 
 // manager makes the manager of the configuration. events may be nil.
-func (a *app) manager(events func(rwm.Event)) (*rwm.Manager, error) {
+func (a *app) manager(events func(rwm.Event), more ...rwm.Option) (*rwm.Manager, error) {
 	cfg, err := a.config()
 	if err != nil {
 		return nil, err
 	}
-	return a.managerOf(cfg, events)
+	return a.managerOf(cfg, events, more...)
 }
 
-func (a *app) managerOf(cfg *rwm.Config, events func(rwm.Event)) (*rwm.Manager, error) {
+func (a *app) managerOf(cfg *rwm.Config, events func(rwm.Event), more ...rwm.Option) (*rwm.Manager, error) {
 	if events == nil { // a backup run reports them itself
 		for _, text := range cfg.Warnings() {
 			a.warning(text)
@@ -83,22 +128,31 @@ func (a *app) managerOf(cfg *rwm.Config, events func(rwm.Event)) (*rwm.Manager, 
 	if err != nil {
 		return nil, err
 	}
-	return rwm.New(cfg, rwm.WithLogger(a.logger()), rwm.WithTransport(transport), rwm.WithOutput(a.hookOutput(), a.stderr), rwm.WithEvents(events))
+	opts := append([]rwm.Option{
+		rwm.WithLogger(a.logger()), rwm.WithTransport(transport), rwm.WithOutput(a.hookOutput()), rwm.WithEvents(events),
+	}, more...)
+	if file, err := rwm.ReviewsFile(); err == nil { // else there is no home
+		opts = append(opts, rwm.WithReviews(file))
+	}
+	return rwm.New(cfg, opts...)
 }
 
 func (a *app) onWarning(event rwm.Event) {
-	if w, ok := event.(rwm.Warning); ok {
-		a.warning(w.Text)
+	switch event := event.(type) {
+	case rwm.Warning:
+		a.warning(event.Text)
+	case rwm.RepositoryEvent:
+		a.onEvent(event.Event)
 	}
 }
 
 // hookOutput is where the output of hooks goes: with --json standard output is
-// for JSON only.
-func (a *app) hookOutput() io.Writer {
+// for JSON only, and standard error for JSON and plain lines.
+func (a *app) hookOutput() (stdout, stderr io.Writer) {
 	if a.cli.JSON {
-		return a.stderr
+		return a.plain, a.plain
 	}
-	return a.stdout
+	return a.stdout, a.stderr
 }
 
 // requireS3 is for commands that use the configuration without a manager.

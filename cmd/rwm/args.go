@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/cesnet/rwm/internal/suggest"
 )
 
 // orderArgs rewrites a command line the way GNU programs and restic read it, as
@@ -35,6 +37,9 @@ func orderArgs(root *kong.Node, args []string) ([]string, error) {
 			}
 		}
 	}
+	if o.empty != "" && !o.help {
+		return nil, usageError{fmt.Errorf("%s is empty: give it a value, or leave it out%s", o.empty, emptyHint)}
+	}
 	if o.help || len(o.node.Children) > 0 { // a group without a command shows what it has
 		o.out = append(o.out, "--help")
 	}
@@ -50,6 +55,24 @@ type orderer struct {
 	out   []string   // commands and flags
 	words []string   // arguments of the command
 	help  bool
+	empty string // the first flag or argument with an empty value
+}
+
+const emptyHint = `; a shell makes "$NAME" empty when NAME is not set`
+
+// noteEmpty remembers a value that is empty. It is never taken for "not given":
+// `forget --keep-within "$UNSET"` would remove what should be kept. What restic gives
+// a meaning to says so in its help.
+func (o *orderer) noteEmpty(what, value string) {
+	if value == "" && o.empty == "" {
+		o.empty = what
+	}
+}
+
+func (o *orderer) noteFlag(flag *kong.Flag, value string) {
+	if !strings.Contains(flag.Help, "''") {
+		o.noteEmpty("--"+flag.Name, value)
+	}
 }
 
 // takesID tells a version id from flags: those of Ceph RGW are random, and one in 64
@@ -70,6 +93,7 @@ func (o *orderer) takeAll() {
 
 func (o *orderer) word(arg string) error {
 	if len(o.node.Children) == 0 {
+		o.noteEmpty("an argument", arg)
 		o.words = append(o.words, arg)
 		return nil
 	}
@@ -79,6 +103,12 @@ func (o *orderer) word(arg string) error {
 		}
 		o.node = child
 		o.out = append(o.out, arg)
+		if child.Passthrough && len(o.rest) > 0 && slices.Contains([]string{"--help", "-h"}, o.rest[0]) {
+			// Help of ours; that of the program comes after a --.
+			o.out = append([]string{"--help"}, o.out...)
+			o.rest = nil
+			return nil
+		}
 		if child.Passthrough {
 			if len(o.rest) > 0 && o.rest[0] == "--" {
 				o.rest = o.rest[1:]
@@ -97,11 +127,15 @@ func (o *orderer) word(arg string) error {
 }
 
 func (o *orderer) long(arg string) {
-	name, _, hasValue := strings.Cut(arg[2:], "=")
+	name, value, hasValue := strings.Cut(arg[2:], "=")
 	flag := findFlag(o.node, func(f *kong.Flag) bool { return f.Name == name || slices.Contains(f.Aliases, name) })
 	if flag != nil && !hasValue && takesValue(flag) && len(o.rest) > 0 {
-		arg += "=" + o.rest[0]
+		value, hasValue = o.rest[0], true
+		arg += "=" + value
 		o.rest = o.rest[1:]
+	}
+	if flag != nil && hasValue {
+		o.noteFlag(flag, value)
 	}
 	o.out = append(o.out, arg)
 }
@@ -116,6 +150,7 @@ func (o *orderer) short(arg string) {
 			o.out = append(o.out, "-"+string(letters[i:]))
 			return
 		case strings.HasPrefix(tail, "="):
+			o.noteFlag(flag, tail[1:])
 			o.out = append(o.out, "--"+flag.Name+tail)
 			return
 		case !takesValue(flag):
@@ -124,6 +159,7 @@ func (o *orderer) short(arg string) {
 			o.out = append(o.out, "--"+flag.Name+"="+tail)
 			return
 		case len(o.rest) > 0:
+			o.noteFlag(flag, o.rest[0])
 			o.out = append(o.out, "--"+flag.Name+"="+o.rest[0])
 			o.rest = o.rest[1:]
 			return
@@ -148,20 +184,36 @@ func findFlag(node *kong.Node, match func(*kong.Flag) bool) *kong.Flag {
 
 // unknownCommand says what there is instead.
 func unknownCommand(node *kong.Node, name string) error {
-	if node.Name == "restic" {
+	if node.Name == "restic" && node.Parent != nil {
 		if why, known := resticElsewhere[name]; known {
 			return fmt.Errorf("restic's command %q is not part of rwm: %s", name, why)
 		}
-		return fmt.Errorf("there is no restic command %q in rwm; it has: %s", name, strings.Join(childNames(node), ", "))
+	}
+	title := commandTitle(node)
+	if meant, ok := suggest.Nearest(name, childNames(node)); ok {
+		return fmt.Errorf("there is no command %q; did you mean: %s %s", name, title, meant)
 	}
 	for _, group := range node.Children {
-		for _, child := range group.Children {
-			if child.Name == name {
-				return fmt.Errorf("there is no command %q; did you mean: rwm %s %s", name, group.Name, name)
+		for _, child := range childNames(group) {
+			if child == name {
+				return fmt.Errorf("there is no command %q; did you mean: %s %s %s", name, title, group.Name, name)
 			}
 		}
 	}
-	return fmt.Errorf("there is no command %q; there are: %s", name, strings.Join(childNames(node), ", "))
+	for _, group := range node.Children {
+		if meant, ok := suggest.Nearest(name, childNames(group)); ok {
+			return fmt.Errorf("there is no command %q; did you mean: %s %s %s", name, title, group.Name, meant)
+		}
+	}
+	return fmt.Errorf("there is no command %q; %s has: %s", name, title, strings.Join(childNames(node), ", "))
+}
+
+// commandTitle is what one types to reach a command.
+func commandTitle(node *kong.Node) string {
+	if node.Parent == nil {
+		return "rwm"
+	}
+	return commandTitle(node.Parent) + " " + node.Name
 }
 
 func childNames(node *kong.Node) []string {

@@ -16,7 +16,8 @@ type awsCmd struct {
 }
 
 func (awsCmd) Help() string {
-	return `Everything after the word aws goes to the AWS CLI as it is; a first -- is dropped. The credentials of the configuration reach it through its environment, not its arguments.
+	return `Everything after the word aws goes to the AWS CLI as it is; a first -- is dropped. The
+credentials of the configuration reach it through its environment, not its arguments.
 
   rwm aws s3 ls s3://backups
   rwm aws s3api list-object-versions --bucket backups --max-items 5

@@ -1,19 +1,38 @@
 package main
 
-import "github.com/cesnet/rwm/rwm"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cesnet/rwm/rwm"
+)
 
 type backupCmd struct {
-	Names []string `arg:"" name:"name" help:"Names of backups in the configuration." predictor:"backup"`
+	Names []string `arg:"" optional:"" name:"name" help:"Names of backups in the configuration." predictor:"backup"`
 }
 
 func (backupCmd) Help() string {
-	return `Each backup is its prerun commands, the backup, its postrun commands; the first failure ends it. If all of them succeeded, snapshots that the retention does not keep are forgotten and the repository is pruned. At last the state of the bucket is saved, even if a backup failed. One row of the result says how each step ended; the exit code is that of the first step that failed.
+	return `Each backup is its prerun commands, the backup, its postrun commands; the first failure
+ends it. If all of them succeeded, snapshots that the retention does not keep are
+forgotten and the repository is pruned. At last the state of the bucket is saved, even
+if a backup failed. One row of the result says how each step ended; the exit code is
+that of the first step that failed.
 
   rwm backup home
   rwm backup home database --json`
 }
 
 func (c backupCmd) Run(a *app) error {
+	if len(c.Names) == 0 {
+		cfg, err := a.config()
+		if err != nil {
+			return err
+		}
+		if len(cfg.Backups) == 0 {
+			return usageError{fmt.Errorf("which backup? name one; %s has none yet", a.cli.Config)}
+		}
+		return usageError{fmt.Errorf("which backup? %s has: %s; rwm backup-all runs all of them", a.cli.Config, strings.Join(cfg.BackupNames(), ", "))}
+	}
 	return a.runBackups(func(m *rwm.Manager) (*rwm.Report, error) { return m.Backup(a.ctx, c.Names...) })
 }
 
@@ -28,11 +47,23 @@ func (backupAllCmd) Run(a *app) error {
 }
 
 func (a *app) runBackups(run func(*rwm.Manager) (*rwm.Report, error)) error {
-	m, err := a.manager(a.onRunEvent)
+	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
+	teller, err := newRunTeller(a, cfg)
+	if err != nil {
+		return err
+	}
+	m, err := a.managerOf(cfg, a.onRunEvent)
+	if err != nil {
+		return err
+	}
+	a.written.finishUnread()
+	teller.begin()
 	report, err := run(m)
+	teller.end(report, err)
+	a.plain.end()
 	a.bar.end()
 	if report == nil {
 		return err

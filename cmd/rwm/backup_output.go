@@ -82,7 +82,7 @@ func (o backupOutput) failed(ev restic.BackupError) {
 	}
 	switch {
 	case o.cli.JSON:
-		emitTo(o.stderr, jsonItemError(o.name, during, ev.Path, ev.Err))
+		_ = emitTo(o.stderr, jsonItemError(o.name, during, ev.Path, ev.Err))
 	case !ev.DuringScan || o.cli.Verbose > 0:
 		o.warn("error: %s: %v", printable(ev.Path), ev.Err)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 // mountCases run until there is something to see, and are ended with Ctrl-C.
@@ -30,18 +32,21 @@ func (c diffCase) needsMount(t *testing.T) bool {
 	if !strings.Contains(c.args, "$MNT") {
 		return false
 	}
-	_, err := os.Stat("/dev/fuse")
-	if _, missing := exec.LookPath("fusermount3"); runtime.GOOS != "linux" || err != nil || missing != nil {
-		if os.Getenv("RWM_REQUIRE") != "" {
-			t.Fatal("FUSE is not installed")
-		}
-		t.Skip("FUSE is not installed")
+	if runtime.GOOS != "linux" {
+		harness.NotHere(t, "no FUSE on "+runtime.GOOS)
 	}
+	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
+		harness.NotHere(t, "no FUSE: "+err.Error())
+	} else {
+		f.Close()
+	}
+	harness.NeedPrograms(t, "make packages", "fusermount3")
 	return true
 }
 
-// watchMount runs cmd, which mounts on dir, until its file system is there, and returns what is in it. What directories above the snapshots have for
-// times is left out, and so are sizes and times of all: fusemount's tests compare them.
+// watchMount runs cmd, which mounts on dir, until its file system is there, and returns
+// what is in it. What directories above the snapshots have for times is left out, and
+// so are sizes and times of all: fusemount's tests compare them.
 func watchMount(t *testing.T, cmd *exec.Cmd, dir string) (map[string]string, error) {
 	t.Helper()
 	if err := cmd.Start(); err != nil {

@@ -21,7 +21,8 @@ type normalizer struct {
 
 var hexID = regexp.MustCompile(`\b([0-9a-f]{64}|[0-9a-f]{8})\b`)
 
-// clock is what texts say of durations, and of sizes that depend on the times in what is stored.
+// clock is what texts say of durations, and of sizes that depend on the times in what
+// is stored.
 var clock = regexp.MustCompile(`\[\d+:\d\d\]| in \d+:\d\d|(?m:(Added|Would add) to the repository: .*$)`)
 
 func (n normalizer) text(s string) string {
@@ -77,7 +78,8 @@ func (n normalizer) json(t *testing.T, stream []byte) any {
 	return values
 }
 
-// vague are numbers that depend on the clock; the sizes because times of directories are part of what is stored.
+// vague are numbers that depend on the clock; the sizes because times of directories
+// are part of what is stored.
 var vague = []string{"data_added", "data_added_packed", "total_duration", "duration", "seconds_elapsed", "seconds_remaining"}
 
 func (n normalizer) value(key string, v any) any {

@@ -3,6 +3,9 @@ package main
 // notCompared are the flags that no case runs, by command and flag, and why. "" is
 // for the flags of every command. A flag that is in a case must not be here.
 var notCompared = map[string]map[string]string{
+	"init": {
+		"fresh-start": "rwm's own; restic has no such flag",
+	},
 	"mount": {
 		"cache-size":   "rwm's own; restic has no such flag",
 		"read-timeout": "rwm's own; restic has no such flag",

@@ -11,6 +11,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 // TestDifferential runs each command line of differentialCases with restic 0.19.1 and
@@ -18,9 +20,7 @@ import (
 // and what is in the repository and in the file system afterwards. What differs on purpose is
 // named in the case, and must differ. docs/restic-commands.md is made of the cases (TestDocs).
 func TestDifferential(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes minutes")
-	}
+	harness.NotShort(t)
 	w := newDiffWorld(t)
 	for _, c := range differentialCases {
 		t.Run(strings.ReplaceAll(c.line(), "/", "_"), func(t *testing.T) {

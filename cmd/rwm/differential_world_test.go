@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +13,8 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/cheapkeys"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
 // diffWorld is what all cases start from.
@@ -50,8 +52,7 @@ func newDiffWorld(t *testing.T) *diffWorld {
 	run := func(args ...string) string { return runAt(w.base, args...) }
 	setExtras(t, w.data)
 	run("init")
-	master := []byte(run("cat", "masterkey"))
-	cheapKey(t, w.base, diffPassword, master)
+	cheapkeys.Local(t, w.base, diffPassword)
 	run("backup", w.data, "--host", "h1", "--tag", "a,b", "--time", "2024-01-01 10:00:00")
 	w.write(t, "sub/new", "something new")
 	run("backup", w.data, "--host", "h1", "--tag", "a", "--time", "2024-02-01 10:00:00")
@@ -65,12 +66,12 @@ func newDiffWorld(t *testing.T) *diffWorld {
 		t.Fatal(err)
 	}
 	runAt(w.v1, "init", "--repository-version", "1")
-	cheapKey(t, w.v1, diffPassword, []byte(runAt(w.v1, "cat", "masterkey")))
+	cheapkeys.Local(t, w.v1, diffPassword)
 	runAt(w.v1, "backup", filepath.Join(w.data, "sub"), "--host", "h2", "--time", "2024-02-01 11:00:00")
 	if err := os.CopyFS(w.empty, os.DirFS(w.base)); err != nil {
 		t.Fatal(err)
 	}
-	cheapKey(t, w.empty, "", master)
+	cheapkeys.LocalForNewPassword(t, w.empty, diffPassword, "")
 	w.learn(t, run)
 	return w
 }
@@ -170,9 +171,7 @@ func (w *diffWorld) populate(t *testing.T, c diffCase, dir string, dirs map[stri
 			dirs[word] = filepath.Join(dir, strings.ToLower(word[1:]))
 		}
 		if word == "$REPO" || strings.Contains(all, word) || word == "$FROM" && strings.Contains(all, "from-location") {
-			if err := os.CopyFS(dirs[word], os.DirFS(original)); err != nil {
-				t.Fatal(err)
-			}
+			copyRepository(t, original, dirs[word])
 		}
 	}
 	stale := filepath.Join(dir, "repo-cache", strings.Repeat("0123abcd", 8))
@@ -189,5 +188,43 @@ func (w *diffWorld) populate(t *testing.T, c diffCase, dir string, dirs map[stri
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// copyRepository copies a local repository without the directories that are empty, some
+// 250 of 256 for packs: making and removing these took most of the time of all cases.
+// restic makes them anew when it needs one.
+func copyRepository(t *testing.T, from, to string) {
+	t.Helper()
+	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, name)
+		if entry.IsDir() {
+			if filepath.Base(filepath.Dir(path)) == "data" {
+				return nil // comes with its first file
+			}
+			return os.MkdirAll(target, 0o700)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, content, info.Mode())
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -28,8 +28,9 @@ const exitCodes = `Exit codes:
   0    success
   1    it failed: the error on stderr says what, and what was left untouched
   2    wrong command line or configuration: nothing was started
-  3    incomplete: a snapshot was made, but some files could not be read
-  10   there is no repository at the configured place
+  3    incomplete: a snapshot was made, but some files could not be read;
+       or nothing wrong was found, but nothing was proved
+  10   there is no such bucket, or no repository at the configured place
   11   the repository is locked, or another backup run is under way on this host
   12   wrong repository password
   130  interrupted by Ctrl-C or SIGTERM, everything unlocked

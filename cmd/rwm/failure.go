@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/redact"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/s3state"
 )
@@ -20,7 +23,7 @@ func (a *app) printFailure(err error, code int) {
 		return
 	}
 	if a.cli.JSON {
-		emitTo(a.stderr, struct {
+		_ = emitTo(a.stderr, struct {
 			MessageType string `json:"message_type"`
 			Code        int    `json:"code"`
 			Message     string `json:"message"`
@@ -52,7 +55,7 @@ func failureText(err error) string {
 	if errors.As(err, &own) && own.err == nil {
 		return ""
 	}
-	return strings.TrimSpace(err.Error())
+	return redact.Text(strings.TrimSpace(err.Error()))
 }
 
 // hint is what to do next, where the error itself cannot know the command for it.
@@ -65,7 +68,7 @@ func hint(err error) string {
 	case errors.Is(err, restic.ErrNoRepository):
 		return "if there was one, its old versions may still be there: see `rwm storage-info BUCKET` and docs/recovery.md; " +
 			"for a new repository: `rwm restic init`"
-	case errors.Is(err, s3state.ErrIncomplete):
+	case errors.Is(err, s3state.ErrUnconfirmed):
 		return "`rwm storage-history BUCKET` shows what happened, and the last good moment"
 	}
 	var usage usageError
@@ -73,4 +76,18 @@ func hint(err error) string {
 		return "see: rwm --help, rwm COMMAND --help"
 	}
 	return ""
+}
+
+// interrupted says that a signal was taken, and what another one does.
+func (a *app) interrupted(s os.Signal) {
+	text := fmt.Sprintf("%v received, cleaning up (once more to stop at once)", s)
+	if a.wantsJSON.Load() {
+		a.warnJSON(text)
+		return
+	}
+	start := ""
+	if a.stderr.terminal {
+		start = "\r" // over the ^C
+	}
+	fmt.Fprintf(a.stderr, "%srwm: %s\n", start, text)
 }

@@ -29,14 +29,14 @@ func TestInterruptedTellsWhatIsLeft(t *testing.T) {
 	}
 }
 
-// Keys are the host's, and an intruder's, to choose.
+// Keys are the host's, and an attacker's, to choose.
 func TestStateKeysDoNotReachTheTerminal(t *testing.T) {
 	var out strings.Builder
 	a := &app{}
 	a.stdout = newStream(nil, &out, &bar{})
 	a.showInfo(&s3state.Info{Check: &s3state.PolicyCheck{}, States: []s3state.SavedState{
 		{Key: "rwm/state_\x1b[2J\nforged  row.json.gz", VersionID: "v\x1b[1m"},
-	}})
+	}}, s3state.Proof{})
 	if strings.ContainsRune(out.String(), '\x1b') || strings.Contains(out.String(), "\nforged") {
 		t.Errorf("%q", out.String())
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
 // Every command of restic is there with every flag and short form its own help
@@ -113,5 +113,9 @@ func compareFlags(t *testing.T, restic, name string, node *kong.Node) {
 	}
 }
 
-// onlyElsewhere are flags that restic has on other systems only, and ours for the mount.
-var onlyElsewhere = map[string]bool{"use-fs-snapshot": true, "exclude-cloud-files": true, "cache-size": true, "read-timeout": true, "state": true, "at": true}
+// onlyElsewhere are flags that restic has on other systems only, and those of rwm's own.
+var onlyElsewhere = map[string]bool{
+	"use-fs-snapshot": true, "exclude-cloud-files": true,
+	"cache-size": true, "read-timeout": true, "state": true, "at": true, // of the mount
+	"fresh-start": true, // of init
+}

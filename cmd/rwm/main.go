@@ -20,9 +20,10 @@ func run(args []string, stdin *os.File, stdout, stderr *os.File) int {
 		debug.SetGCPercent(50)
 	}
 
-	ctx, stop := interruptible(stderr)
+	a := newApp(stdin, stdout, stderr)
+	ctx, stop := interruptible(a.interrupted)
 	defer stop(nil)
-	a := newApp(ctx, stop, stdin, stdout, stderr)
+	a.ctx, a.written.stop = ctx, stop
 
 	parser, err := newParser(&a.cli, a.stdout, stderr)
 	if err != nil {
@@ -33,7 +34,7 @@ func run(args []string, stdin *os.File, stdout, stderr *os.File) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	code, err := a.parseAndRun(parser, args)
+	code, err := a.written.result(a.parseAndRun(parser, args))
 	if err != nil {
 		a.printFailure(err, code)
 	}
@@ -54,25 +55,27 @@ func (a *app) parseAndRun(parser *kong.Kong, args []string) (code int, err error
 		}
 	}()
 	a.usageCode = usageCode(args)
+	a.cli.JSON = has(args, "--json") // for what is wrong with the others
+	a.wantsJSON.Store(a.cli.JSON)
 	ordered, err := orderArgs(parser.Model.Node, args)
 	if err != nil {
 		return a.usageCode, err
 	}
 	kctx, err := parser.Parse(ordered)
 	if err != nil {
-		a.cli.JSON = a.cli.JSON || has(args, "--json")
 		err = usageError{err}
 		return a.exitCode(err), err // the help may have been too long for its reader
 	}
 	if a.cli.Verbose > 0 && a.cli.Quiet {
 		return a.usageCode, usageError{errors.New("--quiet and --verbose cannot be used together")}
 	}
+	a.wantsJSON.Store(a.cli.JSON)
 	a.start()
 	if err = errors.Join(a.checkPast(kctx), a.checkNoLock(kctx)); err != nil {
 		return a.usageCode, err
 	}
 	if err = a.applyFeatures(); err == nil {
-		err = kctx.Run(a)
+		err = kctx.Run(a, parser)
 	}
 	if err == nil {
 		err = a.ctx.Err()

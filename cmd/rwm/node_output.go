@@ -22,7 +22,7 @@ var typeModes = map[restic.NodeType]fs.FileMode{
 // formatNode writes a file as `ls -l` does, or only its path.
 func formatNode(n restic.Node, long, human bool) string {
 	if !long {
-		return n.Path
+		return oneLine(n.Path)
 	}
 	size := fmt.Sprintf("%6d", n.Size)
 	if human {
@@ -30,9 +30,9 @@ func formatNode(n restic.Node, long, human bool) string {
 	}
 	target := ""
 	if n.Type == restic.NodeSymlink {
-		target = " -> " + n.LinkTarget
+		target = " -> " + oneLine(n.LinkTarget)
 	}
-	return fmt.Sprintf("%s %5d %5d %s %s %s%s", typeModes[n.Type]|n.Mode, n.UID, n.GID, size, formatTime(n.ModTime), n.Path, target)
+	return fmt.Sprintf("%s %5d %5d %s %s %s%s", typeModes[n.Type]|n.Mode, n.UID, n.GID, size, formatTime(n.ModTime), oneLine(n.Path), target)
 }
 
 // jsonNode is a file in the output of ls and find. Every field is restic's.
@@ -67,10 +67,9 @@ func newJSONNode(n restic.Node) jsonNode {
 }
 
 func lsJSON(w io.Writer) restic.LsVisitor {
-	enc := json.NewEncoder(w)
 	return restic.LsVisitor{
-		Snapshot: func(sn restic.Snapshot) error { return enc.Encode(typedSnapshot{sn}) },
-		Node:     func(n restic.Node) error { return enc.Encode(newJSONNode(n)) },
+		Snapshot: func(sn restic.Snapshot) error { return emitTo(w, typedSnapshot{sn}) },
+		Node:     func(n restic.Node) error { return emitTo(w, newJSONNode(n)) },
 	}
 }
 

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -33,10 +35,22 @@ func (s *stream) Write(p []byte) (int, error) {
 	return s.Writer.Write(p)
 }
 
-// println and printf write results. Failed writes need no care here: they end
-// the run (pipeWriter).
-func (a *app) println(args ...any)               { fmt.Fprintln(a.stdout, args...) }
-func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
+// println and printf write results. Every text that the program prints passes
+// here, in warn or in printFailure, and loses what would control a terminal: names,
+// tags, hosts and keys may be an attacker's. What is printed byte for byte
+// (JSON, the content of files) is written to a.stdout itself. Failed writes need no
+// care here: type output remembers them.
+func (a *app) println(args ...any)               { a.print(fmt.Sprintln(args...)) }
+func (a *app) printf(format string, args ...any) { a.print(fmt.Sprintf(format, args...)) }
+
+func (a *app) print(text string) {
+	if a.stdout.terminal {
+		text = visible(text)
+	} else {
+		text = withoutControls(text)
+	}
+	_, _ = io.WriteString(a.stdout, text)
+}
 
 // say writes what --quiet and --json leave out; detail and trace want -v and -vv.
 func (a *app) say(format string, args ...any)    { a.sayAt(0, format, args...) }
@@ -50,32 +64,95 @@ func (a *app) sayAt(level int, format string, args ...any) {
 }
 
 // warn writes a line to stderr that is not the end of the run. Names and version ids
-// in it may be an intruder's.
+// in it may be an attacker's.
 func (a *app) warn(format string, args ...any) {
-	fmt.Fprintln(a.stderr, visible(fmt.Sprintf(format, args...)))
+	text := fmt.Sprintf(format, args...)
+	if a.cli.JSON {
+		a.warnJSON(text)
+		return
+	}
+	fmt.Fprintln(a.stderr, visible(text))
 }
 
-// visible writes what would mess up a terminal in escapes.
+func (a *app) warnJSON(text string) {
+	_ = emitTo(a.stderr, map[string]string{"message_type": "warning", "message": text})
+}
+
+// plainLine is visible for one line: newlines and tabs are written in escapes too.
+func plainLine(text string) string {
+	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(visible(text))
+}
+
+// visible writes everything that cannot be seen in escapes, but for the ends of lines
+// and tabs.
 func visible(text string) string {
+	return escape(text, func(r rune, valid bool) bool {
+		return r == '\n' || r == '\t' || valid && strconv.IsPrint(r)
+	})
+}
+
+// withoutControls is for pipes and files, which may want names as they are: only
+// control characters, those of eight bits included, become escapes.
+func withoutControls(text string) string {
+	return escape(text, func(r rune, valid bool) bool {
+		return r == '\n' || r == '\t' || !unicode.IsControl(r)
+	})
+}
+
+// oneLine is for a name inside a line: it also cannot begin a line of its own.
+func oneLine(name string) string {
+	return escape(name, func(r rune, valid bool) bool { return !unicode.IsControl(r) })
+}
+
+func oneLines(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = oneLine(name)
+	}
+	return out
+}
+
+// escape writes as in a Go string what keep does not let through. A byte that is no
+// UTF-8 is asked about as the character of its value.
+func escape(text string, keep func(r rune, valid bool) bool) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRuneInString(text[i:])
-		char := text[i : i+n]
-		i += n
-		if r == '\n' || r == '\t' || strconv.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
-			b.WriteString(char)
-			continue
+		valid := r != utf8.RuneError || n > 1
+		if !valid {
+			r = rune(text[i])
 		}
-		b.WriteString(strings.Trim(strconv.Quote(char), `"`))
+		if char := text[i : i+n]; keep(r, valid) {
+			b.WriteString(char)
+		} else {
+			b.WriteString(strings.Trim(strconv.Quote(char), `"`))
+		}
+		i += n
 	}
 	return b.String()
 }
 
 // emit prints v as one line of JSON.
-func (a *app) emit(v any) error { return json.NewEncoder(a.stdout).Encode(v) }
+func (a *app) emit(v any) error { return emitTo(a.stdout, v) }
 
 // emitTo prints v as one line of JSON where restic does: errors go to stderr.
-func emitTo(w io.Writer, v any) { _ = json.NewEncoder(w).Encode(v) }
+// encoding/json leaves the control characters of eight bits and DEL as they are.
+func emitTo(w io.Writer, v any) error {
+	var line bytes.Buffer
+	if err := json.NewEncoder(&line).Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, escapedControls.Replace(line.String()))
+	return err
+}
+
+var escapedControls = func() *strings.Replacer {
+	var pairs []string
+	for r := rune(0x7f); r < 0xa0; r++ {
+		pairs = append(pairs, string(r), fmt.Sprintf(`\u%04x`, r))
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 // grid is a table: ruled on a terminal, aligned columns without rules in a pipe.
 type grid struct {
@@ -89,7 +166,7 @@ type grid struct {
 func (g *grid) add(cells ...any) {
 	row := make([]string, len(cells))
 	for i, c := range cells {
-		row[i] = fmt.Sprint(c)
+		row[i] = withoutControls(fmt.Sprint(c))
 	}
 	g.rows = append(g.rows, row)
 }
@@ -127,7 +204,8 @@ func (a *app) show(g *grid) {
 	style.Box.MiddleSeparator = style.Box.MiddleHorizontal
 	t.SetStyle(style)
 	t.SuppressTrailingSpaces()
-	a.printf("%s\n", rules(t.Render(), g.ruled && !a.stdout.terminal))
+	// The colours are ours; the cells were made harmless when they were added.
+	_, _ = io.WriteString(a.stdout, rules(t.Render(), g.ruled && !a.stdout.terminal)+"\n")
 }
 
 // rules makes the rule under the header as long as the table, without the last
@@ -170,7 +248,7 @@ func yesNo(ok bool, yes, no string) string {
 	return no
 }
 
-// printable quotes a name that would mess up a terminal.
+// printable quotes a name that has something in it that cannot be seen.
 func printable(name string) string {
 	for _, r := range name {
 		if r == '\uFFFD' || !strconv.IsPrint(r) {

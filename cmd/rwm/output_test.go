@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 func testApp(terminal bool) (*app, *bytes.Buffer, *bytes.Buffer) {
@@ -80,5 +82,59 @@ func TestNoBarInPipe(t *testing.T) {
 	a.bar.set("home", 30, 100, true, "30 of 100")
 	if errOut.String() != "20 of 100\n" {
 		t.Errorf("progress when asked for: %q", errOut)
+	}
+}
+
+// Whatever an attacker names a file, a host or a key, the terminal of the reader is
+// left alone, also when the output went through a file or a pager first.
+func TestOutputCannotControlTheTerminal(t *testing.T) {
+	evil := []string{
+		"\x1b]0;title\x07", "\x1b[2J\x1b[32mall OK\x1b[0m", "\rrewritten", "back\b\b\bspace",
+		"\u009b31m", "\x9b31m", "\x7f", "\x00", "\x0e\x0f", "\u0085", "\x1bP+q\x1b\\",
+	}
+	control := func(text string) bool {
+		for i, r := range text {
+			if r != '\n' && r != '\t' && (unicode.IsControl(r) || text[i] >= 0x80 && text[i] < 0xa0) {
+				return true
+			}
+		}
+		return false
+	}
+	t.Setenv("NO_COLOR", "1")
+	for _, name := range evil {
+		for _, terminal := range []bool{false, true} {
+			a, out, errOut := testApp(terminal)
+			a.println("found", name)
+			a.printf("%s\n", name)
+			a.say("%s", name)
+			a.field(name, name)
+			a.warn("error: %s", name)
+			a.printFailure(errors.New(name), 1)
+			g := &grid{header: []string{"NAME"}}
+			g.add(name)
+			a.show(g)
+			if err := a.emit(map[string]string{"name": name}); err != nil {
+				t.Error(err)
+			}
+			if control(out.String()) || control(errOut.String()) {
+				t.Errorf("%q on a terminal %v: %q, %q", name, terminal, out, errOut)
+			}
+		}
+	}
+
+	// A name is one line, and stays readable.
+	if got := oneLine("a\nOK: fake\tžluť\x1b"); got != `a\nOK: fake\tžluť\x1b` {
+		t.Errorf("oneLine: %q", got)
+	}
+	// What cannot be seen but does no harm is for scripts to have.
+	a, out, _ := testApp(false)
+	a.println("latin-\xe9 and \u200b")
+	if out.String() != "latin-\xe9 and \u200b\n" {
+		t.Errorf("in a pipe: %q", out)
+	}
+	a, out, _ = testApp(true)
+	a.println("latin-\xe9 and \u202e")
+	if out.String() != `latin-\xe9 and \u202e`+"\n" {
+		t.Errorf("on a terminal: %q", out)
 	}
 }

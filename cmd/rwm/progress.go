@@ -39,7 +39,7 @@ func progressInterval(visible, quiet bool) time.Duration {
 	return time.Second / 10
 }
 
-// due reports whether it is time for the next status, or somebody asked for one.
+// due reports whether it is time for the next status, or the user asked for one.
 func (b *bar) due() bool {
 	select {
 	case <-b.asked:

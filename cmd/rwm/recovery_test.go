@@ -12,8 +12,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/cesnet/rwm/internal/s3test"
-	"github.com/cesnet/rwm/internal/treecmp"
+	"github.com/cesnet/rwm/internal/harness/s3test"
+	"github.com/cesnet/rwm/internal/harness/treecmp"
 	"github.com/cesnet/rwm/s3state"
 )
 
@@ -30,7 +30,7 @@ func TestRecoveryRunbook(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	t.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache"))
-	t.Setenv("RESTIC_PASSWORD", "known to the intruder too") // of the repository brought home
+	t.Setenv("RESTIC_PASSWORD", "known to the attacker too") // of the repository brought home
 	files := filepath.Join(dir, "files")
 	urgent := filepath.Join(files, "urgent")
 	if err := os.MkdirAll(files, 0o755); err != nil {
@@ -41,7 +41,7 @@ func TestRecoveryRunbook(t *testing.T) {
 	}
 	bucket := srv.Bucket(t)
 	conf := func(name, bucket string, id s3test.Identity) {
-		text := fmt.Sprintf("s3_endpoint_url: %s\ns3_access_key: %s\ns3_secret_key: %s\nrestic_bucket: %s\nrestic_password: known to the intruder too\nlock_path: %s\nbackups:\n  files: {filesdirs: [%s]}\n",
+		text := fmt.Sprintf("s3_endpoint_url: %s\ns3_access_key: %s\ns3_secret_key: %s\nrestic_bucket: %s\nrestic_password: known to the attacker too\nlock_path: %s\nbackups:\n  files: {filesdirs: [%s]}\n",
 			srv.URL, id.AccessKey, id.SecretKey, bucket, filepath.Join(dir, "lock"), files)
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -174,7 +174,7 @@ func lastState(t *testing.T, srv *s3test.Server, bucket string) s3state.SavedSta
 	return states[len(states)-1]
 }
 
-// destroy is what an intruder does with the host's credentials.
+// destroy is what an attacker does with the host's credentials.
 func destroy(t *testing.T, srv *s3test.Server, bucket string) {
 	t.Helper()
 	c := srv.Client(t, srv.Host)

@@ -46,7 +46,9 @@ type resticCmd struct {
 }
 
 func (resticCmd) Help() string {
-	return `The commands, flags, exit codes and --json output are restic's. The repository is the configured one, unless -r names another: a local path or s3:URL. Everything happens in this process; no restic needs to be installed.
+	return `The commands, flags, exit codes and --json output are restic's. The repository is the
+configured one, unless -r names another: a local path or s3:URL. Everything happens in
+this process; no restic needs to be installed.
 
   rwm restic init
   rwm restic snapshots --host web1 --latest 3
@@ -54,7 +56,8 @@ func (resticCmd) Help() string {
   rwm restic restore latest:/srv --target /tmp/back --verify
   rwm restic check --read-data-subset 5%
 
-With --state or --at the commands that only read look at the repository as it was, whatever was deleted or overwritten since. Nothing is copied, locked or written.
+With --state or --at the commands that only read look at the repository as it was,
+whatever was deleted or overwritten since. Nothing is copied, locked or written.
 
   rwm restic --at '2026-11-01 12:00' snapshots
   rwm restic --state KEY@VERSION mount /mnt/then

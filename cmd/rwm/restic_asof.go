@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -37,14 +36,6 @@ func (f momentFlags) moment() (s3state.Moment, error) {
 	return m, nil
 }
 
-// pastCommands are those of `rwm restic` that only read, and so can look at the
-// past; others can with --dry-run.
-var pastCommands = []string{
-	"cat", "check", "copy", "diff", "dump", "find", "key list", "list", "ls", "mount", "restore", "snapshots", "stats",
-}
-
-var pastDryRuns = []string{"forget", "prune", "repair snapshots", "rewrite"}
-
 // checkPast refuses, before anything is done, what cannot be done in the past.
 func (a *app) checkPast(kctx *kong.Context) error {
 	f := a.cli.Restic.momentFlags
@@ -54,25 +45,15 @@ func (a *app) checkPast(kctx *kong.Context) error {
 	if _, err := f.moment(); err != nil {
 		return err
 	}
-	name := resticCommand(kctx)
-	dry := slices.Contains(pastDryRuns, name)
-	if slices.Contains(pastCommands, name) || dry && isSet(kctx, "dry-run") {
+	e, name := selectedEffect(kctx), resticName(kctx.Selected())
+	switch {
+	case e.past:
 		return nil
-	}
-	if dry {
+	case e.dryRun:
 		return usageError{fmt.Errorf("with --state and --at the repository is looked at as it was and cannot be changed: %s needs --dry-run; nothing was done", name)}
 	}
 	return usageError{fmt.Errorf("with --state and --at the repository is looked at as it was and cannot be changed: there is no %s then; nothing was done. These commands are: %s",
-		name, strings.Join(pastCommands, ", "))}
-}
-
-func isSet(kctx *kong.Context, name string) bool {
-	for _, f := range kctx.Selected().Flags {
-		if set, _ := kctx.FlagValue(f).(bool); f.Name == name && set {
-			return true
-		}
-	}
-	return false
+		name, strings.Join(pastCommands(kctx.Model), ", "))}
 }
 
 // past makes r the configured repository as it was.
@@ -99,7 +80,7 @@ func (r *repository) past(f momentFlags) error {
 // standard output may be a file's content.
 func (a *app) showMoment(view *s3state.View) {
 	if a.cli.JSON {
-		emitTo(a.stderr, map[string]any{
+		_ = emitTo(a.stderr, map[string]any{
 			"message_type": "as_of", "bucket": view.Bucket, "time": view.Time, "state_key": view.Moment.StateKey,
 			"state_version": view.Moment.StateVersion, "objects": view.Len(),
 		})

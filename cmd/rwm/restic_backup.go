@@ -8,7 +8,8 @@ type resticBackupCmd struct {
 }
 
 func (resticBackupCmd) Help() string {
-	return `Backs up into the configured repository. Saving the bucket's state is what rwm backup does at its end, not this.
+	return `Backs up into the configured repository. Saving the bucket's state is what rwm backup
+does at its end, not this.
 
   rwm restic backup /etc /srv --exclude '*.tmp' --tag manual
   rwm restic backup --stdin-from-command --stdin-filename db.sql -- pg_dumpall`

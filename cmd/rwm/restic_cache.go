@@ -11,6 +11,7 @@ import (
 )
 
 type resticCacheCmd struct {
+	elsewhere
 	Cleanup bool `help:"Remove old cache directories."`
 	MaxAge  uint `default:"30" help:"Number of DAYS after which an unused cache is old." placeholder:"DAYS"`
 	NoSize  bool `help:"Do not add up the sizes."`

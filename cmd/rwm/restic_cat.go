@@ -7,6 +7,7 @@ import (
 )
 
 type resticCatCmd struct {
+	reads
 	Type string `arg:"" enum:"masterkey,config,pack,blob,snapshot,index,key,lock,tree" help:"What: config, masterkey, or pack, blob, snapshot, index, key, lock, tree with an ID."`
 	ID   string `arg:"" optional:"" name:"ID" help:"Which; of a tree SNAPSHOT:FOLDER."`
 }

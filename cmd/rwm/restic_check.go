@@ -8,16 +8,18 @@ import (
 )
 
 type resticCheckCmd struct {
+	reads
 	IDs            []string `arg:"" optional:"" name:"snapshot" help:"Check only what these snapshots use."`
 	ReadData       bool     `help:"Read and check all data."`
 	ReadDataSubset string   `help:"Read a SUBSET of the packs: part n of t as n/t, x% at random, or a size." placeholder:"SUBSET"`
-	CheckUnused    bool     `hidden:"" help:"Without meaning, as in restic."`
+	CheckUnused    bool     `hidden:"" help:"Has no effect, as in restic."`
 	WithCache      bool     `help:"Use the cache, read from the repository only what is not in it."`
 	snapshotFlags
 }
 
 func (resticCheckCmd) Help() string {
-	return `Looks past the cache unless told otherwise: a warm cache hides what was damaged in the bucket. A check runs beside backups. It changes nothing.`
+	return `Looks past the cache unless told otherwise: a warm cache hides what was damaged in the
+bucket. A check runs beside backups. It changes nothing.`
 }
 
 func (c resticCheckCmd) Run(a *app) error {
@@ -52,7 +54,7 @@ func (a *app) onCheckEvent(ev restic.Event) {
 	case !ok:
 		a.onEvent(ev)
 	case a.cli.JSON && found.Damage():
-		emitTo(a.stderr, jsonCheckError{"error", found.Error()})
+		_ = emitTo(a.stderr, jsonCheckError{"error", found.Error()})
 	case a.cli.JSON:
 	case found.Damage():
 		a.warn("error: %v", found)

@@ -3,13 +3,16 @@ package main
 import "github.com/cesnet/rwm/restic"
 
 type resticCopyCmd struct {
+	reads
 	IDs []string `arg:"" optional:"" name:"snapshot" help:"Snapshots to copy, instead of all that the filters leave."`
 	fromFlags
 	snapshotFlags
 }
 
 func (resticCopyCmd) Help() string {
-	return `Copies into the configured repository, or that of -r, from another one. Running it again copies what is new. The data is shared with what is backed up there only if the repository was made with --copy-chunker-params.
+	return `Copies into the configured repository, or that of -r, from another one. Running it again
+copies what is new. The data is shared with what is backed up there only if the
+repository was made with --copy-chunker-params.
 
   rwm restic copy --from-repo /mnt/old --from-password-file old.txt latest`
 }

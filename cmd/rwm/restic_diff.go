@@ -7,13 +7,16 @@ import (
 )
 
 type resticDiffCmd struct {
+	reads
 	From     string `arg:"" help:"Snapshot ID or latest, with :FOLDER for only that folder of it."`
 	To       string `arg:"" help:"The one to compare it with."`
 	Metadata bool   `help:"Print changes of metadata too."`
 }
 
 func (resticDiffCmd) Help() string {
-	return `Each line has a modifier and a path: + added, - removed, T type changed, M content changed, U metadata changed, ? content changed although the metadata did not (a failing disk?).`
+	return `Each line has a modifier and a path: + added, - removed, T type changed, M content
+changed, U metadata changed, ? content changed although the metadata did not (a failing
+disk?).`
 }
 
 func (c resticDiffCmd) Run(a *app) error {
@@ -34,7 +37,7 @@ func (c resticDiffCmd) Run(a *app) error {
 				restic.Change
 			}{"change", change})
 		default:
-			a.printf("%-5s%s\n", change.Modifier, change.Path)
+			a.printf("%-5s%s\n", change.Modifier, oneLine(change.Path))
 		}
 		return a.ctx.Err()
 	}})

@@ -10,6 +10,7 @@ import (
 )
 
 type resticDumpCmd struct {
+	reads
 	Snapshot string `arg:"" help:"Snapshot ID or latest, with :FOLDER for only that folder of it."`
 	Path     string `arg:"" name:"file" help:"File to print, or directory to print as an archive; / is all of it."`
 	snapshotFlags

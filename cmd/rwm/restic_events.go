@@ -23,9 +23,27 @@ func (a *app) onEvent(ev restic.Event) {
 			text += ": " + ev.Err.Error()
 		}
 		a.warn("%s", text)
+	case restic.Waiting:
+		a.waits(ev.What, ev.Err)
+	case restic.BucketMade:
+		a.warning("made bucket " + ev.Bucket + ", which KEEPS NO VERSIONS and has no policy: an attacker on this host can destroy every backup in it; " +
+			"for backups that survive that, the admin makes a policed bucket (rwm storage-create); " +
+			"to keep versions at least: rwm aws s3api put-bucket-versioning --bucket " + ev.Bucket + " --versioning-configuration Status=Enabled")
 	case restic.Retrying:
 		a.warn("%s failed, retrying after %v: %v", ev.Operation, ev.After, ev.Err)
 	}
+}
+
+// waits says what takes long, and why as far as it is known.
+func (a *app) waits(what string, cause error) {
+	if cause == nil {
+		cause = a.observed.LastFailure()
+	}
+	if cause == nil {
+		a.warning(what + " takes long: the storage has not answered yet")
+		return
+	}
+	a.warning(what + " takes long: " + cause.Error())
 }
 
 func (a *app) showProgress(p restic.Progress) {

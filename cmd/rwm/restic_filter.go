@@ -13,7 +13,7 @@ type snapshotFlags struct {
 }
 
 type tagPathFlags struct {
-	Tag  []string `sep:"none" help:"Consider snapshots with all of these tags only, TAG[,TAG...] (repeatable)." placeholder:"TAG"`
+	Tag  []string `sep:"none" help:"Consider snapshots with all of these tags only, TAG[,TAG...] (repeatable; '' those without tags)." placeholder:"TAG"`
 	Path []string `sep:"none" help:"Consider snapshots of this absolute PATH only (repeatable)." placeholder:"PATH"`
 }
 
@@ -21,7 +21,8 @@ func (f snapshotFlags) filter(ids ...string) restic.SnapshotFilter {
 	return f.tagPathFlags.filter(f.Host, ids)
 }
 
-// many is the filter of commands that work on many snapshots: as with restic, what is named and not there is ignored with a warning.
+// many is the filter of commands that work on many snapshots: as with restic, what is
+// named and not there is ignored with a warning.
 func (f snapshotFlags) many(ids []string) restic.SnapshotFilter {
 	filter := f.filter(ids...)
 	filter.IgnoreMissing = true

@@ -9,6 +9,7 @@ import (
 )
 
 type resticFindCmd struct {
+	reads
 	Patterns []string `arg:"" name:"pattern" help:"Patterns of paths, or IDs with --blob, --tree or --pack."`
 	Oldest   string   `short:"O" help:"Oldest modification time, as '2012-11-01 22:08'." placeholder:"TIME"`
 	Newest   string   `short:"N" help:"Newest modification time." placeholder:"TIME"`
@@ -130,7 +131,7 @@ func (a *app) showPacks(s *restic.Session, blobs []restic.BlobHandle) error {
 			continue
 		}
 		seen[h] = true
-		places := r.Places(h)
+		places := r.Locations(h)
 		if len(places) == 0 {
 			a.printf("Object %s with type %v not found in the index\n", h.ID.Short(), h.Type)
 		}

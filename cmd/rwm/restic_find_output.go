@@ -31,9 +31,9 @@ func (o *findLines) found(f restic.Found) {
 	if f.Node == nil {
 		o.printf("Found %s %s\n", blobKind(f.Blob), f.Blob.ID)
 		if f.Blob.Type == restic.BlobData {
-			o.printf(" ... in file %s\n     (tree %s)\n", f.Path, f.Tree)
+			o.printf(" ... in file %s\n     (tree %s)\n", oneLine(f.Path), f.Tree)
 		} else {
-			o.printf(" ... path %s\n", f.Path)
+			o.printf(" ... path %s\n", oneLine(f.Path))
 		}
 		o.printf(" ... in snapshot %s (%s)\n", f.Snapshot.ID.Short(), formatTime(f.Snapshot.Time))
 		return
@@ -58,7 +58,7 @@ func blobKind(h restic.BlobHandle) string {
 }
 
 // showPlace shows where a blob is stored.
-func (a *app) showPlace(h restic.BlobHandle, p restic.BlobPlace) {
+func (a *app) showPlace(h restic.BlobHandle, p restic.BlobLocation) {
 	uncompressed := p.Size
 	if !p.Compressed {
 		uncompressed = 0
@@ -106,7 +106,7 @@ func (o *findJSON) separate() {
 
 func (o *findJSON) value(v any) {
 	text, _ := json.Marshal(v)
-	_, _ = o.stdout.Write(text)
+	_, _ = escapedControls.WriteString(o.stdout, string(text))
 }
 
 func (o *findJSON) closeSnapshot() bool {

@@ -10,6 +10,7 @@ import (
 )
 
 type resticForgetCmd struct {
+	removes
 	IDs []string `arg:"" optional:"" name:"snapshot" help:"Snapshots to remove, instead of a policy."`
 
 	KeepLast          keepCount    `short:"l" help:"Keep the last N snapshots (or unlimited, as all counts)." placeholder:"N"`
@@ -33,7 +34,6 @@ type resticForgetCmd struct {
 	GroupBy              *string `short:"g" help:"Group snapshots by host, paths and/or tags, separated by comma (default: host,paths; '' disables grouping)." placeholder:"GROUP"`
 	UnsafeAllowRemoveAll bool    `help:"Allow removing all snapshots of a group."`
 	Compact              bool    `short:"c" help:"Use compact output format."`
-	DryRun               bool    `short:"n" help:"Remove nothing, just print what would be done."`
 	Prune                bool    `help:"Prune if snapshots have been removed."`
 	pruneFlags
 }

@@ -11,13 +11,18 @@ import (
 const latestVersion = 2 // the stable one as well
 
 type resticInitCmd struct {
+	writes
 	CopyChunkerParams bool   `help:"Cut files as the source repository does, so that data copied from there is shared."`
 	RepositoryVersion string `default:"stable" help:"Format VERSION of the repository: a number, latest or stable." placeholder:"VERSION"`
+	FreshStart        bool   `help:"Make a new repository although the bucket's history holds a deleted one."`
 	fromFlags
 }
 
 func (resticInitCmd) Help() string {
-	return `The bucket must be there already: the admin makes it with rwm storage-create. Without the password, which is that of the configuration, nobody can read the backups any more: keep a copy of it off this host.`
+	return `A missing bucket is created, as restic does: without versioning and without a policy, so
+nothing in it is protected. For backups that survive an attack the admin makes the
+bucket first, with rwm storage-create. Without the password, which is that of the
+configuration, nobody can read the backups any more: keep a copy of it off this host.`
 }
 
 func (c resticInitCmd) Run(a *app) error {
@@ -26,9 +31,12 @@ func (c resticInitCmd) Run(a *app) error {
 		return usageError{err}
 	}
 	a.creating = true
-	r, err := a.repository(a.cli.Restic.Access, version)
+	r, err := a.repository(a.cli.Restic.Access, version, restic.WithNewBucket())
 	if err != nil {
 		return err
+	}
+	if c.FreshStart {
+		r.opts = append(r.opts, restic.WithFreshStart())
 	}
 	if c.CopyChunkerParams {
 		other, err := c.openOther(a)

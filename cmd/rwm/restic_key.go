@@ -41,16 +41,22 @@ func (f newKeyFlags) password(a *app) (string, error) {
 	return askTwice(a, "enter new password: ")
 }
 
-type resticKeyAddCmd struct{ newKeyFlags }
+type resticKeyAddCmd struct {
+	writes
+	newKeyFlags
+}
 
 func (c resticKeyAddCmd) Run(a *app) error {
 	return c.run(a, "saved new key with ID %s", (*restic.Session).AddKey)
 }
 
-type resticKeyPasswdCmd struct{ newKeyFlags }
+type resticKeyPasswdCmd struct {
+	writes
+	newKeyFlags
+}
 
 func (resticKeyPasswdCmd) Help() string {
-	return "The configuration needs the new password then. Who has kept a copy of the old key can still read the repository."
+	return "Put the new password into the configuration afterwards. An attacker who kept a copy of the old key can still read the repository."
 }
 
 func (c resticKeyPasswdCmd) Run(a *app) error {
@@ -80,7 +86,7 @@ func (f newKeyFlags) run(a *app, done string, change keyChange) error {
 	return nil
 }
 
-type resticKeyListCmd struct{}
+type resticKeyListCmd struct{ reads }
 
 type jsonKey struct {
 	Current  bool      `json:"current"`
@@ -118,6 +124,7 @@ func (resticKeyListCmd) Run(a *app) error {
 }
 
 type resticKeyRemoveCmd struct {
+	writes
 	ID string `arg:"" name:"ID" help:"ID of the key, or its beginning. The key in use cannot be removed."`
 }
 

@@ -3,6 +3,7 @@ package main
 import "github.com/cesnet/rwm/restic"
 
 type resticListCmd struct {
+	reads
 	Kind string `arg:"" enum:"blobs,packs,index,snapshots,keys,locks" help:"What: blobs, packs, index, snapshots, keys or locks."`
 }
 

@@ -52,7 +52,7 @@ func (a *app) location(name string, cfg *rwm.Config, options resticflags.S3) (re
 	case slices.Contains(notLinked, scheme):
 		return nil, usageError{fmt.Errorf("repositories of the kind %s: are not supported here, only local paths and s3:https://HOST/BUCKET", scheme)}
 	}
-	return nil, usageError{fmt.Errorf("%q is no repository: use a local path, local:PATH or s3:https://HOST/BUCKET/PREFIX", name)}
+	return nil, usageError{fmt.Errorf("%q is not a repository: use a local path, local:PATH or s3:https://HOST/BUCKET/PREFIX", name)}
 }
 
 // s3Location reads s3:https://host/bucket/prefix, s3:host/bucket and s3://host/bucket.

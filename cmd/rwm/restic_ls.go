@@ -7,6 +7,7 @@ import (
 )
 
 type resticLsCmd struct {
+	reads
 	Snapshot string   `arg:"" help:"Snapshot ID or latest, with :FOLDER to list only that folder of it."`
 	Dirs     []string `arg:"" optional:"" name:"dir" help:"Absolute paths to list, instead of everything."`
 	snapshotFlags
@@ -47,7 +48,8 @@ func (c resticLsCmd) Run(a *app) error {
 func (c resticLsCmd) lines(a *app) restic.LsVisitor {
 	return restic.LsVisitor{
 		Snapshot: func(sn restic.Snapshot) error {
-			a.say("snapshot %s of %v at %s by %s@%s filtered by %v:", sn.ID.Short(), sn.Paths, sn.Time, sn.Username, sn.Hostname, c.Dirs)
+			a.say("snapshot %s of %v at %s by %s@%s filtered by %v:", sn.ID.Short(), oneLines(sn.Paths), sn.Time,
+				oneLine(sn.Username), oneLine(sn.Hostname), c.Dirs)
 			return a.ctx.Err()
 		},
 		Node: func(n restic.Node) error {

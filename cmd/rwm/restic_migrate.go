@@ -7,6 +7,7 @@ import (
 )
 
 type resticMigrateCmd struct {
+	writes
 	Names []string `arg:"" optional:"" name:"migration" help:"Migrations to apply; without any, those that can be applied are listed."`
 	Force bool     `short:"f" help:"Apply a migration that does not seem applicable."`
 }

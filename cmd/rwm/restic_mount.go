@@ -12,24 +12,29 @@ import (
 )
 
 type resticMountCmd struct {
+	reads
 	Mountpoint           string        `arg:"" help:"An empty directory." predictor:"dir"`
 	AllowOther           bool          `help:"Let other users look into it, as far as the permissions in the backup let them."`
 	NoDefaultPermissions bool          `help:"With --allow-other: let them read everything."`
 	OwnerRoot            bool          `help:"Show root as the owner of everything."`
 	PathTemplate         []string      `sep:"none" help:"Where snapshots appear (repeatable): %i short ID, %I long ID, %u user, %h host, %t tags, %T time. Default: ids/%i, snapshots/%T, hosts/%h/%T, tags/%t/%T." placeholder:"TEMPLATE"`
-	TimeTemplate         string        `aliases:"snapshot-template" help:"How %T looks, as Go writes the time Mon Jan 2 15:04:05 -0700 MST 2006. Default: 2006-01-02T15:04:05Z07:00." placeholder:"TEMPLATE"`
+	TimeTemplate         string        `aliases:"snapshot-template" help:"Layout of %T, as Go formats time. Default: 2006-01-02T15:04:05Z07:00." placeholder:"TEMPLATE"`
 	CacheSize            string        `help:"How much plain data to keep in memory and to read ahead." placeholder:"SIZE" default:"128M"`
 	ReadTimeout          time.Duration `help:"How long the storage may take before a read fails." placeholder:"DURATION" default:"1m"`
 	snapshotFlags
 }
 
 func (resticMountCmd) Help() string {
-	return `Shows the snapshots as a read-only file system until Ctrl-C or umount. New snapshots appear by themselves. It stays in the foreground; run it from systemd with Type=notify to have it in the background.
+	return `Shows the snapshots as a read-only file system until Ctrl-C or umount. New snapshots
+appear by themselves. It stays in the foreground; run it from systemd with Type=notify
+to have it in the background.
 
   mkdir /tmp/back && rwm restic mount /tmp/back
   cp -a /tmp/back/snapshots/latest/etc/hosts /etc/hosts
 
-A mount that is still in use is detached at the end: the directory is free, and it is said who used it. A read that fails gives an input/output error, and standard error says which data it was; the mount goes on.`
+A mount that is still in use is detached at the end: the directory is free, and the
+processes that use it are named. A read that fails gives an input/output error, and
+standard error names the data; the mount stays usable.`
 }
 
 func (c resticMountCmd) Run(a *app) error {

@@ -110,7 +110,7 @@ func (a *app) namedRepository(access resticflags.Access, more []restic.Option) (
 	if err != nil {
 		return nil, usageError{err}
 	}
-	r := &repository{app: a, s3: s3, opts: append(append(opts, restic.WithLogger(a.logger())), more...)}
+	r := &repository{app: a, s3: s3, opts: append(append(opts, restic.WithLogger(a.logger()), restic.WithEvents(a.onEvent)), more...)}
 	if r.name, err = repositoryName(access.Repo, access.RepositoryFile); err != nil {
 		return nil, usageError{err}
 	}

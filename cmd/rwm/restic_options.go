@@ -2,7 +2,7 @@ package main
 
 import "github.com/cesnet/rwm/restic"
 
-type resticOptionsCmd struct{}
+type resticOptionsCmd struct{ elsewhere }
 
 func (resticOptionsCmd) Help() string { return "The extended options that -o takes." }
 
@@ -28,7 +28,7 @@ func (resticOptionsCmd) Run(a *app) error {
 	return nil
 }
 
-type resticFeaturesCmd struct{}
+type resticFeaturesCmd struct{ elsewhere }
 
 func (resticFeaturesCmd) Help() string {
 	return "The environment variable RESTIC_FEATURES switches them: feature-a=true,feature-b=false."

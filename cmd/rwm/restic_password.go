@@ -21,7 +21,7 @@ type secret struct {
 	file    string
 	command string
 	none    bool // --insecure-no-password
-	confirm bool // is a new one: whoever types it types it twice
+	confirm bool // is a new one: the user types it twice
 }
 
 const passwordPrompt = "enter password for repository: "
@@ -36,7 +36,7 @@ func passwordFlags(access resticflags.Access) secret {
 
 func (s secret) given() bool { return s.file != "" || s.command != "" || s.none }
 
-// asked reports whether somebody has to be asked.
+// asked reports whether the user has to be asked.
 func (s secret) asked() bool { return !s.given() && s.value == "" }
 
 // or takes what is not given from the environment variables of restic that begin
@@ -90,7 +90,8 @@ func (s secret) run(a *app) (string, error) {
 		return "", usageError{fmt.Errorf("password command: %w", err)}
 	}
 	cmd := exec.CommandContext(a.ctx, words[0], words[1:]...)
-	cmd.Stderr = a.stderr
+	_, cmd.Stderr = a.hookOutput()
+	defer a.plain.end()
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("password command %q: %w", words[0], err)

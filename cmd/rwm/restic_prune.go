@@ -8,8 +8,8 @@ import (
 )
 
 type resticPruneCmd struct {
+	removes
 	pruneFlags
-	DryRun                   bool   `short:"n" help:"Change nothing, just print what would be done."`
 	UnsafeRecoverNoFreeSpace string `help:"UNSAFE: get a repository going again whose storage is full. Try --max-repack-size 0 first." placeholder:"ID"`
 }
 

@@ -2,10 +2,10 @@ package main
 
 import "github.com/cesnet/rwm/restic"
 
-type resticRecoverCmd struct{}
+type resticRecoverCmd struct{ writes }
 
 func (resticRecoverCmd) Help() string {
-	return "Looks for directories that no snapshot holds, as they are left when snapshots are removed and not pruned yet, and makes one snapshot of all of them."
+	return "Looks for directories that no snapshot refers to, such as those of removed snapshots before a prune, and makes one snapshot of all of them."
 }
 
 func (resticRecoverCmd) Run(a *app) error {

@@ -9,18 +9,22 @@ type resticRepairCmd struct {
 }
 
 func (resticRepairCmd) Help() string {
-	return `In this order, and only after rwm restic check has named the damage: index, packs, snapshots. With a policed bucket there is often a better way: an older state of the bucket still has what is damaged now (rwm storage-restore-state).`
+	return `In this order, and only after rwm restic check has named the damage: index, packs,
+snapshots. With a policed bucket there is often a better way: an older state of the
+bucket still has what is damaged now (rwm storage-restore-state).`
 }
 
 type resticRepairSnapshotsCmd struct {
+	rewrites
 	IDs    []string `arg:"" optional:"" name:"snapshot" help:"Snapshots to repair, instead of all that the filters leave."`
-	DryRun bool     `short:"n" help:"Change nothing, just print what would be done."`
 	Forget bool     `help:"Remove the originals of repaired snapshots."`
 	snapshotFlags
 }
 
 func (resticRepairSnapshotsCmd) Help() string {
-	return `What is lost is left out for good: files are shorter, directories empty. A new backup of the same files heals old snapshots and is the better way while they exist. Run repair index first.`
+	return `What is lost is left out for good: files are shorter, directories empty. A new backup of
+the same files heals old snapshots and is the better way while they exist. Run repair
+index first.`
 }
 
 func (c resticRepairSnapshotsCmd) Run(a *app) error {

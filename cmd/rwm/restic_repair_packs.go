@@ -8,6 +8,7 @@ import (
 )
 
 type resticRepairIndexCmd struct {
+	writes
 	ReadAllPacks bool `help:"Read all packs, not only those the index does not know."`
 }
 
@@ -34,6 +35,7 @@ func (c resticRepairIndexCmd) Run(a *app) error {
 }
 
 type resticRepairPacksCmd struct {
+	writes
 	IDs []string `arg:"" name:"pack" help:"IDs of damaged packs, as check lists them."`
 }
 

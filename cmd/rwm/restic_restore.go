@@ -11,18 +11,19 @@ import (
 )
 
 type resticRestoreCmd struct {
+	reads
 	IDs    []string `arg:"" name:"snapshot" help:"Snapshot ID or latest, with :FOLDER to restore only that folder of it."`
 	Target string   `short:"t" help:"Directory to restore to." placeholder:"DIR" predictor:"dir"`
 	excludeFlags
 	includeFlags
 	ExcludeXattr    []string `sep:"none" help:"Leave out extended attributes whose names match PATTERN (repeatable)." placeholder:"PATTERN"`
 	IncludeXattr    []string `sep:"none" help:"Restore only extended attributes whose names match PATTERN (repeatable)." placeholder:"PATTERN"`
-	Overwrite       string   `default:"always" enum:"always,if-changed,if-newer,never" help:"What becomes of files that are there: always, if-changed, if-newer or never."`
+	Overwrite       string   `default:"always" enum:"always,if-changed,if-newer,never" help:"Whether to overwrite existing files: always, if-changed, if-newer or never."`
 	Delete          bool     `help:"Delete from the target what is not in the snapshot."`
-	Sparse          bool     `help:"Make holes of runs of zeros."`
+	Sparse          bool     `help:"Restore runs of zeros as sparse holes."`
 	Verify          bool     `help:"Read the restored files again and compare them with the snapshot."`
-	DryRun          bool     `help:"Write nothing, just show what would be done."`
-	OwnershipByName bool     `help:"Go by the names of users and groups instead of their numbers."`
+	DryRun          bool     `help:"Write nothing, only show what would be done."`
+	OwnershipByName bool     `help:"Restore owners by the names of users and groups instead of their numbers."`
 	snapshotFlags
 }
 
@@ -78,7 +79,7 @@ func (a *app) onRestoreEvent(ev restic.Event, target string) {
 		a.restoreStatus(ev)
 	case restic.RestoreError:
 		if a.cli.JSON {
-			emitTo(a.stderr, jsonItemError("", "restore", ev.Path, ev.Err))
+			_ = emitTo(a.stderr, jsonItemError("", "restore", ev.Path, ev.Err))
 			return
 		}
 		a.warn("error: %s: %v", printable(ev.Path), ev.Err)

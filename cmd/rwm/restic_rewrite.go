@@ -8,6 +8,7 @@ import (
 )
 
 type resticRewriteCmd struct {
+	rewrites
 	IDs []string `arg:"" optional:"" name:"snapshot" help:"Snapshots to rewrite, instead of all that the filters leave."`
 	excludeFlags
 	includeFlags
@@ -15,12 +16,13 @@ type resticRewriteCmd struct {
 	NewTime         string `help:"Replace the time, as '2012-11-01 22:08:41'." placeholder:"TIME"`
 	SnapshotSummary bool   `short:"s" help:"Add a summary to snapshots that have none."`
 	Forget          bool   `help:"Remove the original snapshots."`
-	DryRun          bool   `short:"n" help:"Change nothing, just print what would be done."`
 	snapshotFlags
 }
 
 func (resticRewriteCmd) Help() string {
-	return `Makes new snapshots without some files, or with another host or time. Without --forget the originals stay and the new ones get the tag "rewrite". The data goes with the next prune.
+	return `Makes new snapshots without some files, or with another host or time. Without --forget
+the originals stay and the new ones get the tag "rewrite". The next prune removes the
+data.
 
   rwm restic rewrite --exclude '*.iso' --forget --dry-run`
 }
@@ -49,7 +51,7 @@ func (c resticRewriteCmd) Run(a *app) error {
 	return err
 }
 
-// onRewriteEvent names each new snapshot, as restic does: whoever rewrites wants to look at it.
+// onRewriteEvent names each new snapshot, as restic does.
 func (a *app) onRewriteEvent(ev restic.Event) {
 	replaced, ok := ev.(restic.SnapshotReplaced)
 	switch {

@@ -9,6 +9,7 @@ import (
 )
 
 type resticSnapshotsCmd struct {
+	reads
 	IDs []string `arg:"" optional:"" name:"snapshot" help:"Snapshot IDs or \"latest\"."`
 	snapshotFlags
 	Compact bool    `short:"c" help:"Use compact output format."`
@@ -68,13 +69,13 @@ func orEmpty[T any](list []T) []T {
 func (a *app) showGroup(key restic.SnapshotGroupKey) {
 	var parts []string
 	if key.Hostname != "" {
-		parts = append(parts, "host ["+key.Hostname+"]")
+		parts = append(parts, "host ["+oneLine(key.Hostname)+"]")
 	}
 	if key.Tags != nil {
-		parts = append(parts, "tags ["+strings.Join(key.Tags, ", ")+"]")
+		parts = append(parts, "tags ["+strings.Join(oneLines(key.Tags), ", ")+"]")
 	}
 	if key.Paths != nil {
-		parts = append(parts, "paths ["+strings.Join(key.Paths, ", ")+"]")
+		parts = append(parts, "paths ["+strings.Join(oneLines(key.Paths), ", ")+"]")
 	}
 	if parts != nil {
 		a.printf("snapshots for (%s):\n", strings.Join(parts, ", "))
@@ -103,12 +104,13 @@ func (a *app) showSnapshots(list []restic.Snapshot, reasons map[restic.ID][]stri
 		g.right = []int{len(g.header) - 1}
 	}
 	for _, sn := range list {
-		cells := []any{sn.ID.Short(), formatTime(sn.Time), sn.Hostname, strings.Join(sn.Tags, tagSeparator)}
+		cells := []any{sn.ID.Short(), formatTime(sn.Time), oneLine(sn.Hostname),
+			strings.Join(oneLines(sn.Tags), tagSeparator)}
 		if !compact {
 			if reasons != nil {
 				cells = append(cells, strings.Join(reasons[sn.ID], "\n"))
 			}
-			cells = append(cells, strings.Join(sn.Paths, "\n"))
+			cells = append(cells, strings.Join(oneLines(sn.Paths), "\n"))
 		}
 		if sized {
 			size := ""

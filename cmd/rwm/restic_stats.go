@@ -3,6 +3,7 @@ package main
 import "github.com/cesnet/rwm/restic"
 
 type resticStatsCmd struct {
+	reads
 	IDs  []string `arg:"" optional:"" name:"snapshot" help:"Count only these snapshots."`
 	Mode string   `default:"restore-size" enum:"restore-size,files-by-contents,blobs-per-file,raw-data" help:"What to count: restore-size, files-by-contents, blobs-per-file or raw-data."`
 	snapshotFlags

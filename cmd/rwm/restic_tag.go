@@ -3,6 +3,7 @@ package main
 import "github.com/cesnet/rwm/restic"
 
 type resticTagCmd struct {
+	writes
 	IDs    []string `arg:"" optional:"" name:"snapshot" help:"Snapshots to change, instead of all that the filters leave."`
 	Set    []string `sep:"none" help:"Replace all tags by these, TAG[,TAG...]; '' removes all (repeatable)." placeholder:"TAG"`
 	Add    []string `sep:"none" help:"Add these tags (repeatable)." placeholder:"TAG"`

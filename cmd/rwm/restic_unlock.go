@@ -3,6 +3,7 @@ package main
 import "github.com/cesnet/rwm/restic"
 
 type resticUnlockCmd struct {
+	writes
 	RemoveAll bool `help:"Remove all locks, those of running processes too."`
 }
 

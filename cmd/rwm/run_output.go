@@ -1,6 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cesnet/rwm/rwm"
@@ -20,11 +24,16 @@ func (a *app) onRunEvent(ev rwm.Event) {
 		}
 	case rwm.HookStarted:
 		a.say("-- %s: %s", ev.Phase, ev.Program())
+	case rwm.Waiting:
+		a.waits(ev.What, ev.Err)
 	case rwm.RepositoryEvent:
-		if ev.Step == rwm.StepBackup {
+		switch ev.Step {
+		case rwm.StepBackup:
 			backupOutput{a, ev.Name}.onEvent(ev.Event)
-		} else {
+		case rwm.StepRetention:
 			a.onForgetEvent(ev.Event)
+		default:
+			a.onEvent(ev.Event)
 		}
 	case rwm.StateEvent:
 		a.onStorageEvent(ev.Event)
@@ -41,7 +50,7 @@ func (a *app) showStep(row rwm.Row) {
 		backupOutput{a, row.Name}.summary(row.Backup)
 	}
 	if row.Forget != nil {
-		a.say("removed %d snapshots", len(row.Forget.Removed))
+		a.say("removed %d snapshots%s", len(row.Forget.Removed), byHost(row.RemovedByHost()))
 		if row.Forget.Prune != nil {
 			a.say("pruned %s", formatBytes(row.Forget.Prune.FreedBytes()))
 		}
@@ -50,7 +59,7 @@ func (a *app) showStep(row rwm.Row) {
 		a.say("saved %s version %s", row.State.Key, row.State.VersionID)
 	}
 	if row.Err != nil && !a.cli.JSON {
-		a.warn("rwm: %s: %v", row.Name, row.Err)
+		a.warn("rwm: %s: %v", rowTitle(row), row.Err)
 		if h := hint(row.Err); h != "" {
 			a.warn("     %s", h)
 		}
@@ -58,6 +67,21 @@ func (a *app) showStep(row rwm.Row) {
 	a.say("")
 }
 
+// byHost says which hosts lost how many snapshots: the retention is for all of the
+// repository unless retention_scope says otherwise.
+func byHost(counts map[string]int) string {
+	var parts []string
+	for _, host := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d of host %s", counts[host], printable(host)))
+	}
+	if parts == nil {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+// jsonRow is a row of the result. Name is what the Python RWM called it; a backup may
+// be called the same, so it is step that tells them apart.
 type jsonRow struct {
 	Step       rwm.Step  `json:"step"`
 	Name       string    `json:"name"`
@@ -67,10 +91,19 @@ type jsonRow struct {
 	Duration   float64   `json:"duration"` // seconds
 	Error      string    `json:"error,omitempty"`
 
-	SnapshotID       string     `json:"snapshot_id,omitempty"`
-	RemovedSnapshots int        `json:"removed_snapshots,omitempty"`
-	PrunedBytes      uint64     `json:"pruned_bytes,omitempty"`
-	State            *jsonState `json:"state,omitempty"`
+	SnapshotID       string         `json:"snapshot_id,omitempty"`
+	RemovedSnapshots int            `json:"removed_snapshots,omitempty"`
+	RemovedByHost    map[string]int `json:"removed_by_host,omitempty"`
+	PrunedBytes      uint64         `json:"pruned_bytes,omitempty"`
+	State            *jsonState     `json:"state,omitempty"`
+}
+
+// rowTitle names a step in messages.
+func rowTitle(row rwm.Row) string {
+	if row.Step == rwm.StepBackup {
+		return row.Name
+	}
+	return string(row.Step)
 }
 
 func (a *app) showReport(r *rwm.Report) {
@@ -86,9 +119,10 @@ func (a *app) showReport(r *rwm.Report) {
 		_ = a.emit(out)
 		return
 	}
-	g := &grid{header: []string{"NAME", "RESULT", "CODE", "START", "DURATION"}, right: []int{2, 4}}
+	// A backup may be called like another step, so the last column tells them apart.
+	g := &grid{header: []string{"NAME", "RESULT", "CODE", "START", "DURATION", "STEP"}, right: []int{2, 4}}
 	for _, row := range r.Rows {
-		g.add(row.Name, yesNo(row.OK, "OK", "ERROR"), row.ReturnCode, formatTime(row.Start), row.Duration.Round(10*time.Millisecond))
+		g.add(printable(row.Name), yesNo(row.OK, "OK", "ERROR"), row.ReturnCode, formatTime(row.Start), row.Duration.Round(10*time.Millisecond), row.Step)
 	}
 	a.show(g)
 }
@@ -105,7 +139,7 @@ func newJSONRow(row rwm.Row) jsonRow {
 		out.SnapshotID = row.Backup.SnapshotID.String()
 	}
 	if row.Forget != nil {
-		out.RemovedSnapshots = len(row.Forget.Removed)
+		out.RemovedSnapshots, out.RemovedByHost = len(row.Forget.Removed), row.RemovedByHost()
 		if row.Forget.Prune != nil {
 			out.PrunedBytes = row.Forget.Prune.FreedBytes()
 		}
@@ -120,7 +154,7 @@ func newJSONRow(row rwm.Row) jsonRow {
 // warning is something to look at that does not stop the run.
 func (a *app) warning(text string) {
 	if a.cli.JSON {
-		emitTo(a.stderr, map[string]string{"message_type": "warning", "message": text})
+		a.warnJSON(text)
 		return
 	}
 	a.warn("rwm: warning: %s", text)
@@ -135,9 +169,11 @@ func (a *app) onStorageEvent(ev s3state.Event) {
 		a.count("versions removed", ev.Deleted, 0)
 	case s3state.CopyProgress:
 		a.count("objects copied", ev.Objects, ev.TotalObjects)
+	case s3state.RenewProgress:
+		a.count(yesNo(ev.ProvingLocks, "locks proved", "versions looked at"), ev.Done, ev.Total)
 	case s3state.StepDone:
 		a.detail("%s: done", ev.Step)
 	case s3state.Retry:
-		a.detail("%s failed, attempt %d follows: %v", ev.What, ev.Attempt, ev.Err)
+		a.warn("%s failed, attempt %d follows: %v", ev.What, ev.Attempt, ev.Err)
 	}
 }

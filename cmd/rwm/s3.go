@@ -21,7 +21,8 @@ type s3Cmd struct {
 }
 
 func (s3Cmd) Help() string {
-	return `Places are written s3://BUCKET or s3://BUCKET/KEY. Keys are taken as they are: no wildcards, no escapes.
+	return `Places are written s3://BUCKET or s3://BUCKET/KEY. Keys are taken as they are: no
+wildcards, no escapes.
 
   rwm s3 ls s3://backups/snapshots/
   rwm s3 versions s3://backups/rwm/
@@ -40,7 +41,7 @@ func (a *app) s3() (*s3tool.Tool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s3tool.New(m.Client(), s3tool.WithVersions(m.Storage())), nil
+	return s3tool.New(m.Client(), s3tool.WithVersions(m.Storage().Client())), nil
 }
 
 // onObject opens the tool and reads a place for a command on it.
@@ -80,7 +81,7 @@ func (a *app) s3Failed(err error) error {
 
 func (a *app) s3Problem(err error) {
 	if a.cli.JSON {
-		emitTo(a.stderr, map[string]string{"message_type": "error", "message": err.Error()})
+		_ = emitTo(a.stderr, map[string]string{"message_type": "error", "message": err.Error()})
 		return
 	}
 	a.warn("  %v", err)

@@ -10,7 +10,11 @@ type s3CpCmd struct {
 }
 
 func (s3CpCmd) Help() string {
-	return `Run an interrupted copy again to go on where it stopped: parts on the server, or the partial file NAME.part-…, are checked and kept. Between buckets the server copies.
+	return `With --recursive s3://BUCKET/dir means what is below dir/. A partial file is named
+NAME.part- and 40 digits; no key that looks so is copied to a file.
+
+Run an interrupted copy again to go on where it stopped: parts on the server, or the
+partial file NAME.part-…, are checked and kept. Between buckets the server copies.
 
 Goes on for the other files when one fails; each failure is named, and the exit code is 1.`
 }

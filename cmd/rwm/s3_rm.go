@@ -4,7 +4,7 @@ import "github.com/cesnet/rwm/s3tool"
 
 type s3RmCmd struct {
 	Place     string `arg:"" name:"s3-url" help:"s3://BUCKET/KEY, with --recursive also s3://BUCKET or s3://BUCKET/PREFIX."`
-	Recursive bool   `short:"r" help:"All objects whose key begins so."`
+	Recursive bool   `short:"r" help:"All objects below, as in a directory."`
 	Versions  bool   `help:"Every version and delete marker, for good."`
 	DryRun    bool   `short:"n" help:"Only print what would be removed."`
 	s3Version

@@ -20,7 +20,7 @@ func setNow(ts *testscript.TestScript, neg bool, args []string) {
 func wreckBucket(ts *testscript.TestScript, neg bool, args []string) {
 	c, ctx := client(ts), context.Background()
 	for i, key := range list(ts, args[0], "", false) {
-		const evil = "encrypted by an intruder, who wants money"
+		const evil = "encrypted by an attacker, who wants money"
 		_, err := c.PutObject(ctx, args[0], key, strings.NewReader(evil), int64(len(evil)), minio.PutObjectOptions{})
 		ts.Check(err)
 		if i%2 == 0 || key == "config" || strings.HasPrefix(key, "keys/") {

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
 // serveRoles answers as the metadata service of a container does (under /container) and
-// as AWS's STS: whoever may be "caller" gets the role "arn:aws:iam::1:role/backup" of
+// as AWS's STS: who may be "caller" gets the role "arn:aws:iam::1:role/backup" of
 // the external ID "x1", which is the host.
 func serveRoles(t *testing.T, host s3test.Identity) string {
 	mux := http.NewServeMux()

@@ -21,7 +21,8 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/cesnet/rwm/internal/s3test"
+	_ "github.com/cesnet/rwm/internal/harness/cheapkeys" // for rwm, too, which this program is as a process
+	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/s3state"
 )
 
@@ -67,6 +68,9 @@ func setupScript(env *testscript.Env, server *s3test.Server, bucket string) erro
 	}
 	env.Values["admin"] = server.Admin
 	env.Values["url"] = server.URL
+	if err := serveHooks(env, server.URL, server.Admin.AccessKey, server.Admin.SecretKey); err != nil {
+		return err
+	}
 	more, _ := os.ReadFile(filepath.Join(env.WorkDir, "more.conf"))
 	for file, c := range configs(server, bucket) {
 		text := fmt.Sprintf("s3_endpoint_url: %s\ns3_access_key: %s\ns3_secret_key: %s\nlock_path: %s\n",
@@ -77,7 +81,7 @@ func setupScript(env *testscript.Env, server *s3test.Server, bucket string) erro
 		if c.password != "" {
 			text += "restic_password: " + c.password + "\n"
 		}
-		text += c.more + strings.ReplaceAll(string(more), "$WORK", env.WorkDir)
+		text += c.more + strings.NewReplacer("$WORK", env.WorkDir, "$HOOKS", env.Getenv("HOOKS")).Replace(string(more))
 		if err := os.WriteFile(filepath.Join(env.WorkDir, file), []byte(text), 0o600); err != nil {
 			return err
 		}

@@ -2,16 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
 )
 
 var (
-	// They count as context.Canceled: the HTTP transport returns the cause of a context in its place.
+	// They count as context.Canceled: the HTTP transport returns the cause of a context
+	// in its place.
 	errInterrupted = fmt.Errorf("interrupted: %w", context.Canceled)
 	errBrokenPipe  = fmt.Errorf("the program reading the output went away: %w", context.Canceled)
 )
@@ -20,7 +19,9 @@ var (
 // that running work unlocks and cleans up; the second one ends the process there
 // and then. SIGPIPE is caught, not ignored (children would inherit that), so that
 // `rwm restic ls latest | head` gets a write error and unlocks instead of dying.
-func interruptible(stderr io.Writer) (context.Context, context.CancelCauseFunc) {
+//
+// told is called with what was received, before the context ends.
+func interruptible(told func(os.Signal)) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	pipe := make(chan os.Signal, 1)
 	notifySIGPIPE(pipe)
@@ -32,25 +33,10 @@ func interruptible(stderr io.Writer) (context.Context, context.CancelCauseFunc) 
 	}
 	go func() {
 		s := <-sig
-		fmt.Fprintf(stderr, "\rrwm: %v received, cleaning up (once more to stop at once)\n", s)
+		told(s)
 		cancel(errInterrupted)
 		<-sig
 		os.Exit(exitInterrupted)
 	}()
 	return ctx, cancel
-}
-
-// pipeWriter ends the run when nobody reads its output any more.
-type pipeWriter struct {
-	io.Writer
-	stop context.CancelCauseFunc
-}
-
-func (w pipeWriter) Write(p []byte) (int, error) {
-	n, err := w.Writer.Write(p)
-	if errors.Is(err, syscall.EPIPE) {
-		w.stop(errBrokenPipe)
-		err = errBrokenPipe
-	}
-	return n, err
 }

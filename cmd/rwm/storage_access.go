@@ -11,7 +11,10 @@ type storageAccessCmd struct {
 }
 
 func (storageAccessCmd) Help() string {
-	return `Run it with the host's credentials: it proves by trying what somebody who has them can do, on an object of its own (rwm/canary_…) and by setting what is set already. It undoes what should not have been possible, and ends with 1 where the host can do harm or lacks what it needs.`
+	return `Run it with the host's credentials. It tests what they allow, on an object of its own
+(rwm/canary_…) and by setting values that are set already. It undoes what should not
+have been possible. The exit code is 1 if the host can do harm or lacks a right it
+needs.`
 }
 
 func (c storageAccessCmd) Run(a *app) error {
@@ -25,7 +28,7 @@ func (c storageAccessCmd) Run(a *app) error {
 	}
 	a.showAccess(r)
 	if !r.OK {
-		return fmt.Errorf("bucket %s: these credentials can do harm, or not what they need to; the admin finds out more with rwm storage-info", c.Bucket)
+		return fmt.Errorf("bucket %s: these credentials can do harm, or lack a right they need; the admin can find out more with rwm storage-info", c.Bucket)
 	}
 	return nil
 }

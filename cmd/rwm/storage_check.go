@@ -19,15 +19,22 @@ type storageCheckCmd struct {
 }
 
 func (storageCheckCmd) Help() string {
-	return `Is the storage complete? It compares what is current with the last saved state that the version history confirms: no object of it may be missing, none may have been overwritten. With --state or --at it tells whether all versions of that moment are there. With --read-data every object read has to have the SHA-256 that restic named it by.
+	return `Compares the current objects with the last saved state that the version history
+confirms: none of its objects may be missing or overwritten. With --state or --at it
+checks that all versions of that moment still exist. With --read-data it also reads
+objects and compares their SHA-256 with the names that restic gave them.
 
-For this no repository password is needed. Where the bucket is restic_bucket of the configuration and restic_password is set, restic's own check follows, past any cache and without a lock: with --read-data it reads all packs, and looks into them.
+This needs no repository password, but without it nothing is proved: an attacker may
+have deleted needed objects before a state was saved. If the bucket is restic_bucket of
+the configuration and restic_password is set, restic's own check follows, without cache
+or lock. With --read-data it reads all packs and verifies their content.
 
   rwm --config admin.conf storage-check backups
   rwm --config admin.conf storage-check backups --read-data=5%
   rwm --config admin.conf storage-check backups --at '2026-11-01 12:00' --read-data
 
-It ends with 1 if anything is wrong.`
+The exit code is 1 if anything is wrong, and 3 if nothing is known to be wrong but
+nothing was proved either.`
 }
 
 // readPercent is --read-data or --read-data=N%.
@@ -45,7 +52,7 @@ func (p *readPercent) Decode(ctx *kong.DecodeContext) error {
 	text := ctx.Scan.Pop().String()
 	n, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
 	if err != nil || !(n > 0 && n <= 100) {
-		return fmt.Errorf("%q is no percentage above 0 and up to 100%%", text)
+		return fmt.Errorf("invalid percentage %q: use more than 0 and at most 100%%", text)
 	}
 	*p = readPercent(n)
 	return nil
@@ -64,14 +71,17 @@ func (c storageCheckCmd) Run(a *app) error {
 		Moment: moment, ReadPercent: float64(c.ReadData), OnEvent: a.onStorageEvent,
 	})
 	a.bar.end()
-	if err != nil {
+	if r == nil {
 		return err
 	}
 	a.showStorageCheck(r, c.given())
-	if !r.OK {
-		return fmt.Errorf("bucket %s: %w: %d problems", c.Bucket, s3state.ErrIncomplete, r.Total)
+	switch {
+	case r.OK:
+		return nil
+	case err != nil:
+		return err
 	}
-	return nil
+	return &exitError{exitIncomplete, fmt.Errorf("bucket %s: nothing is missing, as far as can be told without opening the repository, but it is %s", c.Bucket, proofText(r.Proof))}
 }
 
 func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
@@ -82,6 +92,7 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 	if a.cli.JSON {
 		out := map[string]any{
 			"bucket": r.Bucket, "ok": r.OK, "objects": r.Objects, "bytes": r.Bytes, "read": read, "repository_checked": r.Repository != nil,
+			"verdict": r.Proof.Verdict, "proof": r.Proof, "complete": r.Complete(),
 			"problems": newJSONDifferences(r.Problems), "total_problems": r.Total, "suspicious": r.Suspicious,
 		}
 		if r.State != nil && r.State.Key != "" {
@@ -114,7 +125,26 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 	if r.Suspicious > 0 {
 		a.warning(fmt.Sprintf("the history of bucket %s shows what no run of restic does (%d in all), first %s; see: rwm storage-history %s", r.Bucket, r.Suspicious, r.FirstSuspicion, r.Bucket))
 	}
-	a.say("%d objects (%s), %d of them read: %s", r.Objects, formatBytes(r.Bytes), read, a.paint(yesNo(r.OK, "OK", "FAILED")))
+	a.say("%d objects (%s), %d of them read: %s", r.Objects, formatBytes(r.Bytes), read, a.paint(checkText(r)))
+}
+
+func checkText(r *rwm.StorageCheck) string {
+	switch {
+	case r.OK:
+		return "OK"
+	case r.Total > 0:
+		return "FAILED"
+	}
+	return proofText(r.Proof)
+}
+
+// proofText is "proved", or what is not and why.
+func proofText(p s3state.Proof) string {
+	text := string(p.Verdict)
+	if p.Reason != "" {
+		text += ": " + printable(p.Reason)
+	}
+	return text
 }
 
 type jsonDifference struct {

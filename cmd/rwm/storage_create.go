@@ -1,32 +1,68 @@
 package main
 
-import "github.com/cesnet/rwm/s3state"
+import (
+	"github.com/cesnet/rwm/rwm"
+	"github.com/cesnet/rwm/s3state"
+)
 
 type storageCreateCmd struct {
 	Bucket         string `arg:"" help:"Name of the new bucket."`
-	TargetUsername string `arg:"" name:"target-username" help:"User who may read and write objects in it, but not touch versions: the host's. A name in the admin's tenant, or an ARN."`
+	TargetUsername string `arg:"" name:"target-username" help:"The host's user, who gets access to objects but not to versions: a name in the admin's tenant, or an ARN."`
+	Admin          string `help:"Your own principal, where the server does not tell it, as on AWS: arn:aws:iam::ACCOUNT:user/NAME." placeholder:"ARN"`
+	lockFlags
+	keeperFlag
+	LockMode string `help:"compliance, which nobody can undo, or governance, for trials." enum:"compliance,governance" default:"compliance"`
 }
 
 func (storageCreateCmd) Help() string {
-	return `Run with the admin's credentials. The bucket keeps all versions, belongs to the admin, and its policy gives the host just what restic needs. An existing bucket is never touched.
+	return `Run with the admin's credentials. The bucket keeps all versions, belongs to the admin,
+and its policy gives the host just what restic needs. An existing bucket is never
+touched.
 
-  rwm --config admin.conf storage-create backups host1`
+  rwm --config admin.conf storage-create backups host1
+
+With --lock, what is in the bucket at any moment can be restored for so many more days,
+even by an attacker with all keys, the admin's included (docs/worm.md). The lock is
+tried out before the bucket is said to be locked.
+
+  rwm --config admin.conf storage-create backups host1 --lock 30d --keeper keeper1`
 }
 
 func (c storageCreateCmd) Run(a *app) error {
-	m, err := a.manager(nil)
+	lock, err := c.options(c.LockMode)
 	if err != nil {
 		return err
 	}
-	r, err := m.Storage().Create(a.ctx, c.Bucket, c.TargetUsername, s3state.CreateOptions{OnEvent: a.onStorageEvent})
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	m, err := a.managerOf(cfg, nil, rwm.WithStoreOptions(s3state.WithAdminPrincipal(c.Admin)))
+	if err != nil {
+		return err
+	}
+	r, err := m.Storage().Create(a.ctx, c.Bucket, c.TargetUsername, s3state.CreateOptions{
+		Lock: lock, Keeper: c.Keeper, OnEvent: a.onStorageEvent,
+	})
 	if err != nil {
 		return err
 	}
 	if a.cli.JSON {
-		return a.emit(map[string]any{
+		out := map[string]any{
 			"bucket": r.Bucket, "admin": r.Admin, "target": r.Target, "policy_ok": r.Check.OK, "public_access_block": r.PublicAccessBlock,
-		})
+		}
+		if r.Keeper != "" {
+			out["keeper"] = r.Keeper
+		}
+		if r.Lock != nil {
+			out["lock"], out["lock_refused"] = r.Lock, r.LockProof.Refused
+		}
+		return a.emit(out)
 	}
 	a.say("created bucket %s: versioning is on, admin %s, target user %s", r.Bucket, r.Admin, r.Target)
+	if r.Keeper != "" {
+		a.say("keeper %s", r.Keeper)
+	}
+	a.sayLocked(r.Lock, r.LockProof)
 	return nil
 }

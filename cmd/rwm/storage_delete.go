@@ -7,7 +7,7 @@ type storageDeleteCmd struct {
 }
 
 func (storageDeleteCmd) Help() string {
-	return "Everything in the bucket is gone for good, saved states and old versions included. What fails is listed; the bucket then stays."
+	return "Removes everything in the bucket for good, including saved states and old versions. Failures are listed, and then the bucket stays."
 }
 
 func (c storageDeleteCmd) Run(a *app) error {

@@ -9,17 +9,24 @@ import (
 
 type storageDropVersionsCmd struct {
 	Bucket     string `arg:"" help:"Name of the bucket."`
-	KeepWithin string `help:"Keep the states saved within this time, e.g. 30d, and every version they name." placeholder:"DURATION"`
-	KeepStates int    `help:"Keep the N newest states that the version history confirms, and every version they name." placeholder:"N"`
-	DryRun     bool   `short:"n" help:"Remove nothing, just count what would be removed."`
-	Reviewed   bool   `help:"You have looked at rwm storage-history: what it marks, deletions since the last confirmed state and a lack of such states are no reason to refuse." xor:"check"`
+	KeepWithin string `help:"Keep every version that was current at any time within DURATION, e.g. 30d." placeholder:"DURATION"`
+	KeepStates int    `help:"Keep the N newest proved states (without the password: confirmed ones) and the versions they name." placeholder:"N"`
+	DryRun     bool   `short:"n" help:"Remove nothing, only count what would be removed."`
+	Reviewed   bool   `help:"You have reviewed rwm storage-history: neither its marks nor a missing proof prevent anything." xor:"check"`
 	Unchecked  bool   `help:"Drop versions even if rwm storage-check finds the storage incomplete." xor:"check"`
 }
 
 func (storageDropVersionsCmd) Help() string {
-	return `Wins back the space of what was deleted and overwritten. After it there is no way back to an older state, unless states are kept: first make sure that the repository is complete, e.g. with rwm restic check --read-data. What becomes current while this runs is never removed.
+	return `Reclaims the space of deleted and overwritten objects. Afterwards there is no way back
+to an older state unless states are kept, so first make sure that the repository is
+complete, e.g. with rwm restic check --read-data. Versions that become current while
+this runs are never removed.
 
-It looks first whether the storage is complete, as rwm storage-check does (with restic's own check, if the configuration has the repository's password), and removes nothing if it has any doubt: if something is missing or overwritten, if rwm storage-history marks anything, or if neither a saved state nor the password confirms what is there.
+It first checks that the storage is complete, as rwm storage-check does (with restic's
+own check, if the configuration has the repository's password). In case of doubt it
+removes nothing: if something is missing or overwritten, if rwm storage-history marks
+anything that you have not reviewed, or if the repository is not proved whole, which
+requires its password.
 
   rwm --config admin.conf storage-drop-versions backups --keep-within 30d --keep-states 3 --dry-run`
 }
@@ -57,7 +64,8 @@ func (c storageDropVersionsCmd) Run(a *app) error {
 func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 	if a.cli.JSON {
 		out := map[string]any{
-			"bucket": r.Bucket, "old_versions": r.OldVersions, "delete_markers": r.DeleteMarkers, "states": r.States, "bytes": r.Bytes,
+			"kept_versions": r.KeptVersions,
+			"bucket":        r.Bucket, "old_versions": r.OldVersions, "delete_markers": r.DeleteMarkers, "states": r.States, "bytes": r.Bytes,
 			"dry_run": dry, "kept_states": newJSONStates(r.Kept), "lost": r.Lost,
 		}
 		if r.State != nil {
@@ -70,6 +78,9 @@ func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 		r.OldVersions, r.States, formatBytes(r.Bytes), r.DeleteMarkers)
 	for _, s := range r.Kept {
 		a.say("%s %s version %s, saved %s", yesNo(dry, "would keep", "kept"), printable(s.Key), printable(s.VersionID), formatTime(s.Time))
+	}
+	if !r.KeptSince.IsZero() {
+		a.say("%s %d old versions, with all that was current since %s", yesNo(dry, "would keep", "kept"), r.KeptVersions, formatZoned(r.KeptSince))
 	}
 	if r.Lost > 0 {
 		a.warning(fmt.Sprintf("%d objects were deleted or overwritten while this ran; nothing of them is removed: the last of the kept states brings them back", r.Lost))

@@ -3,43 +3,99 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
 )
 
 type storageHistoryCmd struct {
 	Bucket string `arg:"" help:"Name of the bucket."`
-	HTML   string `name:"html" help:"Write the history to FILE as a page to look at in a browser." placeholder:"FILE" predictor:"file"`
-	Quiet  string `name:"gap" help:"How long nothing must happen between two steps." placeholder:"DURATION" default:"10m"`
+	HTML   string `name:"html" help:"Write the history to FILE as an HTML page." placeholder:"FILE" predictor:"file"`
+	Gap    string `help:"Quiet time that separates two steps." placeholder:"DURATION" default:"10m"`
 	Verify int    `help:"How many of the newest saved states to compare with the version history; 0 for none, -1 for all." placeholder:"N" default:"10"`
 
-	ReadAll  bool `help:"Read every key, index, snapshot and lock there ever was, and not only the newest." xor:"read"`
+	ReadAll  bool `help:"Read every key, index, snapshot and lock that ever existed, not only the newest." xor:"read"`
 	ListOnly bool `help:"Read none of them: judge by the listing alone." xor:"read"`
+
+	ReviewedUntil string `help:"You have reviewed the history until TIME: earlier marks no longer count (recorded on this machine)." placeholder:"TIME"`
+	proofFlags
+}
+
+// proofFlags bound what proving may take.
+type proofFlags struct {
+	MaxRequests int64  `help:"Limit on the requests for proving moments; -1 for no limit." placeholder:"N" default:"200000"`
+	MaxData     string `help:"Read all data of a moment if there is no more than SIZE; 0 for never." placeholder:"SIZE" default:"256M"`
+}
+
+func (f proofFlags) option() (rwm.Option, error) {
+	size, err := restic.ParseSize(f.MaxData)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--max-data: %w", err)}
+	}
+	most := int64(min(size, math.MaxInt64))
+	if most == 0 {
+		most = -1
+	}
+	if f.MaxRequests == 0 || f.MaxRequests < -1 {
+		return nil, usageError{fmt.Errorf("--max-requests: invalid number %d", f.MaxRequests)}
+	}
+	return rwm.WithProof(rwm.ProofOptions{MaxRequests: f.MaxRequests, MaxData: most}), nil
 }
 
 func (storageHistoryCmd) Help() string {
-	return `Reads the version listing, which the server keeps and a host cannot change: when what was written, overwritten and deleted, in steps with quiet between them. It marks what no run of restic does, names the last good moment before that, and prints the commands to go on from there. Times are the server's, shown in the local zone.
+	return `Reads the version listing, which the server keeps and a host cannot change: what was
+written, overwritten and deleted, and when, in steps separated by quiet time. It marks
+what no run of restic does, names the last good moment, and prints the commands to
+continue from there. Times are the server's, shown in the local zone.
 
-Keys, indexes, snapshots, and the locks under which something was deleted are read and compared with their names. Where the bucket is restic_bucket of the configuration and restic_password is set, it is also judged what only the password shows: files that are not this repository's, and snapshots that claim a time in the future, by which an intruder has the retention remove the real ones.
+If the bucket is restic_bucket of the configuration and restic_password is set, the last
+good moment is proved: it opens with that password, every index and snapshot can be
+read, every pack they need exists with the right size and table of contents, and if
+there is no more than --max-data of it, all data is read. If the newest moment is
+broken, earlier ones are tried until one is good. Without the password nothing is
+proved, and the output says so: an attacker who knows restic can delete needed objects
+and leave no mark.
+
+Keys, indexes, snapshots, and the locks under which something was deleted are read and
+compared with their names; with the password, those that were not encrypted with the
+repository's key are marked, and so are snapshots with a false time, which make your
+retention delete the genuine ones.
+
+Once you have reviewed the marks, --reviewed-until settles them.
 
   rwm --config admin.conf storage-history backups
   rwm --config admin.conf storage-history backups --html history.html`
 }
 
 func (c storageHistoryCmd) Run(a *app) error {
-	gap, err := time.ParseDuration(c.Quiet)
+	gap, err := time.ParseDuration(c.Gap)
 	if err != nil || gap <= 0 {
-		return usageError{fmt.Errorf("--gap: %q is not a duration like 10m or 1h", c.Quiet)}
+		return usageError{fmt.Errorf("--gap: invalid duration %q: write it like 10m or 1h", c.Gap)}
 	}
-	m, err := a.manager(nil)
+	bounds, err := c.option()
 	if err != nil {
 		return err
 	}
+	m, err := a.manager(nil, bounds)
+	if err != nil {
+		return err
+	}
+	if c.ReviewedUntil != "" {
+		until, err := rwm.ParseTime(c.ReviewedUntil, time.Now())
+		if err != nil {
+			return usageError{fmt.Errorf("--reviewed-until: %w", err)}
+		}
+		if err := m.SetReviewed(c.Bucket, until); err != nil {
+			return err
+		}
+	}
 	h, err := m.History(a.ctx, c.Bucket, s3state.HistoryOptions{
-		Quiet: gap, ReadAll: c.ReadAll, ListOnly: c.ListOnly, VerifyStates: howMany(c.Verify), OnEvent: a.onStorageEvent,
+		Gap: gap, ReadAll: c.ReadAll, ListOnly: c.ListOnly, VerifyStates: c.Verify, NoVerify: c.Verify == 0, OnEvent: a.onStorageEvent,
 	})
 	a.bar.end()
 	if err != nil {
@@ -94,21 +150,21 @@ func (a *app) showHistory(h *s3state.History) {
 			mark = fmt.Sprintf("SUSPICIOUS (%d)", st.Suspicions)
 		}
 		if !h.LastGood.IsZero() && stepOf(h, h.LastGood) == i {
-			mark = strings.TrimSpace(mark + " <- last good moment")
+			mark = strings.TrimSpace(mark + " <- " + goodName(h))
 		}
 		g.add(formatTime(st.From), formatTime(st.To), describeCounts(st.Counts), yesNo(saved[i] > 0, fmt.Sprint(saved[i]), ""), mark)
 	}
 	a.show(g)
 	a.showSuspicions(h)
+	a.showNotes(h)
 	if h.Unread > 0 {
 		a.printf("%d keys, indexes and snapshots were judged by their sizes only (--read-all reads all of them, as the admin)\n", h.Unread)
 	}
 	a.println()
+	a.showProof(h)
 	if h.LastGood.IsZero() {
-		a.println("There is no good moment: what is suspicious is there from the beginning.")
 		return
 	}
-	a.printf("Last good moment: %s\n", formatZoned(h.LastGood))
 	if h.LastGoodState != nil {
 		a.printf("State saved then: %s version %s\n", printable(h.LastGoodState.Key), printable(h.LastGoodState.VersionID))
 	}
@@ -118,9 +174,59 @@ func (a *app) showHistory(h *s3state.History) {
 	}
 }
 
+// showProof says which moment is good, and what that is based on.
+func (a *app) showProof(h *s3state.History) {
+	p := h.Proof
+	switch {
+	case p.Verdict == s3state.Proved:
+		a.printf("Last good moment: %s\n", formatZoned(h.LastGood))
+		a.printf("Proved: it opens and holds together: %d snapshots, %d packs, %s (%d moments looked at, %d requests)\n",
+			p.Snapshots, p.Packs, yesNo(p.DataRead, "all data read", "data not read"), p.Tried, p.Requests)
+	case h.LastGood.IsZero():
+		a.printf("There is no good moment, %s.\n", goodText(h))
+	default:
+		a.printf("Last moment without a mark: %s\n", formatZoned(h.LastGood))
+		a.println(capital(proofText(p)))
+	}
+	if p.Verdict != s3state.Proved && len(h.Gone) > 0 {
+		a.printf("A doubt, since no later moment is proved: %s went %s\n", describeCounts(h.Gone), sinceText(h))
+	}
+}
+
+func sinceText(h *s3state.History) string {
+	if h.ProvedUntil.IsZero() {
+		return "at any time"
+	}
+	return "after " + formatZoned(h.ProvedUntil)
+}
+
+// goodText says why there is no good moment.
+func goodText(h *s3state.History) string {
+	if h.Proof.Tried > 0 || h.Proof.Reason != s3state.NoPassword && h.Total == 0 {
+		return fmt.Sprintf("%s (%d moments looked at, %d requests)", proofText(h.Proof), h.Proof.Tried, h.Proof.Requests)
+	}
+	return "for what is suspicious is there from the beginning; " + proofText(h.Proof)
+}
+
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+// showNotes tells the marks that do not count.
+func (a *app) showNotes(h *s3state.History) {
+	if h.TotalNotes == 0 {
+		return
+	}
+	a.printf("\nMarks that do not count (%d):\n", h.TotalNotes)
+	for _, s := range h.Notes[:min(len(h.Notes), maxShown)] {
+		a.printf("  %s  %s: %s  %s\n", formatTime(s.Time), s.Standing, printable(s.Reason), printable(s.Key))
+	}
+	if more := h.TotalNotes - maxShown; more > 0 {
+		a.printf("  and %d more; --json lists up to %d\n", more, len(h.Notes))
+	}
+}
+
 func (a *app) showSuspicions(h *s3state.History) {
 	if h.Total == 0 {
-		a.println("\nNothing suspicious.")
+		a.println("\n" + yesNo(h.Proof.Verdict == s3state.Proved, "Nothing suspicious.", "Nothing is marked, which proves nothing."))
 		return
 	}
 	a.printf("\nSuspicious, what no run of restic does (%d):\n", h.Total)
@@ -176,6 +282,11 @@ func plural(t s3state.FileType, n int64) string {
 		return "indexes"
 	}
 	return string(t) + "s"
+}
+
+// goodName is what the moment that is named is called: good only if that was proved.
+func goodName(h *s3state.History) string {
+	return yesNo(h.Proof.Verdict == s3state.Proved, "last good moment", "last moment without a mark, not proved")
 }
 
 // goOn is the commands that lead on from the last good moment.

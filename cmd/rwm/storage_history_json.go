@@ -13,7 +13,15 @@ type jsonHistory struct {
 	TotalSuspicions int             `json:"total_suspicions"`
 	Unread          int             `json:"unread"` // keys, indexes and snapshots judged by the listing alone
 	States          []jsonState     `json:"states"`
-	LastGood        *time.Time      `json:"last_good"` // null if there is none
+	Notes           []jsonSuspicion `json:"notes"` // marks that do not count
+	TotalNotes      int             `json:"total_notes"`
+	ReviewedUntil   time.Time       `json:"reviewed_until,omitzero"`
+	Verdict         string          `json:"verdict"` // of the proof
+	Proof           s3state.Proof   `json:"proof"`
+	ProvedUntil     time.Time       `json:"proved_until,omitzero"` // by an earlier history
+	Gone            []jsonCount     `json:"gone"`                  // since the last moment that is proved
+	LastGood        *time.Time      `json:"last_good"`             // null if none was proved
+	LastUnmarked    *time.Time      `json:"last_unmarked"`
 	LastGoodState   *jsonState      `json:"last_good_state"`
 	Commands        []string        `json:"commands"`
 }
@@ -37,12 +45,27 @@ type jsonSuspicion struct {
 	Key       string    `json:"key,omitempty"`
 	VersionID string    `json:"version_id,omitempty"`
 	Reason    string    `json:"reason"`
+
+	Standing s3state.Standing `json:"standing,omitempty"`
+}
+
+func newJSONSuspicions(list []s3state.Suspicion) []jsonSuspicion {
+	out := []jsonSuspicion{}
+	for _, s := range list {
+		out = append(out, jsonSuspicion{s.Time, s.Key, s.VersionID, s.Reason, s.Standing})
+	}
+	return out
 }
 
 func newJSONHistory(h *s3state.History, commands []string) jsonHistory {
 	out := jsonHistory{
-		Bucket: h.Bucket, Steps: []jsonStep{}, Suspicions: []jsonSuspicion{}, TotalSuspicions: h.Total, Unread: h.Unread,
+		Bucket: h.Bucket, Steps: []jsonStep{}, Suspicions: newJSONSuspicions(h.Suspicions), TotalSuspicions: h.Total, Unread: h.Unread,
 		States: newJSONStates(h.States), Commands: orEmpty(commands),
+		Notes: newJSONSuspicions(h.Notes), TotalNotes: h.TotalNotes, ReviewedUntil: h.ReviewedUntil,
+		Verdict: string(h.Proof.Verdict), Proof: h.Proof, ProvedUntil: h.ProvedUntil, Gone: []jsonCount{},
+	}
+	for _, c := range h.Gone {
+		out.Gone = append(out.Gone, jsonCount(c))
 	}
 	for _, st := range h.Steps {
 		step := jsonStep{From: st.From, To: st.To, Counts: []jsonCount{}, Suspicions: st.Suspicions}
@@ -51,11 +74,12 @@ func newJSONHistory(h *s3state.History, commands []string) jsonHistory {
 		}
 		out.Steps = append(out.Steps, step)
 	}
-	for _, s := range h.Suspicions {
-		out.Suspicions = append(out.Suspicions, jsonSuspicion(s))
-	}
-	if !h.LastGood.IsZero() {
+	switch {
+	case h.LastGood.IsZero():
+	case h.Proof.Verdict == s3state.Proved:
 		out.LastGood = &h.LastGood
+	default:
+		out.LastUnmarked = &h.LastGood
 	}
 	if h.LastGoodState != nil {
 		s := newJSONState(*h.LastGoodState)

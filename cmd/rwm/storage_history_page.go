@@ -2,6 +2,7 @@ package main
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"io"
 	"math"
@@ -32,6 +33,8 @@ type pageSuspicion struct{ Time, Reason, Key string }
 type page struct {
 	Bucket, Zone, Made string
 	Good, GoodState    string
+	GoodName, Proof    string
+	Notes              []pageSuspicion
 	GoodLeft           float64
 	Steps              []pageStep
 	States             []pageTick
@@ -90,6 +93,14 @@ func historyPage(w io.Writer, h *s3state.History, commands []string, zone *time.
 	}
 	for _, s := range h.Suspicions {
 		p.Suspicions = append(p.Suspicions, pageSuspicion{format(s.Time), s.Reason, printable(s.Key)})
+	}
+	for _, s := range h.Notes {
+		p.Notes = append(p.Notes, pageSuspicion{format(s.Time), string(s.Standing) + ": " + s.Reason, printable(s.Key)})
+	}
+	p.GoodName, p.Proof = goodName(h), proofText(h.Proof)
+	if h.Proof.Verdict == s3state.Proved {
+		p.Proof = fmt.Sprintf("proved: %d snapshots, %d packs, %s; %d moments looked at, %d requests", h.Proof.Snapshots, h.Proof.Packs,
+			yesNo(h.Proof.DataRead, "all data read", "data not read"), h.Proof.Tried, h.Proof.Requests)
 	}
 	if !h.LastGood.IsZero() {
 		p.Good, p.GoodLeft = h.LastGood.In(zone).Format("2006-01-02 15:04:05 MST (-07:00)"), place(h.LastGood)

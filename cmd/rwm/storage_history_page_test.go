@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cesnet/rwm/internal/harness"
 	"github.com/cesnet/rwm/s3state"
 )
 
@@ -43,12 +44,11 @@ func sampleHistory() *s3state.History {
 // chromium runs a headless browser without a network.
 func chromium(t *testing.T, args ...string) []byte {
 	t.Helper()
+	harness.NotShort(t)
+	harness.NeedPrograms(t, "make packages", "chromium")
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		if os.Getenv("RWM_REQUIRE") != "" {
-			t.Fatal("chromium is not installed: make packages")
-		}
-		t.Skip("chromium is not installed")
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -65,7 +65,7 @@ func chromium(t *testing.T, args ...string) []byte {
 	return out
 }
 
-// A real browser shows the page: the timeline is drawn, what an intruder put
+// A real browser shows the page: the timeline is drawn, what an attacker put
 // into keys is text, and nothing is loaded.
 func TestHistoryPageInBrowser(t *testing.T) {
 	a := &app{cli: cli{Config: "admin.conf"}}

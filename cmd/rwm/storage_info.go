@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -17,12 +16,14 @@ type storageInfoCmd struct {
 }
 
 func (storageInfoCmd) Help() string {
-	return `The key and version id of a saved state are what rwm storage-restore-state takes. A state is a claim of the host's; compared with the version history, which only the server writes, it is
+	return `The key and version id of a saved state are what rwm storage-restore-state takes. A
+state is what the host claims. Compared with the version history, which only the server
+writes, it is
 
   verified       the history shows exactly these objects at its time
   differs        the history contradicts it: it may be forged
   unverifiable   versions that it names are gone
-  unreadable     it is no state, or another bucket's`
+  unreadable     not a state, or one of another bucket`
 }
 
 func (c storageInfoCmd) Run(a *app) error {
@@ -30,19 +31,30 @@ func (c storageInfoCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	info, err := m.Storage().Info(a.ctx, c.Bucket, s3state.InfoOptions{VerifyStates: howMany(c.Verify), OnEvent: a.onStorageEvent})
+	info, err := m.Storage().Info(a.ctx, c.Bucket, s3state.InfoOptions{VerifyStates: c.Verify, NoVerify: c.Verify == 0, OnEvent: a.onStorageEvent})
 	a.bar.end()
 	if err != nil {
 		return err
 	}
-	if a.cli.JSON {
-		return a.emit(newJSONInfo(info))
+	floor, err := a.lockOf(m, c.Bucket)
+	if err != nil {
+		return err
 	}
-	a.showInfo(info)
+	proof, err := m.KnownProof(c.Bucket)
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		out := newJSONInfo(info)
+		out.Locked, out.Keeper, out.Repository = floor, info.Check.Keeper, proof
+		return a.emit(out)
+	}
+	a.showInfo(info, proof)
+	a.showLock(floor)
 	return nil
 }
 
-func (a *app) showInfo(info *s3state.Info) {
+func (a *app) showInfo(info *s3state.Info, proof s3state.Proof) {
 	check := info.Check
 	a.field("Bucket", info.Bucket)
 	a.field("Policy", a.paint(yesNo(check.OK, "OK", "FAILED")))
@@ -52,9 +64,13 @@ func (a *app) showInfo(info *s3state.Info) {
 	for _, text := range check.Notes {
 		a.field("  note", printable(text))
 	}
+	a.field("Repository", proofText(proof))
 	a.field("Owner", printable(info.ACL.Owner.ID))
 	a.field("Admin", printable(cmp.Or(check.Admin, "-")))
 	a.field("Target user", printable(cmp.Or(check.TargetUser(), "-")))
+	if check.Keeper != "" {
+		a.field("Keeper", printable(check.KeeperUser()))
+	}
 	a.field("Versioning", cmp.Or(check.Versioning, "never enabled"))
 	a.printf("%-22s %d (%s)\n", "Objects:", info.Objects, formatBytes(info.ObjectBytes))
 	a.printf("%-22s %d (%s)\n", "Old versions:", info.OldVersions, formatBytes(info.OldVersionBytes))
@@ -62,6 +78,7 @@ func (a *app) showInfo(info *s3state.Info) {
 	for _, g := range info.ACL.Grants {
 		a.field("ACL", printable(cmp.Or(cmp.Or(g.Grantee.ID, g.Grantee.URI), g.Grantee.DisplayName)+" "+g.Permission))
 	}
+	a.showSettings(info.Settings)
 	a.println("Policy document:")
 	a.println(indentJSON(info.Policy))
 	a.printf("Saved states: %d\n", len(info.States))
@@ -78,15 +95,66 @@ func (a *app) showInfo(info *s3state.Info) {
 	}
 }
 
-// howMany turns --verify into what the library takes.
-func howMany(n int) int {
-	switch {
-	case n == 0:
-		return -1
-	case n < 0:
-		return math.MaxInt
+// showSettings tells what the bucket does by itself.
+func (a *app) showSettings(set *s3state.Settings) {
+	if set == nil {
+		return
 	}
-	return n
+	for _, f := range set.Lifecycle {
+		a.field("Lifecycle", printable(lifecycleText(f)))
+	}
+	if l := set.Lock; l != nil {
+		text := "enabled, no default retention"
+		if l.Mode != "" {
+			text = fmt.Sprintf("%s for %d days", l.Mode, l.RetainDays)
+		}
+		a.field("Object lock", printable(text))
+		for _, problem := range l.Problems {
+			a.field("  note", printable(problem))
+		}
+	}
+	if set.Encryption != "" {
+		a.field("Default encryption", printable(set.Encryption))
+	}
+	for _, to := range set.Replication {
+		a.field("Replicated to", printable(to))
+	}
+	if set.Notifications > 0 {
+		a.field("Notifications", set.Notifications)
+	}
+	if set.Uploads > 0 {
+		a.printf("%-22s %d (%s), the first of %s\n", "Unfinished uploads:", set.Uploads, formatBytes(set.UploadBytes), formatTime(set.FirstUpload))
+	}
+	if len(set.Unknown) > 0 {
+		a.field("Not to be read", strings.Join(set.Unknown, ", "))
+	}
+}
+
+// lifecycleText says what a rule does, and what it will do to what is there now.
+func lifecycleText(f s3state.LifecycleForecast) string {
+	var does []string
+	add := func(when bool, format string, args ...any) {
+		if when {
+			does = append(does, fmt.Sprintf(format, args...))
+		}
+	}
+	add(f.NoncurrentDays > 0, "removes old versions after %d days", f.NoncurrentDays)
+	add(f.NewerNoncurrent > 0, "leaves %d of them", f.NewerNoncurrent)
+	add(f.ExpireDays > 0, "deletes objects after %d days", f.ExpireDays)
+	add(!f.ExpireDate.IsZero(), "deletes objects on %s", f.ExpireDate.Format(time.DateOnly))
+	add(f.LoneMarkers, "removes delete markers left alone")
+	add(f.UploadDays > 0, "aborts uploads after %d days", f.UploadDays)
+	text := cmp.Or(f.ID, "(no name)") + ": " + cmp.Or(strings.Join(does, ", "), "removes nothing")
+	if f.Prefix != "" {
+		text += ", below " + f.Prefix
+	}
+	if f.Narrowed {
+		text += ", of some tags or sizes"
+	}
+	if f.Versions > 0 {
+		text += fmt.Sprintf("; of what is there %d versions (%s), the first on %s", f.Versions, formatBytes(f.Bytes), f.First.Format(time.DateOnly))
+	}
+	return text
 }
 
 // verificationOf is the outcome in a word, "" if the state was not compared.
@@ -147,23 +215,29 @@ func indentJSON(raw json.RawMessage) string {
 }
 
 type jsonInfo struct {
-	Bucket          string          `json:"bucket"`
-	PolicyOK        bool            `json:"policy_ok"`
-	Problems        []string        `json:"problems"`
-	Notes           []string        `json:"notes,omitempty"`
-	Owner           string          `json:"owner"`
-	Admin           string          `json:"admin"`
-	Target          string          `json:"target"`
-	TargetUser      string          `json:"target_user"`
-	Versioning      string          `json:"versioning"`
-	Objects         int64           `json:"objects"`
-	ObjectBytes     int64           `json:"object_bytes"`
-	OldVersions     int64           `json:"old_versions"`
-	OldVersionBytes int64           `json:"old_version_bytes"`
-	DeleteMarkers   int64           `json:"delete_markers"`
-	ACL             s3state.ACL     `json:"acl"`
-	Policy          json.RawMessage `json:"policy"`
-	States          []jsonState     `json:"states"`
+	Bucket     string   `json:"bucket"`
+	PolicyOK   bool     `json:"policy_ok"`
+	Problems   []string `json:"problems"`
+	Notes      []string `json:"notes,omitempty"`
+	Owner      string   `json:"owner"`
+	Admin      string   `json:"admin"`
+	Target     string   `json:"target"`
+	TargetUser string   `json:"target_user"`
+	Versioning string   `json:"versioning"`
+	Keeper     string   `json:"keeper,omitempty"`
+	// Locked is left out where nothing is locked, or the credentials may not know.
+	Locked          *s3state.LockFloor `json:"locked,omitempty"`
+	Objects         int64              `json:"objects"`
+	ObjectBytes     int64              `json:"object_bytes"`
+	OldVersions     int64              `json:"old_versions"`
+	OldVersionBytes int64              `json:"old_version_bytes"`
+	DeleteMarkers   int64              `json:"delete_markers"`
+	ACL             s3state.ACL        `json:"acl"`
+	Policy          json.RawMessage    `json:"policy"`
+
+	Settings   *s3state.Settings `json:"settings,omitempty"`
+	States     []jsonState       `json:"states"`
+	Repository s3state.Proof     `json:"repository"`
 }
 
 // jsonState is a saved state.
@@ -193,7 +267,7 @@ func newJSONInfo(info *s3state.Info) jsonInfo {
 		Bucket: info.Bucket, PolicyOK: check.OK, Problems: orEmpty(check.Problems), Notes: check.Notes,
 		Owner: info.ACL.Owner.ID, Admin: check.Admin, Target: check.Target, TargetUser: check.TargetUser(), Versioning: check.Versioning,
 		Objects: info.Objects, ObjectBytes: info.ObjectBytes, OldVersions: info.OldVersions, OldVersionBytes: info.OldVersionBytes,
-		DeleteMarkers: info.DeleteMarkers, ACL: info.ACL, Policy: info.Policy, States: []jsonState{},
+		DeleteMarkers: info.DeleteMarkers, ACL: info.ACL, Policy: info.Policy, Settings: info.Settings, States: []jsonState{},
 	}
 	if !json.Valid(out.Policy) {
 		out.Policy = json.RawMessage("null")

@@ -10,7 +10,7 @@ import (
 type storageListCmd struct{}
 
 func (storageListCmd) Help() string {
-	return "The buckets of the configured identity. What is wrong with a policy that FAILED is told by rwm storage-info."
+	return "The buckets of the configured identity. rwm storage-info explains what is wrong with a policy that FAILED."
 }
 
 func (storageListCmd) Run(a *app) error {

@@ -43,7 +43,7 @@ func (a *app) showBatch(err error) {
 
 func (a *app) problem(key, version, reason string) {
 	if a.cli.JSON {
-		emitTo(a.stderr, map[string]string{"message_type": "error", "key": key, "version_id": version, "message": reason})
+		_ = emitTo(a.stderr, map[string]string{"message_type": "error", "key": key, "version_id": version, "message": reason})
 		return
 	}
 	if version == "" {

@@ -11,33 +11,38 @@ import (
 
 type storageRestoreStateCmd struct {
 	Source          string `arg:"" help:"Bucket the state was saved in."`
-	Target          string `arg:"" help:"Bucket to make and to restore into; or a directory, with a / in its name."`
+	Target          string `arg:"" help:"New bucket, or a local directory (a path containing /)."`
 	StateKey        string `arg:"" optional:"" help:"Key of the saved state, as rwm storage-info shows it."`
 	StateVersion    string `arg:"" optional:"" id:"" help:"Version id of the saved state."`
-	At              string `help:"Restore what was current at a time instead: 2026-11-01T12:00:00+01:00, '2026-11-01 12:00' (local time) or '2h ago'." placeholder:"TIME"`
-	TargetUser      string `help:"User who gets the host's access to TARGET, if the source's policy and the state do not agree on one: a name in the admin's tenant, or an ARN." placeholder:"NAME"`
+	At              string `help:"Restore the bucket as of a time: 2026-11-01T12:00:00+01:00, '2026-11-01 12:00' (local) or '2h ago'." placeholder:"TIME"`
+	TargetUser      string `help:"User who gets the host's access to TARGET (name or ARN), if source and state name different ones." placeholder:"NAME"`
 	AllowUnverified bool   `help:"Restore a state even if the version history contradicts it."`
+	lockFlags
+	keeperFlag
 }
 
 func (storageRestoreStateCmd) Help() string {
-	return `Makes TARGET and copies into it, on the server, what was current when the state was saved or at the time given. A state is compared with the version history first, every version is checked before the first is copied: what is missing is listed and nothing is made.
+	return `Makes TARGET and copies into it, on the server, what was current when the state was
+saved or at the time given. First a state is compared with the version history and every
+version is checked: if any is missing, it is listed and nothing is made.
 
-If it is interrupted, the same command goes on where it stopped.
+After an interruption, run the same command again to continue where it stopped.
 
-A TARGET with a / in it is a directory of this host: it becomes a restic repository, and every object is verified as it is written.
+A TARGET with a / in it is a directory of this host: it becomes a restic repository, and
+every object is verified as it is written.
 
   rwm storage-info backups
   rwm storage-restore-state backups rescue rwm/state_2026-11-22T03:10:04.123456+01:00.json.gz VERSION
   rwm storage-restore-state backups rescue --at '2026-11-01 12:00'
   rwm storage-restore-state backups ./rescue --at '2h ago'
 
-To look at a few files nothing has to be copied: rwm restic --at TIME restore.`
+To get a few files, no copy is needed: rwm restic --at TIME restore.`
 }
 
 func (c storageRestoreStateCmd) moment() (s3state.Moment, error) {
 	switch {
 	case c.At != "" && c.StateKey != "":
-		return s3state.Moment{}, usageError{errors.New("a state and --at are given: choose one")}
+		return s3state.Moment{}, usageError{errors.New("a state and --at cannot be used together: choose one")}
 	case c.At == "" && (c.StateKey == "" || c.StateVersion == ""):
 		return s3state.Moment{}, usageError{errors.New("give the key and the version id of a saved state, or --at TIME; rwm storage-info shows the states, rwm storage-history the times")}
 	case c.At != "":
@@ -55,16 +60,23 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	lock, err := c.lockFlags.options("compliance")
+	if err != nil {
+		return err
+	}
 	m, err := a.manager(nil)
 	if err != nil {
 		return err
 	}
 	if strings.ContainsAny(c.Target, `/\`) {
+		if lock != nil || c.Keeper != "" {
+			return usageError{errors.New("--lock and --keeper are for a bucket; a directory has neither")}
+		}
 		return a.download(m, c, moment)
 	}
 	r, err := m.Storage().Restore(a.ctx, s3state.RestoreOptions{
-		Source: c.Source, Target: c.Target, StateKey: moment.StateKey, StateVersion: moment.StateVersion, At: moment.At,
-		AllowUnverified: c.AllowUnverified, TargetUser: c.TargetUser, OnEvent: a.onStorageEvent,
+		Source: c.Source, Target: c.Target, Moment: moment,
+		AllowUnverified: c.AllowUnverified, TargetUser: c.TargetUser, Lock: lock, Keeper: c.Keeper, OnEvent: a.onStorageEvent,
 	})
 	a.bar.end()
 	a.showBatch(err)
@@ -73,7 +85,7 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 	}
 	if a.cli.JSON {
 		return a.emit(jsonRestoredState{
-			Source: r.Source, Target: r.Target, StateKey: r.StateKey, StateVersion: r.StateVersion, StateTime: r.StateTime,
+			Source: r.Source, Target: r.Target, StateKey: r.Moment.StateKey, StateVersion: r.Moment.StateVersion, StateTime: r.StateTime,
 			Objects: r.Objects, Bytes: r.Bytes, Copied: r.Copied, Skipped: r.Skipped, ETagUnchecked: r.ETagUnchecked,
 			TargetUser: r.TargetUser, Duration: r.Duration.Seconds(),
 		})
@@ -87,6 +99,12 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 		a.say("%d saved states that it names exist no more and were left out", v.StatesGone)
 	}
 	a.say("target user %s", printable(r.TargetUser))
+	if r.Keeper != "" {
+		a.say("keeper %s", printable(r.Keeper))
+	}
+	if lock != nil {
+		a.say("locked: what is in it at any moment can be restored for %d more days; run rwm storage-renew once a day", lock.Days)
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cesnet/rwm/internal/redact"
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/rwm"
 )
@@ -16,13 +17,7 @@ func (a *app) transport(cfg *rwm.Config) (http.RoundTripper, error) {
 	if err != nil {
 		return nil, err
 	}
-	flags := a.cli.Restic.HTTP
-	if !flags.Given() {
-		// What is wrong with backup_extras is found by rwm.New.
-		if extras, err := resticflags.ParseBackup(cfg.BackupExtras); err == nil {
-			flags = extras.HTTP
-		}
-	}
+	flags := a.httpFlags(cfg)
 	rt, err := flags.Transport(base)
 	if err != nil {
 		return nil, usageError{err}
@@ -30,11 +25,24 @@ func (a *app) transport(cfg *rwm.Config) (http.RoundTripper, error) {
 	if a.cli.Debug {
 		rt = &loggingTransport{rt, a.logger()}
 	}
-	return rt, nil
+	a.observed = rwm.ObserveTransport(rt)
+	return a.observed, nil
 }
 
-// loggingTransport names requests by method, path and query. Headers, which carry
-// signatures, and bodies stay out of the log.
+// httpFlags are restic's flags for HTTP, from the command line or backup_extras.
+func (a *app) httpFlags(cfg *rwm.Config) resticflags.HTTP {
+	flags := a.cli.Restic.HTTP
+	if !flags.Given() {
+		// What is wrong with backup_extras is found by rwm.New.
+		if extras, err := resticflags.ParseBackup(cfg.BackupExtras); err == nil {
+			flags = extras.HTTP
+		}
+	}
+	return flags
+}
+
+// loggingTransport names requests by method, path and query. Headers and parameters
+// that carry signatures, and bodies, stay out of the log.
 type loggingTransport struct {
 	base http.RoundTripper
 	log  *slog.Logger
@@ -43,7 +51,7 @@ type loggingTransport struct {
 func (t *loggingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := time.Now()
 	resp, err := t.base.RoundTrip(req)
-	attrs := []any{"method", req.Method, "path", req.URL.Path, "query", req.URL.RawQuery, "took", time.Since(start).Round(time.Microsecond)}
+	attrs := []any{"method", req.Method, "path", req.URL.Path, "query", redact.Query(req.URL.RawQuery), "took", time.Since(start).Round(time.Microsecond)}
 	if err != nil {
 		t.log.Debug("request", append(attrs, "error", err)...)
 	} else {

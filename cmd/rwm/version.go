@@ -18,7 +18,7 @@ func (versionCmd) Run(a *app) error {
 	return nil
 }
 
-type resticVersionCmd struct{}
+type resticVersionCmd struct{ elsewhere }
 
 func (resticVersionCmd) Run(a *app) error {
 	if a.cli.JSON {

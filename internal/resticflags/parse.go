@@ -37,6 +37,9 @@ func ParseBackup(args []string) (*BackupArgs, error) {
 	if i := slices.Index(args, "--"); i >= 0 {
 		args, literal = args[:i], args[i+1:]
 	}
+	if name := emptyFlag(args, parser.Model.Flags); name != "" {
+		return nil, fmt.Errorf("--%s is empty: give it a value, or leave it out", name)
+	}
 	if _, err := parser.Parse(args); err != nil {
 		for _, arg := range args {
 			if strings.HasPrefix(arg, "-") && strings.ContainsAny(arg, " \t") && !strings.Contains(arg, "=") {
@@ -50,4 +53,15 @@ func ParseBackup(args []string) (*BackupArgs, error) {
 		parsed.Host = parsed.Hostname
 	}
 	return &parsed, nil
+}
+
+// emptyFlag names the first flag with an empty value that its help gives no meaning to.
+func emptyFlag(args []string, flags []*kong.Flag) string {
+	for _, flag := range flags {
+		text := !flag.IsBool() && !flag.IsCounter() && !strings.Contains(flag.Help, "''")
+		if text && slices.Contains(args, "--"+flag.Name+"=") {
+			return flag.Name
+		}
+	}
+	return ""
 }

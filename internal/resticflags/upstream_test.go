@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/cesnet/rwm/internal/resticcli"
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
 // Our flags are those that restic's own help lists, short forms included.

@@ -1,6 +1,6 @@
 // Command licenses prints the licences of everything that is linked into rwm: its own,
 // Go's, and that of each module on any of the targets given as OS/ARCH (none: this
-// system). Whoever passes a binary on has to pass these on with it.
+// system). They have to be passed on with a binary.
 //
 //	go run ./packaging/licenses linux/amd64 darwin/arm64 >LICENSES.txt
 package main
@@ -95,7 +95,7 @@ func run(out io.Writer, targets []string) error {
 // isLicense matches the files that are licences or have to go with one.
 var isLicense = regexp.MustCompile(`(?i)^((un)?licen[sc]e|copying|notice|patents)`)
 
-// texts are the licences in a directory. None at all is an error: somebody has to look.
+// texts are the licences in a directory. None at all is an error for a person to look at.
 func texts(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -79,7 +79,12 @@ func newManager(paths []string, lock string, log *slog.Logger) (*rwm.Manager, er
 // ensureRepository makes the repository if there is none.
 func ensureRepository(ctx context.Context, manager *rwm.Manager, log *slog.Logger) error {
 	session, err := manager.OpenRepository(ctx)
-	if errors.Is(err, restic.ErrNoRepository) && !errors.Is(err, restic.ErrNoBucket) {
+	switch {
+	case errors.Is(err, restic.ErrRepositoryGone):
+		// There was one, and somebody has deleted it. To go on with a new one would hide
+		// that: the error says which versions of it are left, and a human decides.
+		log.Error("the repository was deleted", "error", err)
+	case errors.Is(err, restic.ErrNoRepository) && !errors.Is(err, restic.ErrNoBucket):
 		log.Info("making a new repository", "location", manager.Location())
 		session, err = manager.InitRepository(ctx)
 	}

@@ -64,7 +64,7 @@ func recoverBucket(ctx context.Context, before, bucket, rescue, dir string) erro
 	}
 	fmt.Printf("rebuilding %s in %s as it was when %s was saved (%s)\n", bucket, rescue, state.Key, state.Time.Format(time.RFC3339))
 	if _, err := manager.Storage().Restore(ctx, s3state.RestoreOptions{
-		Source: bucket, Target: rescue, StateKey: state.Key, StateVersion: state.VersionID, OnEvent: showCopies(),
+		Source: bucket, Target: rescue, Moment: s3state.Moment{StateKey: state.Key, StateVersion: state.VersionID}, OnEvent: showCopies(),
 	}); err != nil {
 		return err
 	}

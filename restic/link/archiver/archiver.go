@@ -10,6 +10,7 @@ type (
 	RejectByNameFunc = archiver.RejectByNameFunc
 	RejectFunc       = archiver.RejectFunc
 	ScanStats        = archiver.ScanStats
+	Scanner          = archiver.Scanner
 	SelectByNameFunc = archiver.SelectByNameFunc
 	SelectFunc       = archiver.SelectFunc
 	SnapshotOptions  = archiver.SnapshotOptions

@@ -37,7 +37,6 @@ var (
 	ApplyPolicy         = data.ApplyPolicy
 	DualTreeIterator    = data.DualTreeIterator
 	FindSnapshot        = data.FindSnapshot
-	FindTreeDirectory   = data.FindTreeDirectory
 	FindUsedBlobs       = data.FindUsedBlobs
 	LoadSnapshot        = data.LoadSnapshot
 	LoadTree            = data.LoadTree

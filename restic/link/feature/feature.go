@@ -3,6 +3,10 @@ package feature
 
 import "github.com/restic/restic/internal/feature"
 
+const (
+	DeviceIDForHardlinks = feature.DeviceIDForHardlinks
+)
+
 var (
 	Flag = feature.Flag
 )

@@ -4,25 +4,26 @@ package fs
 import "github.com/restic/restic/internal/fs"
 
 type (
-	FS            = fs.FS
-	File          = fs.File
-	Local         = fs.Local
-	Reader        = fs.Reader
-	ReaderOptions = fs.ReaderOptions
+	ExtendedFileInfo = fs.ExtendedFileInfo
+	FS               = fs.FS
+	File             = fs.File
+	Local            = fs.Local
+	Reader           = fs.Reader
+	ReaderOptions    = fs.ReaderOptions
 )
 
 const (
-	O_APPEND = fs.O_APPEND
-	O_CREATE = fs.O_CREATE
-	O_EXCL   = fs.O_EXCL
-	O_RDONLY = fs.O_RDONLY
-	O_RDWR   = fs.O_RDWR
-	O_TRUNC  = fs.O_TRUNC
-	O_WRONLY = fs.O_WRONLY
+	O_APPEND   = fs.O_APPEND
+	O_CREATE   = fs.O_CREATE
+	O_EXCL     = fs.O_EXCL
+	O_NOFOLLOW = fs.O_NOFOLLOW
+	O_RDONLY   = fs.O_RDONLY
+	O_RDWR     = fs.O_RDWR
+	O_TRUNC    = fs.O_TRUNC
+	O_WRONLY   = fs.O_WRONLY
 )
 
 var (
-	HasPathPrefix    = fs.HasPathPrefix
 	Link             = fs.Link
 	Lstat            = fs.Lstat
 	MkdirAll         = fs.MkdirAll

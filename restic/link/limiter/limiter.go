@@ -4,10 +4,9 @@ package limiter
 import "github.com/restic/restic/internal/backend/limiter"
 
 type (
-	Limits = limiter.Limits
+	Limiter = limiter.Limiter
 )
 
 var (
-	LimitBackend     = limiter.LimitBackend
-	NewStaticLimiter = limiter.NewStaticLimiter
+	LimitBackend = limiter.LimitBackend
 )

@@ -23,6 +23,7 @@ type (
 	PackedBlob         = restic.PackedBlob
 	Repository         = restic.Repository
 	WithBlobUploader   = restic.WithBlobUploader
+	WriteableFileType  = restic.WriteableFileType
 )
 
 const (
@@ -55,5 +56,9 @@ var (
 	ParallelList    = restic.ParallelList
 	ParseID         = restic.ParseID
 )
+
+// TestSetLockTimeout shortens the pause between taking a lock and looking for others, for
+// tests.
+var TestSetLockTimeout = restic.TestSetLockTimeout
 
 // Generic functions, instantiated for the file types RWM writes.

@@ -29,7 +29,7 @@ type cli struct {
 	Tenant    string        `default:"acme" help:"Tenant of users that do not name one."`
 	User      []string      `placeholder:"NAME:ACCESS:SECRET" help:"A user; repeatable. The secret shows in the process list: prefer --users. Default: admin, host and host2 with the keys NAME-access and NAME-secret."`
 	Users     string        `type:"existingfile" placeholder:"FILE" help:"JSON array of {name,tenant,access_key,secret_key}."`
-	Dialect   string        `enum:"aws,rgw" default:"aws" help:"Details in which servers differ: aws or rgw (Ceph)."`
+	Dialect   string        `enum:"aws,rgw,rgw18,rgw20,seaweedfs,versitygw" default:"aws" help:"Details in which servers differ: aws, rgw (Ceph 16), rgw18, rgw20, seaweedfs or versitygw."`
 	Region    string        `default:"us-east-1" help:"Region of the signatures."`
 	Latency   time.Duration `help:"Added to every request."`
 	Faults    string        `type:"existingfile" placeholder:"FILE" help:"JSON array of faults to inject."`

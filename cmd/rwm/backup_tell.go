@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cesnet/rwm/keeper"
+	"github.com/cesnet/rwm/keeper/metrics"
+	"github.com/cesnet/rwm/keeper/notify"
+	"github.com/cesnet/rwm/rwm"
+)
+
+// runTeller tells people and machines how a backup run ended.
+type runTeller struct {
+	a      *app
+	cfg    *rwm.Config
+	sender *notify.Sender
+}
+
+func newRunTeller(a *app, cfg *rwm.Config) (*runTeller, error) {
+	sender, err := notify.New(cfg.Notify, cfg.Ping)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", rwm.ErrConfig, err)
+	}
+	return &runTeller{a, cfg, sender}, nil
+}
+
+// context outlives an interruption of the run, which is to be told, too.
+func (t *runTeller) context() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(t.a.ctx), 2*time.Minute)
+}
+
+func (t *runTeller) begin() {
+	ctx, cancel := t.context()
+	defer cancel()
+	t.warn(t.sender.Ping(ctx, keeper.PingStart, ""))
+}
+
+// end tells the outcome. Of a run that found another one in progress there is none.
+func (t *runTeller) end(report *rwm.Report, err error) {
+	if errors.Is(err, rwm.ErrRunLocked) {
+		return
+	}
+	ctx, cancel := t.context()
+	defer cancel()
+	if t.cfg.MetricsFile != "" {
+		t.warn(metrics.Backup(t.cfg.MetricsFile, time.Now(), report, err))
+	}
+	host, _ := os.Hostname()
+	text := describeRun(report, err)
+	if err == nil && report.OK() {
+		t.warn(t.sender.Ping(ctx, keeper.PingSuccess, text))
+		t.change(ctx, false, "RWM: backup of "+host+" succeeds again", text)
+		return
+	}
+	t.warn(t.sender.Ping(ctx, keeper.PingFail, text))
+	t.change(ctx, true, "RWM: backup of "+host+" FAILED", text)
+}
+
+// change sends a message if the run ended otherwise than the last one, and remembers
+// that it was sent.
+func (t *runTeller) change(ctx context.Context, failed bool, title, text string) {
+	lock := t.cfg.LockPath
+	if lock == "" {
+		lock = rwm.DefaultLockPath
+	}
+	mark := lock + ".failed"
+	_, err := os.Stat(mark)
+	if failed == (err == nil) {
+		return
+	}
+	if len(t.cfg.Notify) > 0 {
+		if err := t.sender.Send(ctx, title, text); err != nil {
+			t.warn(err)
+			return // the next run tells it
+		}
+	}
+	if failed {
+		t.warn(os.WriteFile(mark, []byte(time.Now().Format(time.RFC3339)+"\n"), 0o600))
+	} else {
+		t.warn(os.Remove(mark))
+	}
+}
+
+func (t *runTeller) warn(err error) {
+	if err != nil {
+		t.a.warning("how the run ended could not be told everywhere: " + err.Error())
+	}
+}
+
+// describeRun lists the steps of a run.
+func describeRun(report *rwm.Report, err error) string {
+	var b strings.Builder
+	if report == nil {
+		return fmt.Sprintf("The run did not begin: %v\n", err)
+	}
+	for _, row := range report.Rows {
+		fmt.Fprintf(&b, "%s: %s", printable(row.Name), yesNo(row.OK, "OK", "ERROR"))
+		if row.Err != nil {
+			fmt.Fprintf(&b, " (%d): %s", row.ReturnCode, printable(row.Err.Error()))
+		}
+		b.WriteString("\n")
+	}
+	if err != nil && len(report.Rows) == 0 {
+		fmt.Fprintln(&b, err)
+	}
+	return b.String()
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os/user"
+	"time"
+
+	"github.com/cesnet/rwm/keeper"
+	"github.com/cesnet/rwm/keeper/metrics"
+	"github.com/cesnet/rwm/keeper/notify"
+	keeperpage "github.com/cesnet/rwm/keeper/page"
+)
+
+type keepCmd struct {
+	What    []string `arg:"" optional:"" name:"what" help:"status, or ack STORAGE ALARM; a pass without."`
+	Storage []string `help:"Only this storage; may be repeated." placeholder:"NAME"`
+	Explain bool     `help:"Print what will run when, and what it costs a month; do nothing."`
+	Every   string   `help:"How often the timer makes a pass, for --explain." placeholder:"DURATION" default:"4h"`
+	Note    string   `help:"Note to keep with an acknowledgement." placeholder:"TEXT"`
+}
+
+func (keepCmd) Help() string {
+	return `Makes one pass over all storages of keeper.conf: does what is due, within the budget,
+and tells what has changed. Run it from a timer, on a machine the hosts cannot reach
+(packaging/systemd/rwm-keep.timer). See docs/keeper.md.
+
+  rwm keep --config keeper.conf                          one pass
+  rwm keep --config keeper.conf --explain                what will run when, and what it costs
+  rwm keep --config keeper.conf status                   how the storages are; sends nothing
+  rwm keep --config keeper.conf ack web1 renamed-1a2b3c  a person has looked at this alarm
+  rwm keep --config keeper.conf ack web1 history         … and at the marks of the history
+
+The exit code is 0 if every storage is green, 20 if one is red, and 1, 2 or 11 if the
+pass itself failed, the configuration is wrong, or another pass is in progress.`
+}
+
+const defaultKeeperConfig = "keeper.conf"
+
+// exitRed says that the pass was made and a storage is red.
+const exitRed = 20
+
+func (c keepCmd) Run(a *app) error {
+	path := a.cli.Config
+	if path == defaultConfig {
+		path = defaultKeeperConfig
+	}
+	cfg, err := keeper.LoadConfig(path)
+	if err != nil {
+		return err
+	}
+	opts := []keeper.Option{keeper.WithLogger(a.logger()), keeper.WithEvents(a.onKeeperEvent)}
+	switch {
+	case len(c.What) == 0 && c.Explain:
+		return c.explain(a, cfg)
+	case len(c.What) == 0:
+		return c.pass(a, cfg, opts)
+	case c.What[0] == "status" && len(c.What) == 1:
+		return c.status(a, cfg)
+	case c.What[0] == "ack" && len(c.What) == 3:
+		return c.ack(a, cfg)
+	}
+	return usageError{errors.New("say rwm keep, rwm keep status, or rwm keep ack STORAGE ALARM")}
+}
+
+func (c keepCmd) pass(a *app, cfg *keeper.Config, opts []keeper.Option) error {
+	urls, ping, err := cfg.TellSecrets(a.ctx)
+	if err != nil {
+		return err
+	}
+	sender, err := notify.New(urls, ping)
+	if err != nil {
+		return err
+	}
+	k, err := keeper.New(cfg, append(opts, keeper.WithTeller(sender))...)
+	if err != nil {
+		return err
+	}
+	report, err := k.Pass(a.ctx, c.Storage...)
+	if errors.Is(err, keeper.ErrPassRunning) {
+		return &exitError{exitLocked, err}
+	}
+	if report == nil {
+		return err
+	}
+	// The pages and metrics are of all storages, whichever this pass was over.
+	all, statusErr := k.Status()
+	err = errors.Join(err, statusErr)
+	now := time.Now()
+	if cfg.StatusPage != "" && statusErr == nil {
+		err = errors.Join(err, keeperpage.Write(cfg.StatusPage, all, now, time.Local))
+	}
+	if cfg.MetricsFile != "" && statusErr == nil {
+		whole := *report
+		whole.Storages = all
+		err = errors.Join(err, metrics.Keeper(cfg.MetricsFile, now, &whole))
+	}
+	if report.Untold != "" {
+		a.warning("not told, the next pass tries again: " + report.Untold)
+	}
+	a.showKeeper(report.Storages, report)
+	if err == nil && !report.Green() {
+		return &exitError{code: exitRed}
+	}
+	return err
+}
+
+func (c keepCmd) status(a *app, cfg *keeper.Config) error {
+	k, err := keeper.New(cfg)
+	if err != nil {
+		return err
+	}
+	all, err := k.Status(c.Storage...)
+	if err != nil {
+		return err
+	}
+	a.showKeeper(all, nil)
+	for _, s := range all {
+		if !s.Green {
+			return &exitError{code: exitRed}
+		}
+	}
+	return nil
+}
+
+func (c keepCmd) ack(a *app, cfg *keeper.Config) error {
+	k, err := keeper.New(cfg)
+	if err != nil {
+		return err
+	}
+	by := "unknown"
+	if u, err := user.Current(); err == nil {
+		by = u.Username
+	}
+	if err := k.Acknowledge(c.What[1], c.What[2], by, c.Note); err != nil {
+		if errors.Is(err, keeper.ErrPassRunning) {
+			return &exitError{exitLocked, err}
+		}
+		return err
+	}
+	a.say("storage %s: %s is acknowledged", c.What[1], c.What[2])
+	return nil
+}
+
+func (c keepCmd) explain(a *app, cfg *keeper.Config) error {
+	every, err := time.ParseDuration(c.Every)
+	if err != nil || every <= 0 {
+		return usageError{fmt.Errorf("--every: invalid duration %q: write it like 4h or 30m", c.Every)}
+	}
+	k, err := keeper.New(cfg)
+	if err != nil {
+		return err
+	}
+	plans, err := k.Explain(every, c.Storage...)
+	if err != nil {
+		return err
+	}
+	a.showPlans(plans, every)
+	return nil
+}

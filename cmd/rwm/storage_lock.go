@@ -1,0 +1,172 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cesnet/rwm/rwm"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// lockFlags say how a bucket is locked.
+type lockFlags struct {
+	Lock      string `help:"Keep every moment restorable for this many days (whole days)." placeholder:"30d"`
+	LockGrace string `help:"Extra lock time; renew the locks within half of it. Default: a third of --lock, at least two days." placeholder:"10d"`
+}
+
+// keeperFlag names the third identity.
+type keeperFlag struct {
+	Keeper string `help:"User who may also read versions and extend their locks: a name in the admin's tenant, or an ARN." placeholder:"USER"`
+}
+
+// options are nil without --lock.
+func (f lockFlags) options(mode string) (*s3state.LockOptions, error) {
+	if f.Lock == "" {
+		switch {
+		case f.LockGrace != "":
+			return nil, usageError{errors.New("--lock-grace needs a lock: give --lock, too")}
+		case mode == "governance":
+			return nil, usageError{errors.New("--lock-mode needs a lock: give --lock, too")}
+		}
+		return nil, nil
+	}
+	days, err := wholeDays("--lock", f.Lock)
+	if err != nil {
+		return nil, err
+	}
+	o := &s3state.LockOptions{Days: days, Mode: s3state.LockMode(strings.ToUpper(mode))}
+	if f.LockGrace != "" {
+		o.GraceDays, err = wholeDays("--lock-grace", f.LockGrace)
+	}
+	return o, err
+}
+
+func wholeDays(flag, text string) (int, error) {
+	d, err := rwm.ParseSpan(text)
+	if err != nil {
+		return 0, usageError{fmt.Errorf("%s: %w", flag, err)}
+	}
+	if d < 24*time.Hour || d%(24*time.Hour) != 0 {
+		return 0, usageError{fmt.Errorf("%s: %q is not a number of whole days, such as 30d", flag, text)}
+	}
+	return int(d / (24 * time.Hour)), nil
+}
+
+// sayLocked tells of a bucket's lock, if it has one.
+func (a *app) sayLocked(l *s3state.Lock, proof *s3state.LockProof) {
+	if l == nil {
+		return
+	}
+	a.say("locked (%s): what is in it at any moment can be restored for %d more days; new versions are locked for %d days", l.Mode, l.Days, l.RetainDays)
+	if proof != nil {
+		a.say("tried out: the admin could not %s", strings.Join(proof.Refused, ", nor "))
+		if proof.Left != "" {
+			a.say("the object it was tried on is left, hidden, for lifecycle to remove: %s", printable(proof.Left))
+		}
+	}
+	for _, text := range l.Problems {
+		a.warning(printable(text))
+	}
+	grace := l.RetainDays - l.Days
+	a.say("run rwm storage-renew once a day; locks that are not renewed for %s fall short of the %d days", formatDays(grace), l.Days)
+}
+
+// formatDays is half of a number of days.
+func formatDays(twice int) string {
+	if twice%2 == 0 {
+		return fmt.Sprintf("%d days", twice/2)
+	}
+	return fmt.Sprintf("%d.5 days", twice/2)
+}
+
+type storageLockCmd struct {
+	Bucket string `arg:"" help:"Name of the bucket."`
+	lockFlags
+	keeperFlag
+	LockMode string `help:"compliance, which nobody can undo, or governance, for trials." enum:"compliance,governance" default:"compliance"`
+}
+
+func (storageLockCmd) Help() string {
+	return `Run with the admin's credentials. Gives a policed bucket object lock, a default
+retention and a lifecycle rule, tests the lock, and locks what is in the bucket. If the
+server can lock only new buckets, it changes nothing and explains how to move to one.
+
+  rwm --config admin.conf storage-lock backups --lock 30d --keeper keeper1
+
+With another length for --lock it changes the promise from then on; existing locks stay.`
+}
+
+func (c storageLockCmd) Run(a *app) (err error) {
+	if c.Lock == "" {
+		return usageError{errors.New("how long to lock is missing: give --lock, such as --lock 30d")}
+	}
+	lock, err := c.options(c.LockMode)
+	if err != nil {
+		return err
+	}
+	m, err := a.manager(nil)
+	if err != nil {
+		return err
+	}
+	r, err := m.Storage().LockBucket(a.ctx, c.Bucket, s3state.LockBucketOptions{Lock: *lock, Keeper: c.Keeper, OnEvent: a.onStorageEvent})
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		out := map[string]any{"bucket": r.Bucket, "keeper": r.Keeper, "lock": r.Lock}
+		if r.LockProof != nil {
+			out["lock_refused"] = r.LockProof.Refused
+		}
+		_ = a.emit(out)
+	} else {
+		if r.Keeper != "" {
+			a.say("keeper %s", printable(r.Keeper))
+		}
+		a.sayLocked(r.Lock, r.LockProof)
+	}
+	return a.renew(m, c.Bucket, "", s3state.RenewOptions{Lock: lock})
+}
+
+// lockOf proves how a bucket is locked; nil if it is not, or the credentials, as a
+// host's, may not know.
+func (a *app) lockOf(m *rwm.Manager, bucket string) (*s3state.LockFloor, error) {
+	f, err := m.Storage().LockFloor(a.ctx, bucket, s3state.FloorOptions{OnEvent: a.onStorageEvent})
+	a.bar.end()
+	switch {
+	case errors.Is(err, s3state.ErrAccessDenied):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !f.Lock.Enabled && len(f.Reclaim) == 0:
+		return nil, nil
+	}
+	return f, nil
+}
+
+func (a *app) showLock(f *s3state.LockFloor) {
+	if f == nil {
+		return
+	}
+	if l := f.Lock; l.Enabled {
+		a.field("Lock", fmt.Sprintf("%s, promises %d days, locks new versions for %d", l.Mode, l.Days, l.RetainDays))
+		for _, text := range l.Problems {
+			a.field("  problem", printable(text))
+		}
+		switch {
+		case f.Proved == 0:
+		case f.Unlocked > 0:
+			a.field("Locked until", a.paint("FAILED")+fmt.Sprintf(": %d of %d proved are not locked, such as %s", f.Unlocked, f.Proved, printable(f.Lowest)))
+		default:
+			a.field("Locked until", formatZoned(f.Floor)+yesNo(f.Kept(), "", ", less than is promised: run rwm storage-renew"))
+		}
+		a.field("  proved now", fmt.Sprintf("%d of %d needed%s", f.Proved, f.Needed, yesNo(f.Sampled, ", all metadata and a sample of packs", "")))
+		if f.Longer > 0 {
+			a.field("  note", fmt.Sprintf("%d objects are locked for more than twice as long as new ones: their writer locked them so", f.Longer))
+		}
+	}
+	for _, r := range f.Reclaim {
+		a.field("Lifecycle removes", fmt.Sprintf("within %d days %d versions (%s), those that are locked later", r.Days, r.Versions, formatBytes(r.Bytes)))
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cesnet/rwm/rwm"
+	"github.com/cesnet/rwm/s3state"
+)
+
+type storageRenewCmd struct {
+	Bucket     string `arg:"" help:"Name of the bucket."`
+	All        bool   `help:"Prove the lock of every version, not only of metadata and of 459 packs."`
+	KeepStates int    `help:"Keep the newest N confirmed states restorable, too; -1 for all." placeholder:"N"`
+	KeepWithin string `help:"Keep everything that was current within DURATION restorable, too." placeholder:"DURATION"`
+	Freeze     string `help:"Renew everything in the bucket, including deleted objects, for this reason." placeholder:"REASON"`
+	lockFlags
+	Ledger string `help:"File with the record of renewals; by default in the user's cache directory." placeholder:"FILE" predictor:"file"`
+}
+
+func (storageRenewCmd) Help() string {
+	return `Extends the locks of needed objects that have less than --lock plus half the grace left.
+Run it once a day, with the keeper's or the admin's credentials; docs/worm.md explains.
+
+All current objects are needed or, with the repository's password in the configuration,
+only those that its snapshots need. If anything in the bucket is suspicious, everything
+is renewed, including deleted objects, until the cause is dealt with.
+
+  rwm --config keeper.conf storage-renew backups
+
+The exit code is 1 if a lock could not be renewed.`
+}
+
+func (c storageRenewCmd) options() (opts s3state.RenewOptions, err error) {
+	opts = s3state.RenewOptions{All: c.All, KeepStates: c.KeepStates, Freeze: c.Freeze}
+	if c.KeepWithin != "" {
+		if opts.KeepWithin, err = rwm.ParseSpan(c.KeepWithin); err != nil {
+			return opts, usageError{fmt.Errorf("--keep-within: %w", err)}
+		}
+	}
+	opts.Lock, err = c.lockFlags.options("compliance")
+	return opts, err
+}
+
+func (c storageRenewCmd) Run(a *app) error {
+	opts, err := c.options()
+	if err != nil {
+		return err
+	}
+	m, err := a.manager(nil)
+	if err != nil {
+		return err
+	}
+	return a.renew(m, c.Bucket, c.Ledger, opts)
+}
+
+// renew renews locks and shows what came of it. ledger is "" for the file in the cache
+// directory.
+func (a *app) renew(m *rwm.Manager, bucket, ledger string, opts s3state.RenewOptions) (err error) {
+	if ledger == "" {
+		if ledger, err = m.RenewLedgerPath(bucket); err != nil {
+			return err
+		}
+	}
+	if opts.Ledger, err = s3state.OpenRenewLedger(ledger); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opts.Ledger.Close()) }()
+	opts.OnEvent = a.onStorageEvent
+	r, err := m.RenewLocks(a.ctx, bucket, opts)
+	a.bar.end()
+	a.showBatch(err)
+	if r != nil && r.Needed > 0 {
+		a.showRenewed(r)
+	}
+	return err
+}
+
+func (a *app) showRenewed(r *s3state.RenewResult) {
+	if a.cli.JSON {
+		_ = a.emit(struct {
+			*s3state.RenewResult
+			Kept     bool    `json:"kept"`
+			Duration float64 `json:"duration"`
+		}{r, r.Kept(), r.Duration.Seconds()})
+		return
+	}
+	if r.Frozen != "" {
+		a.warning(printable("everything is kept locked, deleted objects too: " + r.Frozen))
+	}
+	for _, text := range r.Problems {
+		a.warning(printable(text))
+	}
+	a.say("%d versions (%s) are needed: %d renewed, %d locked long enough, %d younger than a minute, %d failed, in %s",
+		r.Needed, formatBytes(r.Bytes), r.Renewed, r.Known+r.Longer, r.Young, r.Failed, formatDuration(r.Duration))
+	if r.Known > 0 {
+		a.say("the locks of %d of the %d not renewed now were proved%s", r.Proved, r.Known, yesNo(r.Sampled, " (all metadata, a sample of packs)", ""))
+	}
+	switch {
+	case r.Floor.IsZero() && r.Failed > 0:
+		a.warning("some of what is needed is not locked")
+	case r.Floor.IsZero():
+	case r.Kept():
+		a.say("all that is needed is locked until %s", formatZoned(r.Floor))
+	default:
+		a.warning(fmt.Sprintf("all that is needed is locked until %s only, not for %d days", r.Floor.In(time.Local).Format(time.RFC3339), r.Promise))
+	}
+}

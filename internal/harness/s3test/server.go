@@ -1,0 +1,226 @@
+package s3test
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/cesnet/rwm/internal/harness"
+)
+
+// Identity is a user of the server.
+type Identity struct {
+	Name      string `json:"name"`
+	Tenant    string `json:"tenant"`
+	AccessKey string `json:"access_key"`
+	SecretKey string `json:"secret_key"`
+}
+
+// ARN names the identity in a bucket policy.
+func (id Identity) ARN() string { return "arn:aws:iam::" + id.Tenant + ":user/" + id.Name }
+
+// OwnerID names the identity as the owner of buckets and objects.
+func (id Identity) OwnerID() string {
+	if id.Tenant == "" {
+		return id.Name
+	}
+	return id.Tenant + "$" + id.Name
+}
+
+// String leaves the keys out.
+func (id Identity) String() string { return id.OwnerID() }
+
+// Server is a running S3 server with three plain users of one tenant.
+type Server struct {
+	URL                string
+	Admin, Host, Host2 Identity
+
+	control  string // empty for an external server
+	isShared bool
+}
+
+// Option changes the server that Start runs.
+type Option func(*options)
+
+type options struct {
+	args    []string
+	dialect string
+}
+
+// dialectOfCeph is that of the real server that the suites run on.
+const dialectOfCeph = "rgw"
+
+// Dialect makes the server answer as another one does: see s3dev's documentation. On a
+// real server only tests of its own dialect run.
+func Dialect(name string) Option {
+	return func(o *options) { o.dialect, o.args = name, append(o.args, "--dialect="+name) }
+}
+
+// RGW makes the server answer in Ceph's dialect.
+func RGW() Option { return Dialect(dialectOfCeph) }
+
+// Start runs a server of the test's own, which ends with the test.
+func Start(t testing.TB, opts ...Option) *Server {
+	t.Helper()
+	harness.NotShort(t)
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if endpoint := os.Getenv("RWM_TEST_S3"); endpoint != "" {
+		if o.dialect != "" && o.dialect != dialectOfCeph {
+			harness.NotOnThisServer(t, "it is about servers of the dialect "+o.dialect)
+		}
+		return external(t, endpoint)
+	}
+	s, file, err := newServer(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	child, err := s.start(binary(t), o, file)
+	if err != nil {
+		t.Fatalf("s3test: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := child.end(); err != nil {
+			t.Errorf("s3test: the server ended with %v", err)
+		}
+	})
+	return s
+}
+
+// newServer makes up the users and writes them into a file below dir, where only we can
+// read them.
+func newServer(dir string) (s *Server, users string, err error) {
+	s = &Server{Admin: newIdentity("admin"), Host: newIdentity("host"), Host2: newIdentity("host2")}
+	list, err := json.Marshal([]Identity{s.Admin, s.Host, s.Host2})
+	if err != nil {
+		return nil, "", err
+	}
+	f, err := os.CreateTemp(dir, "users-*.json")
+	if err != nil {
+		return nil, "", err
+	}
+	_, err = f.Write(list)
+	return s, f.Name(), errors.Join(err, f.Close())
+}
+
+// child is the server's process. It ends when its standard input does, so even a killed
+// test leaves none behind.
+type child struct {
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	stdout io.Reader
+	stderr strings.Builder
+}
+
+// start runs the server and waits for its ready line.
+func (s *Server) start(binary string, o options, users string) (*child, error) {
+	args := append([]string{
+		"--listen=127.0.0.1:0", "--control=127.0.0.1:0", "--users=" + users, "--exit-on-stdin-eof",
+	}, o.args...)
+	c := &child{cmd: exec.Command(binary, args...)}
+	stdin, err := c.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.stdin, c.stdout, c.cmd.Stderr = stdin, stdout, &c.stderr
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	var ready struct{ URL, Control string }
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &ready)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the server did not start: %w: %q; %v", err, line, c.end())
+	}
+	s.URL, s.control = ready.URL, ready.Control
+	return c, nil
+}
+
+func (c *child) end() error {
+	_ = c.stdin.Close()
+	_, _ = io.Copy(io.Discard, c.stdout)
+	if err := c.cmd.Wait(); err != nil {
+		return fmt.Errorf("%w: %s", err, c.stderr.String())
+	}
+	return nil
+}
+
+func newIdentity(name string) Identity {
+	return Identity{Name: name, Tenant: "acme", AccessKey: "AK" + rand.Text()[:18], SecretKey: rand.Text()}
+}
+
+func external(t testing.TB, endpoint string) *Server {
+	t.Helper()
+	tenant := os.Getenv("RWM_TEST_S3_TENANT")
+	identity := func(env string) Identity {
+		part := strings.SplitN(os.Getenv(env), ":", 3)
+		if len(part) != 3 {
+			t.Fatalf("s3test: %s must be NAME:ACCESS:SECRET when RWM_TEST_S3 is set", env)
+		}
+		return Identity{Name: part[0], Tenant: tenant, AccessKey: part[1], SecretKey: part[2]}
+	}
+	return &Server{
+		URL: strings.TrimSuffix(endpoint, "/"), Admin: identity("RWM_TEST_S3_ADMIN"),
+		Host: identity("RWM_TEST_S3_HOST"), Host2: identity("RWM_TEST_S3_HOST2"),
+	}
+}
+
+// Client returns a path-style client for the identity.
+func (s *Server) Client(t testing.TB, id Identity) *minio.Client {
+	t.Helper()
+	return s.ClientVia(t, id, nil)
+}
+
+// ClientVia returns a client that sends its requests through rt; nil is a
+// transport of the client's own. It does not retry: a test that injects a
+// fault wants to see it, and code under test has its own retries.
+func (s *Server) ClientVia(t testing.TB, id Identity, rt http.RoundTripper) *minio.Client {
+	t.Helper()
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rt == nil {
+		tr := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
+		t.Cleanup(tr.CloseIdleConnections)
+		rt = tr
+	}
+	client, err := minio.New(u.Host, &minio.Options{
+		Creds:        credentials.NewStaticV4(id.AccessKey, id.SecretKey, ""),
+		Secure:       u.Scheme == "https",
+		Transport:    rt,
+		Region:       "us-east-1",
+		BucketLookup: minio.BucketLookupPath,
+		MaxRetries:   1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// Bucket returns the name of a bucket nobody else uses; it is not created.
+func (s *Server) Bucket(t testing.TB) string {
+	t.Helper()
+	return "rwm-test-" + strings.ToLower(rand.Text()[:12])
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/table"
+)
+
+// keep measures passes of the keeper: an uneventful one over 1,000 small storages,
+// and one over a bucket with a million versions, of which the listing and the
+// judgement of it are measured, since the server makes the versions up as it goes.
+func keep(ctx context.Context, l *lab, t table.Writer) error {
+	if err := l.keepThousand(ctx, t); err != nil {
+		return err
+	}
+	return l.keepMillion(ctx, t)
+}
+
+const storages = 1000
+
+// keepThousand has one storage under a thousand names: a pass asks as much of each of
+// them as if they were different ones.
+func (l *lab) keepThousand(ctx context.Context, t table.Writer) error {
+	r, err := l.configure("small", "")
+	if err != nil {
+		return err
+	}
+	source := filepath.Join(l.dir, "small")
+	if err := writeRandom(filepath.Join(source, "file"), 100<<10); err != nil {
+		return err
+	}
+	if err := l.runRwm(ctx, r, "storage-create", r.bucket, "host"); err != nil {
+		return err
+	}
+	defer l.dropBucket(ctx, r)
+	for _, args := range [][]string{{"restic", "init"}, {"restic", "backup", source}} {
+		if err := l.runRwm(ctx, r, args...); err != nil {
+			return err
+		}
+	}
+	names := make([]string, storages)
+	for i := range names {
+		names[i] = fmt.Sprintf("s%04d", i)
+	}
+	conf, err := l.keeperConf("thousand", "drill: off\n  prove: 30d\n", r.bucket, names)
+	if err != nil {
+		return err
+	}
+	// The eventful first pass is made for one of them, and its state copied.
+	if _, err := l.pass(ctx, conf, 0, "--storage", names[0]); err != nil {
+		return err
+	}
+	states := filepath.Join(l.dir, "keeper-thousand", "storages")
+	state, err := os.ReadFile(filepath.Join(states, names[0]+".json"))
+	if err != nil {
+		return err
+	}
+	for _, n := range names[1:] {
+		if err := os.WriteFile(filepath.Join(states, n+".json"), state, 0o600); err != nil {
+			return err
+		}
+	}
+	if err := l.latency(networkDelay); err != nil {
+		return err
+	}
+	defer l.latency(0)
+	p, err := l.pass(ctx, conf, 0)
+	if err != nil {
+		return err
+	}
+	p.row(t, "keep: uneventful pass over 1,000 storages, 20 ms", fmt.Sprintf("%.1f requests a storage", float64(p.Requests)/storages), "≤ 5 min, ≤ 200 MiB")
+	return nil
+}
+
+func (l *lab) keepMillion(ctx context.Context, t table.Writer) error {
+	if err := l.s3.Tell(http.MethodPost, "/synthetic", map[string]any{"bucket": "versions", "owner": "bench$bench", "versions": million}, nil); err != nil {
+		return err
+	}
+	off := "policy: off\n  prove: off\n  signs: off\n  drill: off\n  read_all_within: off\n  expect_backup_within: off\n  "
+	conf, err := l.keeperConf("million", off, "versions", []string{"million"})
+	if err != nil {
+		return err
+	}
+	if err := l.latency(networkDelay); err != nil {
+		return err
+	}
+	defer l.latency(0)
+	first, err := l.pass(ctx, conf, 20)
+	if err != nil {
+		return err
+	}
+	first.row(t, "keep: first pass over 1,000,000 versions, 20 ms", fmt.Sprintf("%d requests", first.Requests), "")
+	again, err := l.pass(ctx, conf, 20)
+	if err != nil {
+		return err
+	}
+	again.row(t, "keep: uneventful pass over 1,000,000 versions, 20 ms", fmt.Sprintf("%d requests", again.Requests), "≤ 60 s")
+	return nil
+}
+
+// keeperConf writes a keeper.conf with some names for one bucket.
+func (l *lab) keeperConf(name, defaults, bucket string, names []string) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "state_dir: %s\nparallel: 16\ndefaults:\n  %s\n  s3_endpoint_url: %q\n  s3_access_key: %q\n  s3_secret_key: %q\n  restic_bucket: %s\n  restic_password: %q\nstorages:\n",
+		filepath.Join(l.dir, "keeper-"+name), strings.TrimRight(defaults, " \n"), l.s3.URL, access, secret, bucket, password)
+	for _, n := range names {
+		fmt.Fprintf(&b, "  %s: {}\n", n)
+	}
+	conf := filepath.Join(l.dir, name+".keeper.conf")
+	return conf, os.WriteFile(conf, []byte(b.String()), 0o600)
+}
+
+// passed is what a pass cost.
+type passed struct {
+	Requests int64
+	took     time.Duration
+	resident int64
+}
+
+func (p *passed) row(t table.Writer, name, cost, goal string) {
+	t.AppendRow(table.Row{name, p.took.Round(time.Millisecond), "", "", cost + ", " + humanize.IBytes(uint64(p.resident)), goal})
+}
+
+// pass makes a pass in a process of its own, which may also end with the code given.
+func (l *lab) pass(ctx context.Context, conf string, allowed int, args ...string) (*passed, error) {
+	cmd := exec.CommandContext(ctx, l.rwm, append([]string{"--json", "keep", "--config", conf}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	var out []byte
+	took, err := timed(func() (err error) { out, err = cmd.Output(); return err })
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == allowed {
+		err = nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("rwm keep: %w: %s%s", err, stderr.Bytes(), out[:min(len(out), 2000)])
+	}
+	p := &passed{took: took}
+	if err := json.Unmarshal(out, p); err != nil {
+		return nil, err
+	}
+	p.resident, err = maxResident(cmd.ProcessState)
+	return p, err
+}

@@ -1,0 +1,126 @@
+// Bench shows RWM's speed as ratios: each workload is run with rwm and with
+// what it is compared to, in turn, in one run on one machine, on the embedded
+// S3 server with added latency. Ratios of medians hold when the machine's speed
+// drifts; single times do not. Nothing here is asserted.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+)
+
+// A workload prepares itself once and then runs both sides as often as asked.
+type workload struct {
+	name  string
+	goal  string // what the project promises, in words
+	other string // what rwm is compared to
+	run   func(ctx context.Context, l *lab, rounds int) (*pairs, error)
+}
+
+// pairs are the times of both sides, round by round.
+type pairs struct{ ours, other []time.Duration }
+
+func main() {
+	l := &lab{}
+	flag.StringVar(&l.rwm, "rwm", "bin/rwm", "the rwm command")
+	flag.StringVar(&l.server, "s3dev", "bin/s3dev", "the embedded S3 server")
+	flag.StringVar(&l.restic, "restic", ".tools/restic", "the restic command")
+	flag.StringVar(&l.kopia, "kopia", "", "the kopia command; its column stays empty without")
+	flag.IntVar(&l.files, "files", 300_000, "number of files in the backups of many files")
+	rounds := flag.Int("rounds", 3, "counted rounds of each workload")
+	only := flag.String("only", "", "run the workloads whose name matches this regular expression")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := bench(ctx, l, *rounds, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func bench(ctx context.Context, l *lab, rounds int, only string) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	if err := l.open(); err != nil {
+		return err
+	}
+	defer l.close()
+	t := table.NewWriter()
+	t.SetOutputMirror(os.Stdout)
+	t.AppendHeader(table.Row{"workload", "rwm", "compared to", "takes", "ratio", "goal"})
+	for _, w := range append([]workload{profiles, freshData, capture, restoreState, renewal, forgetPrune}, recovery()...) {
+		if !pattern.MatchString(w.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%s …\n", w.name)
+		p, err := w.run(ctx, l, rounds)
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+		ours, other := median(p.ours), median(p.other)
+		t.AppendRow(table.Row{
+			w.name, ours.Round(time.Millisecond), w.other, other.Round(time.Millisecond),
+			fmt.Sprintf("%.2f× faster", other.Seconds()/ours.Seconds()), w.goal,
+		})
+	}
+	if pattern.MatchString("memory") {
+		if err := memory(ctx, l, t); err != nil {
+			return err
+		}
+	}
+	if pattern.MatchString("keep") {
+		if err := keep(ctx, l, t); err != nil {
+			return err
+		}
+	}
+	t.Render()
+	if pattern.MatchString("backups") {
+		return backups(ctx, l, rounds)
+	}
+	return nil
+}
+
+// alternate runs both sides in turn: a before-function (not timed), then the
+// timed one. The first round warms both up and does not count.
+func alternate(rounds int, ours, other func(round int) (time.Duration, error)) (*pairs, error) {
+	p := &pairs{}
+	for i := range rounds + 1 {
+		a, err := ours(i)
+		if err != nil {
+			return nil, err
+		}
+		b, err := other(i)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			p.ours, p.other = append(p.ours, a), append(p.other, b)
+		}
+	}
+	return p, nil
+}
+
+func timed(f func() error) (time.Duration, error) {
+	start := time.Now()
+	err := f()
+	return time.Since(start), err
+}
+
+func median(d []time.Duration) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(d))
+	return s[len(s)/2]
+}

@@ -1,0 +1,106 @@
+package keeper
+
+import (
+	"fmt"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/cesnet/rwm/keeper/signs"
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/rwm"
+)
+
+// Every is a period, or never. The zero value is never.
+type Every struct {
+	on     bool
+	period time.Duration
+}
+
+// Always means at every pass, Period once within a duration, Never not at all.
+func Always() Every                { return Every{on: true} }
+func Period(d time.Duration) Every { return Every{true, d} }
+func Never() Every                 { return Every{} }
+
+// On reports whether e is anything but never.
+func (e Every) On() bool { return e.on }
+
+// Duration returns the length of the period; 0 for always and never.
+func (e Every) Duration() time.Duration { return e.period }
+
+func (e Every) String() string {
+	switch {
+	case !e.on:
+		return "off"
+	case e.period == 0:
+		return "always"
+	}
+	return Span(e.period).String()
+}
+
+// UnmarshalYAML reads "off", "always" or a duration like 7d.
+func (e *Every) UnmarshalYAML(node *yaml.Node) error {
+	switch node.Value {
+	case "off", "never", "no", "false":
+		*e = Never()
+		return nil
+	case "always":
+		*e = Always()
+		return nil
+	}
+	d, err := parseSpan(node)
+	if err != nil {
+		return fmt.Errorf("%w, or off, or always", err)
+	}
+	*e = Period(d)
+	return nil
+}
+
+// Span is a duration, written like 30d or 1d12h.
+type Span time.Duration
+
+// UnmarshalYAML reads a duration.
+func (s *Span) UnmarshalYAML(node *yaml.Node) error {
+	d, err := parseSpan(node)
+	*s = Span(d)
+	return err
+}
+
+func parseSpan(node *yaml.Node) (time.Duration, error) {
+	d, err := rwm.ParseSpan(node.Value)
+	if node.Kind != yaml.ScalarNode || err != nil || d <= 0 {
+		return 0, fmt.Errorf("line %d: invalid duration %q: write it like 7d or 12h", node.Line, node.Value)
+	}
+	return d, nil
+}
+
+func (s Span) String() string {
+	d := time.Duration(s)
+	if days := d / (24 * time.Hour); days > 0 && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%dd", days)
+	}
+	if d%time.Hour == 0 && d > 0 {
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return d.String()
+}
+
+// Size is a number of bytes, written like 20G.
+type Size int64
+
+// UnmarshalYAML reads a size.
+func (s *Size) UnmarshalYAML(node *yaml.Node) error {
+	n, err := restic.ParseSize(node.Value)
+	if node.Kind != yaml.ScalarNode || err != nil || n > 1<<62 {
+		return fmt.Errorf("line %d: invalid size %q: write it like 500M or 20G", node.Line, node.Value)
+	}
+	*s = Size(n)
+	return nil
+}
+
+// sensitivity reads the five words.
+func (c *StorageConfig) checkSensitivity() error {
+	s, err := signs.ParseSensitivity(string(c.Sensitivity))
+	c.Sensitivity = s
+	return err
+}

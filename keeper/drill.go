@@ -1,0 +1,230 @@
+package keeper
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"math/bits"
+	"math/rand/v2"
+	"os"
+	"path"
+	"time"
+
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// Drill restores files as of two moments and compares every byte with the snapshot.
+func (s *managed) Drill(ctx context.Context, plan DrillPlan) (*DrillResult, error) {
+	if s.cfg.sealed() {
+		return nil, errNoPassword
+	}
+	rng := rand.New(rand.NewPCG(plan.Seed, 0))
+	result := &DrillResult{}
+	for i, at := range []time.Time{plan.Now, plan.Then} {
+		if at.IsZero() || i == 1 && at.Equal(plan.Now) {
+			continue
+		}
+		if err := s.drillAt(ctx, at, i == 0, plan, rng, result); err != nil {
+			return nil, fmt.Errorf("as of %s: %w", at.UTC().Format(time.RFC3339), err)
+		}
+		result.Moments = append(result.Moments, at)
+	}
+	return result, nil
+}
+
+func (s *managed) drillAt(ctx context.Context, at time.Time, now bool, plan DrillPlan, rng *rand.Rand, result *DrillResult) error {
+	session, _, err := s.m.OpenAsOf(ctx, s3state.Moment{At: at})
+	if err != nil {
+		return err
+	}
+	defer session.Close() //nolint:errcheck // it has only read
+	snapshots, err := session.Snapshots(ctx, restic.SnapshotFilter{Latest: 1})
+	if err != nil {
+		return err
+	}
+	if len(snapshots) == 0 {
+		return fmt.Errorf("there is no snapshot")
+	}
+	reader, err := session.Reader(ctx)
+	if err != nil {
+		return err
+	}
+	defer reader.Close() //nolint:errcheck // it has only read
+	picked, err := pick(ctx, source{reader}, snapshots, plan.Files, rng)
+	if err != nil {
+		return err
+	}
+	for _, f := range picked {
+		start := time.Now()
+		n, err := f.restore(ctx, session, reader)
+		result.Duration += time.Since(start)
+		result.Files, result.Bytes = result.Files+1, result.Bytes+uint64(n)
+		if err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			result.Failed = append(result.Failed, fmt.Sprintf("%s in snapshot %s as of %s: %v", printable(f.path),
+				f.snapshot.ID.Short(), at.UTC().Format(time.RFC3339), err))
+		}
+	}
+	if now && plan.Whole > 0 {
+		return s.whole(ctx, session, snapshots, plan.Whole, rng, result)
+	}
+	return nil
+}
+
+// sample is a file to restore.
+type sample struct {
+	snapshot restic.Snapshot
+	path     string
+	node     restic.TreeNode
+}
+
+// class sorts files by size and age, a factor of 16 and 8 each: a drill wants them all.
+func (f sample) class() [2]int {
+	age := max(f.snapshot.Time.Sub(f.node.ModTime).Hours()/24, 0)
+	return [2]int{bits.Len64(f.node.Size) / 4, bits.Len64(uint64(age)) / 3}
+}
+
+// largestSample bounds what a single file may cost.
+const largestSample = 256 << 20
+
+// pick chooses n files of different sizes and ages. It walks down at random, again and
+// again, so that it costs a tree for each step and not all trees there are.
+func pick(ctx context.Context, src source, snapshots []restic.Snapshot, n int, rng *rand.Rand) (picked []sample, err error) {
+	trees := map[restic.ID][]restic.TreeNode{}
+	load := func(id restic.ID) ([]restic.TreeNode, error) {
+		if nodes, ok := trees[id]; ok {
+			return nodes, nil
+		}
+		nodes, err := src.Tree(ctx, id)
+		trees[id] = nodes
+		return nodes, err
+	}
+	seen, taken := map[string]bool{}, map[[2]int]int{}
+	var spare []sample
+	for range 20 * n {
+		sn := snapshots[rng.IntN(len(snapshots))]
+		at, id := "/", sn.Tree
+		for depth := 0; depth < 100; depth++ {
+			nodes, err := load(id)
+			if err != nil {
+				return nil, err
+			}
+			if len(nodes) == 0 {
+				break
+			}
+			node := nodes[rng.IntN(len(nodes))]
+			if node.Subtree != nil && node.Type == restic.NodeDir {
+				at, id = path.Join(at, node.Name), *node.Subtree
+				continue
+			}
+			f := sample{sn, path.Join(at, node.Name), node}
+			if key := sn.ID.String() + f.path; node.Type == restic.NodeFile && node.Size <= largestSample && !seen[key] {
+				seen[key] = true
+				if taken[f.class()]++; taken[f.class()] == 1 && len(picked) < n {
+					picked = append(picked, f)
+				} else {
+					spare = append(spare, f)
+				}
+			}
+			break
+		}
+		if len(picked) == n {
+			break
+		}
+	}
+	return append(picked, spare[:min(len(spare), n-len(picked))]...), nil
+}
+
+// restore writes the file through a hash: the pieces of what comes out have to be
+// those whose SHA-256 the snapshot names, and nothing more.
+func (f sample) restore(ctx context.Context, session *restic.Session, reader *restic.Reader) (int64, error) {
+	w := &comparing{want: f.node.Content, hash: sha256.New()}
+	for _, id := range f.node.Content {
+		size, ok := reader.Size(restic.BlobHandle{Type: restic.BlobData, ID: id})
+		if !ok {
+			return 0, fmt.Errorf("part %s is missing", id.Short())
+		}
+		w.sizes = append(w.sizes, size)
+	}
+	err := session.Dump(ctx, restic.DumpOptions{Snapshot: f.snapshot.ID.String(), Path: f.path, FileOnly: true}, w)
+	if err == nil {
+		err = w.finish(f.node.Size)
+	}
+	return w.n, err
+}
+
+// comparing hashes what is written piece by piece and compares.
+type comparing struct {
+	want  []restic.ID
+	sizes []uint64
+	at    int
+	in    uint64 // bytes of the present piece
+	n     int64
+	hash  hash.Hash
+}
+
+func (c *comparing) Write(p []byte) (int, error) {
+	total := len(p)
+	for len(p) > 0 {
+		if c.at == len(c.want) {
+			return 0, fmt.Errorf("more came out than the snapshot has")
+		}
+		k := min(uint64(len(p)), c.sizes[c.at]-c.in)
+		c.hash.Write(p[:k])
+		c.in, c.n, p = c.in+k, c.n+int64(k), p[k:]
+		if c.in == c.sizes[c.at] {
+			if restic.ID(c.hash.Sum(nil)) != c.want[c.at] {
+				return 0, fmt.Errorf("part %d has another content than the snapshot says", c.at+1)
+			}
+			c.hash.Reset()
+			c.at, c.in = c.at+1, 0
+		}
+	}
+	return total, nil
+}
+
+func (c *comparing) finish(size uint64) error {
+	if c.at != len(c.want) || uint64(c.n) != size {
+		return fmt.Errorf("%d bytes came out, the snapshot has %d", c.n, size)
+	}
+	return nil
+}
+
+// whole restores the newest snapshot of some small backup with everything in it.
+func (s *managed) whole(ctx context.Context, session *restic.Session, snapshots []restic.Snapshot, most int64, rng *rand.Rand, result *DrillResult) error {
+	var small []restic.Snapshot
+	for _, sn := range snapshots {
+		if sn.Summary != nil && sn.Summary.TotalBytesProcessed <= uint64(most) {
+			small = append(small, sn)
+		}
+	}
+	if len(small) == 0 {
+		return nil
+	}
+	sn := small[rng.IntN(len(small))]
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	target, err := os.MkdirTemp(s.dir, "restore-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(target) //nolint:errcheck // the next drill has a directory of its own
+	start := time.Now()
+	res, err := session.Restore(ctx, restic.RestoreOptions{Snapshot: sn.ID.String(), Target: target, Verify: true})
+	if ctx.Err() != nil {
+		return err
+	}
+	result.Whole = sn.ID.String()
+	if err != nil {
+		result.Failed = append(result.Failed, fmt.Sprintf("snapshot %s as a whole: %v", sn.ID.Short(), err))
+	} else {
+		result.Files, result.Bytes = result.Files+int(res.FilesVerified), result.Bytes+res.BytesRestored
+		result.Duration += time.Since(start)
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/cesnet/rwm/rwm"
+)
+
+// Errors of this package, in addition to those of package rwm (rwm.ErrConfig and so
+// on).
+var (
+	// ErrPassRunning: another pass uses the state directory.
+	ErrPassRunning = errors.New("another pass is in progress")
+	// ErrUnknownStorage: the configuration has no storage of that name.
+	ErrUnknownStorage = errors.New("no such storage")
+	// ErrUnknownAlarm: there is no such alarm to acknowledge.
+	ErrUnknownAlarm = errors.New("no such alarm")
+)
+
+// Keeper makes passes over the storages of a configuration. Its methods are safe for
+// concurrent use, but each state directory allows only one pass at a time.
+type Keeper struct {
+	cfg    *Config
+	state  stateDir
+	now    func() time.Time
+	log    *slog.Logger
+	open   func(ctx context.Context, name string, cfg *StorageConfig, rt http.RoundTripper) (Storage, error)
+	base   http.RoundTripper
+	teller Teller
+
+	eventMu sync.Mutex
+	events  func(Event)
+}
+
+// Option changes how a Keeper works.
+type Option func(*Keeper)
+
+// WithClock replaces time.Now.
+func WithClock(now func() time.Time) Option { return func(k *Keeper) { k.now = now } }
+
+// WithLogger sets the logger for details (default: none).
+func WithLogger(log *slog.Logger) Option { return func(k *Keeper) { k.log = log } }
+
+// WithTransport sets the HTTP transport of all S3 requests (default: one of
+// rwm.NewTransport for all storages).
+func WithTransport(rt http.RoundTripper) Option { return func(k *Keeper) { k.base = rt } }
+
+// WithEvents sets the function that receives progress events. Calls come one at a time.
+func WithEvents(fn func(Event)) Option { return func(k *Keeper) { k.events = fn } }
+
+// WithTeller sets the Teller that tells people about changes of state (default: none).
+func WithTeller(t Teller) Option { return func(k *Keeper) { k.teller = t } }
+
+// WithStorage sets the function that opens a storage. Requests sent through rt are
+// counted and bounded by the budget.
+func WithStorage(open func(ctx context.Context, name string, cfg *StorageConfig, rt http.RoundTripper) (Storage, error)) Option {
+	return func(k *Keeper) { k.open = open }
+}
+
+// New makes a Keeper. It sends nothing and reads no secret.
+func New(cfg *Config, opts ...Option) (*Keeper, error) {
+	k := &Keeper{cfg: cfg, state: stateDir(cfg.stateDir()), now: time.Now, log: slog.New(slog.DiscardHandler)}
+	for _, opt := range opts {
+		opt(k)
+	}
+	if k.base == nil {
+		transport, err := rwm.NewTransport()
+		if err != nil {
+			return nil, err
+		}
+		k.base = transport
+	}
+	if k.open == nil {
+		k.open = func(ctx context.Context, name string, cfg *StorageConfig, rt http.RoundTripper) (Storage, error) {
+			return openManaged(ctx, name, cfg, rt, string(k.state), k.now, k.log)
+		}
+	}
+	return k, nil
+}
+
+func (c *Config) stateDir() string {
+	if c.StateDir != "" {
+		return c.StateDir
+	}
+	// systemd lists several, separated by colons.
+	if dir, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); dir != "" {
+		return dir
+	}
+	return "/var/lib/rwm-keeper"
+}
+
+// Event reports the progress of a pass: TaskStarted, TaskFinished or StorageFinished.
+type Event interface{ event() }
+
+// TaskStarted reports that a task begins.
+type TaskStarted struct {
+	Storage string
+	Task    Task
+}
+
+// TaskFinished reports the outcome of a task.
+type TaskFinished struct {
+	Storage  string
+	Task     Task
+	Outcome  Outcome
+	Text     string
+	Duration time.Duration
+}
+
+// StorageFinished reports the end of a pass over a storage. It comes once for each.
+type StorageFinished struct{ Status *Status }
+
+func (TaskStarted) event()     {}
+func (TaskFinished) event()    {}
+func (StorageFinished) event() {}
+
+func (k *Keeper) emit(e Event) {
+	k.eventMu.Lock()
+	defer k.eventMu.Unlock()
+	if k.events != nil {
+		k.events(e)
+	}
+}
+
+// names are the storages asked for, all without any.
+func (k *Keeper) names(asked []string) ([]string, error) {
+	if len(asked) == 0 {
+		return slices.Sorted(maps.Keys(k.cfg.Storages)), nil
+	}
+	for _, name := range asked {
+		if k.cfg.Storages[name] == nil {
+			return nil, fmt.Errorf("%w: %q; the configuration has %s", ErrUnknownStorage, name,
+				strings.Join(slices.Sorted(maps.Keys(k.cfg.Storages)), ", "))
+		}
+	}
+	return asked, nil
+}
+
+// Status describes the storages as earlier passes found them. It sends nothing.
+func (k *Keeper) Status(names ...string) ([]*Status, error) {
+	names, err := k.names(names)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Status
+	for _, name := range names {
+		r, err := k.state.load(name, k.cfg.Storages[name].ResticBucket)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, k.status(name, r))
+	}
+	return all, nil
+}
+
+func (k *Keeper) status(name string, r *record) *Status {
+	return status(name, k.cfg.Storages[name], k.cfg.AdminConfig, k.cfg.named(), r, k.now())
+}
+
+// named is how the commands of messages name the configuration. A systemd unit is
+// handed a copy of it that people do not see.
+func (c *Config) named() string {
+	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(c.path) == filepath.Clean(dir) {
+		return "/etc/rwm/" + filepath.Base(c.path)
+	}
+	return c.path
+}
+
+// Acknowledge records that a person has looked at an alarm of a storage: one by its ID,
+// "history" for the marks of the history, or "all". The alarm no longer makes the
+// storage red, and the tasks that it froze resume. by and note are kept with the alarm.
+func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
+	if _, err := k.names([]string{storage}); err != nil {
+		return err
+	}
+	unlock, err := k.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	r, err := k.state.load(storage, k.cfg.Storages[storage].ResticBucket)
+	if err != nil {
+		return err
+	}
+	found := false
+	for _, a := range r.open() {
+		if alarm == a.ID || alarm == "all" {
+			a.Acked, found = &Ack{k.now(), by, note}, true
+		}
+	}
+	if marks := r.unreviewed(); len(marks) > 0 && (alarm == "history" || alarm == "all") {
+		r.Reviewed, found = marks[len(marks)-1].Time, true
+	}
+	if !found {
+		return fmt.Errorf("storage %s: %w: %q; rwm keep status lists what is open", storage, ErrUnknownAlarm, alarm)
+	}
+	return k.state.save(storage, r, true)
+}
+
+// lock takes the state directory for this process.
+func (k *Keeper) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(string(k.state), 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	l := flock.New(filepath.Join(string(k.state), "lock"))
+	got, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	if !got {
+		return nil, fmt.Errorf("%w: %s is locked", ErrPassRunning, l.Path())
+	}
+	if err := likeDirectory(l.Path(), string(k.state)); err != nil {
+		k.log.Debug("owner of the lock file", "error", err)
+	}
+	return func() { _ = l.Close() }, nil
+}

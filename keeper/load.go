@@ -1,0 +1,220 @@
+package keeper
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/cesnet/rwm/rwm"
+)
+
+// LoadConfig reads the YAML file at path. It is as strict as rwm.conf: unknown keys,
+// keys written twice, and invalid values are errors that name key and line
+// ([*rwm.ConfigError]), all at once.
+func LoadConfig(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", rwm.ErrConfig, err)
+	}
+	return ParseConfig(bytes.NewReader(text), path)
+}
+
+// maxConfig is far beyond any configuration written by hand.
+const maxConfig = 16 << 20
+
+// ParseConfig reads YAML from r like [LoadConfig]. Errors use name for the source.
+func ParseConfig(r io.Reader, name string) (*Config, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxConfig+1))
+	if err != nil || len(text) > maxConfig {
+		return nil, errors.Join(&rwm.ConfigError{File: name, Msg: "cannot be read, or is larger than 16 MiB"}, err)
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		return nil, &rwm.ConfigError{File: name, Line: yamlLine(err.Error()), Msg: "not valid YAML: " + withoutSecrets(err.Error())}
+	}
+	if len(document.Content) == 0 {
+		return nil, &rwm.ConfigError{File: name, Msg: "is empty"}
+	}
+	l := &loader{name: name}
+	cfg := l.config(document.Content[0])
+	cfg.path = name
+	if len(l.errs) == 0 {
+		l.validate(cfg)
+	}
+	if len(l.errs) > 0 {
+		return nil, errors.Join(l.errs...)
+	}
+	return cfg, nil
+}
+
+type loader struct {
+	name  string
+	errs  []error
+	lines map[string]int
+}
+
+func (l *loader) fail(line int, key, format string, args ...any) {
+	l.errs = append(l.errs, &rwm.ConfigError{File: l.name, Line: line, Key: key, Msg: fmt.Sprintf(format, args...)})
+}
+
+func (l *loader) config(root *yaml.Node) *Config {
+	cfg := &Config{Storages: map[string]*StorageConfig{}, AdminConfig: "admin.conf"}
+	l.lines = map[string]int{}
+	var defaults, storages *yaml.Node
+	for _, e := range l.entries(root, "", keysOf(*cfg, "defaults")) {
+		switch e.key {
+		case "defaults":
+			defaults = e.value
+		case "storages":
+			storages = e.value
+		default:
+			l.assign(cfg, e, e.key)
+		}
+	}
+	base := defaultStorage()
+	if defaults != nil {
+		l.storage(&base, defaults, "defaults")
+	}
+	for _, e := range l.entries(storages, "storages", nil) {
+		one := base
+		one.Retention = maps.Clone(base.Retention)
+		l.storage(&one, e.value, "storages."+e.key)
+		cfg.Storages[e.key] = &one
+		l.lines["storages."+e.key] = e.line
+	}
+	return cfg
+}
+
+func (l *loader) storage(into *StorageConfig, node *yaml.Node, path string) {
+	for _, e := range l.entries(node, path, keysOf(*into)) {
+		if e.key == "retention" {
+			into.Retention = nil // one's own takes the place of that of all
+		}
+		l.lines[path+"."+e.key] = e.line
+		l.assign(into, e, path+"."+e.key)
+	}
+}
+
+type entry struct {
+	key   string
+	line  int
+	value *yaml.Node
+}
+
+// entries lists the keys of a mapping and reports unknown and repeated ones. Without
+// known ones, any name will do.
+func (l *loader) entries(node *yaml.Node, path string, known []string) (out []entry) {
+	if node == nil {
+		return nil
+	}
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if node.Kind != yaml.MappingNode {
+		l.fail(node.Line, path, "must have keys (\"key: value\" lines)")
+		return nil
+	}
+	first := map[string]int{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		at := strings.TrimPrefix(path+"."+key.Value, ".")
+		switch {
+		case key.Kind != yaml.ScalarNode || key.Value == "" || key.Tag == "!!merge":
+			l.fail(key.Line, path, "has a key that is not a name; use \"defaults\" for what storages have in common")
+		case first[key.Value] != 0:
+			l.fail(key.Line, at, "is here twice, the first time on line %d", first[key.Value])
+		case known != nil && !slices.Contains(known, key.Value):
+			l.fail(key.Line, at, "unknown key%s", closest(key.Value, known))
+		default:
+			first[key.Value] = key.Line
+			out = append(out, entry{key.Value, key.Line, value})
+		}
+	}
+	return out
+}
+
+var yamlLineText = regexp.MustCompile(`line (\d+): `)
+
+func yamlLine(text string) (line int) {
+	if m := yamlLineText.FindStringSubmatch(text); m != nil {
+		_, _ = fmt.Sscan(m[1], &line)
+	}
+	return line
+}
+
+var yamlAnchor = regexp.MustCompile(`unknown anchor '.*' referenced`)
+
+// withoutSecrets takes out of an error of the YAML parser what may be a password.
+func withoutSecrets(text string) string {
+	text = yamlLineText.ReplaceAllString(strings.TrimPrefix(text, "yaml: "), "")
+	return yamlAnchor.ReplaceAllString(text, "a value that begins with * must be in quotes")
+}
+
+// validate checks that the values make sense together.
+func (l *loader) validate(cfg *Config) {
+	if len(cfg.Storages) == 0 {
+		l.fail(0, "storages", "is missing: there is nothing to keep")
+	}
+	if cfg.Parallel < 0 || cfg.Parallel > 256 {
+		l.fail(l.lines["parallel"], "parallel", "must be between 1 and 256")
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Storages)) {
+		l.validateStorage(name, cfg.Storages[name])
+	}
+}
+
+var storageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
+func (l *loader) validateStorage(name string, s *StorageConfig) {
+	path := "storages." + name
+	bad := func(key, format string, args ...any) {
+		line := l.lines[path+"."+key]
+		if line == 0 {
+			line = l.lines[path]
+		}
+		l.fail(line, path+"."+key, format, args...)
+	}
+	if !storageName.MatchString(name) {
+		l.fail(l.lines[path], path, "a storage's name has letters, digits, dots, dashes and underscores only, since files are called by it")
+	}
+	u, err := url.Parse(s.S3EndpointURL)
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+		bad("s3_endpoint_url", "must be a URL that begins with https:// or http://, without credentials")
+	}
+	if s.S3AccessKey.Empty() {
+		bad("s3_access_key", "is missing: give it, or s3_access_key_file, _command or _credential")
+	}
+	if s.S3SecretKey.Empty() {
+		bad("s3_secret_key", "is missing: give it, or s3_secret_key_file, _command or _credential")
+	}
+	if s.ResticBucket == "" {
+		bad("restic_bucket", "is missing")
+	}
+	if s.HostAccessKey.Empty() != s.HostSecretKey.Empty() {
+		bad("host_secret_key", "goes together with host_access_key")
+	}
+	if err := s.checkSensitivity(); err != nil {
+		bad("sensitivity", "%s", err)
+	}
+	if _, err := s.Retention.Policy(); err != nil {
+		bad("retention", "%s", err)
+	}
+	if s.Drop.On() && s.Drop.Duration() == 0 {
+		bad("drop_versions", "always is too often: give a period like 7d")
+	}
+	if s.DrillFiles < 0 || s.DrillFiles > 10_000 {
+		bad("drill_files", "must be between 0 and 10000")
+	}
+}

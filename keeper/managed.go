@@ -1,0 +1,186 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/rwm"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// managed is a Storage through an rwm.Manager with the keeper's credentials.
+type managed struct {
+	cfg      *StorageConfig
+	bucket   string
+	m        *rwm.Manager
+	host     *rwm.Manager // with the host's credentials; nil without
+	cache    string
+	dir      string // for what is restored
+	ledger   string // of renewals
+	log      *slog.Logger
+	password string
+	notes    []string // warnings of the manager
+
+	live   *restic.Session // opened when first needed, without a lock
+	reader *restic.Reader
+}
+
+// openManaged reads the secrets and makes the managers. It sends nothing.
+func openManaged(ctx context.Context, name string, cfg *StorageConfig, rt http.RoundTripper, state string, now func() time.Time, log *slog.Logger) (*managed, error) {
+	cache := filepath.Join(state, "cache")
+	s := &managed{cfg: cfg, bucket: cfg.ResticBucket, log: log, cache: cache, dir: filepath.Join(cache, "drill"),
+		ledger: filepath.Join(state, "renewals", name)}
+	rc := &rwm.Config{S3EndpointURL: cfg.S3EndpointURL, ResticBucket: cfg.ResticBucket}
+	var err error
+	get := func(what string, from Secret, into *string) {
+		if err != nil || from.Empty() {
+			return
+		}
+		if *into, err = from.Get(ctx); err != nil {
+			err = fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	get("s3_access_key", cfg.S3AccessKey, &rc.S3AccessKey)
+	get("s3_secret_key", cfg.S3SecretKey, &rc.S3SecretKey)
+	get("restic_password", cfg.ResticPassword, &rc.ResticPassword)
+	hc := &rwm.Config{S3EndpointURL: cfg.S3EndpointURL, ResticBucket: cfg.ResticBucket}
+	get("host_access_key", cfg.HostAccessKey, &hc.S3AccessKey)
+	get("host_secret_key", cfg.HostSecretKey, &hc.S3SecretKey)
+	if err != nil {
+		return nil, err
+	}
+	s.password = rc.ResticPassword
+	opts := []rwm.Option{
+		rwm.WithTransport(rt), rwm.WithClock(now), rwm.WithLogger(log),
+		rwm.WithSessionOptions(restic.WithCacheDir(cache), restic.WithRetryFor(time.Minute)),
+	}
+	if s.m, err = rwm.New(rc, append(opts, rwm.WithEvents(s.event))...); err != nil {
+		return nil, err
+	}
+	if hc.S3AccessKey != "" {
+		if s.host, err = rwm.New(hc, opts...); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *managed) event(e rwm.Event) {
+	if w, ok := e.(rwm.Warning); ok {
+		s.notes = append(s.notes, w.Text)
+	}
+}
+
+// takeNotes gives the warnings since it was last called.
+func (s *managed) takeNotes() []string {
+	notes := s.notes
+	s.notes = nil
+	return notes
+}
+
+func (s *managed) Close() error {
+	var errs []error
+	if s.reader != nil {
+		errs = append(errs, s.reader.Close())
+	}
+	if s.live != nil {
+		errs = append(errs, s.live.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// session is the repository as it is now, for reading.
+func (s *managed) session(ctx context.Context) (*restic.Session, error) {
+	if s.cfg.sealed() {
+		return nil, errNoPassword
+	}
+	if s.live == nil {
+		session, err := s.m.OpenRepository(ctx, restic.WithoutLock())
+		if err != nil {
+			return nil, err
+		}
+		s.live = session
+	}
+	return s.live, nil
+}
+
+// Prove opens the repository as of the moment and proves that it holds together: key,
+// config, indexes, snapshots and trees are there and whole, and every pack with its
+// size.
+func (s *managed) Prove(ctx context.Context, at time.Time) (*Proof, error) {
+	if s.cfg.sealed() {
+		return nil, errNoPassword
+	}
+	loc, _, err := s.m.LocationAsOf(ctx, s3state.Moment{At: at})
+	if err != nil {
+		return nil, err
+	}
+	found, err := restic.Prove(ctx, loc, s.password, restic.ProveOptions{}, restic.WithCacheDir(s.cache), restic.WithLogger(s.log))
+	if found == nil {
+		return nil, err
+	}
+	p := &Proof{
+		Moment: at, Proved: found.Verdict == restic.Proved && err == nil, Damage: found.Verdict == restic.Broken,
+		Snapshots: found.Snapshots, Packs: found.Packs, Why: found.Reason,
+	}
+	if p.Proved && p.Snapshots == 0 {
+		p.Proved, p.Why = false, "there is no snapshot in the repository"
+	}
+	if !p.Proved && p.Why == "" && err != nil {
+		p.Why = err.Error()
+	}
+	return p, nil
+}
+
+// Renew judges nothing by itself: the pass has, and knows what a person has reviewed.
+func (s *managed) Renew(ctx context.Context, freeze string) (r *Renewal, err error) {
+	if err := os.MkdirAll(filepath.Dir(s.ledger), 0o700); err != nil {
+		return nil, err
+	}
+	ledger, err := s3state.OpenRenewLedger(s.ledger)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, ledger.Close()) }()
+	res, err := s.m.RenewLocks(ctx, s.bucket, s3state.RenewOptions{
+		Ledger: ledger, Freeze: freeze, Suspicious: func(context.Context) (string, error) { return "", nil },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Renewal{Extended: res.Renewed, Needed: res.Needed, Young: res.Young, Floor: res.Floor, Kept: res.Kept(), Problems: res.Problems}, nil
+}
+
+func (s *managed) Forget(ctx context.Context, policy restic.Policy) (*Forgotten, error) {
+	if s.cfg.sealed() {
+		return nil, errNoPassword
+	}
+	session, err := s.m.OpenRepository(ctx, restic.WithRetryLock(5*time.Minute))
+	if err != nil {
+		return nil, err
+	}
+	res, err := session.Forget(ctx, restic.ForgetOptions{Policy: policy, Prune: &restic.PruneOptions{}})
+	if err = errors.Join(err, session.Close()); err != nil {
+		return nil, err
+	}
+	f := &Forgotten{Removed: res.Removed}
+	if res.Prune != nil {
+		f.Freed = res.Prune.FreedBytes()
+	}
+	return f, nil
+}
+
+func (s *managed) Drop(ctx context.Context, keep time.Duration) (*Dropped, error) {
+	d, err := s.m.DropVersions(ctx, s.bucket, s3state.DropOptions{RequireComplete: true, KeepWithin: keep})
+	if err != nil {
+		return nil, err
+	}
+	return &Dropped{Versions: d.OldVersions, Markers: d.DeleteMarkers, Bytes: d.Bytes}, nil
+}

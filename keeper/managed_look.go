@@ -1,0 +1,117 @@
+package keeper
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/cesnet/rwm/s3state"
+)
+
+func (s *managed) Survey(ctx context.Context) (*Survey, error) {
+	sv := &Survey{}
+	h := sha256.New()
+	var line []byte
+	first := func(t *time.Time, at time.Time) {
+		if t.IsZero() || at.Before(*t) {
+			*t = at
+		}
+	}
+	for v, err := range s.m.Storage().Versions(ctx, s.bucket, "") {
+		if err != nil {
+			return nil, err
+		}
+		line = strconv.AppendBool(strconv.AppendQuote(strconv.AppendQuote(line[:0], v.Key), v.VersionID), v.IsLatest)
+		h.Write(line)
+		sv.Newest = later(sv.Newest, v.LastModified)
+		kind := s3state.TypeOf(v.Key)
+		switch {
+		case v.DeleteMarker:
+			sv.Markers++
+			continue
+		case v.IsLatest:
+			sv.Objects, sv.Bytes = sv.Objects+1, sv.Bytes+v.Size
+			if kind == s3state.TypePack {
+				sv.Packs++
+			}
+		default:
+			sv.OldCount, sv.OldBytes = sv.OldCount+1, sv.OldBytes+v.Size
+		}
+		if kind == s3state.TypeSnapshot {
+			sv.NewestSnapshot = later(sv.NewestSnapshot, v.LastModified)
+			first(&sv.OldestSnapshot, v.LastModified)
+		}
+	}
+	sv.Fingerprint = hex.EncodeToString(h.Sum(nil))
+	return sv, nil
+}
+
+func (s *managed) Policy(ctx context.Context) (*PolicyResult, error) {
+	c, err := s.m.Storage().CheckPolicy(ctx, s.bucket)
+	if err != nil {
+		return nil, err
+	}
+	r := &PolicyResult{OK: c.OK, Problems: c.Problems}
+	l, err := s.m.Storage().Lock(ctx, s.bucket)
+	switch {
+	case errors.Is(err, s3state.ErrNotLocked):
+	case err != nil:
+		r.Unknown = "whether it is locked could not be read: " + err.Error()
+	case l.Enabled:
+		r.Locked = true
+		r.OK = r.OK && len(l.Problems) == 0
+		r.Problems = append(slices.Clone(r.Problems), l.Problems...)
+	}
+	return r, nil
+}
+
+func (s *managed) Access(ctx context.Context) (*AccessResult, error) {
+	if s.host == nil {
+		return nil, errors.New("the host's keys are not configured")
+	}
+	a, err := s.host.Storage().Access(ctx, s.bucket, s3state.AccessOptions{Quick: true})
+	if err != nil {
+		return nil, err
+	}
+	r := &AccessResult{OK: a.OK}
+	for _, one := range a.Results {
+		if one.Harm || one.Outcome != one.Expected {
+			r.Harm = append(r.Harm, one.Action)
+		}
+	}
+	return r, nil
+}
+
+// mostMarks is how many are kept.
+const mostMarks = 50
+
+func (s *managed) History(ctx context.Context, _ time.Time) (*HistoryResult, error) {
+	s.takeNotes()
+	h, err := s.m.History(ctx, s.bucket, s3state.HistoryOptions{})
+	if err != nil {
+		return nil, err
+	}
+	r := &HistoryResult{Total: h.Total, LastGood: h.LastGood, Unread: h.Unread, Notes: s.takeNotes()}
+	for i, m := range h.Suspicions {
+		// The first ones and the newest one: what is reviewed is up to a time.
+		if len(r.Marks) < mostMarks || i == len(h.Suspicions)-1 {
+			r.Marks = append(r.Marks, Mark{m.Time, printable(m.Key), printable(m.Reason)})
+		}
+	}
+	for _, st := range h.Steps {
+		one := HistoryStep{From: st.From, To: st.To, Marks: st.Suspicions}
+		for _, c := range st.Counts {
+			if c.Change == s3state.Deleted {
+				one.Deleted += c.N
+			} else {
+				one.Written, one.Bytes = one.Written+c.N, one.Bytes+c.Bytes
+			}
+		}
+		r.Steps = append(r.Steps, one)
+	}
+	return r, nil
+}

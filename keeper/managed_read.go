@@ -1,0 +1,67 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cesnet/rwm/keeper/signs"
+	"github.com/cesnet/rwm/restic"
+)
+
+func (s *managed) ReadSlice(ctx context.Context, n, of uint) (*ReadResult, error) {
+	session, err := s.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	opts := restic.CheckOptions{ReadData: true}
+	if of > 1 {
+		opts.Subset = restic.SubsetPart(n, of)
+	}
+	c, err := session.Check(ctx, opts)
+	if c == nil || err != nil && !errors.Is(err, restic.ErrDamaged) {
+		return nil, err
+	}
+	r := &ReadResult{Packs: c.PacksRead, Bytes: c.BytesRead}
+	for _, f := range c.Findings {
+		if f.Damage() {
+			r.Damage = append(r.Damage, f.Error())
+		}
+	}
+	return r, nil
+}
+
+func (s *managed) Snapshots(ctx context.Context) ([]restic.Snapshot, error) {
+	session, err := s.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return session.Snapshots(ctx, restic.SnapshotFilter{})
+}
+
+func (s *managed) Source(ctx context.Context) (signs.Source, error) {
+	if s.reader == nil {
+		session, err := s.session(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if s.reader, err = session.Reader(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return source{s.reader}, nil
+}
+
+// source reads trees and blobs of an open repository.
+type source struct{ r *restic.Reader }
+
+func (s source) Tree(ctx context.Context, id restic.ID) ([]restic.TreeNode, error) {
+	raw, err := s.r.LoadBlob(ctx, restic.BlobHandle{Type: restic.BlobTree, ID: id})
+	if err != nil {
+		return nil, err
+	}
+	return restic.DecodeTree(raw)
+}
+
+func (s source) Blob(ctx context.Context, id restic.ID) ([]byte, error) {
+	return s.r.LoadBlob(ctx, restic.BlobHandle{Type: restic.BlobData, ID: id})
+}

@@ -1,0 +1,135 @@
+// Package notify tells people of a keeper's findings, and watchdogs that it runs:
+// messages through shoutrrr (mail, ntfy, Slack, Teams, Matrix, webhooks and more), and
+// pings as healthchecks.io takes them.
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/nicholas-fedor/shoutrrr"
+	"github.com/nicholas-fedor/shoutrrr/pkg/types"
+
+	"github.com/cesnet/rwm/keeper"
+)
+
+// Sender sends messages to services and pings to a watchdog. It is a keeper.Teller.
+type Sender struct {
+	urls   []string
+	ping   string
+	client *http.Client
+	limit  time.Duration
+}
+
+var _ keeper.Teller = (*Sender)(nil)
+
+// New makes a Sender for shoutrrr URLs and a ping URL; both may be left out. It checks
+// the URLs and sends nothing. Errors do not repeat URLs, which hold passwords.
+func New(urls []string, ping string) (*Sender, error) {
+	for i, u := range urls {
+		if _, err := shoutrrr.CreateSender(u); err != nil {
+			return nil, fmt.Errorf("notify URL %d (%s): %w", i+1, service(u), hide(err, u))
+		}
+	}
+	if ping != "" {
+		if u, err := url.Parse(ping); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			return nil, errors.New("the ping URL must begin with https:// or http://")
+		}
+	}
+	return &Sender{urls: urls, ping: strings.TrimSuffix(ping, "/"), client: &http.Client{Timeout: 20 * time.Second}, limit: time.Minute}, nil
+}
+
+// service names the service of a URL without what may be secret.
+func service(u string) string {
+	scheme, _, _ := strings.Cut(u, ":")
+	return scheme
+}
+
+var urlLike = regexp.MustCompile(`[a-z0-9+.-]+://\S+`)
+
+// hide takes URLs and what is in this one out of an error's text.
+func hide(err error, u string) error {
+	text := urlLike.ReplaceAllString(strings.ReplaceAll(err.Error(), u, "(URL)"), "(URL)")
+	if parsed, parseErr := url.Parse(u); parseErr == nil {
+		if password, ok := parsed.User.Password(); ok && password != "" {
+			text = strings.ReplaceAll(text, password, "(hidden)")
+		}
+		if name := parsed.User.Username(); len(name) > 8 {
+			text = strings.ReplaceAll(text, name, "(hidden)")
+		}
+	}
+	return errors.New(text)
+}
+
+// Tell sends a change of state to every service. The error names those it did not
+// reach; the others got it.
+func (s *Sender) Tell(ctx context.Context, c keeper.Change) error {
+	return s.Send(ctx, c.Title, c.Text)
+}
+
+// Send sends a message to every service.
+func (s *Sender) Send(ctx context.Context, title, text string) error {
+	var errs []error
+	for i, u := range s.urls {
+		if err := s.one(ctx, u, title, text); err != nil {
+			errs = append(errs, fmt.Errorf("notify URL %d (%s): %w", i+1, service(u), hide(err, u)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// one waits for a service no longer than the limit: shoutrrr takes no context.
+func (s *Sender) one(ctx context.Context, u, title, text string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		sender, err := shoutrrr.CreateSender(u)
+		if err != nil {
+			done <- err
+			return
+		}
+		params := types.Params{}
+		params.SetTitle(title)
+		done <- errors.Join(sender.Send(text, &params)...)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("no answer: %w", ctx.Err())
+	}
+}
+
+// Ping calls URL/start, URL or URL/fail, the text in the body.
+func (s *Sender) Ping(ctx context.Context, p keeper.Ping, text string) error {
+	if s.ping == "" {
+		return nil
+	}
+	target := s.ping
+	switch p {
+	case keeper.PingStart:
+		target += "/start"
+	case keeper.PingFail:
+		target += "/fail"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(text))
+	if err != nil {
+		return errors.New("the ping URL is not valid")
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ping: %w", hide(err, s.ping))
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		return fmt.Errorf("ping: the watchdog answered %s", resp.Status)
+	}
+	return nil
+}

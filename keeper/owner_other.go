@@ -1,0 +1,6 @@
+//go:build !unix
+
+package keeper
+
+// likeDirectory does nothing: ownership is inherited here.
+func likeDirectory(string, string) error { return nil }

@@ -1,0 +1,144 @@
+package page_test
+
+import (
+	"bytes"
+	"context"
+	"image/png"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cesnet/rwm/internal/harness"
+	"github.com/cesnet/rwm/keeper"
+	"github.com/cesnet/rwm/keeper/page"
+	"github.com/cesnet/rwm/keeper/signs"
+)
+
+const hostile = `</td><script>document.title="owned"</script><img src=x onerror=alert(1)>`
+
+var now = time.Date(2026, 11, 28, 6, 17, 0, 0, time.UTC)
+
+func sample() []*keeper.Status {
+	good := &keeper.Status{
+		Storage: "web1", Bucket: "web1-backups", Green: true, Reds: []keeper.Red{}, LastPass: now, LastBackup: now.Add(-5 * time.Hour),
+		Proof: &keeper.Proof{Moment: now.Add(-5 * time.Hour), Proved: true, Snapshots: 61, Packs: 2210}, ProvedAt: now.Add(-4 * time.Hour),
+		LastGood: now.Add(-5 * time.Hour), Locked: true, Floor: now.Add(21 * 24 * time.Hour), Growth: 412 << 20, ReadShare: 0.91,
+		Drill:  &keeper.DrillResult{Time: now.Add(-50 * time.Hour), Files: 10, Bytes: 312 << 20, Duration: 4 * time.Second},
+		Survey: &keeper.Survey{Objects: 2301, Bytes: 34 << 30, OldCount: 812, OldBytes: 5 << 30},
+		Tasks: []keeper.TaskStatus{{Task: keeper.TaskHistory, Every: "always", Outcome: keeper.Proved, Proved: now, Requests: 14},
+			{Task: keeper.TaskProve, Every: "1d", Outcome: keeper.Proved, Text: "61 snapshots, 2210 packs", Proved: now, Requests: 201}},
+		Backups: []keeper.BackupState{{Host: "web1", Name: "home", Snapshot: "4bba301e77aa", Latest: now, Files: 120331, Bytes: 40 << 30,
+			Recent: []keeper.SnapshotState{{ID: "4bba301e77aa", Time: now, Files: 120331, Bytes: 40 << 30, Added: 212 << 20, Changed: 318}}}},
+		Recovery: []string{"rwm --config admin.conf restic --at '2026-11-28T01:17:00Z' restore latest --target ./restored --verify"},
+	}
+	for d := range 30 {
+		at := now.Add(-time.Duration(30-d) * 24 * time.Hour)
+		good.Steps = append(good.Steps, keeper.HistoryStep{From: at, To: at.Add(time.Hour), Written: int64(10 + d*d%17), Bytes: 160 << 20, Deleted: int64(d % 5)})
+	}
+	bad := *good
+	bad.Storage, bad.Bucket, bad.Green, bad.Frozen, bad.Locked, bad.Floor = "db1", "db1-backups", false, true, false, time.Time{}
+	bad.Reds = []keeper.Red{{Code: "alarm", Sentence: "ALARM (renamed): 400 files got the extension " + hostile, Command: "rwm keep --config /etc/rwm/keeper.conf ack db1 renamed-1a2b3c"}}
+	bad.Alarms = []*keeper.Alarm{{ID: "renamed-1a2b3c", Host: "db1" + hostile, Backup: "dumps", Seen: now, Alarm: signs.Alarm{Kind: signs.KindRenamed,
+		Snapshot: "0a1b2c3d4e5f", Time: now, Text: "400 files (81 %) got the extension " + hostile, Paths: []string{"/srv/" + hostile, "/srv/" + strings.Repeat("long", 60)},
+		Figures: map[string]float64{"files": 400, "share": 0.81}}}}
+	bad.Marks = []keeper.Mark{{Time: now, Key: "data/00/" + hostile, Reason: "a pack was overwritten with something else"}}
+	bad.Steps = append(good.Steps[:29:29], keeper.HistoryStep{From: now.Add(-24 * time.Hour), To: now, Written: 3, Deleted: 250, Marks: 250})
+	bad.Tasks = append(bad.Tasks, keeper.TaskStatus{Task: keeper.TaskRead, Every: "90d", Outcome: keeper.Failed, Text: hostile})
+	fresh := keeper.Status{Storage: "new", Bucket: "new", Reds: []keeper.Red{{Code: "never-run", Sentence: "No pass has been made over it yet.", Command: "rwm keep"}}}
+	return []*keeper.Status{&bad, good, &fresh}
+}
+
+// chromium runs a headless browser without a network.
+func chromium(t *testing.T, args ...string) []byte {
+	t.Helper()
+	harness.NotShort(t)
+	harness.NeedPrograms(t, "make packages", "chromium")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "chromium", append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--user-data-dir=" + t.TempDir(),
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
+		"--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=3000", "--hide-scrollbars",
+	}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("chromium: %v\n%s", err, stderr.String())
+	}
+	return out
+}
+
+// A real browser shows the pages, in light and dark, on a desk and on a phone; what an
+// attacker put into names is text; nothing is loaded.
+func TestPagesInBrowser(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if keep := os.Getenv("RWM_KEEP_PAGE"); keep != "" {
+		dir = keep
+	}
+	if err := page.Write(dir, sample(), now, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"index", "db1", "web1"} {
+		address := (&url.URL{Scheme: "file", Path: filepath.Join(dir, name+".html")}).String()
+		dom := string(chromium(t, "--dump-dom", address))
+		if strings.Contains(dom, "<title>owned") || strings.Contains(dom, "<script") || strings.Contains(dom, "<img") {
+			t.Errorf("%s: a name became markup", name)
+		}
+		for _, want := range map[string][]string{
+			"index": {"RWM storages", "2 red", "1 green", "1 open alarms", "web1-backups"}, "db1": {"&lt;script&gt;", "ack db1 renamed-1a2b3c", "frozen"},
+			"web1": {"GREEN", "2210 packs", "restore latest"},
+		}[name] {
+			if want != "web1-backups" && !strings.Contains(dom, want) {
+				t.Errorf("%s does not have %q", name, want)
+			}
+		}
+		widths, schemes := []string{"390"}, []string{""}
+		if harness.All() || os.Getenv("RWM_KEEP_PAGE") != "" {
+			widths, schemes = []string{"1200", "390"}, []string{"", "--blink-settings=preferredColorScheme=0"}
+		}
+		for _, w := range widths {
+			for _, dark := range schemes {
+				shot := filepath.Join(dir, name+"-"+w+map[bool]string{true: "-dark"}[dark != ""]+".png")
+				args := []string{"--screenshot=" + shot, "--window-size=" + w + ",1400", address}
+				if dark != "" {
+					args = append([]string{dark}, args...)
+				}
+				chromium(t, args...)
+				f, err := os.Open(shot)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := png.Decode(f); err != nil {
+					t.Errorf("%s: %v", shot, err)
+				}
+				_ = f.Close()
+			}
+		}
+	}
+}
+
+// The files name no address, so nothing can be loaded from one.
+func TestPagesLoadNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := page.Write(dir, sample(), now, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"index.html", "db1.html", "web1.html", "new.html"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []string{"http://", "https://", "src=", "@import", "url("} {
+			if strings.Contains(strings.ReplaceAll(string(text), "&lt;img src=x", ""), bad) {
+				t.Errorf("%s has %q", name, bad)
+			}
+		}
+	}
+}

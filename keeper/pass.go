@@ -1,0 +1,213 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Report is the result of a pass.
+type Report struct {
+	Start    time.Time     `json:"start"`
+	Duration time.Duration `json:"duration"`
+	Storages []*Status     `json:"storages"`
+	// Changes are the changes of state since people were last told.
+	Changes  []Change `json:"changes"`
+	Requests int64    `json:"requests"`
+	Bytes    int64    `json:"bytes"` // received
+	// Untold is the reason why people could not be told of some changes; the next pass
+	// tries again.
+	Untold string `json:"untold,omitempty"`
+}
+
+// Green reports whether every storage is green.
+func (r *Report) Green() bool {
+	for _, s := range r.Storages {
+		if !s.Green {
+			return false
+		}
+	}
+	return true
+}
+
+// Pass does what is due for the named storages, or for all of them if no names are
+// given. Its error concerns the pass itself: ErrPassRunning, ErrUnknownStorage, a state
+// directory that cannot be written, or the end of ctx. Problems of storages are in the
+// report, which is returned unless the pass could not begin.
+//
+// The state is saved after every task, so the pass after a killed one continues where
+// that one stopped.
+func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
+	names, err := k.names(names)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := k.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	report := &Report{Start: k.now(), Storages: make([]*Status, len(names)), Changes: []Change{}}
+	k.ping(ctx, PingStart, "")
+	var mu sync.Mutex
+	var errs []error
+	group := &errgroup.Group{}
+	group.SetLimit(max(k.cfg.Parallel, 0))
+	if k.cfg.Parallel == 0 {
+		group.SetLimit(4)
+	}
+	for i, name := range names {
+		group.Go(func() error {
+			p, err := k.visit(ctx, name)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs = append(errs, fmt.Errorf("storage %s: %w", name, err))
+			}
+			report.Storages[i] = p.status
+			report.Requests += p.meter.requests.Load()
+			report.Bytes += p.meter.bytes.Load()
+			return nil
+		})
+	}
+	_ = group.Wait()
+	if ctx.Err() == nil {
+		errs = append(errs, k.tell(ctx, report))
+	}
+	report.Duration = k.now().Sub(report.Start)
+	err = errors.Join(append(errs, context.Cause(ctx))...)
+	k.pingEnd(context.WithoutCancel(ctx), report, err)
+	return report, err
+}
+
+// visit is the pass over one storage.
+type visit struct {
+	k       *Keeper
+	name    string
+	cfg     *StorageConfig
+	r       *record
+	meter   *meter
+	storage Storage
+	status  *Status
+}
+
+// visit goes over one storage. The error is about the state directory.
+func (k *Keeper) visit(ctx context.Context, name string) (v *visit, err error) {
+	v = &visit{k: k, name: name, cfg: k.cfg.Storages[name]}
+	ctx, meter, done := newMeter(ctx, v.cfg.Budget, k.base)
+	defer done()
+	v.meter = meter
+	if v.r, err = k.state.load(name, v.cfg.ResticBucket); err != nil {
+		v.r = &record{Tasks: map[Task]*taskRecord{}}
+		v.status = k.status(name, v.r)
+		v.status.Green = false
+		v.status.Reds = append(v.status.Reds, Red{"state", "The state of earlier passes cannot be read: " + err.Error() + ".", "ls -l " + string(k.state)})
+		return v, err
+	}
+	v.work(ctx)
+	v.r.LastPass = k.now()
+	err = k.state.save(name, v.r, true)
+	v.status = k.status(name, v.r)
+	if err != nil {
+		v.status.Green = false
+		v.status.Reds = append(v.status.Reds, Red{"state", "What this pass found could not be kept: " + err.Error() + ".", "df -h " + string(k.state)})
+	}
+	k.emit(StorageFinished{v.status})
+	return v, err
+}
+
+func (v *visit) work(ctx context.Context) {
+	var err error
+	if v.storage, err = v.k.open(ctx, v.name, v.cfg, v.meter); err != nil {
+		v.storage = nil
+	}
+	ok := v.do(ctx, TaskSurvey, func(ctx context.Context) (Outcome, string, error) {
+		if err != nil {
+			return NotProved, "", err
+		}
+		return v.survey(ctx)
+	})
+	if v.storage != nil {
+		defer v.storage.Close() //nolint:errcheck // it has only read, or says so itself
+	}
+	if !ok {
+		return
+	}
+	steps := map[Task]step{
+		TaskPolicy: v.policy, TaskAccess: v.access, TaskHistory: v.history, TaskProve: v.prove, TaskSigns: v.signs,
+		TaskRenew: v.renew, TaskForget: v.forget, TaskDrop: v.drop, TaskRead: v.read, TaskDrill: v.drill,
+	}
+	for _, t := range tasks {
+		if ctx.Err() != nil {
+			return
+		}
+		every := v.cfg.every(t)
+		if t == TaskRead && every.On() {
+			every = Period(period(v.cfg, t))
+		}
+		last := v.r.task(t).Tried
+		if v.r.task(t).Outcome != Proved || t == TaskRenew && v.r.frozen() && !v.r.FrozenRenewal {
+			last = time.Time{} // what was not proved is tried again at every pass
+		}
+		if every.due(last, v.k.now()) && v.allowed(t) {
+			v.do(ctx, t, steps[t])
+		}
+	}
+}
+
+// allowed reports whether a task may be done as things are.
+func (v *visit) allowed(t Task) bool {
+	switch t {
+	case TaskRenew:
+		return v.r.Locked
+	case TaskForget:
+		return !v.r.frozen()
+	case TaskDrop:
+		return !v.r.frozen() && !v.r.Locked
+	}
+	return true
+}
+
+type step func(ctx context.Context) (Outcome, string, error)
+
+// do does a task and records how it went. It reports whether that is proved.
+func (v *visit) do(ctx context.Context, t Task, s step) bool {
+	v.k.emit(TaskStarted{v.name, t})
+	start, requests, bytes := v.k.now(), v.meter.requests.Load(), v.meter.bytes.Load()
+	began := time.Now()
+	outcome, text, err := s(ctx)
+	if err != nil {
+		if cause := context.Cause(ctx); errors.Is(cause, ErrBudget) {
+			err = cause
+		}
+		outcome, text = NotProved, oneLine(err.Error())
+	}
+	tr := v.r.task(t)
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrBudget) {
+		return false // interrupted: the next pass does it, and nothing is known
+	}
+	tr.Tried, tr.Outcome, tr.Text = start, outcome, text
+	tr.Requests, tr.Bytes, tr.Seconds = v.meter.requests.Load()-requests, v.meter.bytes.Load()-bytes, time.Since(began).Seconds()
+	if outcome == Proved {
+		tr.Proved = start
+	}
+	if err := v.k.state.save(v.name, v.r, false); err != nil {
+		v.k.log.Warn("state not saved", "storage", v.name, "error", err) // said again at the end
+	}
+	v.k.emit(TaskFinished{v.name, t, outcome, text, time.Since(began)})
+	return outcome == Proved
+}
+
+// oneLine makes an error fit for a message.
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > 600 {
+		text = text[:600] + "…"
+	}
+	return printable(text)
+}

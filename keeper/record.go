@@ -1,0 +1,211 @@
+package keeper
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cesnet/rwm/keeper/signs"
+)
+
+// record is what is known of a storage from earlier passes. It is one JSON file in
+// the state directory, holds no secret, and can be lost.
+type record struct {
+	Version int    `json:"version"`
+	Bucket  string `json:"bucket"`
+
+	LastPass time.Time            `json:"last_pass"`
+	Tasks    map[Task]*taskRecord `json:"tasks"`
+	Survey   *Survey              `json:"survey,omitempty"`
+	// Sizes is the size of the bucket once a day, for its growth.
+	Sizes []sizeAt `json:"sizes,omitempty"`
+
+	Locked bool      `json:"locked,omitempty"`
+	Floor  time.Time `json:"floor,omitzero"`
+	// FrozenRenewal says that the last renewal extended everything.
+	FrozenRenewal bool `json:"frozen_renewal,omitempty"`
+
+	Marks      []Mark        `json:"marks,omitempty"`
+	MarksTotal int           `json:"marks_total,omitempty"`
+	LastGood   time.Time     `json:"last_good,omitzero"`
+	Steps      []HistoryStep `json:"steps,omitempty"`
+	// JudgedFor and ProvedFor are the surveys' fingerprints for which history and
+	// proof hold.
+	JudgedFor string `json:"judged_for,omitempty"`
+	ProvedFor string `json:"proved_for,omitempty"`
+	SignsFor  string `json:"signs_for,omitempty"`
+	Proof     *Proof `json:"proof,omitempty"` // the last that proved something
+
+	// Slices are when each slice of the packs was last read.
+	Slices    []time.Time  `json:"slices,omitempty"`
+	ReadSince time.Time    `json:"read_since,omitzero"`
+	Drill     *DrillResult `json:"drill,omitempty"`
+	Drills    int          `json:"drills,omitempty"`
+
+	Backups map[string]*backupRecord `json:"backups,omitempty"`
+	Alarms  []*Alarm                 `json:"alarms,omitempty"`
+	// Forgot are the snapshots that the last pass forgot itself.
+	Forgot []string `json:"forgot,omitempty"`
+	// Reviewed is up to when a person has looked at the marks of the history.
+	Reviewed time.Time `json:"reviewed,omitzero"`
+	Told     *told     `json:"told,omitempty"`
+}
+
+// taskRecord is how a task last went.
+type taskRecord struct {
+	Tried    time.Time `json:"tried"`
+	Proved   time.Time `json:"proved,omitzero"` // last time it was
+	Outcome  Outcome   `json:"outcome"`
+	Text     string    `json:"text,omitempty"`
+	Requests int64     `json:"requests"` // of the last try
+	Bytes    int64     `json:"bytes"`
+	Seconds  float64   `json:"seconds"`
+}
+
+type sizeAt struct {
+	Time  time.Time `json:"time"`
+	Bytes int64     `json:"bytes"`
+}
+
+// backupRecord is the past of one backup of one host.
+type backupRecord struct {
+	Host  string              `json:"host"`
+	Name  string              `json:"name"`
+	Paths []string            `json:"paths"`
+	Past  []signs.Observation `json:"past"`
+	Times []time.Time         `json:"times"` // of the newest snapshots
+	Gone  bool                `json:"gone,omitempty"`
+	// Known are the snapshots there were at the last pass, Vanished how many of them
+	// were gone at a time.
+	Known    []string  `json:"known,omitempty"`
+	Vanished []int     `json:"vanished,omitempty"`
+	Latest   time.Time `json:"latest"`
+}
+
+// Alarm is a sign of ransomware that a pass has found. It stays open until it is
+// acknowledged.
+type Alarm struct {
+	ID     string `json:"id"`
+	Host   string `json:"host"`
+	Backup string `json:"backup"`
+	signs.Alarm
+	Seen  time.Time `json:"seen"`
+	Acked *Ack      `json:"acked,omitempty"`
+}
+
+// Ack records who acknowledged an alarm, and when.
+type Ack struct {
+	Time time.Time `json:"time"`
+	By   string    `json:"by"`
+	Note string    `json:"note,omitempty"`
+}
+
+func (r *record) task(t Task) *taskRecord {
+	if r.Tasks[t] == nil {
+		r.Tasks[t] = &taskRecord{}
+	}
+	return r.Tasks[t]
+}
+
+// frozen reports whether nothing may lapse or be dropped.
+func (r *record) frozen() bool { return len(r.open()) > 0 || len(r.unreviewed()) > 0 }
+
+// open lists the alarms nobody has acknowledged.
+func (r *record) open() (list []*Alarm) {
+	for _, a := range r.Alarms {
+		if a.Acked == nil {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+func (r *record) unreviewed() (list []Mark) {
+	for _, m := range r.Marks {
+		if m.Time.After(r.Reviewed) {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+const recordVersion = 1
+
+// stateDir is the keeper's directory.
+type stateDir string
+
+func (d stateDir) file(storage string) string {
+	return filepath.Join(string(d), "storages", storage+".json")
+}
+
+// load reads a record. One that cannot be understood is put aside and begun anew: it
+// costs only time.
+func (d stateDir) load(storage, bucket string) (*record, error) {
+	fresh := &record{Version: recordVersion, Bucket: bucket, Tasks: map[Task]*taskRecord{}, Backups: map[string]*backupRecord{}}
+	text, err := os.ReadFile(d.file(storage))
+	if errors.Is(err, os.ErrNotExist) {
+		return fresh, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &record{}
+	if json.Unmarshal(text, r) != nil || r.Version != recordVersion || r.Bucket != bucket {
+		return fresh, os.Rename(d.file(storage), d.file(storage)+".unreadable")
+	}
+	if r.Tasks == nil {
+		r.Tasks = map[Task]*taskRecord{}
+	}
+	if r.Backups == nil {
+		r.Backups = map[string]*backupRecord{}
+	}
+	return r, nil
+}
+
+// save writes a record. In the middle of a pass it need not be on disk at once: what a
+// crash of the machine loses is done again.
+func (d stateDir) save(storage string, r *record, sync bool) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(d.file(storage), text, 0o600, sync); err != nil {
+		return fmt.Errorf("state of storage %s not saved: %w", storage, err)
+	}
+	return nil
+}
+
+// WriteFile replaces a file atomically: readers see either the old or the new content
+// in full, even after a crash.
+func WriteFile(name string, content []byte, mode os.FileMode) error {
+	return writeFile(name, content, mode, true)
+}
+
+func writeFile(name string, content []byte, mode os.FileMode, sync bool) (err error) {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(content); err != nil {
+		return err
+	}
+	if sync {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Chmod(mode), likeDirectory(f.Name(), filepath.Dir(name)), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}

@@ -1,0 +1,80 @@
+package signs
+
+import (
+	"cmp"
+	"context"
+	"hash/fnv"
+	"slices"
+	"strings"
+)
+
+// contents reads the beginnings of some of the changed and renamed files, half of each
+// kind, chosen by a hash of path and content, so that nobody can guess which ones
+// without knowing them all. Of what was renamed, only what looks random counts.
+func (c *comparison) contents(ctx context.Context) error {
+	renamed := c.candidates(c.renamed)
+	changed := c.candidates(c.changed)
+	c.Candidates = len(renamed) + len(changed)
+	n := min(len(renamed), max(c.opts.Read/2, c.opts.Read-len(changed)))
+	harmless := 0
+	for _, p := range renamed[:n] {
+		suspect, err := c.look(ctx, p)
+		if err != nil {
+			return err
+		}
+		if !suspect {
+			harmless++
+		}
+	}
+	if n > 0 {
+		c.WithExtension -= c.WithExtension * harmless / n
+		c.Renamed -= c.Renamed * harmless / n
+	}
+	for _, p := range changed[:min(len(changed), c.opts.Read-n)] {
+		if _, err := c.look(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// candidates are the pairs whose beginnings differ and tell something.
+func (c *comparison) candidates(pairs []pair) []pair {
+	list := slices.DeleteFunc(slices.Clone(pairs), func(p pair) bool {
+		return len(p.old.content) == 0 || len(p.now.content) == 0 ||
+			p.old.content[0] == p.now.content[0] || p.now.size < leastSize
+	})
+	slices.SortFunc(list, func(a, b pair) int {
+		return cmp.Or(cmp.Compare(a.order(), b.order()), strings.Compare(a.now.path, b.now.path))
+	})
+	return list
+}
+
+func (p pair) order() uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(p.now.path))
+	_, _ = h.Write(p.now.content[0][:])
+	return h.Sum64()
+}
+
+// look reads a pair. It is suspect if the new content is random, and turned if the old
+// one had a known type besides.
+func (c *comparison) look(ctx context.Context, p pair) (suspect bool, err error) {
+	now, err := c.src.Blob(ctx, p.now.content[0])
+	if err != nil {
+		return false, err
+	}
+	c.Read++
+	if !random(now) || known(now) {
+		return false, nil
+	}
+	old, err := c.src.Blob(ctx, p.old.content[0])
+	if err != nil || !known(old) {
+		return true, err
+	}
+	c.Turned++
+	if len(c.TurnedPaths) < mostPaths {
+		c.TurnedPaths = append(c.TurnedPaths, printable(p.now.path))
+	}
+	return true, nil
+}

@@ -1,0 +1,223 @@
+package signs_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cesnet/rwm/keeper/signs"
+	"github.com/cesnet/rwm/restic"
+)
+
+// store holds trees and blobs by ID.
+type store struct {
+	trees map[restic.ID][]restic.TreeNode
+	blobs map[restic.ID][]byte
+	loads int
+}
+
+func newStore() *store {
+	return &store{trees: map[restic.ID][]restic.TreeNode{}, blobs: map[restic.ID][]byte{}}
+}
+
+func (s *store) Tree(_ context.Context, id restic.ID) ([]restic.TreeNode, error) {
+	s.loads++
+	nodes, ok := s.trees[id]
+	if !ok {
+		return nil, errors.New("no such tree")
+	}
+	return nodes, nil
+}
+
+func (s *store) Blob(_ context.Context, id restic.ID) ([]byte, error) {
+	b, ok := s.blobs[id]
+	if !ok {
+		return nil, errors.New("no such blob")
+	}
+	return b, nil
+}
+
+func id(text string) restic.ID { return sha256.Sum256([]byte(text)) }
+
+// snapshot makes a tree of files in folders, one level deep: "dir/name" → content.
+func (s *store) snapshot(files map[string]string) restic.ID {
+	dirs := map[string][]restic.TreeNode{}
+	for name, content := range files {
+		dir, base, _ := strings.Cut(name, "/")
+		blob := id(content)
+		s.blobs[blob] = []byte(content)
+		dirs[dir] = append(dirs[dir], restic.TreeNode{Name: base, Type: restic.NodeFile, Size: uint64(len(content)), Content: []restic.ID{blob}})
+	}
+	var root []restic.TreeNode
+	for dir, nodes := range dirs {
+		slices.SortFunc(nodes, func(a, b restic.TreeNode) int { return strings.Compare(a.Name, b.Name) })
+		sub := id(fmt.Sprint(nodes))
+		s.trees[sub] = nodes
+		root = append(root, restic.TreeNode{Name: dir, Type: restic.NodeDir, Subtree: &sub})
+	}
+	top := id(fmt.Sprint(root) + "root")
+	s.trees[top] = root
+	return top
+}
+
+func noise(seed uint64, n int) string {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8(sha256.Sum256(fmt.Append(nil, seed))).Read(b)
+	return string(b)
+}
+
+func text(seed, n int) string {
+	return strings.Repeat(fmt.Sprintf("Line %d of a letter to the mill.\n", seed), n/30+1)[:n]
+}
+
+func compare(t *testing.T, before, after map[string]string) *signs.Changes {
+	t.Helper()
+	s := newStore()
+	c, err := signs.Compare(t.Context(), s, s.snapshot(before), s.snapshot(after), len(before), len(after), signs.CompareOptions{Read: 40})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func files(n int, content func(i int) string) map[string]string {
+	m := map[string]string{}
+	for i := range n {
+		m[fmt.Sprintf("dir%d/file%d.txt", i%3, i)] = content(i)
+	}
+	return m
+}
+
+// What happens to files is told apart: other content, a move, encryption, renaming
+// with and without other content, and what is usual for logs and archives.
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	letters := func(i int) string { return text(i, 2000) }
+	base := files(12, letters)
+	each := func(change func(i int, name, content string) (string, string)) map[string]string {
+		m := map[string]string{}
+		for i := range 12 {
+			name := fmt.Sprintf("dir%d/file%d.txt", i%3, i)
+			n, c := change(i, name, base[name])
+			m[n] = c
+		}
+		return m
+	}
+	for name, c := range map[string]struct {
+		after map[string]string
+		want  signs.Changes
+	}{
+		"nothing":   {base, signs.Changes{}},
+		"edited":    {each(func(i int, n, _ string) (string, string) { return n, text(100+i, 2100) }), signs.Changes{Changed: 12, Candidates: 12, Read: 12}},
+		"moved":     {each(func(_ int, n, c string) (string, string) { return "new" + n, c }), signs.Changes{Moved: 12}},
+		"encrypted": {each(func(i int, n, _ string) (string, string) { return n, noise(uint64(i), 2000) }), signs.Changes{Changed: 12, Candidates: 12, Read: 12, Turned: 12}},
+		"renamed": {each(func(i int, n, _ string) (string, string) { return n + ".crypt", noise(uint64(i), 2000) }),
+			signs.Changes{New: 12, Deleted: 12, Renamed: 12, Extension: ".crypt", WithExtension: 12, Candidates: 12, Read: 12, Turned: 12}},
+		"other names": {each(func(i int, n, _ string) (string, string) {
+			return n[:5] + fmt.Sprintf("%x.crypt", 7919*i), noise(uint64(i), 2000)
+		}), signs.Changes{New: 12, Deleted: 12, Renamed: 12, Extension: ".crypt", WithExtension: 12, Candidates: 12, Read: 12, Turned: 12}},
+		"renamed, nothing else":  {each(func(_ int, n, c string) (string, string) { return n + ".crypt", c }), signs.Changes{Moved: 12}},
+		"renamed to known types": {each(func(i int, n, _ string) (string, string) { return n + ".foo", text(50+i, 2000) }), signs.Changes{New: 12, Deleted: 12, Extension: ".foo", Candidates: 12, Read: 12}},
+		"packed": {each(func(i int, n, _ string) (string, string) {
+			return n + ".gz", "\x1f\x8b\x08\x00" + noise(uint64(i), 900)
+		}), signs.Changes{New: 12, Deleted: 12}},
+		"numbered": {each(func(i int, n, _ string) (string, string) { return n + ".1", text(50+i, 900) }), signs.Changes{New: 12, Deleted: 12}},
+		"gone":     {map[string]string{}, signs.Changes{Deleted: 12}},
+	} {
+		got := *compare(t, base, c.after)
+		got.RenamedPaths, got.TurnedPaths, got.NotePaths, got.ChangedPaths, got.DeletedPaths = nil, nil, nil, nil, nil
+		c.want.Before, c.want.After = 12, len(c.after)
+		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", c.want) {
+			t.Errorf("%s:\n got %+v\nwant %+v", name, got, c.want)
+		}
+	}
+}
+
+// Files of known types become random, or they do not.
+func TestTurned(t *testing.T) {
+	t.Parallel()
+	jpeg, png := "\xff\xd8\xff\xe0\x00\x10JFIF\x00"+noise(1, 3000), "\x89PNG\r\n\x1a\n"+noise(2, 3000)
+	for name, c := range map[string]struct {
+		before, after string
+		turned        bool
+	}{
+		"text to noise":        {text(1, 3000), noise(9, 3000), true},
+		"jpeg to noise":        {jpeg, noise(9, 3000), true},
+		"jpeg to png":          {jpeg, png, false},
+		"noise to noise":       {noise(8, 3000), noise(9, 3000), false},
+		"text to zeros":        {text(1, 3000), string(make([]byte, 3000)), false},
+		"text to gzip":         {text(1, 3000), "\x1f\x8b\x08\x00\x00\x00\x00\x00" + noise(9, 3000), false},
+		"text to little noise": {text(1, 3000), noise(9, 100), false},
+		"least size":           {text(1, 3000), noise(9, 512), true},
+		"text to base64":       {text(1, 3000), strings.Repeat("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo0NTY3ODk=\n", 60), false},
+	} {
+		got := compare(t, map[string]string{"d/a.dat": c.before}, map[string]string{"d/a.dat": c.after})
+		if (got.Turned == 1) != c.turned {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	for name, note := range map[string]bool{
+		"HOW_TO_DECRYPT.txt": true, "!!!READ_ME_RECOVER!!!.hta": true, "Restore-My-Files.txt": true, "@Please_Read_Me@.txt": true,
+		"RECOVERY_INSTRUCTIONS.html": true, "README.txt": false, "readme.md": false, "restore.sh": false, "how-to-restore.go": false,
+		"recovery.md": false, "help.html": false, "decrypt.c": false, "unlock.png": false,
+	} {
+		got := compare(t, map[string]string{"d/a": "x"}, map[string]string{"d/a": "x", "d/" + name: "pay"})
+		if (got.Notes == 1) != note {
+			t.Errorf("%s: %d notes", name, got.Notes)
+		}
+	}
+}
+
+// Names from a snapshot are fit to be shown.
+func TestNamesAreEscaped(t *testing.T) {
+	t.Parallel()
+	got := compare(t, map[string]string{"d/a": "x"}, map[string]string{"d/a": "y", "d/HOW_TO_DECRYPT\x1b[2J\u202e.txt": "pay", "d/b": "\x00"})
+	for _, p := range append(append(got.NotePaths, got.ChangedPaths...), got.NoteName) {
+		if strings.ContainsAny(p, "\x1b\u202e") {
+			t.Errorf("%q", p)
+		}
+	}
+}
+
+// Trees that an attacker made up end the comparison in good time.
+func TestHostileTrees(t *testing.T) {
+	t.Parallel()
+	s := newStore()
+	self := id("self")
+	s.trees[self] = []restic.TreeNode{{Name: "a", Type: restic.NodeDir, Subtree: &self}}
+	if _, err := signs.Compare(t.Context(), s, restic.ID{}, self, 0, 0, signs.CompareOptions{}); err == nil {
+		t.Error("a tree in itself: no error")
+	}
+	if _, _, err := signs.Count(t.Context(), s, self); err == nil {
+		t.Error("a tree in itself: counted")
+	}
+	below := id("leaf")
+	s.trees[below] = []restic.TreeNode{{Name: "f", Type: restic.NodeSymlink}}
+	for i := range 60 { // 2^60 directories
+		next := id(fmt.Sprint("level", i))
+		b := below
+		s.trees[next] = []restic.TreeNode{{Name: "a", Type: restic.NodeDir, Subtree: &b}, {Name: "b", Type: restic.NodeDir, Subtree: &b}}
+		below = next
+	}
+	s.loads = 0
+	c, err := signs.Compare(t.Context(), s, restic.ID{}, below, 0, 0, signs.CompareOptions{Limit: 1000})
+	if err != nil || !c.Partial || s.loads > 20_000 {
+		t.Errorf("%+v, %v after %d loads", c, err, s.loads)
+	}
+	if _, _, err := signs.Count(t.Context(), s, below); err != nil {
+		t.Error(err)
+	}
+	missing := id("missing")
+	if _, err := signs.Compare(t.Context(), s, missing, below, 0, 0, signs.CompareOptions{}); err == nil {
+		t.Error("a missing tree: no error")
+	}
+}

@@ -1,0 +1,278 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+func (v *visit) survey(ctx context.Context) (Outcome, string, error) {
+	s, err := v.storage.Survey(ctx)
+	if err != nil {
+		return NotProved, "", err
+	}
+	v.r.Survey = s
+	now := v.k.now()
+	if n := len(v.r.Sizes); n == 0 || now.Sub(v.r.Sizes[n-1].Time) >= 24*time.Hour {
+		v.r.Sizes = append(v.r.Sizes, sizeAt{now, s.Bytes + s.OldBytes})
+	}
+	v.r.Sizes = v.r.Sizes[max(0, len(v.r.Sizes)-31):]
+	return Proved, fmt.Sprintf("%d objects, %d old versions", s.Objects, s.OldCount), nil
+}
+
+func (v *visit) policy(ctx context.Context) (Outcome, string, error) {
+	p, err := v.storage.Policy(ctx)
+	if err != nil {
+		return NotProved, "", err
+	}
+	if !p.OK {
+		v.r.Locked = v.r.Locked || p.Locked
+		return Failed, oneLine(strings.Join(p.Problems, "; ")), nil
+	}
+	switch {
+	case p.Unknown != "":
+		return NotProved, oneLine(p.Unknown), nil
+	case v.r.Locked && !p.Locked:
+		// A lock cannot be taken off a bucket: this is another one, or a server that
+		// does not do what it says.
+		return Failed, "the bucket was locked, and is not any more", nil
+	}
+	v.r.Locked = p.Locked
+	return Proved, "", nil
+}
+
+func (v *visit) access(ctx context.Context) (Outcome, string, error) {
+	a, err := v.storage.Access(ctx)
+	if err != nil {
+		return NotProved, "", err
+	}
+	if !a.OK {
+		return Failed, "the host can do what it must not, or cannot do what it needs: " + oneLine(strings.Join(a.Harm, ", ")), nil
+	}
+	return Proved, "", nil
+}
+
+// history judges the version history, unless nothing has happened since it was last
+// judged.
+func (v *visit) history(ctx context.Context) (Outcome, string, error) {
+	if v.r.JudgedFor == v.r.Survey.Fingerprint && v.r.JudgedFor != "" {
+		return v.judged("nothing has happened since")
+	}
+	h, err := v.storage.History(ctx, v.r.task(TaskHistory).Proved)
+	if err != nil {
+		return NotProved, "", err
+	}
+	v.r.Marks, v.r.MarksTotal, v.r.LastGood = h.Marks, h.Total, h.LastGood
+	v.r.Steps = h.Steps[max(0, len(h.Steps)-200):]
+	if len(h.Notes) > 0 {
+		return NotProved, oneLine(strings.Join(h.Notes, "; ")), nil
+	}
+	v.r.JudgedFor = v.r.Survey.Fingerprint
+	return v.judged("")
+}
+
+// judged is Proved also if there are marks: those are red for themselves until a
+// person has looked at them.
+func (v *visit) judged(text string) (Outcome, string, error) {
+	if n := len(v.r.Marks); n > 0 {
+		text = strings.TrimPrefix(fmt.Sprintf("%s; %d marks, %d of them not reviewed", text, v.r.MarksTotal, len(v.r.unreviewed())), "; ")
+	}
+	return Proved, text, nil
+}
+
+// prove proves the newest moment: that of the last change the server knows.
+func (v *visit) prove(ctx context.Context) (Outcome, string, error) {
+	if v.r.ProvedFor == v.r.Survey.Fingerprint && v.r.ProvedFor != "" && v.r.Proof != nil {
+		return Proved, "nothing has happened since", nil
+	}
+	if v.r.Survey.Newest.IsZero() {
+		return NotProved, "the bucket is empty", nil
+	}
+	p, err := v.storage.Prove(ctx, v.r.Survey.Newest)
+	if err != nil {
+		return NotProved, "", err
+	}
+	switch {
+	case p.Proved:
+		v.r.Proof, v.r.ProvedFor = p, v.r.Survey.Fingerprint
+		return Proved, fmt.Sprintf("%d snapshots, %d packs", p.Snapshots, p.Packs), nil
+	case p.Damage:
+		return Failed, oneLine(p.Why), nil
+	}
+	return NotProved, oneLine(p.Why), nil
+}
+
+// renew extends the locks of what is needed; of everything while an alarm is open.
+func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
+	freeze := v.freeze()
+	r, err := v.storage.Renew(ctx, freeze)
+	if err != nil {
+		return NotProved, "", err
+	}
+	v.r.Floor, v.r.FrozenRenewal = r.Floor, freeze != ""
+	text := fmt.Sprintf("%d of %d versions extended", r.Extended, r.Needed)
+	if r.Young > 0 {
+		text += fmt.Sprintf(", %d are new and left to the next pass", r.Young)
+	}
+	if freeze != "" {
+		text += ", deleted ones too: " + freeze
+	}
+	if !r.Kept {
+		return Failed, oneLine(strings.Join(append([]string{text}, r.Problems...), "; ")), nil
+	}
+	return Proved, oneLine(text), nil
+}
+
+// freeze is why nothing may lapse; "" if it may.
+func (v *visit) freeze() string {
+	if open := v.r.open(); len(open) > 0 {
+		return fmt.Sprintf("%d open alarms, the first: %s", len(open), open[0].ID)
+	}
+	if n := len(v.r.unreviewed()); n > 0 {
+		return fmt.Sprintf("%d marks of the history are not reviewed", n)
+	}
+	return ""
+}
+
+func (v *visit) forget(ctx context.Context) (Outcome, string, error) {
+	policy, err := v.cfg.Retention.Policy()
+	if err != nil {
+		return NotProved, "", err
+	}
+	f, err := v.storage.Forget(ctx, policy)
+	if err != nil {
+		return NotProved, "", err
+	}
+	for _, id := range f.Removed {
+		v.r.Forgot = append(v.r.Forgot, id.Short())
+	}
+	return Proved, fmt.Sprintf("%d snapshots forgotten, %d bytes freed", len(f.Removed), f.Freed), nil
+}
+
+// drop removes old versions, but only right after what is there was proved.
+func (v *visit) drop(ctx context.Context) (Outcome, string, error) {
+	if t := v.r.task(TaskProve); t.Outcome != Proved || v.k.now().Sub(t.Proved) > 25*time.Hour {
+		return NotProved, "nothing was dropped, since the newest moment is not proved", nil
+	}
+	d, err := v.storage.Drop(ctx, time.Duration(v.cfg.Promise))
+	if err != nil {
+		return NotProved, "", err
+	}
+	return Proved, fmt.Sprintf("%d versions and %d delete markers dropped, %d bytes", d.Versions, d.Markers, d.Bytes), nil
+}
+
+// period is how often a task is done; reading is done slice by slice.
+func period(cfg *StorageConfig, t Task) time.Duration {
+	d := cfg.every(t).Duration()
+	if t == TaskRead {
+		d /= time.Duration(sliceCount(d))
+	}
+	return d
+}
+
+// sliceCount is into how many slices the packs are cut: one for each day, which restic
+// bounds to 256.
+func sliceCount(within time.Duration) uint {
+	return uint(min(max(within/(24*time.Hour), 1), 256))
+}
+
+// read reads the slices of the packs whose turn it is, the one not read for the
+// longest time first. After a while without passes it makes up for them.
+func (v *visit) read(ctx context.Context) (Outcome, string, error) {
+	n := int(sliceCount(v.cfg.ReadAllWithin.Duration()))
+	if len(v.r.Slices) != n {
+		v.r.Slices, v.r.ReadSince = make([]time.Time, n), v.k.now()
+	}
+	turns := 1
+	if last := slices.MaxFunc(v.r.Slices, time.Time.Compare); !last.IsZero() {
+		if each := period(v.cfg, TaskRead); each > 0 {
+			turns = min(max(int(v.k.now().Sub(last)/each), 1), n)
+		}
+	}
+	var packs int
+	var bytes uint64
+	for range turns {
+		i := oldest(v.r.Slices)
+		res, err := v.storage.ReadSlice(ctx, uint(i+1), uint(n))
+		if err != nil {
+			return NotProved, "", err
+		}
+		if len(res.Damage) > 0 {
+			return Failed, oneLine(fmt.Sprintf("%d packs are damaged: %s", len(res.Damage), strings.Join(res.Damage, "; "))), nil
+		}
+		packs, bytes = packs+res.Packs, bytes+res.Bytes
+		v.r.Slices[i] = v.k.now()
+		if err := v.k.state.save(v.name, v.r, false); err != nil { // it may be killed in the next
+			return NotProved, "", err
+		}
+	}
+	return Proved, fmt.Sprintf("%d of %d slices: %d packs, %d bytes", turns, n, packs, bytes), nil
+}
+
+func oldest(times []time.Time) (at int) {
+	for i, t := range times {
+		if t.Before(times[at]) {
+			at = i
+		}
+	}
+	return at
+}
+
+// overdue counts the slices that should have been read.
+func overdue(r *record, within time.Duration, now time.Time) (late int) {
+	for _, t := range r.Slices {
+		if now.Sub(later(t, r.ReadSince)) > within+grace(within/time.Duration(max(len(r.Slices), 1))) {
+			late++
+		}
+	}
+	return late
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+func readShare(r *record, within Every, now time.Time) float64 {
+	if len(r.Slices) == 0 {
+		return 0
+	}
+	read := 0
+	for _, t := range r.Slices {
+		if !t.IsZero() && now.Sub(t) <= within.Duration()+grace(0) {
+			read++
+		}
+	}
+	return float64(read) / float64(len(r.Slices))
+}
+
+// drill restores samples as of now and as of the oldest promised moment.
+func (v *visit) drill(ctx context.Context) (Outcome, string, error) {
+	s := v.r.Survey
+	if s.NewestSnapshot.IsZero() {
+		return NotProved, "there is no snapshot to restore", nil
+	}
+	plan := DrillPlan{Now: s.Newest, Files: v.cfg.DrillFiles, Seed: uint64(v.k.now().UnixNano())}
+	plan.Then = later(v.k.now().Add(-time.Duration(v.cfg.Promise)), s.OldestSnapshot)
+	if v.r.Drills%8 == 7 {
+		plan.Whole = int64(v.cfg.WholeSnapshot)
+	}
+	d, err := v.storage.Drill(ctx, plan)
+	if err != nil {
+		return NotProved, "", err
+	}
+	d.Time = v.k.now()
+	v.r.Drill = d
+	v.r.Drills++
+	if len(d.Failed) > 0 {
+		return Failed, oneLine("not restored as the snapshot has it: " + strings.Join(d.Failed[:min(3, len(d.Failed))], "; ")), nil
+	}
+	if d.Files == 0 {
+		return NotProved, "no file was found to restore", nil
+	}
+	return Proved, fmt.Sprintf("%d files, %d bytes at %.1f MB/s", d.Files, d.Bytes, d.BytesPerSecond()/1e6), nil
+}

@@ -1,0 +1,186 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cesnet/rwm/keeper/signs"
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// Storage gives a pass access to one storage: one repository in one bucket, seen with
+// the keeper's rights. The Keeper makes one for each storage of a pass ([WithStorage]
+// replaces it). An error of any method means that the question was not answered, not
+// that the answer is bad.
+type Storage interface {
+	// Survey lists all versions of the bucket.
+	Survey(ctx context.Context) (*Survey, error)
+	// Policy checks policy, versioning and lock.
+	Policy(ctx context.Context) (*PolicyResult, error)
+	// Access tests with the host's credentials what they allow.
+	Access(ctx context.Context) (*AccessResult, error)
+	// History judges the version history. Objects written before since were judged by
+	// an earlier pass and need not be read again.
+	History(ctx context.Context, since time.Time) (*HistoryResult, error)
+	// Prove proves that the repository as of a moment can be restored.
+	Prove(ctx context.Context, at time.Time) (*Proof, error)
+	// Renew extends the locks of needed objects. With a reason to freeze it extends
+	// those of everything in the bucket, including deleted objects. ErrNotLocked means
+	// that there is nothing to renew.
+	Renew(ctx context.Context, freeze string) (*Renewal, error)
+	// Forget removes the snapshots that the policy does not keep, and prunes.
+	Forget(ctx context.Context, policy restic.Policy) (*Forgotten, error)
+	// Drop removes old versions, except those needed for moments within keep.
+	Drop(ctx context.Context, keep time.Duration) (*Dropped, error)
+	// ReadSlice reads part n of the packs, 1 ≤ n ≤ of ≤ 256.
+	ReadSlice(ctx context.Context, n, of uint) (*ReadResult, error)
+	// Snapshots lists the snapshots, the oldest first.
+	Snapshots(ctx context.Context) ([]restic.Snapshot, error)
+	// Source reads trees and blobs, for the signs of ransomware.
+	Source(ctx context.Context) (signs.Source, error)
+	// Drill restores samples.
+	Drill(ctx context.Context, plan DrillPlan) (*DrillResult, error)
+	// Close releases everything the Storage holds.
+	Close() error
+}
+
+// ErrNotLocked: the bucket has no object lock.
+var ErrNotLocked = s3state.ErrNotLocked
+
+// errNoPassword says why what needs the repository's password is not proved.
+var errNoPassword = errors.New("the repository's password is not configured")
+
+// Survey sums up a bucket's version listing.
+type Survey struct {
+	// Fingerprint changes whenever a version or delete marker comes or goes.
+	Fingerprint string `json:"fingerprint"`
+
+	Objects  int64 `json:"objects"` // current
+	Bytes    int64 `json:"bytes"`
+	OldCount int64 `json:"old_versions"`
+	OldBytes int64 `json:"old_bytes"`
+	Markers  int64 `json:"delete_markers"`
+	Packs    int64 `json:"packs"` // current
+	// Newest is when the last version or marker was written, NewestSnapshot when the
+	// last snapshot object, by the server's clock.
+	Newest         time.Time `json:"newest"`
+	NewestSnapshot time.Time `json:"newest_snapshot"`
+	// OldestSnapshot is when the oldest snapshot object that still has a version was
+	// written.
+	OldestSnapshot time.Time `json:"oldest_snapshot"`
+}
+
+// PolicyResult tells whether policy, versioning and lock of a bucket are as they should
+// be.
+type PolicyResult struct {
+	OK       bool
+	Problems []string
+	// Locked reports that the bucket has an object lock. Unknown is the reason why the
+	// lock could not be read; "" if it could.
+	Locked  bool
+	Unknown string
+}
+
+// AccessResult describes what the host's credentials allow.
+type AccessResult struct {
+	OK   bool
+	Harm []string // what the host could do and must not
+}
+
+// HistoryResult is the history of a bucket and what is suspicious in it.
+type HistoryResult struct {
+	Marks    []Mark    // what no run of restic does, the oldest first
+	Total    int       // of marks, of which some may have been left out
+	LastGood time.Time // zero if there is no good moment
+	Unread   int       // objects judged by the listing alone
+	Notes    []string  // what could not be judged
+	Steps    []HistoryStep
+}
+
+// Mark is something suspicious in the history.
+type Mark struct {
+	Time   time.Time `json:"time"`
+	Key    string    `json:"key"`
+	Reason string    `json:"reason"`
+}
+
+// HistoryStep is a period of activity, usually one backup run.
+type HistoryStep struct {
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Written int64     `json:"written"`
+	Deleted int64     `json:"deleted"`
+	Bytes   int64     `json:"bytes"`
+	Marks   int       `json:"marks"`
+}
+
+// Proof is the result of proving a moment. Proved is set only if every needed object
+// exists and is whole, as far as can be told without reading all data.
+type Proof struct {
+	Moment    time.Time `json:"moment"`
+	Proved    bool      `json:"proved"`
+	Why       string    `json:"why,omitempty"` // why not
+	Snapshots int       `json:"snapshots"`
+	Packs     int       `json:"packs"`
+	Damage    bool      `json:"damage,omitempty"` // something is wrong, not just unknown
+}
+
+// Renewal is the result of renewing locks.
+type Renewal struct {
+	Extended int64 // versions
+	Needed   int64
+	Young    int64     // of Needed, so new that they are left to the next pass
+	Floor    time.Time // until when all that is needed is locked
+	Kept     bool      // the bucket's promise is
+	Problems []string  // what keeps it from being so
+}
+
+// Forgotten is the result of forgetting and pruning.
+type Forgotten struct {
+	Removed []restic.ID // snapshots
+	Freed   uint64      // bytes
+}
+
+// Dropped counts the old versions removed.
+type Dropped struct {
+	Versions, Markers, Bytes int64
+}
+
+// ReadResult is the result of reading packs.
+type ReadResult struct {
+	Packs  int
+	Bytes  uint64
+	Damage []string
+}
+
+// DrillPlan describes what a drill restores.
+type DrillPlan struct {
+	Now   time.Time // the newest moment
+	Then  time.Time // the oldest promised one; zero if there is none yet
+	Files int       // for each moment
+	Seed  uint64    // makes a drill repeatable
+	Whole int64     // restore a snapshot whole if it has no more bytes; 0 for no
+}
+
+// DrillResult is the result of a drill.
+type DrillResult struct {
+	Time     time.Time     `json:"time"`
+	Files    int           `json:"files"`
+	Bytes    uint64        `json:"bytes"`
+	Duration time.Duration `json:"duration"`
+	Whole    string        `json:"whole,omitempty"` // snapshot restored whole
+	// Moments are the moments that were restored from.
+	Moments []time.Time `json:"moments"`
+	// Failed lists the files that could not be restored, or differ from the snapshot.
+	Failed []string `json:"failed,omitempty"`
+}
+
+// BytesPerSecond returns the measured speed.
+func (d *DrillResult) BytesPerSecond() float64 {
+	if d == nil || d.Duration <= 0 {
+		return 0
+	}
+	return float64(d.Bytes) / d.Duration.Seconds()
+}

@@ -1,0 +1,133 @@
+package restic
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Verdict is the result of a proof.
+type Verdict string
+
+// The verdicts. Only Proved means that a moment is good.
+const (
+	Proved    Verdict = "proved"     // it opens and holds together
+	Broken    Verdict = "broken"     // something that is needed is missing or damaged
+	NotProved Verdict = "not proved" // it could not be looked at to the end
+)
+
+var (
+	// ErrBroken: the repository does not hold together. The error is a *BrokenError.
+	ErrBroken = errors.New("repository is broken")
+	// ErrNotProved: whether the repository holds together could not be found out. The
+	// error also wraps the cause: ErrWrongPassword, ErrNoRepository, ErrBudget,
+	// ErrUnreachable, ErrAccessDenied, ErrTooManyKeys or a context's error.
+	ErrNotProved = errors.New("not proved")
+	// ErrBudget: an operation would have taken more requests or bytes than allowed.
+	ErrBudget = errors.New("budget spent")
+)
+
+// ProveOptions configures a proof. The zero value proves all that can be proved without
+// reading data.
+type ProveOptions struct {
+	// MaxRequests and MaxBytes bound what is asked of the storage; 0 means no bound.
+	// One that is reached ends the proof as NotProved with ErrBudget. Opening counts.
+	MaxRequests, MaxBytes int64
+	// Suspect reports whether an object, named by its key in the bucket (below the
+	// repository's directory for a local one), is to be read whole from the storage,
+	// past the cache, and compared with its name: because it was overwritten, for
+	// instance with another encryption or in another storage class. Of a suspected pack
+	// also the header is compared with the index. nil suspects nothing.
+	Suspect func(key string) bool
+	// PackHeaders reads the header of every pack, unless Ledger knows it already, and
+	// compares it with the index: one request per pack. Without it an index that was
+	// forged with the repository's key may name blobs that its packs do not have.
+	PackHeaders bool
+	// Ledger remembers what was proved, across proofs of several moments of a
+	// repository. nil starts from nothing.
+	Ledger *Ledger
+	// OnEvent receives Progress and CheckFinding events.
+	OnEvent func(Event)
+}
+
+// Proof is the result of Prove. It survives JSON.
+type Proof struct {
+	Location string  `json:"location"`
+	Verdict  Verdict `json:"verdict"`
+	// Reason says in words why the verdict is not Proved.
+	Reason string `json:"reason,omitempty"`
+
+	RepositoryID string `json:"repository_id,omitempty"`
+	Version      uint   `json:"version,omitempty"` // of the repository's format
+	KeyID        ID     `json:"key_id,omitzero"`   // the key that the password opened
+
+	// Broken lists what is missing or damaged, at most 1,000 entries of BrokenTotal.
+	Broken      []BrokenObject `json:"broken,omitempty"`
+	BrokenTotal int            `json:"broken_total,omitempty"`
+
+	Snapshots  int `json:"snapshots"`
+	Indexes    int `json:"indexes"`
+	Packs      int `json:"packs"`                 // that the indexes name
+	NotIndexed int `json:"not_indexed,omitempty"` // packs in no index, which is no damage
+	Blobs      int `json:"blobs"`                 // that the indexes name, trees included
+	Trees      int `json:"trees"`                 // that were read, each once
+	PacksRead  int `json:"packs_read,omitempty"`  // whose header or content was compared
+
+	Requests int64         `json:"requests"` // sent to the storage
+	Bytes    int64         `json:"bytes"`    // received from it
+	Elapsed  time.Duration `json:"elapsed"`  // nanoseconds
+}
+
+// BrokenObject is something that a repository needs and does not have.
+type BrokenObject struct {
+	Kind FindingKind `json:"kind"`
+	// Object is the key of the object in the bucket, "" if it is not known.
+	Object   string `json:"object,omitempty"`
+	Snapshot ID     `json:"snapshot,omitzero"`
+	Index    ID     `json:"index,omitzero"`
+	Pack     ID     `json:"pack,omitzero"`
+	Tree     ID     `json:"tree,omitzero"`
+	Blob     ID     `json:"blob,omitzero"`
+	Name     string `json:"name,omitempty"` // the entry of Tree that is concerned
+	Reason   string `json:"reason,omitempty"`
+}
+
+// String describes the object on one line.
+func (b BrokenObject) String() string {
+	f := Finding{Kind: b.Kind, Snapshot: b.Snapshot, Index: b.Index, Pack: b.Pack, Tree: b.Tree, Blob: b.Blob, Name: b.Name}
+	text := f.Error()
+	if b.Object != "" {
+		text += " (" + b.Object + ")"
+	}
+	if b.Reason != "" {
+		text += ": " + b.Reason
+	}
+	return strings.ReplaceAll(text, "\n", " ")
+}
+
+// BrokenError says that a repository does not hold together. errors.Is(err, ErrBroken)
+// and errors.Is(err, ErrDamaged) are true.
+type BrokenError struct {
+	Location string
+	Broken   []BrokenObject // as in Proof
+	Total    int
+}
+
+// Error names the first object and how many more there are.
+func (e *BrokenError) Error() string {
+	if len(e.Broken) == 0 {
+		return fmt.Sprintf("%s: %v", e.Location, ErrBroken)
+	}
+	more := ""
+	if e.Total > 1 {
+		more = fmt.Sprintf(" (and %d more)", e.Total-1)
+	}
+	return fmt.Sprintf("%s: %v: %v%s", e.Location, ErrBroken, e.Broken[0], more)
+}
+
+// Is makes errors.Is true for ErrBroken and ErrDamaged.
+func (e *BrokenError) Is(target error) bool { return target == ErrBroken || target == ErrDamaged }
+
+// maxBroken bounds how many broken objects a proof lists.
+const maxBroken = 1000

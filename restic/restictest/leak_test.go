@@ -1,0 +1,43 @@
+package restictest_test
+
+import (
+	"context"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"go.uber.org/goleak"
+
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/restic/restictest"
+)
+
+// A program's own test for goroutines that stay passes after a session has been used and
+// closed, whatever became of its operations.
+func TestNoGoroutinesStay(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	t.Run("session", func(t *testing.T) {
+		s, _ := restictest.New(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		if _, err := s.Backup(ctx, restic.BackupOptions{FS: fstest.MapFS{"a": {Data: []byte("a")}}, OnEvent: func(restic.Event) {}}); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Backup(ctx, restic.BackupOptions{Reader: strings.NewReader("")}); err == nil {
+			t.Error("an empty stream was taken")
+		}
+		files, err := s.FS(ctx, "latest")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fs.ReadFile(files, "a"); err != nil {
+			t.Error(err)
+		}
+		cancel() // the FS is left to the session
+	})
+	// docs/embedding.md names this one: restic's own, for a minute after each lock.
+	engine := goleak.IgnoreAnyFunction("github.com/restic/restic/internal/restic.delayedCancelContext.func1")
+	if err := goleak.Find(before, engine); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,3 @@
+package rwm
+
+const openSafely = 0

@@ -1,0 +1,111 @@
+package rwm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// ProofOptions bound the cost of proving a moment and of searching for a good one. The
+// zero value means the defaults.
+type ProofOptions struct {
+	// MaxRequests bounds the requests of one operation: 0 means 200,000, negative means
+	// no bound.
+	MaxRequests int64
+	// MaxData is the most bytes of packs for which the data of a moment is read, too: 0
+	// means 256 MiB, negative means never. An attacker who knows the password can make
+	// an index and packs that agree with each other but hold nothing; only reading
+	// reveals that.
+	MaxData int64
+}
+
+const (
+	defaultProofRequests = 200_000
+	defaultProofData     = 256 << 20
+)
+
+func (o ProofOptions) withDefaults() ProofOptions {
+	if o.MaxRequests == 0 {
+		o.MaxRequests = defaultProofRequests
+	}
+	if o.MaxData == 0 {
+		o.MaxData = defaultProofData
+	}
+	return o
+}
+
+// WithProof bounds the cost of the proofs of [Manager.History], [Manager.CheckStorage]
+// and [Manager.DropVersions].
+func WithProof(o ProofOptions) Option { return func(m *Manager) { m.proof = o } }
+
+// prover proves moments of the configured repository. What one proof has learned of
+// packs the next one knows.
+func (m *Manager) prover(opts ...restic.Option) s3state.Prover {
+	bounds := m.proof.withDefaults()
+	ledger := &restic.Ledger{}
+	var spent int64
+	return func(ctx context.Context, at *s3state.View, suspect func(string) bool) (*s3state.Proof, error) {
+		left := max(bounds.MaxRequests-spent, 1)
+		if bounds.MaxRequests < 0 {
+			left = 0
+		}
+		found, err := restic.Prove(ctx, m.asOf(at), m.cfg.ResticPassword, restic.ProveOptions{
+			MaxRequests: left, PackHeaders: true, Ledger: ledger, Suspect: suspect,
+		}, m.sessionOptions(opts)...)
+		spent += found.Requests
+		p := &s3state.Proof{
+			Verdict: s3state.ProofVerdict(found.Verdict), Reason: found.Reason, Snapshots: found.Snapshots, Packs: found.Packs,
+			Requests: found.Requests, Bytes: found.Bytes, Spent: errors.Is(err, restic.ErrBudget),
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case errors.Is(err, restic.ErrUnreachable):
+			return nil, err // it says nothing about the moment
+		case found.Verdict == restic.Proved:
+			return p, m.readData(ctx, at, p, bounds.MaxData)
+		}
+		return p, nil
+	}
+}
+
+// readData reads all packs of a moment if they are not too large, and puts what it finds
+// into the proof.
+func (m *Manager) readData(ctx context.Context, at *s3state.View, p *s3state.Proof, most int64) error {
+	var size int64
+	for o := range at.All("data/") {
+		size += o.Size
+	}
+	if size > most {
+		return nil
+	}
+	session, err := m.openForCheck(ctx, m.asOf(at))
+	if err != nil {
+		return err
+	}
+	defer session.Close() //nolint:errcheck // it has only read
+	c, err := session.Check(ctx, restic.CheckOptions{ReadData: true})
+	switch {
+	case errors.Is(err, restic.ErrDamaged):
+		p.Verdict, p.Reason = s3state.Broken, fmt.Sprintf("its data is damaged: %v", err)
+	case err != nil:
+		return err
+	default:
+		p.DataRead = true
+		p.Bytes += int64(c.BytesRead)
+	}
+	return nil
+}
+
+// asOf is the configured repository as a view shows its bucket.
+func (m *Manager) asOf(at *s3state.View) restic.Location {
+	when := "as it is now"
+	if !at.Time.IsZero() {
+		when = MomentString(at, time.Local)
+	}
+	return restic.AsOf(m.client, at.Bucket, "", when, objectVersions(at))
+}

@@ -1,0 +1,73 @@
+package rwm
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// RenewLocks is [s3state.Store.Renew]. Of the configured bucket, if its repository's
+// password is configured too, only the locks of objects that the live snapshots need
+// are renewed, and the history is judged with the password. A broken repository is
+// suspicious. If the repository could not be examined, the locks are renewed without
+// the password, and a [Warning] says so.
+//
+// RenewLocks sets Needed and Suspicious of the options unless the caller did.
+func (m *Manager) RenewLocks(ctx context.Context, bucket string, opts s3state.RenewOptions) (*s3state.RenewResult, error) {
+	if opts.Suspicious == nil {
+		opts.Suspicious = func(ctx context.Context) (string, error) {
+			h, err := m.History(ctx, bucket, s3state.HistoryOptions{})
+			if err != nil {
+				return "", err
+			}
+			return s3state.SuspiciousHistory(h), nil
+		}
+	}
+	if m.knows(bucket) && opts.Needed == nil && opts.Freeze == "" {
+		var err error
+		if opts.Needed, opts.Freeze, err = m.liveNeeds(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return m.store.Renew(ctx, bucket, opts)
+}
+
+// liveNeeds finds what the live snapshots of the configured repository need. broken says
+// what is missing. Both are zero if that cannot be told.
+func (m *Manager) liveNeeds(ctx context.Context) (needed func(string) bool, broken string, err error) {
+	loc, err := m.locationForCheck(ctx, s3state.Moment{})
+	if err == nil {
+		var n *restic.Needed
+		n, _, err = restic.Needs(ctx, loc, m.cfg.ResticPassword, restic.NeedsOptions{Live: true}, m.sessionOptions([]restic.Option{restic.WithoutCache()})...)
+		if err == nil {
+			return n.Has, "", nil
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, "", ctx.Err()
+	case errors.Is(err, restic.ErrBroken):
+		return nil, err.Error(), nil
+	case noRepository(err):
+		return nil, "", nil
+	}
+	m.warn(fmt.Sprintf("all objects that are current are renewed, for what the snapshots need cannot be told: %v", err))
+	return nil, "", nil
+}
+
+// RenewLedgerPath returns the path of the record of a bucket's renewals that the
+// command keeps: in the user's cache directory, by endpoint and bucket.
+func (m *Manager) RenewLedgerPath(bucket string) (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("record of renewals: %w", err)
+	}
+	sum := sha256.Sum256([]byte(m.client.EndpointURL().String() + "\x00" + bucket))
+	return filepath.Join(dir, "rwm", "renewals", fmt.Sprintf("%x", sum[:16])), nil
+}

@@ -1,0 +1,134 @@
+package rwm
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cesnet/rwm/s3state"
+)
+
+// Review records how far the history of a bucket was reviewed and proved. It is kept in
+// a file on the admin's machine, where no host can write.
+type Review struct {
+	// Until is the time until which a person has reviewed the history. Earlier marks no
+	// longer count.
+	Until time.Time `json:"reviewed_until,omitzero"`
+	// Proved is the latest moment that [Manager.History] proved.
+	Proved time.Time `json:"proved,omitzero"`
+}
+
+// WithReviews names the file in which reviews are kept, see [Manager.SetReviewed]. It
+// is created when needed. By default no reviews are kept.
+func WithReviews(file string) Option { return func(m *Manager) { m.reviews = file } }
+
+// ReviewsFile returns the path where a user's programs keep reviews: rwm/reviews.json
+// in the user's directory for configuration.
+func ReviewsFile() (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "rwm", "reviews.json"), nil
+}
+
+// Reviewed returns the review recorded for a bucket, or the zero Review if there is
+// none.
+func (m *Manager) Reviewed(bucket string) (Review, error) {
+	all, err := m.readReviews()
+	return all[m.reviewName(bucket)], err
+}
+
+// KnownProof says what is known of a bucket's repository without opening it: that it is
+// not proved, why, and when [Manager.History] last proved it.
+func (m *Manager) KnownProof(bucket string) (s3state.Proof, error) {
+	review, err := m.Reviewed(bucket)
+	p := s3state.Proof{Verdict: s3state.NotProved, Reason: m.whyNot(bucket, review), At: review.Proved}
+	if m.knows(bucket) {
+		p.Reason = "it was not opened, which storage-history does"
+		if !review.Proved.IsZero() {
+			p.Reason += "; last proved " + review.Proved.UTC().Format(time.RFC3339)
+		}
+	}
+	return p, err
+}
+
+// SetReviewed records that a person has reviewed the history of a bucket until a time,
+// by the server's clock.
+func (m *Manager) SetReviewed(bucket string, until time.Time) error {
+	if m.reviews == "" {
+		return errors.New("there is no file to keep in what was reviewed")
+	}
+	if until.After(m.now()) {
+		return fmt.Errorf("%s is %w of the past: nobody can have looked at it", until.Format(time.RFC3339), ErrMoment)
+	}
+	return m.changeReview(bucket, func(r *Review) { r.Until = until.UTC() })
+}
+
+// noteProved notes the last moment that was proved. That it cannot be kept is no failure.
+func (m *Manager) noteProved(bucket string, at time.Time) {
+	if m.reviews == "" {
+		return
+	}
+	if err := m.changeReview(bucket, func(r *Review) { r.Proved = at.UTC() }); err != nil {
+		m.log.Warn("the moment that was proved cannot be kept", "file", m.reviews, "error", err)
+	}
+}
+
+// reviewName tells a bucket from those of the same name elsewhere.
+func (m *Manager) reviewName(bucket string) string {
+	return m.client.EndpointURL().String() + "/" + bucket
+}
+
+func (m *Manager) readReviews() (map[string]Review, error) {
+	all := make(map[string]Review)
+	if m.reviews == "" {
+		return all, nil
+	}
+	text, err := os.ReadFile(m.reviews)
+	if errors.Is(err, fs.ErrNotExist) {
+		return all, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &all)
+	}
+	if err != nil {
+		return all, fmt.Errorf("read what was reviewed (%s; without that file nothing is taken for reviewed): %w", m.reviews, err)
+	}
+	return all, nil
+}
+
+func (m *Manager) changeReview(bucket string, change func(*Review)) error {
+	all, err := m.readReviews()
+	if err != nil {
+		return err
+	}
+	name := m.reviewName(bucket)
+	r := all[name]
+	change(&r)
+	all[name] = r
+	text, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(m.reviews)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, filepath.Base(m.reviews)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), m.reviews)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}

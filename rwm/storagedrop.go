@@ -1,0 +1,68 @@
+package rwm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// DropVersions is [s3state.Store.DropVersions]. With RequireComplete, and where the
+// repository's password is configured, the current repository is first proved whole,
+// bypassing any cache, because it may need a pack that no saved state has. The history
+// is judged with the password as well, and KeepStates counts only states that are
+// proved. Without the password Reviewed must be set ([s3state.ErrNotProved]).
+// DropVersions sets Confirm, Prover and Inspector of the options, and ReviewedUntil as
+// [Manager.History] does.
+func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.DropOptions) (*s3state.DropResult, error) {
+	review, err := m.Reviewed(bucket)
+	if err != nil {
+		return nil, err
+	}
+	if opts.ReviewedUntil.IsZero() {
+		opts.ReviewedUntil = review.Until
+	}
+	if !m.knows(bucket) {
+		return m.store.DropVersions(ctx, bucket, opts)
+	}
+	var session *restic.Session
+	defer func() {
+		if session != nil {
+			_ = session.Close() // it has only read
+		}
+	}()
+	prove := m.prover(restic.WithoutCache())
+	opts.Prover = prove
+	opts.Confirm = func(ctx context.Context, now *s3state.View) (whole bool, err error) {
+		session, err = m.openForCheck(ctx, m.asOf(now))
+		switch {
+		case noRepository(err):
+			return false, nil // if there should be one, the storage tells
+		case errors.Is(err, restic.ErrDamaged):
+			return false, fmt.Errorf("%w: %w", s3state.ErrStorageIncomplete, err)
+		case err != nil:
+			return false, err
+		}
+		// What was written more than once has been read by now.
+		proof, err := prove(ctx, now, func(string) bool { return false })
+		switch {
+		case err != nil:
+			return false, err
+		case proof.Verdict == s3state.Broken:
+			return false, fmt.Errorf("%w: %w: %s", s3state.ErrStorageIncomplete, restic.ErrDamaged, proof.Reason)
+		case proof.Verdict != s3state.Proved:
+			return false, fmt.Errorf("%w: %s", s3state.ErrUnconfirmed, proof.Reason)
+		}
+		return true, nil
+	}
+	opts.Inspector = func(ctx context.Context, _ time.Time) (s3state.Inspect, error) {
+		if session == nil {
+			return nil, nil
+		}
+		return inspector(ctx, session), nil
+	}
+	return m.store.DropVersions(ctx, bucket, opts)
+}

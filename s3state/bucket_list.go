@@ -1,0 +1,39 @@
+package s3state
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// BucketSummary is one line of List.
+type BucketSummary struct {
+	Name    string
+	Created time.Time
+	// Check is nil if it could not be made; Err says why.
+	Check *PolicyCheck
+	Err   error
+}
+
+// List returns the caller's buckets with the policy check of each. A bucket that cannot
+// be checked is listed with its error.
+func (s *Store) List(ctx context.Context) ([]BucketSummary, error) {
+	_, buckets, err := s.ownBuckets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]BucketSummary, len(buckets))
+	var g errgroup.Group
+	g.SetLimit(min(s.parallel, 16))
+	for i, b := range buckets {
+		list[i].Name = b.Name
+		list[i].Created, _ = time.Parse(time.RFC3339Nano, b.CreationDate)
+		g.Go(func() error {
+			list[i].Check, list[i].Err = s.CheckPolicy(ctx, b.Name)
+			return nil
+		})
+	}
+	_ = g.Wait() // errors are in the list
+	return list, ctx.Err()
+}

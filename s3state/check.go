@@ -1,0 +1,203 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cesnet/rwm/internal/s3err"
+)
+
+var (
+	// ErrUnconfirmed means that nothing proves the storage complete.
+	ErrUnconfirmed = errors.New("cannot confirm that the storage is complete")
+	// ErrStorageIncomplete means that something is missing or wrong. It is an
+	// ErrUnconfirmed, too.
+	ErrStorageIncomplete = s3err.Kind("the storage is not complete", ErrUnconfirmed)
+)
+
+// CheckStorageOptions refine CheckStorage.
+type CheckStorageOptions struct {
+	// Moment to check. The zero Moment compares the current objects with the last
+	// verified state.
+	Moment Moment
+	// ReadPercent of the objects are read, and their bytes compared with their
+	// names or ETags. 100 for all, 0 for none.
+	ReadPercent float64
+	// LeavePacks reads no packs: the caller does, with the repository's password.
+	LeavePacks bool
+	// Whole says that the caller has proved what is current. That settles marks, see
+	// Suspicious, and what was deleted or replaced since the last verified state is not
+	// missed; OK it does not set.
+	Whole bool
+	// ReviewedUntil is that of HistoryOptions.
+	ReviewedUntil time.Time
+	OnEvent       func(Event)
+}
+
+// StorageCheck is what CheckStorage found.
+type StorageCheck struct {
+	Bucket string
+	// OK reports that nothing is wrong and that the repository was proved. Without its
+	// password OK is never set, see Proof and Complete, unless there never was a
+	// repository.
+	OK       bool
+	Proof    Proof
+	Problems []Difference // at most the first 1000
+	Total    int
+	// State is the state that the bucket was compared with. It is nil if no state can
+	// be verified; then only damage that shows without a state was looked for.
+	State          *SavedState
+	Objects, Bytes int64
+	Read           int64 // objects whose bytes were read
+	// Suspicious counts what History marks, by the listing alone unless DropVersions
+	// made the check; FirstSuspicion is the first. Suspicions do not make the storage
+	// incomplete: a state does not miss what was deleted before it was saved.
+	Suspicious     int
+	FirstSuspicion *Suspicion
+
+	whole    bool // the caller has proved it
+	since    int  // deletions since State was saved
+	replaced int  // problems that a proof of what is current settles, as a migration
+	empty    bool // the bucket never held anything
+	keysGone bool // none of the repository's oldest keys is left
+}
+
+// Complete reports whether nothing was found wrong, be it proved or not.
+func (c *StorageCheck) Complete() bool { return c.Total == 0 }
+
+// Err is nil if nothing was found wrong, be it proved or not; else an error that names
+// the first problem and wraps ErrStorageIncomplete.
+func (c *StorageCheck) Err() error {
+	if c.Complete() {
+		return nil
+	}
+	first := ""
+	if len(c.Problems) > 0 {
+		first = ", the first: " + strings.TrimPrefix(c.Problems[0].Key+": "+c.Problems[0].Reason, ": ")
+	}
+	return fmt.Errorf("bucket %s: %w: %d problems%s", c.Bucket, ErrStorageIncomplete, c.Total, first)
+}
+
+// decide sets OK.
+func (c *StorageCheck) decide(repository bool) {
+	c.Proof = Proof{Verdict: NotProved, Reason: NoPassword}
+	if !repository {
+		c.Proof.Reason = "there never was a repository in the bucket"
+	}
+	c.OK = c.Complete() && !repository
+}
+
+func (c *StorageCheck) suspicions(h *timeline) {
+	if c.Suspicious = h.res.Total; c.Suspicious > 0 {
+		c.FirstSuspicion = &h.res.Suspicions[0]
+	}
+}
+
+func (c *StorageCheck) problem(key, version, format string, args ...any) {
+	c.Total++
+	if len(c.Problems) < maxListed {
+		c.Problems = append(c.Problems, Difference{key, version, fmt.Sprintf(format, args...)})
+	}
+}
+
+// CheckStorage checks without the repository's password whether a bucket is complete:
+// every object of the last verified state is still current, what was written more than
+// once is what its name says (it is always read), and so are the other objects that are
+// read. For a given Moment it checks that all its versions
+// are still there.
+//
+// If it finds something wrong it returns the result together with an error, that of
+// [StorageCheck.Err]. No error means that nothing was found, not that all was proved: OK
+// says that.
+func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStorageOptions) (*StorageCheck, error) {
+	ev := newReporter(opts.OnEvent)
+	defer ev.close()
+	c := &StorageCheck{Bucket: bucket, whole: opts.Whole}
+	if err := s.requireVersioned(ctx, bucket); err != nil {
+		return nil, err
+	}
+	var p *manifest
+	var err error
+	repository := true
+	given := opts.Moment != Moment{}
+	if given {
+		var saved *SavedState
+		if p, saved, err = s.manifestOf(ctx, bucket, opts.Moment, ev); err != nil {
+			return nil, err
+		}
+		defer p.close()
+		v, err := s.verifyMoment(ctx, bucket, opts.Moment, p, saved, ev)
+		if v == nil {
+			return nil, err
+		}
+		for _, m := range v.Missing {
+			c.problem(m.Key, m.VersionID, "%s", m.Reason)
+		}
+		for _, d := range v.Differences {
+			c.problem(d.Key, d.VersionID, "%s", d.Reason)
+		}
+		c.Total = v.Total + v.TotalMissing
+		c.State = saved
+		c.Objects, c.Bytes = p.count, p.bytes
+	} else {
+		now, err := s.checkCurrent(ctx, bucket, c, ev)
+		if err != nil {
+			return nil, err
+		}
+		defer now.close()
+		if err := s.readAgain(ctx, bucket, now, c, ev); err != nil {
+			return nil, err
+		}
+		if opts.Whole {
+			now.h.good, now.h.proving = now.h.newest, true
+		}
+		now.h.reviewed = opts.ReviewedUntil
+		now.h.sum()
+		c.suspicions(now.h)
+		p, repository = now.manifest, now.h.repository
+	}
+	if opts.ReadPercent > 0 {
+		if err := s.readObjects(ctx, bucket, p, opts, c, ev); err != nil {
+			return nil, err
+		}
+	}
+	c.decide(repository)
+	return c, c.Err()
+}
+
+// lastVerified finds the newest state that the version history confirms. A newer state
+// that the history contradicts is a problem.
+func (s *Store) lastVerified(ctx context.Context, bucket string, c *StorageCheck) (*manifest, error) {
+	states, err := s.States(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	const most = 200 // looked at in vain
+	var found *manifest
+	looked := 0
+	err = s.eachState(ctx, bucket, states, func(st *SavedState, p **manifest) (bool, error) {
+		v := st.Verification
+		st.Verification = nil // kept for many states it would need much memory
+		switch {
+		case errors.Is(st.Unreadable, errForeignState): // copied here by a restore
+		case st.Unreadable != nil:
+			c.problem(st.Key, st.VersionID, "%v", st.Unreadable)
+		case v.Status == Verified:
+			st.Verification = v
+			c.State, found = st, *p
+			*p = nil // the caller closes it
+			return false, nil
+		case v.Status == Differs:
+			c.problem(st.Key, st.VersionID, "the state disagrees with the version history in %d places", v.Total+v.TotalMissing)
+		}
+		if looked++; looked == most {
+			c.problem("", "", "none of the newest %d saved states is confirmed by the version history; older ones were not looked at", most)
+			return false, nil
+		}
+		return true, nil
+	})
+	return found, err
+}

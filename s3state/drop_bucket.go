@@ -1,0 +1,120 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
+)
+
+// DeleteOptions refine Delete.
+type DeleteOptions struct {
+	OnEvent func(Event)
+}
+
+// DeleteResult counts what Delete removed.
+type DeleteResult struct {
+	Bucket        string
+	Versions      int64
+	DeleteMarkers int64
+	Bytes         int64
+	BucketRemoved bool
+}
+
+// Delete removes every version and delete marker of a bucket, then the bucket. If object
+// lock still keeps a version it touches nothing: a *LockedError. If some
+// cannot be removed, the bucket stays and the error is a *BatchError; the result counts
+// what is gone.
+func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (*DeleteResult, error) {
+	ev := newReporter(opts.OnEvent)
+	defer ev.close()
+	res := &DeleteResult{Bucket: bucket}
+	if err := s3versions.CheckBucketName(bucket); err != nil {
+		return res, err
+	}
+	if err := s.requireOwner(ctx, bucket); err != nil {
+		return res, fmt.Errorf("delete bucket %s: %w; nothing was changed", bucket, err)
+	}
+	// Removing what is not locked would bring back to life what markers hide.
+	if err := s.refuseLocked(ctx, bucket, func(concerned func(Version) error) error {
+		return s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+			for _, v := range entries {
+				if err := concerned(v); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}); err != nil {
+		return res, fmt.Errorf("delete bucket %s: %w", bucket, err)
+	}
+	// The host may go on writing for as long as the bucket exists.
+	for pass := 0; ; pass++ {
+		n, err := s.removeAll(ctx, bucket, res, ev)
+		if err != nil {
+			var batch *BatchError
+			if errors.As(err, &batch) {
+				batch.Next = fmt.Sprintf("%d versions and markers are gone, the bucket is still there", res.Versions+res.DeleteMarkers)
+				return res, batch
+			}
+			return res, fmt.Errorf("delete bucket %s (%d versions and markers are gone): %w", bucket, res.Versions+res.DeleteMarkers, err)
+		}
+		if n == 0 || pass == 4 {
+			break
+		}
+	}
+	err := s3err.Wrap(s.client.RemoveBucket(ctx, bucket), "remove bucket %s", bucket)
+	if errors.Is(err, ErrNotEmpty) {
+		// To some servers, uploads that were never completed count as content.
+		if s.abortUploads(ctx, bucket) > 0 {
+			err = s3err.Wrap(s.client.RemoveBucket(ctx, bucket), "remove bucket %s", bucket)
+		}
+	}
+	if err != nil {
+		if errors.Is(err, ErrNotEmpty) {
+			err = fmt.Errorf("%w; something is still writing to it, or holds locks on its objects", err)
+		}
+		return res, err
+	}
+	res.BucketRemoved = true
+	ev.emit(StepDone{Bucket: bucket, Step: "remove the bucket"})
+	s.s3.Forget(bucket)
+	return res, nil
+}
+
+// removeAll removes what one listing finds.
+func (s *Store) removeAll(ctx context.Context, bucket string, res *DeleteResult, ev *reporter) (found int64, err error) {
+	r := s.newRemover(ctx, "delete bucket", bucket, ev)
+	err = s.listVersions(r.ctx, bucket, "", nil, func(entries []Version) error {
+		for i := range entries {
+			v := &entries[i]
+			found++
+			if err := r.add(*v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	removed, rerr := r.finish()
+	res.Versions += removed.Versions
+	res.DeleteMarkers += removed.DeleteMarkers
+	res.Bytes += removed.Bytes
+	if rerr != nil {
+		return found, rerr
+	}
+	return found, err
+}
+
+func (s *Store) abortUploads(ctx context.Context, bucket string) (aborted int) {
+	for u := range s.client.ListIncompleteUploads(ctx, bucket, "", true) {
+		if u.Err != nil {
+			return aborted
+		}
+		if s.core.AbortMultipartUpload(ctx, bucket, u.Key, u.UploadID) == nil {
+			aborted++
+		}
+	}
+	return aborted
+}

@@ -1,0 +1,67 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/harness/s3test"
+)
+
+// Versions that even the admin may not remove (a host can put locks on its own)
+// keep nothing else from being removed, also if they fill a batch.
+func TestDropGoesOnAfterDeniedBatch(t *testing.T) {
+	w := newWorld(t)
+	for i := range batchSize {
+		for _, k := range []string{"data/%03d", "locked/%03d"} {
+			w.put(fmt.Sprintf(k, i), "1")
+			w.put(fmt.Sprintf(k, i), "2")
+		}
+	}
+	w.put("z", "1")
+	w.put("z", "2")
+	w.srv.Inject(t, s3test.Fault{Method: "POST", Path: "delete", Kind: s3test.ErrorIn200, Code: "AccessDenied", Keys: "^locked/"})
+	res, err := w.storeVia(w.srv.Admin, nil, WithParallel(1)).DropVersions(w.ctx, w.bucket, DropOptions{})
+	var batch *BatchError
+	if !errors.As(err, &batch) || batch.Total != batchSize || !errors.Is(err, ErrAccessDenied) {
+		t.Fatalf("%v", err)
+	}
+	if res.OldVersions != batchSize+1 {
+		t.Errorf("%+v", res)
+	}
+}
+
+// What a lock keeps is looked for before anything is removed: not even a delete marker
+// goes. Who has reviewed it goes on with what is not locked.
+func TestDropLooksForLocksFirst(t *testing.T) {
+	w := newWorld(t)
+	b, until := w.bucketWithLock()
+	whole := func(context.Context, *View) (bool, error) { return true, nil }
+	before := dump(t, w.admin, b)
+	for _, dry := range []bool{true, false} {
+		_, err := w.admin.DropVersions(w.ctx, b, DropOptions{RequireComplete: true, Confirm: whole, DryRun: dry})
+		var locked *LockedError
+		if !errors.As(err, &locked) || !locked.Until.Equal(until) || locked.Key != "locked" {
+			t.Fatalf("dry run %v: %v", dry, err)
+		}
+		if after := dump(t, w.admin, b); strings.Join(after, " ") != strings.Join(before, " ") {
+			t.Fatalf("dry run %v: it left %q of %q", dry, after, before)
+		}
+	}
+	res, err := w.admin.DropVersions(w.ctx, b, DropOptions{RequireComplete: true, Confirm: whole, Reviewed: true})
+	var batch *BatchError
+	if !errors.As(err, &batch) || batch.Total != 1 || res.OldVersions != 1 {
+		t.Fatalf("reviewed: %+v, %v", res, err)
+	}
+	// The deletion of what is locked stays, or the object would come back.
+	if after := strings.Join(dump(t, w.admin, b), " "); !strings.Contains(after, "locked") || strings.Contains(after, "free") {
+		t.Errorf("left: %s", after)
+	}
+	if _, err := w.admin.client.StatObject(w.ctx, b, "locked", minio.StatObjectOptions{}); minio.ToErrorResponse(err).StatusCode != 404 {
+		t.Errorf("the locked object came back: %v", err)
+	}
+}

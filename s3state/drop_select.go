@@ -1,0 +1,91 @@
+package s3state
+
+import (
+	"context"
+	"time"
+)
+
+// selectOld finds what to remove: at once (remove), or only after all older versions of
+// its key (hiding).
+func (s *Store) selectOld(ctx context.Context, bucket string, interim *SavedState, keep *keepSet, remove func(Version) error, hiding func(key, version string) error) error {
+	// A delete marker stays if an older version of its key does, since it makes that
+	// version not current. So markers wait for the end of their key.
+	var markers []Version
+	keptBelow := 0 // markers[:keptBelow] have a kept version below them
+	key := ""
+	var until time.Time // when the key's newer entry was written at the latest, zero if there is none
+	endKey := func() error {
+		for _, m := range markers[keptBelow:] {
+			if m.IsLatest {
+				if err := hiding(m.Key, m.VersionID); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := remove(m); err != nil {
+				return err
+			}
+		}
+		markers, keptBelow = markers[:0], 0
+		return nil
+	}
+	err := s.listVersions(ctx, bucket, "", nil, func(entries []Version) error {
+		for i := range entries {
+			v := &entries[i]
+			if v.Key != key {
+				if err := endKey(); err != nil {
+					return err
+				}
+				key, until = v.Key, time.Time{}
+			}
+			gone := until
+			until = writtenUntil(v, until)
+			switch {
+			case v.DeleteMarker:
+				if keep.empty() && !v.IsLatest {
+					// Nothing below is kept; no need to wait.
+					if err := remove(*v); err != nil {
+						return err
+					}
+					continue
+				}
+				markers = append(markers, *v)
+			case keep.has(v.Key, v.VersionID), keep.hasEvidence(v, gone),
+				!v.IsLatest && !isState(v) && keep.within(gone), keep.everyState && isState(v):
+				keptBelow = len(markers)
+				if !v.IsLatest {
+					keep.kept++
+				}
+			case v.IsLatest && !isState(v):
+			case keep.hasCurrent(v):
+				// Deleted or overwritten since this began, maybe by an attacker.
+				keptBelow = len(markers)
+				keep.lost++
+			case interim != nil && v.Key == interim.Key && v.VersionID == interim.VersionID:
+			case interim != nil && isState(v) && v.IsLatest && v.LastModified.After(interim.Time):
+				// A backup run has saved it meanwhile.
+			default:
+				if err := remove(*v); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return endKey()
+}
+
+// writtenUntil is when an entry was written at the latest. Of an upload in parts that is
+// not known from its time, but it was before it was replaced itself at until.
+func writtenUntil(v *Version, until time.Time) time.Time {
+	if at, known := latest(v); known {
+		return at
+	}
+	if inRepository(v.Key) {
+		return until
+	}
+	return v.LastModified
+}

@@ -1,0 +1,186 @@
+package s3state
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// restic removes objects of a repository only while it holds a lock. The lock is an
+// object, too: written before the first deletion, removed after the last. An attacker
+// can write any object under a lock's name, so the locks that explain deletions are
+// read if the caller may.
+const (
+	// lockLife is how long a lock counts if it is not renewed. restic renews a lock
+	// every five minutes, and considers it stale after thirty.
+	lockLife = 30 * time.Minute
+	// lockSlack is how far the clocks of a server's machines may differ, rounding
+	// to whole seconds included.
+	lockSlack = 2 * time.Second
+	// keyTried is how soon restic removes a new key that does not work; it needs no
+	// exclusive lock for that.
+	keyTried = time.Minute
+)
+
+// heldLock is a lock and how long it was there.
+type heldLock struct {
+	span
+	v       *Version // only of the locks that explain something
+	void    bool     // it explains nothing
+	refused bool     // it could not be read
+}
+
+// lockEvidence is when locks were there, and what was deleted when.
+type lockEvidence struct {
+	locks     []heldLock
+	tail      int    // index of the last lock noted, -1 if it was left out
+	wanted    []span // only locks of these times are noted, with their versions; nil for all
+	deletions map[deletedIn]*deletion
+	// first is when the oldest lock that anything is known of was written or removed:
+	// of what was deleted before, nobody can tell any more. Only who may remove versions
+	// can shorten it.
+	first time.Time
+}
+
+// known notes that something is known of a lock.
+func (e *lockEvidence) known(v *Version) {
+	if e.first.IsZero() || v.LastModified.Before(e.first) {
+		e.first = v.LastModified
+	}
+}
+
+// unknown notes a lock of which only the removal is left: a lifecycle rule, or the admin,
+// has removed its version. It counts as long as any lock does.
+func (e *lockEvidence) unknown(v *Version) {
+	l := heldLock{span: span{v.LastModified.Add(-lockLife).UnixMilli(), v.LastModified.UnixMilli()}}
+	if e.wanted == nil || meets(e.wanted, l.span) {
+		e.locks = append(e.locks, l)
+	}
+	e.tail = -1
+}
+
+// deletedIn gathers the deletions of a type in one second.
+type deletedIn struct {
+	second int64
+	t      FileType
+}
+
+type deletion struct {
+	span
+	n            int64
+	key, version string // of one of them
+	reported     bool
+}
+
+// lock notes that a lock was there from its writing until next, the key's next
+// change; nil if it still is. Those of a key come together, the newest first.
+func (e *lockEvidence) lock(v, next *Version) {
+	from, tail := v.LastModified.UnixMilli(), e.tail
+	l := heldLock{span: span{from, v.LastModified.Add(lockLife).UnixMilli()}}
+	if next != nil && !next.DeleteMarker && sameBytes(v, next) && tail >= 0 {
+		// A repeated request: that lock's life began with the first.
+		again := &e.locks[tail]
+		again.from, again.to = from, min(again.to, l.to)
+		if e.wanted != nil {
+			again.v = clone(v)
+		}
+		return
+	}
+	e.tail = -1
+	if next != nil {
+		l.to = min(l.to, next.LastModified.UnixMilli())
+	}
+	if v.Size < shortest || e.wanted != nil && !meets(e.wanted, l.span) {
+		return
+	}
+	if e.wanted != nil {
+		l.v = clone(v)
+	}
+	e.tail = len(e.locks)
+	e.locks = append(e.locks, l)
+}
+
+func clone(v *Version) *Version {
+	c := *v
+	return &c
+}
+
+// again voids the lock noted last: it was written under the name of a removed one, and
+// restic gives every lock a new name.
+func (e *lockEvidence) again() {
+	if e.tail >= 0 {
+		e.locks[e.tail].void = true
+	}
+}
+
+// deleted notes that the delete marker v removed older.
+func (e *lockEvidence) deleted(t FileType, v, older *Version) {
+	if t == TypeKey && v.LastModified.Sub(older.LastModified) < keyTried {
+		return
+	}
+	at := v.LastModified.UnixMilli()
+	k := deletedIn{v.LastModified.Unix(), t}
+	d := e.deletions[k]
+	if d == nil {
+		if e.deletions == nil {
+			e.deletions = make(map[deletedIn]*deletion)
+		}
+		d = &deletion{span: span{at, at}, key: v.Key, version: v.VersionID}
+		e.deletions[k] = d
+	}
+	d.from, d.to = min(d.from, at), max(d.to, at)
+	d.n++
+}
+
+// when returns the spans of time in which something was deleted.
+func (e *lockEvidence) when() []span {
+	spans := make([]span, 0, len(e.deletions))
+	for _, d := range e.deletions {
+		spans = append(spans, d.span)
+	}
+	return union(spans, lockSlack.Milliseconds())
+}
+
+// unlocked returns the deletions that no lock covers, those of one type in one minute
+// together, each only once.
+func (e *lockEvidence) unlocked() []Suspicion {
+	var held []span
+	for _, l := range e.locks {
+		if !l.void {
+			held = append(held, l.span)
+		}
+	}
+	held = union(held, lockSlack.Milliseconds())
+	type minuteOf struct {
+		minute int64
+		t      FileType
+	}
+	sums := make(map[minuteOf]*deletion)
+	for k, d := range e.deletions {
+		if d.reported || within(held, d.span) || e.first.IsZero() || d.to < e.first.Add(-lockSlack).UnixMilli() {
+			continue
+		}
+		d.reported = true
+		m := minuteOf{k.second / 60, k.t}
+		if sums[m] == nil {
+			sums[m] = &deletion{span: span{math.MaxInt64, 0}}
+		}
+		sum := sums[m]
+		if d.from < sum.from {
+			sum.from, sum.key, sum.version = d.from, d.key, d.version
+		}
+		sum.n += d.n
+	}
+	var found []Suspicion
+	for m, d := range sums {
+		s := Suspicion{
+			Time: time.UnixMilli(d.from).UTC(), kind: kindOf(m.t),
+			Reason: fmt.Sprintf("%d %s files were deleted while no run held the lock for it", d.n, m.t),
+		}
+		if d.n == 1 {
+			s.Key, s.VersionID, s.Reason = d.key, d.version, fmt.Sprintf("a %s was deleted while no run held the lock for it", m.t)
+		}
+		found = append(found, s)
+	}
+	return found
+}

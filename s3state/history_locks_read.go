@@ -1,0 +1,40 @@
+package s3state
+
+import (
+	"cmp"
+	"context"
+	"slices"
+)
+
+// judgeLocks marks the deletions that no lock explains now. A lock that the server
+// refuses to return explains nothing, unless nothing could be read: then the caller may
+// not read at all.
+func (r *reading) judgeLocks() {
+	for i := range r.h.evidence.locks {
+		l := &r.h.evidence.locks[i]
+		if l.refused {
+			r.h.res.Unread++
+			l.void = r.could
+		}
+	}
+	for _, found := range r.h.evidence.unlocked() {
+		r.h.suspect(found)
+	}
+}
+
+// explain lists the locks once more and keeps those that explain deletions, the newest
+// first.
+func (s *Store) explain(ctx context.Context, bucket string, h *timeline) error {
+	again := newTimeline(bucket)
+	again.evidence.wanted = h.evidence.when()
+	if len(again.evidence.wanted) > 0 {
+		err := s.listVersions(ctx, bucket, "locks/", nil, func(entries []Version) error { again.take(entries); return nil })
+		if err != nil {
+			return err
+		}
+		again.end(defaultGap)
+	}
+	h.evidence.locks = again.evidence.locks
+	slices.SortFunc(h.evidence.locks, func(a, b heldLock) int { return cmp.Compare(b.from, a.from) })
+	return nil
+}

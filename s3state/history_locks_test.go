@@ -1,0 +1,136 @@
+package s3state
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func at(s int) time.Time { return time.Unix(1e9+int64(s), 0) }
+
+func lockVersion(from int) *Version {
+	return &Version{Key: fmt.Sprint("lock at ", from), LastModified: at(from), Size: 150, ETag: "same"}
+}
+
+func (e *lockEvidence) held(from, to int) {
+	if to == 0 {
+		e.lock(lockVersion(from), nil)
+		return
+	}
+	e.lock(lockVersion(from), &Version{LastModified: at(to), DeleteMarker: true})
+}
+
+func (e *lockEvidence) gone(t FileType, s int) {
+	e.deleted(t, &Version{Key: fmt.Sprint(s), LastModified: at(s)}, &Version{})
+}
+
+func TestLockEvidence(t *testing.T) {
+	explained := []int{98, 100, 395, 702, 48, 62, 10_000, 11_800}
+	held := func(e *lockEvidence) {
+		e.held(100, 400) // renewed
+		e.held(390, 700)
+		e.held(10_000, 0) // never removed
+		e.held(50, 60)
+		e.held(5_000, 5_600) // nothing was deleted then
+	}
+	e := lockEvidence{tail: -1, first: at(-5000)}
+	held(&e)
+	for _, s := range explained {
+		e.gone(TypePack, s)
+	}
+	if got := e.unlocked(); len(got) != 0 {
+		t.Errorf("with a lock: %+v", got)
+	}
+	again := lockEvidence{tail: -1, first: at(-5000), wanted: e.when()}
+	held(&again)
+	var names []string
+	for _, l := range again.locks {
+		names = append(names, l.v.Key)
+	}
+	if got := strings.Join(names, ", "); got != "lock at 100, lock at 390, lock at 10000, lock at 50" {
+		t.Errorf("the deletions are explained by %s", got)
+	}
+	for i := range again.locks {
+		again.locks[i].void = true
+	}
+	again.gone(TypePack, 150)
+	again.deleted(TypeKey, &Version{Key: "key", LastModified: at(150)}, &Version{LastModified: at(120)}) // it did not work
+	if got := again.unlocked(); len(got) != 1 || got[0].Key != "150" {
+		t.Errorf("with locks that explain nothing: %+v", got)
+	}
+	if got := again.unlocked(); len(got) != 0 {
+		t.Errorf("once more: %+v", got)
+	}
+	for _, s := range []int{0, 75, 97, 703, 9_000, 11_803} {
+		alone := lockEvidence{locks: e.locks, first: at(-5000)}
+		alone.gone(TypePack, s)
+		if got := alone.unlocked(); len(got) != 1 || got[0].Key != fmt.Sprint(s) || !got[0].Time.Equal(at(s)) {
+			t.Errorf("at %d: %+v", s, got)
+		}
+	}
+	for i := range 3 {
+		e.gone(TypePack, 20_010-i)
+	}
+	if got := e.unlocked(); len(got) != 1 || got[0].Key != "" || !strings.HasPrefix(got[0].Reason, "3 pack files") || !got[0].Time.Equal(at(20_008)) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A request that was repeated makes one lock; whoever writes it over and over does not
+// prolong it.
+func TestLockWrittenTwice(t *testing.T) {
+	e := lockEvidence{tail: -1, first: at(-5000)}
+	e.lock(lockVersion(1500), &Version{LastModified: at(9000), DeleteMarker: true})
+	e.lock(lockVersion(3), lockVersion(1500))
+	e.lock(lockVersion(0), lockVersion(3))
+	if len(e.locks) != 1 || e.locks[0].from != at(0).UnixMilli() || e.locks[0].to != at(1800).UnixMilli() {
+		t.Errorf("%+v", e.locks)
+	}
+	e.again()
+	e.gone(TypePack, 10)
+	if got := e.unlocked(); len(got) != 1 {
+		t.Errorf("a lock that was there before: %+v", got)
+	}
+}
+
+// What was refused explains nothing if anything else could be read; what was too much
+// to be read explains as the listing has it.
+func TestLocksThatWereNotRead(t *testing.T) {
+	for _, c := range []struct{ refused, could, explains bool }{
+		{false, true, true}, {false, false, true}, {true, false, true}, {true, true, false},
+	} {
+		h := newTimeline("b")
+		h.first, h.evidence.first = at(-1), at(-1)
+		h.evidence.held(0, 100)
+		h.evidence.locks[0].refused = c.refused
+		h.evidence.gone(TypePack, 50)
+		r := &reading{h: h, could: c.could}
+		r.judgeLocks()
+		if h.sum(); (h.res.Total == 0) != c.explains || h.res.Unread > 0 != c.refused {
+			t.Errorf("%+v: %d unread, %+v", c, h.res.Unread, h.res.Suspicions)
+		}
+	}
+}
+
+// Of a lock whose version a lifecycle rule has removed only the removal is left, and
+// before the first lock that anything is known of nobody can tell.
+func TestLocksThatLifecycleRemoved(t *testing.T) {
+	h := newTimeline("b")
+	pack := func(n, written, gone int) []Version {
+		key := fmt.Sprintf("data/%02x/%02x%062x", n, n, n)
+		return []Version{
+			{Key: key, VersionID: "m", IsLatest: true, DeleteMarker: true, LastModified: at(gone)},
+			{Key: key, VersionID: "v", Size: 100, ETag: "e", LastModified: at(written)},
+		}
+	}
+	h.take([]Version{{Key: "config", VersionID: "1", IsLatest: true, Size: 155, ETag: "c", LastModified: at(0)}})
+	h.take(pack(1, 10, 50_000))  // before anything is known
+	h.take(pack(2, 10, 100_000)) // under the lock that is removed
+	h.take(pack(3, 10, 200_000)) // under none
+	h.take([]Version{{Key: fmt.Sprintf("locks/%064x", 1), VersionID: "m", IsLatest: true, DeleteMarker: true, LastModified: at(100_100)}})
+	h.end(defaultGap)
+	if h.res.Total != 1 || !h.res.Suspicions[0].Time.Equal(at(200_000)) {
+		t.Errorf("%+v", h.res.Suspicions)
+	}
+}

@@ -1,0 +1,181 @@
+package s3state
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ProofVerdict is the result of a Prover.
+type ProofVerdict string
+
+// The verdicts. Only Proved means that a moment is good.
+const (
+	Proved    ProofVerdict = "proved"     // the repository opens and holds together
+	Broken    ProofVerdict = "broken"     // something that it needs is missing or damaged
+	NotProved ProofVerdict = "not proved" // it could not be looked at to the end
+)
+
+// NoPassword is the Reason of a Proof when there is no Prover.
+const NoPassword = "no password given"
+
+// Proof is the result of proving a moment, beyond what the listing shows. It survives
+// JSON.
+type Proof struct {
+	Verdict ProofVerdict `json:"verdict"`
+	// Reason says in words why the verdict is not Proved.
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at,omitzero"` // the moment that was looked at
+	// DataRead says that every pack was read, too, and every blob in it was right.
+	DataRead  bool `json:"data_read"`
+	Snapshots int  `json:"snapshots,omitempty"`
+	Packs     int  `json:"packs,omitempty"`
+	// Tried is how many moments were looked at, Requests and Bytes what that took.
+	Tried    int   `json:"tried,omitempty"`
+	Requests int64 `json:"requests,omitempty"`
+	Bytes    int64 `json:"bytes,omitempty"`
+
+	// Spent says that the budget of the search is used up. A Prover sets it.
+	Spent bool `json:"spent,omitempty"`
+}
+
+// Prover opens the repository of a bucket as of a moment and finds out whether it holds
+// together. suspect names the objects to be read whole, because they were written more
+// than once. An error aborts the whole operation. A broken moment, or one that cannot
+// be proved, is not an error.
+type Prover func(ctx context.Context, at *View, suspect func(key string) bool) (*Proof, error)
+
+// search looks for the latest moment that holds.
+type search struct {
+	s      *Store
+	bucket string
+	prover Prover
+	ev     *reporter
+	known  map[int64]*Proof
+	spent  bool
+	sum    Proof // Tried, Requests, Bytes
+}
+
+func newSearch(s *Store, bucket string, prover Prover, ev *reporter) *search {
+	return &search{s: s, bucket: bucket, prover: prover, ev: ev, known: make(map[int64]*Proof)}
+}
+
+func (p *search) at(ctx context.Context, h *timeline, at time.Time) (*Proof, error) {
+	if known := p.known[at.UnixNano()]; known != nil {
+		return known, nil
+	}
+	view, err := p.s.View(ctx, p.bucket, Moment{At: at}, ViewOptions{})
+	if err != nil {
+		return nil, err
+	}
+	proof, err := p.prover(ctx, view, h.writtenTwice)
+	if err != nil {
+		return nil, err
+	}
+	proof.At = at
+	p.sum.Tried++
+	p.sum.Requests += proof.Requests
+	p.sum.Bytes += proof.Bytes
+	p.spent = p.spent || proof.Spent
+	p.known[at.UnixNano()] = proof
+	p.ev.emit(StepDone{Bucket: p.bucket, Step: fmt.Sprintf("prove the moment %s: %s", at.UTC().Format(time.RFC3339), proof.Verdict)})
+	return proof, nil
+}
+
+// latest finds the latest of the moments, the newest first, that holds: it goes back in
+// steps that double until one does, and then halves the way to the last that did not.
+// failed is the oldest that is known not to hold after it.
+func (p *search) latest(ctx context.Context, h *timeline, moments []time.Time) (good, failed *Proof, err error) {
+	lo, hi := -1, 0 // moments[lo] does not hold
+	for step := 1; hi < len(moments); step *= 2 {
+		proof, err := p.at(ctx, h, moments[hi])
+		if err != nil {
+			return nil, nil, err
+		}
+		if proof.Verdict == Proved {
+			good = proof
+			break
+		}
+		lo, failed = hi, proof
+		if p.spent || hi == len(moments)-1 {
+			return nil, failed, nil
+		}
+		hi = min(hi+step, len(moments)-1)
+	}
+	for good != nil && hi-lo > 1 && !p.spent {
+		mid := (lo + hi) / 2
+		proof, err := p.at(ctx, h, moments[mid])
+		if err != nil {
+			return nil, nil, err
+		}
+		if proof.Verdict == Proved {
+			hi, good = mid, proof
+		} else {
+			lo, failed = mid, proof
+		}
+	}
+	return good, failed, nil
+}
+
+// moments are those that History may name, the newest first: ends of steps and of
+// backups, and when states were saved. On servers that date to the second they are ends
+// of seconds: else the proof would not look at what happened last.
+func (h *timeline) moments() []time.Time {
+	var all []time.Time
+	for _, st := range h.res.Steps {
+		all = append(all, endOf(st.To))
+	}
+	for i := range h.res.States {
+		all = append(all, endOf(h.res.States[i].Time))
+	}
+	for _, m := range h.minutes {
+		if m.n(TypeSnapshot, Written) > 0 {
+			all = append(all, endOf(m.last))
+		}
+	}
+	slices.SortFunc(all, func(a, b time.Time) int { return b.Compare(a) })
+	return slices.CompactFunc(all, time.Time.Equal)
+}
+
+// prove finds the latest moment that holds, among those before anything that only a
+// person can settle.
+func (h *timeline) prove(ctx context.Context, p *search) error {
+	if !h.repository {
+		h.proof = &Proof{Verdict: NotProved, Reason: "there never was a repository in the bucket"}
+		h.good = time.Time{}
+		return nil
+	}
+	if h.inParts && !h.nowBad {
+		now, err := p.at(ctx, h, p.s.now().Add(2*offAtMost))
+		if err != nil {
+			return err
+		}
+		if h.nowBad = now.Verdict != Proved; h.nowBad {
+			h.sum()
+		}
+	}
+	var moments []time.Time
+	for _, at := range h.moments() {
+		if h.may(at) {
+			moments = append(moments, at)
+		}
+	}
+	good, failed, err := p.latest(ctx, h, moments)
+	if err != nil {
+		return err
+	}
+	h.good, h.fails = time.Time{}, failed
+	switch {
+	case good != nil:
+		proof := *good
+		h.proof, h.good = &proof, good.At
+	case failed != nil:
+		proof := *failed
+		h.proof = &proof
+	default:
+		h.proof = &Proof{Verdict: NotProved, Reason: "there is no moment before the first mark"}
+	}
+	h.proof.Tried, h.proof.Requests, h.proof.Bytes, h.proof.Spent = p.sum.Tried, p.sum.Requests, p.sum.Bytes, p.spent
+	return nil
+}

@@ -1,0 +1,52 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+)
+
+// judgeStates compares the newest n saved states with the history, and then those
+// that LastGoodState could name, until one is confirmed or these are too many.
+func (s *Store) judgeStates(ctx context.Context, bucket string, h *timeline, n int) error {
+	const rounds = 4
+	h.confirmed = true
+	states := h.res.States
+	for round := range rounds + 1 {
+		h.sum()
+		end := len(states)
+		if round > 0 {
+			if h.res.LastGoodState != nil {
+				return nil
+			}
+			for end > 0 && (!h.res.before(states[end-1].Time) || states[end-1].compared()) {
+				end--
+			}
+			if end == 0 || endOf(states[end-1].Time).Before(h.res.LastGood) {
+				return nil // none was saved at that moment
+			}
+			n = verifyAtOnce
+		}
+		todo := states[max(end-n, 0):end]
+		may, err := s.verifyStates(ctx, bucket, todo)
+		if err != nil || !may {
+			return err
+		}
+		for i := range todo {
+			h.judgeState(&todo[i])
+		}
+	}
+	return nil
+}
+
+func (h *timeline) judgeState(st *SavedState) {
+	switch {
+	case errors.Is(st.Unreadable, errForeignState): // copied here by a restore
+	case st.Unreadable != nil:
+		h.suspect(Suspicion{Time: st.Time, Key: st.Key, VersionID: st.VersionID, Reason: "it cannot be read as a saved state"})
+	case st.Verification.Status == Differs:
+		h.suspect(Suspicion{
+			Time: st.Time, Key: st.Key, VersionID: st.VersionID,
+			Reason: "the version history contradicts this saved state" + st.Verification.first(),
+		})
+	}
+}

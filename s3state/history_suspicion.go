@@ -1,0 +1,127 @@
+package s3state
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Suspicion is something that no run of restic does: a mark.
+type Suspicion struct {
+	Time      time.Time
+	Key       string // "" if it concerns many
+	VersionID string
+	Reason    string
+	// Standing says why a mark no longer counts; "" if it does.
+	Standing Standing
+
+	kind markKind
+}
+
+// Standing is why a mark no longer counts.
+type Standing string
+
+// The standings of History.Notes.
+const (
+	// Reviewed: a person has looked at it, see HistoryOptions.ReviewedUntil.
+	Reviewed Standing = "reviewed"
+	// Resolved: the repository was proved whole at a later moment, or the object was
+	// put right.
+	Resolved Standing = "resolved"
+	// Noted: it is worth knowing, but takes nothing from the repository: an object that
+	// does not belong, or what went wrong before there was anything to lose.
+	Noted Standing = "noted"
+)
+
+// markKind says what can settle a mark other than a person.
+type markKind uint8
+
+const (
+	markLasting  markKind = iota // nothing: what is gone may have been wanted
+	markRepaired                 // the proof of a later moment: the repository lacks nothing
+	markInParts                  // that, and the proof of what is current; see settles
+	markStranger                 // it never counts
+)
+
+// String is for people.
+func (s Suspicion) String() string {
+	text := fmt.Sprintf("at %s: %s", s.Time.UTC().Format(time.RFC3339), s.Reason)
+	if s.Key != "" {
+		text += fmt.Sprintf(" (%q version %q)", s.Key, s.VersionID)
+	}
+	return text
+}
+
+// suspicions keeps the earliest when there are too many.
+type suspicions struct {
+	list  []Suspicion
+	total int
+}
+
+// mostMarks bounds how many marks are held; maxListed of them are in the result.
+const mostMarks = 50_000
+
+func (l *suspicions) add(s Suspicion) {
+	l.total++
+	l.list = append(l.list, s)
+	if len(l.list) >= 2*mostMarks {
+		l.trim()
+	}
+}
+
+func (l *suspicions) trim() {
+	slices.SortStableFunc(l.list, func(a, b Suspicion) int {
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Key, b.Key))
+	})
+	l.list = l.list[:min(len(l.list), mostMarks)]
+}
+
+// shortest is the size of the smallest sealed restic object: 16 bytes of nonce
+// and 16 of MAC. Keys are JSON, and longer.
+const shortest = 32
+
+// largestConfig is many times what a config takes.
+const largestConfig = 4 << 10
+
+func suspicious(t FileType, c Change, v *Version) string {
+	switch t {
+	case TypeOther, TypeState:
+		return ""
+	case TypeConfig:
+		if c == Deleted {
+			return "the repository's config was deleted"
+		}
+	}
+	switch {
+	case c == Overwritten && t != TypeLock:
+		return fmt.Sprintf("a %s was overwritten with something else", t)
+	case c != Deleted && v.Size < shortest:
+		return fmt.Sprintf("it is too short (%d bytes) for a %s", v.Size, t)
+	}
+	return ""
+}
+
+// kindOf is what can settle a mark on an object: a pack or an index that was spoiled is
+// missed or not, as the repository tells. A snapshot or a key that went is no longer
+// missed by anything but a person.
+func kindOf(t FileType) markKind {
+	switch t {
+	case TypePack, TypeIndex:
+		return markRepaired
+	case TypeOther:
+		return markStranger
+	}
+	return markLasting
+}
+
+// settles is kindOf for an object that was overwritten. What was uploaded in parts and is
+// still current is in no view of a moment, since [asOf] chooses what lies below it; so the
+// proof of a moment does not settle it, but that of what is current.
+func settles(t FileType, v *Version) markKind {
+	kind := kindOf(t)
+	if kind == markRepaired && v.IsLatest && uploadedInParts(v.ETag) && inRepository(v.Key) {
+		return markInParts
+	}
+	return kind
+}

@@ -1,0 +1,83 @@
+package s3state
+
+import (
+	"path"
+	"strings"
+
+	"github.com/cesnet/rwm/s3versions"
+)
+
+// FileType is what an object is to restic.
+type FileType string
+
+// The types of restic's layout, RWM's states, and what belongs to neither.
+const (
+	TypeConfig   FileType = "config"
+	TypeKey      FileType = "key"
+	TypeLock     FileType = "lock"
+	TypeIndex    FileType = "index"
+	TypeSnapshot FileType = "snapshot"
+	TypePack     FileType = "pack"
+	TypeState    FileType = "state"
+	TypeOther    FileType = "other"
+)
+
+// TypeOf returns an object's type by its key.
+func TypeOf(key string) FileType {
+	if key == "config" {
+		return TypeConfig
+	}
+	if strings.HasPrefix(key, "rwm/") {
+		return TypeState
+	}
+	if resticID(key) == "" {
+		return TypeOther
+	}
+	switch dir, _, _ := strings.Cut(key, "/"); dir {
+	case "keys":
+		return TypeKey
+	case "locks":
+		return TypeLock
+	case "index":
+		return TypeIndex
+	case "snapshots":
+		return TypeSnapshot
+	}
+	return TypePack
+}
+
+// resticID is the SHA-256 in the name of a restic object, which is that of its
+// bytes; "" for other objects.
+func resticID(key string) string {
+	dir, id := path.Split(key)
+	if len(id) != 64 || strings.Trim(id, "0123456789abcdef") != "" {
+		return ""
+	}
+	switch dir {
+	case "index/", "keys/", "locks/", "snapshots/", "data/" + id[:2] + "/":
+		return id
+	}
+	return ""
+}
+
+// partOfRepository excludes locks and saved states, which come and go.
+func partOfRepository(key string) bool {
+	return !strings.HasPrefix(key, "locks/") && !strings.HasPrefix(key, "rwm/")
+}
+
+// Saved states are objects with these names in the bucket itself.
+const (
+	statePrefix = "rwm/state_"
+	stateSuffix = ".json.gz"
+)
+
+// isState reports whether a version has the key of a saved state.
+func isState(v *Version) bool {
+	return !v.DeleteMarker && strings.HasPrefix(v.Key, statePrefix) && strings.HasSuffix(v.Key, stateSuffix)
+}
+
+// sameBytes compares what the server recorded. The ETag of a multipart upload says
+// nothing about the bytes, but restic makes none.
+func sameBytes(a, b *Version) bool {
+	return a.Size == b.Size && s3versions.BareETag(a.ETag) == s3versions.BareETag(b.ETag)
+}

@@ -1,0 +1,74 @@
+package s3state
+
+import (
+	"context"
+	"fmt"
+)
+
+// copied returns the options with the defaults filled in; nil stays nil.
+func (o *LockOptions) copied() (*LockOptions, error) {
+	if o == nil {
+		return nil, nil
+	}
+	filled, err := o.filled()
+	return &filled, err
+}
+
+// lockBucket proves that a bucket's lock holds and then locks what is written from now
+// on. Until the proof, nothing is locked for longer than seconds, so that a bucket whose
+// lock fails can be removed. In GOVERNANCE, a new bucket's policy has to deny the bypass
+// before that; admin is then its principal, or "" where the policy is set already.
+func (m *maker) lockBucket(ctx context.Context, admin string) {
+	if m.lock == nil {
+		return
+	}
+	if m.lock.Mode == Governance && admin != "" {
+		m.step("deny the bypass", func() error {
+			return m.setPolicy(ctx, encodePolicy(adminStatement(m.bucket, admin), policyStatement{
+				Effect: "Deny", Principal: map[string][]string{"AWS": {admin}}, Action: adminDenied, Resource: resources(m.bucket),
+			}))
+		})
+	}
+	m.step("try out the lock", func() error {
+		l, err := m.s.Lock(ctx, m.bucket)
+		if err != nil {
+			return err
+		}
+		if l.RetainDays > 0 && m.resumed {
+			return nil // an earlier run has tried it
+		}
+		if !l.Enabled {
+			return fmt.Errorf("%w: it made the bucket without object lock", ErrNoLock)
+		}
+		m.canary, m.proof, err = m.s.proveLock(ctx, m.bucket, m.lock.Mode)
+		return err
+	})
+	m.step("set the lifecycle", func() error {
+		return m.s.putLifecycle(ctx, m.bucket, m.lock.Days)
+	})
+	m.step("lock what is written", func() error {
+		return m.s.putDefaultRetention(ctx, m.bucket, m.lock.Mode, m.lock.retainDays())
+	})
+	m.step("check the lock", func() error {
+		l, err := m.s.Lock(ctx, m.bucket)
+		if err != nil {
+			return err
+		}
+		if l.Days != m.lock.Days || l.RetainDays != m.lock.retainDays() || l.Mode != m.lock.Mode {
+			return fmt.Errorf("%w: it promises %d days and locks for %d (%s)", ErrLockFails, l.Days, l.RetainDays, l.Mode)
+		}
+		return nil
+	})
+}
+
+// endProof removes what trying out the lock has left. What cannot be removed does no
+// harm: lifecycle does it.
+func (m *maker) endProof(ctx context.Context) {
+	if m.canary == nil || m.canary.version == "" {
+		return
+	}
+	if !m.canary.remove(ctx) && m.proof != nil {
+		m.proof.Left = m.canary.key
+	}
+	m.canary = nil
+}

@@ -1,0 +1,98 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/cesnet/rwm/internal/s3err"
+)
+
+// LockBucketOptions configure the lock of an existing bucket.
+type LockBucketOptions struct {
+	Lock LockOptions
+	// Keeper gets the keeper's access, a user name or an ARN; empty for the one that the
+	// policy names, if any.
+	Keeper  string
+	OnEvent func(Event)
+}
+
+// LockBucketResult describes a bucket that was locked.
+type LockBucketResult struct {
+	Bucket    string
+	Keeper    string // principal; "" without one
+	Lock      *Lock
+	LockProof *LockProof // nil if the bucket had a default retention before
+	Check     *PolicyCheck
+}
+
+// LockBucket gives a policed bucket object lock, a default retention and a lifecycle
+// rule, or changes those it has, as Create does for a new one. It takes the admin's
+// credentials. What is in the bucket already is not locked by that: call Renew next.
+//
+// The lock is tried out before anything is locked for long. A step that fails leaves
+// those before it in place, and the *StepError names them: none takes a right away from
+// the host or makes a lock shorter. Where the server cannot lock a bucket that exists,
+// the error wraps ErrNoLock, and nothing was changed; restore the bucket into a new one
+// with RestoreOptions.Lock instead.
+func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOptions) (*LockBucketResult, error) {
+	ev := newReporter(opts.OnEvent)
+	defer ev.close()
+	res := &LockBucketResult{Bucket: bucket}
+	fail := func(err error) (*LockBucketResult, error) {
+		return res, fmt.Errorf("lock bucket %s: %w", bucket, err)
+	}
+	want, err := opts.Lock.filled()
+	if err != nil {
+		return fail(err)
+	}
+	if err := s.requireOwner(ctx, bucket); err != nil {
+		return fail(fmt.Errorf("%w; nothing was changed", err))
+	}
+	check, err := s.CheckPolicy(ctx, bucket)
+	switch {
+	case err != nil:
+		return fail(err)
+	case !check.OK:
+		return fail(fmt.Errorf("%w: %s; nothing was changed", ErrPolicy, check.Problems[0]))
+	}
+	if res.Keeper = check.Keeper; opts.Keeper != "" {
+		if res.Keeper, err = keeperPrincipal(opts.Keeper, check.Admin, check.Target); err != nil {
+			return fail(err)
+		}
+	}
+	has, err := s.Lock(ctx, bucket)
+	if err != nil {
+		return fail(err)
+	}
+	if has.RetainDays > 0 && has.Mode == Compliance && want.Mode == Governance {
+		return fail(fmt.Errorf("%w: it is locked in %s, and %s is weaker; nothing was changed", ErrInvalid, Compliance, Governance))
+	}
+	m := &maker{s: s, ev: ev, op: "lock", bucket: bucket, lock: &want, next: "run the same again", resumed: true}
+	if !has.Enabled {
+		m.step("turn on object lock", func() error { return s.turnOnLock(ctx, bucket, want.Mode) })
+	}
+	res.Check = m.police(ctx, check.Admin, check.Target, res.Keeper)
+	m.lockBucket(ctx, "")
+	m.endProof(ctx)
+	res.LockProof = m.proof
+	if m.err != nil {
+		return res, m.err
+	}
+	res.Lock, err = s.Lock(ctx, bucket)
+	return res, err
+}
+
+// turnOnLock gives an existing bucket object lock, without a default retention.
+func (s *Store) turnOnLock(ctx context.Context, bucket string, mode LockMode) error {
+	err := s.putDefaultRetention(ctx, bucket, mode, 0)
+	switch refused := s3err.Status(err) == http.StatusConflict; {
+	case err == nil || s3err.Transient(err) && !refused || ctx.Err() != nil || hopeless(err):
+		return err
+	case errors.Is(err, ErrAccessDenied) || errors.Is(err, ErrLockFails):
+		return err
+	}
+	return fmt.Errorf("%w: it takes object lock for new buckets only. To move, restore into a new bucket: "+
+		"rwm storage-restore-state %s NEW --at '1m ago' --lock 30d (RestoreOptions.Lock): %w", ErrNoLock, bucket, err)
+}

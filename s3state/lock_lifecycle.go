@@ -1,0 +1,152 @@
+package s3state
+
+import (
+	"context"
+	"encoding/xml"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
+)
+
+// LifecycleRule describes what an enabled lifecycle rule removes.
+type LifecycleRule struct {
+	ID     string `json:"id,omitempty"`
+	Prefix string `json:"prefix,omitempty"` // of the keys that it concerns
+	// Narrowed says that it concerns only objects with certain tags or sizes.
+	Narrowed bool `json:"narrowed,omitempty"`
+	// NoncurrentDays is after how many days it removes what is no longer current, 0 for
+	// never; NewerNoncurrent is how many of those it leaves for each key.
+	NoncurrentDays  int `json:"noncurrent_days,omitempty"`
+	NewerNoncurrent int `json:"newer_noncurrent,omitempty"`
+	// ExpireDays and ExpireDate delete what is current.
+	ExpireDays int       `json:"expire_days,omitempty"`
+	ExpireDate time.Time `json:"expire_date,omitzero"`
+	// LoneMarkers removes delete markers that nothing is left behind.
+	LoneMarkers bool `json:"lone_markers,omitempty"`
+	UploadDays  int  `json:"upload_days,omitempty"` // removes uploads unfinished so long
+}
+
+func (r *LifecycleRule) concerns(key string) bool { return strings.HasPrefix(key, r.Prefix) }
+
+// uploadDays is after how many days an unfinished upload is removed.
+const uploadDays = 7
+
+// ruleID names the rule that a lock makes.
+const ruleID = "rwm"
+
+type lifecycleXML struct {
+	XMLName   xml.Name  `xml:"LifecycleConfiguration"`
+	Namespace string    `xml:"xmlns,attr,omitempty"`
+	Rule      []ruleXML `xml:"Rule"`
+}
+
+type ruleXML struct {
+	ID         string
+	Filter     *filterXML
+	Prefix     *string
+	Status     string
+	Expiration *expirationXML
+
+	NoncurrentVersionExpiration    *noncurrentXML
+	AbortIncompleteMultipartUpload *uploadsXML
+}
+
+type expirationXML struct {
+	Days                      int    `xml:",omitempty"`
+	Date                      string `xml:",omitempty"`
+	ExpiredObjectDeleteMarker bool   `xml:",omitempty"`
+}
+
+type noncurrentXML struct {
+	NoncurrentDays          int
+	NewerNoncurrentVersions int `xml:",omitempty"`
+}
+
+type uploadsXML struct{ DaysAfterInitiation int }
+
+type filterXML struct {
+	Prefix                *string
+	Tag                   *struct{} `xml:",omitempty"`
+	ObjectSizeGreaterThan *int64    `xml:",omitempty"`
+	ObjectSizeLessThan    *int64    `xml:",omitempty"`
+	And                   *struct {
+		Prefix string
+	} `xml:",omitempty"`
+}
+
+// Lifecycle reads the enabled lifecycle rules of a bucket; none if there are none or
+// the server has no lifecycle.
+func (s *Store) Lifecycle(ctx context.Context, bucket string) ([]LifecycleRule, error) {
+	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{"lifecycle": {""}}})
+	if s3err.Code(err) == "NoSuchLifecycleConfiguration" || noSuchFeature(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s3err.Wrap(err, "read the lifecycle of bucket %s", bucket)
+	}
+	var doc lifecycleXML
+	if err := xml.Unmarshal(data, &doc); err != nil {
+		return nil, s3err.Wrap(err, "read the lifecycle of bucket %s", bucket)
+	}
+	var rules []LifecycleRule
+	for i := range doc.Rule {
+		if x := &doc.Rule[i]; x.Status == "Enabled" {
+			rules = append(rules, x.rule())
+		}
+	}
+	return rules, nil
+}
+
+func (x *ruleXML) rule() LifecycleRule {
+	r := LifecycleRule{ID: x.ID}
+	if x.Prefix != nil {
+		r.Prefix = *x.Prefix
+	}
+	if f := x.Filter; f != nil {
+		switch {
+		case f.And != nil: // a prefix and something else
+			r.Prefix, r.Narrowed = f.And.Prefix, true
+		case f.Prefix != nil:
+			r.Prefix = *f.Prefix
+		}
+		r.Narrowed = r.Narrowed || f.Tag != nil || f.ObjectSizeGreaterThan != nil || f.ObjectSizeLessThan != nil
+	}
+	if e := x.Expiration; e != nil {
+		r.ExpireDays, r.LoneMarkers = max(e.Days, 0), e.ExpiredObjectDeleteMarker
+		if e.Date != "" {
+			r.ExpireDate, _ = time.Parse(time.RFC3339, e.Date)
+			if r.ExpireDate.IsZero() {
+				r.ExpireDate = time.Unix(0, 0).UTC() // some date, so it expires something
+			}
+		}
+	}
+	if n := x.NoncurrentVersionExpiration; n != nil {
+		r.NoncurrentDays, r.NewerNoncurrent = max(n.NoncurrentDays, 0), max(n.NewerNoncurrentVersions, 0)
+	}
+	if a := x.AbortIncompleteMultipartUpload; a != nil {
+		r.UploadDays = max(a.DaysAfterInitiation, 0)
+	}
+	return r
+}
+
+// putLifecycle has the server remove, after so many days, what is no longer current and
+// no longer locked, then the delete markers left alone, and unfinished uploads.
+func (s *Store) putLifecycle(ctx context.Context, bucket string, days int) error {
+	all := ""
+	rule := ruleXML{
+		ID: ruleID, Status: "Enabled", Filter: &filterXML{Prefix: &all},
+		Expiration:                     &expirationXML{ExpiredObjectDeleteMarker: true},
+		NoncurrentVersionExpiration:    &noncurrentXML{NoncurrentDays: days},
+		AbortIncompleteMultipartUpload: &uploadsXML{uploadDays},
+	}
+	body, err := xml.Marshal(lifecycleXML{Namespace: s3Namespace, Rule: []ruleXML{rule}})
+	if err != nil {
+		return err
+	}
+	_, err = s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Query: url.Values{"lifecycle": {""}}, Body: body})
+	return s3err.Wrap(err, "set the lifecycle of bucket %s", bucket)
+}

@@ -1,0 +1,158 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
+)
+
+// readManifest reads a whole state and checks that it is consistent in itself. room is
+// asked when what the state names becomes long; it may be nil.
+func readManifest(sr *StateReader, room func(size int64) error) (_ *manifest, err error) {
+	p := &manifest{}
+	var c consistency
+	defer c.close()
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	sorted, last, ask := true, "", int64(freeRoom)
+	for {
+		v, err := sr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			err = c.take(&v)
+		}
+		if err == nil && !v.DeleteMarker && v.IsLatest {
+			if v.Key == last {
+				err = twoLatest(v.Key)
+			} else {
+				sorted = sorted && v.Key > last
+				last = v.Key
+				err = p.add(entryFrom(&v))
+			}
+		}
+		if size := p.spool.size + c.size(); err == nil && room != nil && size > ask {
+			ask = size + 1<<20
+			err = room(size)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	p.header = sr.Header()
+	if !sorted {
+		if err := p.sort(); err != nil {
+			return nil, err
+		}
+	}
+	p.contradiction, err = c.end(p)
+	return p, err
+}
+
+func twoLatest(key string) error {
+	return fmt.Errorf("%w: it names two latest versions of key %q", ErrBadState, s3err.Clip(key))
+}
+
+// errForeignState is the error of another bucket's state: a restore copied it here among
+// the other objects, or an attacker did.
+var errForeignState = fmt.Errorf("%w: it is the state of another bucket", ErrBadState)
+
+// loadManifest reads a saved state and says which version it was and when the
+// server received it.
+func (s *Store) loadManifest(ctx context.Context, bucket, key, versionID string) (*manifest, *SavedState, error) {
+	body, info, err := s.openObject(ctx, bucket, key, versionID)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer body.Close()
+	saved := &SavedState{Bucket: bucket, Key: key, VersionID: info.VersionID, Time: info.LastModified, Size: info.Size, ETag: info.ETag}
+	if saved.VersionID == "" {
+		saved.VersionID = versionID
+	}
+	named := func(err error) error {
+		if errors.Is(err, ErrBadState) {
+			return fmt.Errorf("state %q version %s in bucket %s: %w", key, saved.VersionID, bucket, err)
+		}
+		return err
+	}
+	sr, err := ReadPackedState(body)
+	if err != nil {
+		return nil, nil, named(err)
+	}
+	p, err := readManifest(sr, func(size int64) error { return s.roomFor(ctx, bucket, size) })
+	if err != nil {
+		return nil, nil, named(err)
+	}
+	if p.header.BucketName != bucket {
+		defer p.close()
+		return nil, nil, named(fmt.Errorf("%w %q", errForeignState, s3err.Clip(p.header.BucketName)))
+	}
+	return p, saved, nil
+}
+
+// manifestOf returns the objects of a bucket at a moment, and the saved state; for a
+// time, that has only the time.
+func (s *Store) manifestOf(ctx context.Context, bucket string, m Moment, ev *reporter) (*manifest, *SavedState, error) {
+	if err := m.check(); err != nil {
+		return nil, nil, err
+	}
+	if m.StateKey != "" {
+		return s.loadManifest(ctx, bucket, m.StateKey, m.StateVersion)
+	}
+	p, err := s.manifestAt(ctx, bucket, m.At, ev)
+	return p, &SavedState{Bucket: bucket, Time: m.At}, err
+}
+
+// offAtMost is how far the server's clock may be from ours. Of a time that lies further
+// in the future all that is there is the past.
+const offAtMost = 48 * time.Hour
+
+// manifestAt takes from the version listing what was current at a time, see asOf.
+// Versions removed since are not in it.
+func (s *Store) manifestAt(ctx context.Context, bucket string, at time.Time, ev *reporter) (*manifest, error) {
+	if err := s3versions.CheckBucketName(bucket); err != nil {
+		return nil, err
+	}
+	p := &manifest{header: StateHeader{BucketName: bucket, TimeStart: at, TimeEnd: at}}
+	now, last := asOf{at: at, now: at.After(s.now().Add(offAtMost))}, ""
+	add := func() error {
+		if v := now.object(); v != nil {
+			return p.add(entryFrom(v))
+		}
+		return nil
+	}
+	err := s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+		for i := range entries {
+			v := &entries[i]
+			if v.Key != last {
+				if err := add(); err != nil {
+					return err
+				}
+				now.begin()
+				last = v.Key
+			}
+			now.take(v)
+		}
+		return nil
+	})
+	if err == nil {
+		err = add()
+	}
+	if err == nil && p.count == 0 {
+		err = fmt.Errorf("bucket %s: %w: it held no object at %s", bucket, ErrNoState, at.Format(time.RFC3339))
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}

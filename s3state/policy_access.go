@@ -1,0 +1,224 @@
+package s3state
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
+)
+
+// Outcome of an attempt.
+type Outcome string
+
+// Outcomes.
+const (
+	Allowed Outcome = "allowed"
+	Refused Outcome = "refused"
+	Unknown Outcome = "unknown" // the server answered neither yes nor no
+)
+
+// AccessResult is one line of an AccessReport.
+type AccessResult struct {
+	Action   string
+	Outcome  Outcome
+	Expected Outcome
+	// Harm says that with this right the host could destroy saved data, or open it to
+	// others.
+	Harm   bool
+	Detail string // the server's answer, if it was not as expected, or what follows
+}
+
+// AccessReport lists what credentials allow.
+type AccessReport struct {
+	Bucket  string
+	Check   *PolicyCheck // what the policy says
+	Results []AccessResult
+	// OK is false if the host can do harm, or cannot do what it needs to.
+	OK bool
+}
+
+// AccessOptions refine Access.
+type AccessOptions struct {
+	// Quick makes only the attempts that write no object.
+	Quick bool
+}
+
+// Access proves what the host's credentials can do by trying it: on a canary object of
+// its own, and by setting what is set already. It undoes what should not have been
+// possible. Some versions of a few bytes under rwm/canary_ stay behind, hidden by a
+// delete marker; the host rightly cannot remove them.
+//
+// Called with the owner's credentials it tries nothing: the error wraps ErrOwner,
+// and the report has only the policy check.
+func (s *Store) Access(ctx context.Context, bucket string, opts AccessOptions) (*AccessReport, error) {
+	f, err := s.bucketConfig(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	report := &AccessReport{Bucket: bucket, Check: checkPolicy(bucket, f), OK: true}
+	if caller, _, err := s.ownBuckets(ctx); err == nil && caller.ID != "" && caller.ID == f.acl.Owner.ID {
+		return report, fmt.Errorf("%w %s, who may do everything; use the host's", ErrOwner, caller.ID)
+	}
+	a := &accessor{s: s, bucket: bucket, config: f, report: report}
+	a.settings(ctx)
+	if !opts.Quick {
+		a.canary(ctx)
+	}
+	return a.report, ctx.Err()
+}
+
+type accessor struct {
+	s      *Store
+	bucket string
+	config *bucketConfig
+	report *AccessReport
+	seen   []Version // the canary's versions as they were listed after writing
+}
+
+// note judges the error of an attempt.
+func (a *accessor) note(action string, expected Outcome, harm bool, err error) Outcome {
+	r := AccessResult{Action: action, Expected: expected}
+	switch {
+	case err == nil, reached(err):
+		r.Outcome = Allowed
+	case s3err.Status(err) == http.StatusForbidden || errors.Is(err, ErrAccessDenied):
+		r.Outcome = Refused
+	default:
+		r.Outcome = Unknown
+	}
+	if r.Outcome != expected && err != nil {
+		r.Detail = s3err.Describe(err).Error()
+	}
+	r.Harm = harm && r.Outcome == Allowed
+	if r.Harm || expected == Allowed && r.Outcome != Allowed {
+		a.report.OK = false
+	}
+	a.report.Results = append(a.report.Results, r)
+	return r.Outcome
+}
+
+// reached tells errors that come only after permission was granted.
+func reached(err error) bool {
+	switch s3err.Code(err) {
+	case "BucketNotEmpty", "MalformedXML", "MalformedPolicy", "MalformedACLError", "InvalidArgument":
+		return true
+	}
+	return false
+}
+
+func (a *accessor) put(ctx context.Context, what string, body string) error {
+	_, err := a.s.s3.Call(ctx, s3versions.Request{
+		Method: http.MethodPut, Bucket: a.bucket, Query: url.Values{what: {""}}, Body: []byte(body),
+	})
+	return err
+}
+
+// settings tries to set what is set already, so that success changes nothing.
+func (a *accessor) settings(ctx context.Context) {
+	if a.config.versioning == "Enabled" {
+		a.note("suspend versioning", Refused, true, a.put(ctx, "versioning",
+			`<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`))
+	}
+	if a.config.policy != nil {
+		a.note("change the policy", Refused, true, a.put(ctx, "policy", string(a.config.policy)))
+	}
+	// Not a valid rule: a server that allows the change rejects only its form.
+	a.note("change the lifecycle", Refused, true, a.put(ctx, "lifecycle", `<LifecycleConfiguration></LifecycleConfiguration>`))
+	a.note("change the bucket's ACL", Refused, true, a.put(ctx, "acl", `<AccessControlPolicy></AccessControlPolicy>`))
+}
+
+// canary tries what needs an object.
+func (a *accessor) canary(ctx context.Context) {
+	key := "rwm/canary_" + strings.ToLower(rand.Text()[:12])
+	var versions []string
+	defer func() {
+		if len(versions) == 0 {
+			return
+		}
+		a.note("delete an object", Allowed, false, a.s.hide(ctx, a.bucket, key))
+		a.order(ctx, key, versions)
+	}()
+	for range 2 {
+		up, err := a.s.putSmall(ctx, a.bucket, key, []byte("canary of rwm storage-access\n"))
+		if len(versions) == 0 || err != nil {
+			a.note("write an object", Allowed, false, err)
+		}
+		if err != nil {
+			return
+		}
+		versions = append(versions, up)
+	}
+	a.seen = a.listed(ctx, key)
+
+	a.note("read an object", Allowed, false, a.read(ctx, key, ""))
+	// On Ceph the writer of an object may read its versions: if not by GET, then by
+	// copying parts. This destroys nothing, but is worth knowing.
+	a.note("read an old version", Refused, false, a.read(ctx, key, versions[0]))
+	a.note("copy an old version", Refused, false, a.s.copyPart(ctx, a.bucket, key, versions[0]))
+	a.note("delete a version", Refused, true, a.s.removeVersion(ctx, a.bucket, key, versions[0]))
+	a.note("set an object's retention", Refused, false, a.s.tryRetention(ctx, a.bucket, key, a.soon()))
+	a.public(ctx, key)
+	a.uploads(ctx, key)
+	// The bucket holds the canary, so this fails even if it is allowed.
+	_, err := a.s.s3.Call(ctx, s3versions.Request{Method: http.MethodDelete, Bucket: a.bucket})
+	a.note("delete the bucket", Refused, true, err)
+}
+
+// public tries to open an object to everybody. RGW's public access block does not
+// refuse that but makes it ineffective, so what counts is reading the object.
+func (a *accessor) public(ctx context.Context, key string) {
+	err := a.s.setACL(ctx, a.bucket, key, "public-read")
+	if err == nil {
+		defer func() { _ = a.s.setACL(ctx, a.bucket, key, "private") }()
+	}
+	if err != nil {
+		a.note("open an object to everybody", Refused, true, err)
+		return
+	}
+	// Without credentials, Ceph finds a tenant's bucket only by TENANT:BUCKET.
+	names := []string{a.bucket}
+	if tenant, _, ok := strings.Cut(a.config.acl.Owner.ID, "$"); ok && tenant != "" {
+		names = append(names, tenant+":"+a.bucket)
+	}
+	for _, name := range names {
+		if err = a.anonymous(ctx, name, key); err == nil {
+			break
+		}
+	}
+	a.note("open an object to everybody", Refused, true, err)
+}
+
+// anonymous reads an object without credentials.
+func (a *accessor) anonymous(ctx context.Context, bucket, key string) error {
+	u, err := a.s.s3.URL(ctx, a.bucket)
+	if err != nil {
+		return err
+	}
+	u.Path = strings.Replace(u.Path, a.bucket, bucket, 1) + key
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := a.s.s3.Do(req)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+func (a *accessor) read(ctx context.Context, key, version string) error {
+	body, _, err := a.s.openObject(ctx, a.bucket, key, version)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = io.Copy(io.Discard, body)
+	return err
+}

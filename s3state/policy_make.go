@@ -1,0 +1,103 @@
+package s3state
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
+	"github.com/minio/minio-go/v7"
+)
+
+// maker makes a bucket step by step and remembers what it did.
+type maker struct {
+	s          *Store
+	ev         *reporter
+	op, bucket string
+	next       string
+	done       []string
+	pab        bool
+	lock       *LockOptions // nil for a bucket without object lock; filled
+	proof      *LockProof
+	canary     *lockCanary
+	resumed    bool  // an earlier run made the bucket
+	err        error // of the first step that failed
+}
+
+func (m *maker) step(name string, fn func() error) {
+	if m.err != nil {
+		return
+	}
+	if err := fn(); err != nil {
+		m.err = &StepError{Op: m.op, Bucket: m.bucket, Step: name, Done: m.done, Err: err}
+		if len(m.done) > 0 {
+			m.err.(*StepError).Next = m.next
+		}
+		return
+	}
+	m.done = append(m.done, name)
+	m.ev.emit(StepDone{Bucket: m.bucket, Step: name})
+}
+
+func (m *maker) setPolicy(ctx context.Context, policy string) error {
+	_, err := m.s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: m.bucket, Query: url.Values{"policy": {""}}, Body: []byte(policy)})
+	return s3err.Wrap(err, "bucket %s", m.bucket)
+}
+
+func (m *maker) makeBucket(ctx context.Context, region string) {
+	m.step("make the bucket", func() error {
+		tries := 0
+		err := m.s.observed(m.ev).Retry(ctx, m.bucket, m.op, 0, func(ctx context.Context) error {
+			tries++
+			err := m.s.client.MakeBucket(ctx, m.bucket, minio.MakeBucketOptions{Region: region, ObjectLocking: m.lock != nil})
+			if tries > 1 && s3err.Code(err) == "BucketAlreadyOwnedByYou" {
+				return nil // the first try had succeeded
+			}
+			if err != nil {
+				return err
+			}
+			found, err := m.s.exists(ctx, m.bucket)
+			if err == nil && !found {
+				err = fmt.Errorf("%w: the bucket is not there", s3versions.ErrTruncated)
+			}
+			return err
+		})
+		return s3err.Wrap(err, "bucket %s", m.bucket)
+	})
+}
+
+// protect turns on what must be on before the host may write.
+func (m *maker) protect(ctx context.Context) {
+	m.step("enable versioning", func() error {
+		const body = `<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`
+		_, err := m.s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: m.bucket, Query: url.Values{"versioning": {""}}, Body: []byte(body)})
+		return s3err.Wrap(err, "bucket %s", m.bucket)
+	})
+	m.step("ignore public ACLs", func() (err error) {
+		m.pab, err = m.s.putPublicAccessBlock(ctx, m.bucket)
+		return err
+	})
+}
+
+// police sets the policy and reads everything back. keeper is "" without one.
+func (m *maker) police(ctx context.Context, admin, target, keeper string) (check *PolicyCheck) {
+	m.step("set the policy", func() error {
+		ceph, err := m.s.isCeph(ctx, m.bucket)
+		if err != nil {
+			return err
+		}
+		return m.setPolicy(ctx, rolesPolicy{m.bucket, admin, target, keeper, ceph, m.lock}.String())
+	})
+	m.step("check the policy", func() (err error) {
+		if check, err = m.s.CheckPolicy(ctx, m.bucket); err != nil {
+			return err
+		}
+		if !check.OK {
+			return fmt.Errorf("%w: %s", ErrPolicy, check.Problems[0])
+		}
+		return nil
+	})
+	return check
+}

@@ -1,0 +1,142 @@
+package s3state
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/cesnet/rwm/internal/s3err"
+)
+
+// userARN is how policies of Ceph RGW (and AWS, where the tenant is the
+// account) name a user.
+func userARN(tenant, name string) string { return "arn:aws:iam::" + tenant + ":user/" + name }
+
+// ownerPrincipal turns the owner id of a bucket on Ceph RGW, TENANT$USER or
+// USER, into the principal's ARN. The long hexadecimal ids of AWS say nothing
+// about the principal.
+func ownerPrincipal(id string) (arn string, ok bool) {
+	if id == "" || canonicalID(id) || strings.HasPrefix(id, "arn:") {
+		return id, strings.HasPrefix(id, "arn:")
+	}
+	tenant, name, found := strings.Cut(id, "$")
+	if !found {
+		tenant, name = "", id
+	}
+	return userARN(tenant, name), name != ""
+}
+
+func canonicalID(id string) bool {
+	if len(id) != 64 {
+		return false
+	}
+	return strings.Trim(id, "0123456789abcdef") == ""
+}
+
+// tenantOf is the tenant (or AWS account) in a user's ARN.
+func tenantOf(principal string) string {
+	parts := strings.SplitN(principal, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[4]
+}
+
+// shortName is the user's name without the rest of the ARN.
+func shortName(principal string) string {
+	if i := strings.LastIndexByte(principal, '/'); i >= 0 {
+		return principal[i+1:]
+	}
+	return principal
+}
+
+// oneUser tells the ARN of a single user or role from that of a whole account
+// (…:root), a group or a pattern.
+func oneUser(arn string) bool {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || strings.ContainsAny(arn, "*? \t\r\n\"") || shortName(arn) == "" {
+		return false
+	}
+	return strings.HasPrefix(parts[5], "user/") || strings.HasPrefix(parts[5], "role/")
+}
+
+// targetPrincipal is the principal of a user given by name, in the admin's
+// tenant, or of one given as an ARN.
+func targetPrincipal(user, admin string) (string, error) {
+	if strings.HasPrefix(user, "arn:") {
+		if !oneUser(user) {
+			return "", fmt.Errorf("%w: %q is not the ARN of one user, arn:aws:iam::TENANT:user/NAME", ErrInvalid, user)
+		}
+		return user, nil
+	}
+	if user == "" || strings.ContainsAny(user, "*?$:/ \t\r\n\"\\<>&") {
+		return "", fmt.Errorf("%w: %q is not a user name; give the name without its tenant, or an ARN", ErrInvalid, user)
+	}
+	if !strings.HasPrefix(admin, "arn:") {
+		return "", fmt.Errorf("%w: give the target user as an ARN, for the admin's principal %q is none", ErrInvalid, admin)
+	}
+	return userARN(tenantOf(admin), user), nil
+}
+
+// accountID reports whether a principal is AWS's short form of
+// arn:aws:iam::ACCOUNT:root.
+func accountID(principal string) bool {
+	return len(principal) == 12 && strings.Trim(principal, "0123456789") == ""
+}
+
+// principals finds out who the caller is and who the target user will be, so
+// that bad input is refused before anything is made. admin is "" if the server
+// does not tell.
+func (s *Store) principals(ctx context.Context, targetUser string) (admin, target string, err error) {
+	admin = s.adminPrincipal
+	if admin == "" {
+		owner, _, err := s.ownBuckets(ctx)
+		switch {
+		case s3err.Forbidden(err):
+			// Not everybody may list buckets. The new bucket's ACL tells the owner,
+			// too.
+			_, err := targetPrincipal(targetUser, userARN("", "admin"))
+			return "", "", err
+		case err != nil:
+			return "", "", err
+		}
+		if admin, err = s.adminOf(owner); err != nil {
+			return "", "", err
+		}
+	}
+	target, err = targetPrincipal(targetUser, admin)
+	if err != nil {
+		return "", "", err
+	}
+	if target == admin {
+		return "", "", fmt.Errorf("%w: the target user is the admin, %s; a host needs credentials of its own", ErrInvalid, admin)
+	}
+	return admin, target, nil
+}
+
+// principalsOf is principals for a bucket that exists already.
+func (s *Store) principalsOf(ctx context.Context, bucket, targetUser string) (admin, target string, err error) {
+	acl, err := s.getACL(ctx, bucket)
+	if err != nil {
+		return "", "", err
+	}
+	if admin, err = s.adminOf(acl.Owner); err != nil {
+		return "", "", err
+	}
+	target, err = targetPrincipal(targetUser, admin)
+	if err == nil && target == admin {
+		err = fmt.Errorf("%w: the target user is the admin, %s", ErrInvalid, admin)
+	}
+	return admin, target, err
+}
+
+func (s *Store) adminOf(owner Owner) (string, error) {
+	if s.adminPrincipal != "" {
+		return s.adminPrincipal, nil
+	}
+	arn, known := ownerPrincipal(owner.ID)
+	if !known {
+		return "", fmt.Errorf("%w: the admin's principal cannot be told from the owner id %q here; give it with WithAdminPrincipal", ErrInvalid, owner.ID)
+	}
+	return arn, nil
+}

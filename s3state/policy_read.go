@@ -1,0 +1,127 @@
+package s3state
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/cesnet/rwm/internal/s3err"
+)
+
+// grant is one statement as it was read.
+type grant struct {
+	sid        string
+	effect     string
+	principals []string // "*" for everybody
+	except     []string // it is for everybody but these; instead of principals
+	actions    []string
+	resources  []string
+	other      []string // elements that narrow, widen or invert the statement
+}
+
+// readPolicy reads a bucket policy as S3 and RGW allow it to be written.
+func readPolicy(policy []byte) ([]grant, error) {
+	// States saved by the Python RWM may hold the policy as a string of JSON.
+	var quoted string
+	if json.Unmarshal(policy, &quoted) == nil {
+		policy = []byte(quoted)
+	}
+	var doc struct {
+		Statement json.RawMessage
+	}
+	if err := json.Unmarshal(policy, &doc); err != nil {
+		return nil, fmt.Errorf("the policy is not JSON: %v", err)
+	}
+	var raw []map[string]json.RawMessage
+	if err := json.Unmarshal(doc.Statement, &raw); err != nil {
+		var one map[string]json.RawMessage
+		if err := json.Unmarshal(doc.Statement, &one); err != nil {
+			return nil, fmt.Errorf("the policy has no statements: %v", err)
+		}
+		raw = append(raw, one)
+	}
+	grants := make([]grant, 0, len(raw))
+	for i, st := range raw {
+		g, err := readStatement(st)
+		if err != nil {
+			return nil, fmt.Errorf("statement %d: %v", i+1, err)
+		}
+		grants = append(grants, g)
+	}
+	return grants, nil
+}
+
+func readStatement(st map[string]json.RawMessage) (grant, error) {
+	var g grant
+	for name, value := range st {
+		var err error
+		switch name {
+		case "Sid":
+			err = json.Unmarshal(value, &g.sid)
+		case "Effect":
+			err = json.Unmarshal(value, &g.effect)
+		case "Action":
+			err = json.Unmarshal(value, (*stringOrList)(&g.actions))
+		case "Resource":
+			err = json.Unmarshal(value, (*stringOrList)(&g.resources))
+		case "Principal":
+			g.principals, err = readPrincipal(value)
+		case "NotPrincipal":
+			g.except, err = readPrincipal(value)
+		default:
+			g.other = append(g.other, name)
+		}
+		if err != nil {
+			return grant{}, fmt.Errorf("%s: %v", s3err.Clip(name), err)
+		}
+	}
+	slices.Sort(g.other)
+	return g, nil
+}
+
+func readPrincipal(value json.RawMessage) ([]string, error) {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return []string{text}, nil
+	}
+	var kinds map[string]stringOrList
+	d := json.NewDecoder(bytes.NewReader(value))
+	if err := d.Decode(&kinds); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, fmt.Errorf("trailing data")
+	}
+	var all []string
+	for kind, names := range kinds {
+		for _, n := range names {
+			if kind != "AWS" {
+				n = kind + ":" + n
+			}
+			all = append(all, n)
+		}
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// stringOrList is JSON's "a" or ["a", "b"].
+type stringOrList []string
+
+func (l *stringOrList) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*l = stringOrList{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(l))
+}
+
+func sameSet(a, b []string) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}

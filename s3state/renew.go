@@ -1,0 +1,231 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// RenewOptions select what stays locked.
+type RenewOptions struct {
+	// Needed reports whether an object that is current is needed, by its key: the live
+	// snapshots' needs, for instance (restic.Needs), of those who know the password. nil
+	// needs all that are current. Locks and saved states are not asked for; the newest
+	// state is always needed.
+	Needed func(key string) bool
+	// KeepStates is how many of the newest saved states that the history confirms are
+	// kept restorable, whatever was deleted since; negative for all. KeepWithin keeps
+	// what was current at any time so recently.
+	KeepStates int
+	KeepWithin time.Duration
+	// Suspicious looks for anything suspicious and says what it has found, "" if
+	// nothing. nil asks History.
+	Suspicious func(ctx context.Context) (reason string, err error)
+	// Freeze is a reason to renew everything that the bucket has, "" for none. What is
+	// suspicious is one, too.
+	Freeze string
+	// Lock is the promise to keep; nil for what the bucket's settings say, or the
+	// ledger, if that is more: an attacker with the admin's keys can change the settings.
+	Lock *LockOptions
+	// Ledger remembers what was renewed when; nil remembers nothing, and then every
+	// version is renewed.
+	Ledger *RenewLedger
+	// All proves the lock of every version that the ledger vouches for, not only of
+	// metadata and of a sample of packs.
+	All     bool
+	OnEvent func(Event)
+}
+
+// RenewResult describes what is locked, and until when.
+type RenewResult struct {
+	Bucket string `json:"bucket"`
+	// Promise is N in days, RetainDays N+G, and Mode the mode renewed in.
+	Promise    int      `json:"promise_days"`
+	RetainDays int      `json:"retain_days"`
+	Mode       LockMode `json:"mode"`
+	// Frozen says why everything was renewed, also what nothing needs: something was
+	// suspicious. "" if not.
+	Frozen string `json:"frozen,omitempty"`
+	// Needed counts the versions that have to stay locked. Each is either Renewed by
+	// this run, Known from the ledger, Longer locked than was asked for, Young (written
+	// less than a minute ago, and left to the next run) or Failed.
+	Needed  int64 `json:"needed"`
+	Bytes   int64 `json:"bytes"`
+	Renewed int64 `json:"renewed"`
+	Known   int64 `json:"known"`
+	Longer  int64 `json:"longer"`
+	Young   int64 `json:"young"`
+	Failed  int64 `json:"failed"`
+	// Proved is of how many of the known ones the server was asked, and Sampled that
+	// these were not all.
+	Proved  int64 `json:"proved"`
+	Sampled bool  `json:"sampled"`
+	// Floor is until when all that is needed is locked, but for the young ones; zero if
+	// some is not locked at all.
+	Floor time.Time `json:"floor,omitzero"`
+	// Problems are what keeps the lock from what is promised.
+	Problems []string      `json:"problems,omitempty"`
+	Time     time.Time     `json:"time"` // of the run, by the clock of the Store or, if that is behind, the server's
+	Duration time.Duration `json:"duration"`
+}
+
+// Kept reports that every needed object is locked for as long as promised. Where all are
+// young there is nothing to report yet: the bucket's default locks them.
+func (r *RenewResult) Kept() bool {
+	return r.Failed == 0 && r.Young == r.Needed || r.Failed == 0 && !r.Floor.Before(whole(r.Time).Add(time.Duration(r.Promise)*Day))
+}
+
+// RenewProgress counts the versions of a renewal.
+type RenewProgress struct {
+	Bucket       string
+	Done, Total  int64
+	Renewed      int64 // of Done
+	Failed       int64
+	ProvingLocks bool // the versions are those whose locks are proved
+}
+
+func (RenewProgress) event() {}
+
+const (
+	// tooYoung is how old a version is at least that is renewed. A younger one may
+	// belong to an upload in progress, and has a fresh lock of its own.
+	tooYoung = time.Minute
+	// sampledPacks finds with 99 % certainty that one pack in a hundred is not locked.
+	sampledPacks = 459
+)
+
+// Renew extends, by version ID, the locks of what is needed and has less than N+G/2
+// left, to N+G; see [RenewOptions] for what is needed. It takes the keeper's or the
+// admin's credentials. With a ledger a version is renewed at most once within G/2, so
+// run it at least that often, best daily.
+//
+// What the ledger vouches for is proved: the locks of all metadata and of 459 packs are
+// read. If one is not as the ledger says, or anything in the bucket's history or
+// settings is suspicious, every version that the bucket has is renewed, also what was
+// deleted: so nothing that could be needed is removed before the admin has reviewed it.
+//
+// Versions that could not be renewed are in a *BatchError; the result is there as well,
+// and the ledger has what was done, so the next run goes on from there.
+//
+// Errors: ErrNotLocked, ErrAccessDenied, ErrNoBucket, *BatchError.
+func (s *Store) Renew(ctx context.Context, bucket string, opts RenewOptions) (*RenewResult, error) {
+	ev := newReporter(opts.OnEvent)
+	defer ev.close()
+	r := &renewer{s: s, c: s.observed(ev), bucket: bucket, opts: opts, ev: ev}
+	defer r.close()
+	began := time.Now()
+	err := r.run(ctx)
+	if flushed := opts.Ledger.flush(); flushed != nil {
+		err = errors.Join(err, flushed)
+	}
+	r.res.Duration = time.Since(began)
+	return &r.res, err
+}
+
+func (r *renewer) run(ctx context.Context) error {
+	r.res.Bucket, r.res.Time = r.bucket, r.s.now()
+	if err := r.promise(ctx); err != nil {
+		return err
+	}
+	reason, err := r.suspicious(ctx)
+	if err != nil {
+		return err
+	}
+	r.res.Frozen = reason
+	for {
+		if err := r.list(ctx); err != nil {
+			return err
+		}
+		if err := r.renewAll(ctx); err != nil {
+			r.res.Floor = time.Time{} // nothing is known of those it did not come to
+			return err
+		}
+		wrong, err := r.proveKnown(ctx)
+		if err != nil {
+			return err
+		}
+		if wrong == 0 {
+			break
+		}
+		if r.distrusted {
+			return fmt.Errorf("renew the locks of bucket %s: %w: %d versions that were just renewed are not locked as they should be", r.bucket, ErrLockFails, wrong)
+		}
+		// Whatever made the ledger wrong, nothing of it is believed any more.
+		r.distrusted = true
+		r.opts.Ledger.forget()
+		text := fmt.Sprintf("%d of %d versions whose lock was proved are not locked for as long as the record of renewals says", wrong, r.res.Proved)
+		r.res.Problems = append(r.res.Problems, text)
+		if r.res.Frozen == "" {
+			r.res.Frozen = text
+		}
+	}
+	if r.failed.Total > 0 {
+		r.failed.Next = "the other locks are renewed; run the same again"
+		return &r.failed
+	}
+	return nil
+}
+
+// promise finds N, G and the mode.
+func (r *renewer) promise(ctx context.Context) error {
+	l, err := r.s.Lock(ctx, r.bucket)
+	if err != nil {
+		return err
+	}
+	r.res.Problems = append(r.res.Problems, l.Problems...)
+	want := promiseOf(l)
+	if r.opts.Lock != nil {
+		o, err := r.opts.Lock.filled()
+		if err != nil {
+			return err
+		}
+		want = renewPromise{Days: o.Days, RetainDays: o.retainDays(), Mode: o.Mode}
+	} else if known := r.opts.Ledger.promise(); known.RetainDays > want.RetainDays || known.Days > want.Days {
+		r.weakened = fmt.Sprintf("the bucket's settings promise %d days and lock for %d; they were %d and %d", want.Days, want.RetainDays, known.Days, known.RetainDays)
+		r.res.Problems = append(r.res.Problems, r.weakened)
+		want = renewPromise{max(want.Days, known.Days), max(want.RetainDays, known.RetainDays), known.Mode}
+	}
+	if !l.Enabled || want.RetainDays == 0 {
+		return fmt.Errorf("bucket %s: %w; see storage-lock", r.bucket, ErrNotLocked)
+	}
+	if want.RetainDays < want.Days+2 {
+		want.RetainDays = want.Days + 2
+	}
+	r.res.Promise, r.res.RetainDays, r.res.Mode = want.Days, want.RetainDays, want.Mode
+	r.opts.Ledger.setPromise(want)
+	return nil
+}
+
+func promiseOf(l *Lock) renewPromise { return renewPromise{l.Days, l.RetainDays, l.Mode} }
+
+// suspicious gives the reason to renew everything.
+func (r *renewer) suspicious(ctx context.Context) (string, error) {
+	switch {
+	case r.opts.Freeze != "":
+		return r.opts.Freeze, nil
+	case r.weakened != "":
+		return r.weakened, nil
+	case r.opts.Suspicious != nil:
+		return r.opts.Suspicious(ctx)
+	}
+	h, err := r.s.History(ctx, r.bucket, HistoryOptions{})
+	if err != nil {
+		return "", err
+	}
+	return SuspiciousHistory(h), nil
+}
+
+// SuspiciousHistory describes the first suspicious sign of a history and the number of
+// signs; "" if there is none.
+func SuspiciousHistory(h *History) string {
+	switch {
+	case h.Total == 0:
+		return ""
+	case len(h.Suspicions) == 0:
+		return fmt.Sprintf("%d suspicious signs", h.Total)
+	case h.Total == 1:
+		return h.Suspicions[0].String()
+	}
+	return fmt.Sprintf("%s, and %d more", h.Suspicions[0], h.Total-1)
+}

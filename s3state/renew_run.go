@@ -1,0 +1,312 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
+)
+
+// renewer is one run of Renew.
+type renewer struct {
+	s          *Store
+	c          *s3versions.Client
+	bucket     string
+	opts       RenewOptions
+	ev         *reporter
+	res        RenewResult
+	weakened   string // what the bucket's settings have lost
+	distrusted bool   // the ledger was wrong
+
+	todo   *manifest // the versions that are needed
+	failed BatchError
+
+	mu     sync.Mutex
+	done   int64
+	prove  []claim // known versions whose lock is to be read
+	packs  int64   // known packs seen
+	answer int64   // requests that the server answered
+}
+
+// claim is what the ledger says of a version.
+type claim struct {
+	entry
+	until time.Time
+}
+
+func (r *renewer) close() {
+	if r.todo != nil {
+		r.todo.close()
+	}
+}
+
+// list finds the versions that are needed.
+func (r *renewer) list(ctx context.Context) error {
+	r.close()
+	r.todo = &manifest{}
+	r.failed = BatchError{Op: "renew the locks of", Bucket: r.bucket}
+	r.prove, r.packs, r.done = nil, 0, 0
+	res := &r.res
+	res.Needed, res.Bytes, res.Renewed, res.Known, res.Longer, res.Young, res.Failed, res.Floor = 0, 0, 0, 0, 0, 0, 0, time.Time{}
+	kept := &keepSet{}
+	if r.opts.KeepStates != 0 || r.opts.KeepWithin != 0 {
+		var err error
+		if kept, err = r.s.keepers(ctx, r.bucket, DropOptions{KeepStates: r.opts.KeepStates, KeepWithin: r.opts.KeepWithin}, res.Time, nil); err != nil {
+			return err
+		}
+	}
+	var newest entry // state
+	var newer Version
+	err := r.s.listVersions(ctx, r.bucket, "", r.ev, func(entries []Version) error {
+		for i := range entries {
+			v := &entries[i]
+			if v.LastModified.After(res.Time) {
+				res.Time = v.LastModified
+			}
+			var superseded time.Time
+			if v.Key == newer.Key {
+				superseded = newer.LastModified
+			}
+			newer = *v
+			if v.DeleteMarker {
+				continue
+			}
+			if v.IsLatest && isState(v) && !v.LastModified.Before(newest.Modified) {
+				newest = entryFrom(v)
+			}
+			if r.needs(v, superseded, kept) {
+				if err := r.todo.add(entryFrom(v)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err == nil && newest.Key != "" && res.Frozen == "" && !kept.has(newest.Key, newest.VersionID) {
+		err = r.todo.add(newest)
+	}
+	res.Needed, res.Bytes = r.todo.count, r.todo.bytes
+	return err
+}
+
+// needs reports whether a version has to stay locked. superseded is when it was replaced
+// or deleted, zero if it was not.
+func (r *renewer) needs(v *Version, superseded time.Time, kept *keepSet) bool {
+	switch {
+	case r.res.Frozen != "", kept.has(v.Key, v.VersionID), !v.IsLatest && kept.within(superseded):
+		return true
+	case !v.IsLatest || !partOfRepository(v.Key):
+		return false
+	}
+	return r.opts.Needed == nil || r.opts.Needed(v.Key)
+}
+
+// each calls fn for the versions that are needed, many at once.
+func (r *renewer) each(ctx context.Context, all func(func(entry) error) error, fn func(context.Context, entry)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	work := make(chan entry)
+	var wg sync.WaitGroup
+	for range max(r.s.parallel, 1) {
+		wg.Go(func() {
+			for o := range work {
+				if ctx.Err() == nil {
+					fn(ctx, o)
+				}
+				if err := r.stopped(); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	err := all(func(o entry) error {
+		select {
+		case work <- o:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
+	close(work)
+	wg.Wait()
+	if cause := context.Cause(ctx); err == nil && cause != nil {
+		err = cause
+	}
+	return err
+}
+
+// stopped is the error after which no further request makes sense.
+func (r *renewer) stopped() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed.Total == 0 {
+		return nil
+	}
+	last := r.failed.Failed[len(r.failed.Failed)-1].Err
+	// A server that answered others meanwhile is not unreachable.
+	if hopeless(last) && !(errors.Is(last, ErrUnreachable) && r.answer > 0) || r.failed.Total >= maxListed {
+		return &r.failed
+	}
+	return nil
+}
+
+func (r *renewer) renewAll(ctx context.Context) error {
+	until := whole(r.res.Time).Add(time.Duration(r.res.RetainDays) * Day)
+	grace := time.Duration(r.res.RetainDays-r.res.Promise) * Day
+	enough := until.Add(-grace / 2)
+	err := r.each(ctx, r.todo.each, func(ctx context.Context, o entry) {
+		if r.res.Time.Sub(o.Modified) < tooYoung {
+			r.count(o, &r.res.Young, time.Time{}, nil)
+			return
+		}
+		if known := r.opts.Ledger.until(o.Key, o.VersionID); !known.Before(enough) {
+			r.known(o, known)
+			return
+		}
+		locked, longer, err := r.extend(ctx, o, until)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return // a consequence, not a cause
+		case err != nil:
+			r.count(o, &r.res.Failed, locked, err)
+			return
+		}
+		r.opts.Ledger.set(o.Key, o.VersionID, locked)
+		counter := &r.res.Renewed
+		if longer {
+			counter = &r.res.Longer
+		}
+		r.count(o, counter, locked, nil)
+	})
+	return err
+}
+
+// extend locks a version until a time, and says until when it is locked. The server
+// refuses to shorten a lock, so what it refuses may be locked for longer.
+func (r *renewer) extend(ctx context.Context, o entry, until time.Time) (locked time.Time, longer bool, err error) {
+	err = putRetention(ctx, r.c, r.bucket, o.Key, o.VersionID, retention{mode: r.res.Mode, until: until}, false)
+	if err == nil {
+		return until, false, nil
+	}
+	if s3err.Transient(err) || ctx.Err() != nil || hopeless(s3err.Describe(err)) {
+		return time.Time{}, false, s3err.Describe(err)
+	}
+	has, headErr := getRetention(ctx, r.c, r.bucket, o.Key, o.VersionID)
+	if headErr != nil {
+		return time.Time{}, false, s3err.Describe(err)
+	}
+	if locked = has.locked(r.res.Mode); !locked.Before(until) {
+		return locked, true, nil
+	}
+	// What was locked in GOVERNANCE by hand takes a bypass to lock in COMPLIANCE on some
+	// servers, which only the admin has. The lock only grows by that.
+	if has.mode == Governance && r.res.Mode == Compliance {
+		if has.until.After(until) {
+			until = has.until
+		}
+		if putRetention(ctx, r.c, r.bucket, o.Key, o.VersionID, retention{mode: Compliance, until: until}, true) == nil {
+			return whole(until), false, nil
+		}
+	}
+	return locked, false, fmt.Errorf("locked until %s only: %w", orNever(locked), s3err.Describe(err))
+}
+
+func orNever(t time.Time) string {
+	if t.IsZero() {
+		return "(not locked)"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// count notes how a version fared; locked is until when it is locked.
+func (r *renewer) count(o entry, counter *int64, locked time.Time, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	*counter++
+	if err != nil {
+		r.failed.add(KeyError{o.Key, o.VersionID, err})
+	} else if counter != &r.res.Young {
+		r.answer++
+	}
+	if counter != &r.res.Young {
+		r.lower(locked)
+	}
+	r.progress(false, r.res.Needed)
+}
+
+// lower takes a version into the floor. An unlocked one makes it the zero time for good.
+func (r *renewer) lower(locked time.Time) {
+	first := r.res.Renewed+r.res.Known+r.res.Longer+r.res.Failed == 1
+	if first || locked.Before(r.res.Floor) {
+		r.res.Floor = locked
+	}
+}
+
+// known notes a version that the ledger vouches for: all metadata, and of the packs a
+// sample that gives each the same chance, is proved afterwards.
+func (r *renewer) known(o entry, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.res.Known++
+	r.lower(until)
+	c := claim{o, until}
+	if r.opts.All || TypeOf(o.Key) != TypePack {
+		r.prove = append(r.prove, c)
+	} else if r.packs++; r.packs <= sampledPacks {
+		r.prove = append(r.prove, c)
+		// Packs stand first, so that they can be replaced by their number.
+		last := len(r.prove) - 1
+		r.prove[r.packs-1], r.prove[last] = r.prove[last], r.prove[r.packs-1]
+	} else if i := rand.Int64N(r.packs); i < sampledPacks {
+		r.prove[i] = c
+	}
+	r.progress(false, r.res.Needed)
+}
+
+func (r *renewer) progress(proving bool, total int64) {
+	r.done++
+	if r.done%64 == 0 || r.done == total {
+		r.ev.emit(RenewProgress{r.bucket, r.done, total, r.res.Renewed, r.res.Failed, proving})
+	}
+}
+
+// proveKnown reads the locks of what the ledger vouches for, and counts those that are
+// shorter than it says.
+func (r *renewer) proveKnown(ctx context.Context) (wrong int64, err error) {
+	r.res.Proved, r.res.Sampled = int64(len(r.prove)), int64(len(r.prove)) < r.res.Known
+	r.done = 0
+	claims := make(map[string]time.Time, len(r.prove))
+	for _, c := range r.prove {
+		claims[c.Key+"\x00"+c.VersionID] = c.until
+	}
+	err = r.each(ctx, func(fn func(entry) error) error {
+		for _, c := range r.prove {
+			if err := fn(c.entry); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(ctx context.Context, o entry) {
+		has, err := getRetention(ctx, r.c, r.bucket, o.Key, o.VersionID)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		switch locked := has.locked(r.res.Mode); {
+		case err != nil && ctx.Err() != nil:
+			return
+		case err != nil && s3err.Transient(err):
+			r.res.Failed++
+			r.failed.add(KeyError{o.Key, o.VersionID, s3err.Describe(err)})
+			return
+		case err != nil || locked.Before(claims[o.Key+"\x00"+o.VersionID]):
+			wrong++
+		}
+		r.answer++
+		r.progress(true, r.res.Proved)
+	})
+	return wrong, err
+}

@@ -1,0 +1,67 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+type fileResult struct{ skipped, hashed bool }
+
+// object downloads one object. The file gets its name only after its bytes were
+// checked, so a file of the right size was downloaded by an earlier run.
+func (d *downloader) object(ctx context.Context, o entry) (fileResult, error) {
+	name, err := localName(o.Key)
+	if err != nil {
+		return fileResult{}, err
+	}
+	if fi, err := d.root.Lstat(name); err == nil {
+		if !fi.Mode().IsRegular() || fi.Size() != o.Size {
+			return fileResult{}, fmt.Errorf("%s is there already, and is something else", name)
+		}
+		return fileResult{skipped: true}, nil
+	}
+	if dir := filepath.Dir(name); dir != "." {
+		if err := d.root.MkdirAll(dir, 0o700); err != nil {
+			return fileResult{}, err
+		}
+	}
+	part := name + ".rwm-part"
+	f, err := d.root.Create(part)
+	if err != nil {
+		return fileResult{}, err
+	}
+	_ = f.Chmod(0o600)
+	hashed, err := d.s.fetchChecked(ctx, d.opts.Source, o, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = d.root.Rename(part, name)
+	}
+	if err != nil {
+		_ = d.root.Remove(part)
+	}
+	return fileResult{hashed: hashed}, err
+}
+
+// localName turns a key into a path below the target directory, if it is one.
+func localName(key string) (string, error) {
+	name := filepath.FromSlash(key)
+	if !fs.ValidPath(key) || !filepath.IsLocal(name) || strings.ContainsRune(key, 0) || strings.HasSuffix(key, ".rwm-part") || key == downloadMark {
+		return "", errors.New("the key is not a valid file name")
+	}
+	return name, nil
+}
+
+// diskFull tells the error that every further file would meet, too.
+func diskFull(err *fs.PathError) bool {
+	return errors.Is(err, syscall.ENOSPC)
+}

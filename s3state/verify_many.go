@@ -1,0 +1,127 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"math"
+)
+
+// verifyAtOnce bounds how many states are compared with one listing, each in a spool.
+const verifyAtOnce = 16
+
+// eachState compares saved states with the version history, the newest of the sorted
+// list first, and gives each to fn, with the outcome noted in it (Verification, or
+// Unreadable) and its manifest, which is nil if it is unreadable. fn may keep the
+// manifest by setting it to nil, and stops eachState by returning false.
+//
+// A state that the server refuses to return is unreadable. If it refuses all of them,
+// the caller may not read versions, and eachState returns those errors.
+func (s *Store) eachState(ctx context.Context, bucket string, states []SavedState, fn func(st *SavedState, p **manifest) (more bool, err error)) error {
+	var denied error
+	readable := false
+	// Mostly the newest is enough, so it is compared alone.
+	for n, size := len(states), 1; n > 0; n, size = n-size, verifyAtOnce {
+		size = min(size, n)
+		var group []*SavedState
+		for i := range size {
+			group = append(group, &states[n-1-i])
+		}
+		more, err := s.verifyGroup(ctx, bucket, group, func(st *SavedState, p **manifest) (bool, error) {
+			if refusedAlone(st.Unreadable) {
+				denied = errors.Join(denied, st.Unreadable)
+			} else {
+				readable = true
+			}
+			return fn(st, p)
+		})
+		if err != nil || !more {
+			return err
+		}
+	}
+	if !readable && denied != nil {
+		return denied
+	}
+	return nil
+}
+
+func (s *Store) verifyGroup(ctx context.Context, bucket string, states []*SavedState, fn func(*SavedState, **manifest) (bool, error)) (more bool, err error) {
+	manifests := make([]*manifest, len(states))
+	defer func() {
+		for _, p := range manifests {
+			if p != nil {
+				p.close()
+			}
+		}
+	}()
+	verifiers := make([]*verifier, len(states))
+	compare := false
+	for i, st := range states {
+		st.Verification, st.Unreadable = nil, nil
+		manifests[i], _, err = s.loadManifest(ctx, bucket, st.Key, st.VersionID)
+		if errors.Is(err, ErrBadState) || refusedAlone(err) {
+			st.Unreadable = err
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if verifiers[i], err = newVerifier(manifests[i], st.Time); err != nil {
+			return false, err
+		}
+		compare = true
+	}
+	if compare {
+		err = s.listVersions(ctx, bucket, "", nil, func(entries []Version) error {
+			for _, v := range verifiers {
+				if v == nil {
+					continue
+				}
+				if err := v.take(entries); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	for i, st := range states {
+		if v := verifiers[i]; v != nil {
+			if st.Verification, err = v.end(); err != nil {
+				return false, err
+			}
+			manifests[i].drop(v.gone)
+		}
+		if more, err := fn(st, &manifests[i]); err != nil || !more {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// verifyStates compares sorted states with the version history. It reports false if the
+// caller may not read versions, as a host may not; then nothing is noted in the states.
+func (s *Store) verifyStates(ctx context.Context, bucket string, states []SavedState) (may bool, err error) {
+	err = s.eachState(ctx, bucket, states, func(*SavedState, **manifest) (bool, error) { return true, nil })
+	if refusedAlone(err) {
+		for i := range states {
+			states[i].Unreadable = nil
+		}
+		return false, nil
+	}
+	return true, err
+}
+
+// statesToVerify is what the options VerifyStates and NoVerify mean.
+func statesToVerify(n int, none bool) int {
+	switch {
+	case none:
+		return 0
+	case n == 0:
+		return 10
+	case n < 0:
+		return math.MaxInt
+	}
+	return n
+}

@@ -1,0 +1,32 @@
+package s3state
+
+import (
+	"context"
+	"time"
+)
+
+// VerifyState compares a saved state with the version history at its own time.
+// An empty version id means the current version of the key.
+func (s *Store) VerifyState(ctx context.Context, bucket, key, versionID string) (*Verification, error) {
+	p, saved, err := s.loadManifest(ctx, bucket, key, versionID)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	return s.verify(ctx, bucket, p, saved.Time, nil)
+}
+
+// verify compares the manifest of a state saved at saved (by the server's clock)
+// with the bucket's listing.
+func (s *Store) verify(ctx context.Context, bucket string, p *manifest, saved time.Time, ev *reporter) (*Verification, error) {
+	v, err := newVerifier(p, saved)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.listVersions(ctx, bucket, "", ev, v.take); err != nil {
+		return nil, err
+	}
+	res, err := v.end()
+	p.drop(v.gone)
+	return res, err
+}
