@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/cesnet/rwm/internal/s3err"
@@ -119,6 +120,9 @@ func short(name string) string {
 	}
 	return name
 }
+
+// oneLine is an error's text for logs, events and messages, which are one line each.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }
 
 type noPathError struct{}
 

@@ -3,7 +3,6 @@ package restic
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
@@ -47,8 +46,6 @@ func reportRetry(logger *slog.Logger, loc Location, listeners *broadcast) func(s
 		logger.Warn("request failed, retrying", "location", loc.String(), "operation", operation, "error", oneLine(err), "after", after)
 	}
 }
-
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }
 
 // unwrap finds the layer of type T below be.
 func unwrap[T any](be engbackend.Backend) (T, bool) {

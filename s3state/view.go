@@ -42,7 +42,8 @@ type ViewOptions struct {
 
 // View returns a bucket as of a moment. A view at a time is taken from the version
 // listing and needs no trust in the host; versions removed since are not in it. A time
-// more than two days in the future gives what is current. Memory use grows with the number of objects, by about 250 bytes each.
+// more than two days in the future gives what is current. It takes about 250 bytes of
+// memory an object.
 //
 // Errors: ErrNoState, ErrBadState, ErrStateDiffers, ErrMissing, ErrNoBucket.
 func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOptions) (*View, error) {

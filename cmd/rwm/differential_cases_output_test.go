@@ -1,6 +1,7 @@
 package main
 
-// outputCases run how much is said: --quiet, --verbose and --json of the commands that restic has it for.
+// outputCases compare --quiet, --verbose and --json, for the commands of restic that have
+// them.
 var outputCases = []diffCase{
 	{args: "backup $DATA --json --host h1 --quiet", writes: true},
 	{args: "backup $DATA/sub --json --host h1 -v", writes: true, unordered: true},

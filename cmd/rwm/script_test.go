@@ -116,7 +116,8 @@ func configs(server *s3test.Server, bucket string) map[string]config {
 	}
 }
 
-// exits CODE PROGRAM ARGS… runs a program that must end with the exit code, within ten seconds.
+// exits CODE PROGRAM ARGS… runs a program that must end with the exit code within ten
+// seconds.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
@@ -251,7 +252,8 @@ func plainBucket(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(client(ts).MakeBucket(context.Background(), args[0], minio.MakeBucketOptions{}))
 }
 
-// put BUCKET KEY notgzip | truncated STATE[@VERSION] | forged STATE[@VERSION] writes a bad state and sets $PUT_VERSION.
+// put BUCKET KEY notgzip | truncated STATE[@VERSION] | forged STATE[@VERSION] writes a
+// bad state and sets $PUT_VERSION.
 func put(ts *testscript.TestScript, neg bool, args []string) {
 	ctx := context.Background()
 	content := []byte("this is no state")

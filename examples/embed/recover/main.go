@@ -71,8 +71,8 @@ func recoverBucket(ctx context.Context, before, bucket, rescue, dir string) erro
 	return restoreFiles(ctx, manager, dir)
 }
 
-// newest finds the last state, or the last that was saved before limit. What counts is the server's
-// time: the host writes the name of a state, but not when it was stored.
+// newest finds the last state, or the last that was saved before limit, by the server's
+// time: the host chooses the name of a state, but not when it was stored.
 func newest(ctx context.Context, store *s3state.Store, bucket string, limit time.Time) (s3state.SavedState, error) {
 	states, err := store.States(ctx, bucket)
 	if err != nil {
