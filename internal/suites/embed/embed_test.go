@@ -98,7 +98,7 @@ func buildExamples(t *testing.T) (agent, recoverProgram string) {
 	}
 	env := append(os.Environ(),
 		"GOPROXY="+proxy+","+"file://"+filepath.ToSlash(filepath.Join(goEnv(t, "GOMODCACHE"), "cache/download"))+","+goEnv(t, "GOPROXY"),
-		"GOFLAGS=-mod=mod", "GOWORK=off", "GONOSUMDB=github.com/cesnet/rwm,github.com/cesnet/rwm/*", "GOTOOLCHAIN=local",
+		"GOFLAGS=-mod=mod -trimpath", "GOWORK=off", "GONOSUMDB=github.com/cesnet/rwm,github.com/cesnet/rwm/*", "GOTOOLCHAIN=local",
 	)
 	run(t, dir, env, "go", "vet", "./...")
 	bin := t.TempDir()
