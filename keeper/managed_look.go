@@ -89,13 +89,16 @@ func (s *managed) Access(ctx context.Context) (*AccessResult, error) {
 // mostMarks is how many are kept.
 const mostMarks = 50
 
-func (s *managed) History(ctx context.Context, _ time.Time) (*HistoryResult, error) {
+func (s *managed) History(ctx context.Context) (*HistoryResult, error) {
 	s.takeNotes()
 	h, err := s.m.History(ctx, s.bucket, s3state.HistoryOptions{})
 	if err != nil {
 		return nil, err
 	}
 	r := &HistoryResult{Total: h.Total, LastGood: h.LastGood, Unread: h.Unread, Notes: s.takeNotes()}
+	if !h.Proof.At.IsZero() && s.password != "" {
+		r.Proof = proofFrom(&h.Proof, h.Proof.At)
+	}
 	for i, m := range h.Suspicions {
 		// The first ones and the newest one: what is reviewed is up to a time.
 		if len(r.Marks) < mostMarks || i == len(h.Suspicions)-1 {
