@@ -63,7 +63,7 @@ func (s *simStorage) Access(context.Context) (*keeper.AccessResult, error) {
 	return &keeper.AccessResult{OK: true}, nil
 }
 
-func (s *simStorage) History(context.Context) (*keeper.HistoryResult, error) {
+func (s *simStorage) History(context.Context, time.Time) (*keeper.HistoryResult, error) {
 	return &keeper.HistoryResult{Marks: s.marks, Total: len(s.marks), LastGood: s.clock()}, s.fails("history")
 }
 

@@ -35,6 +35,9 @@ type Status struct {
 	Backups   []BackupState `json:"backups"`
 	Steps     []HistoryStep `json:"steps,omitempty"`
 	Marks     []Mark        `json:"marks,omitempty"`
+	// Settled are marks that do not count, States when states were saved.
+	Settled []Mark      `json:"settled,omitempty"`
+	States  []time.Time `json:"states,omitempty"`
 	// Recovery lists the commands that bring the data back.
 	Recovery []string `json:"recovery"`
 }
@@ -89,7 +92,7 @@ func status(name string, cfg *StorageConfig, admin, keeperConf string, r *record
 	s := &Status{
 		Storage: name, Bucket: cfg.ResticBucket, LastPass: r.LastPass, Proof: r.Proof, LastGood: r.LastGood, Reds: []Red{},
 		Drill: r.Drill, Locked: r.Locked, Floor: r.Floor, Survey: r.Survey, Frozen: r.frozen(), Alarms: r.Alarms,
-		Growth: growth(r.Sizes), ReadShare: readShare(r, cfg.ReadAllWithin, now), Steps: r.Steps, Marks: r.Marks,
+		Growth: growth(r.Sizes), ReadShare: readShare(r, cfg.ReadAllWithin, now), Steps: r.Steps, Marks: r.Marks, Settled: r.Settled, States: r.States,
 	}
 	if t := r.Tasks[TaskProve]; t != nil {
 		s.ProvedAt = t.Proved
