@@ -99,7 +99,7 @@ type HistoryResult struct {
 	Steps    []HistoryStep
 	Settled  []Mark      // marks that do not count; Standing says why
 	States   []time.Time // when states were saved
-	Proof    *Proof // of LastGood; nil if nothing was proved
+	Proof    *Proof      // of LastGood; nil if nothing was proved
 }
 
 // Mark is something suspicious in the history.
