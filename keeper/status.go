@@ -163,8 +163,8 @@ func (j *judge) marks() {
 // task says how a task stands and what is red about it.
 func (j *judge) task(t Task) {
 	every := j.cfg.every(t)
-	if t == TaskRenew && !j.r.Locked {
-		every = Never()
+	if t == TaskRenew && !j.r.Locked || t == TaskDrop && j.r.Locked {
+		every = Never() // a locked bucket lets old versions lapse by itself
 	}
 	r := j.r.Tasks[t]
 	st := TaskStatus{Task: t, Every: every.String()}
