@@ -130,6 +130,7 @@ func (a *app) managerOf(cfg *rwm.Config, events func(rwm.Event), more ...rwm.Opt
 	}
 	opts := append([]rwm.Option{
 		rwm.WithLogger(a.logger()), rwm.WithTransport(transport), rwm.WithOutput(a.hookOutput()), rwm.WithEvents(events),
+		rwm.WithSessionOptions(userLocks()),
 	}, more...)
 	if file, err := rwm.ReviewsFile(); err == nil { // else there is no home
 		opts = append(opts, rwm.WithReviews(file))
