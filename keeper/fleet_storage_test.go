@@ -21,7 +21,7 @@ type simStorage struct {
 	dies    string // the method at which the keeper is killed
 	policy  string // what is wrong with the policy
 	marks   []keeper.Mark
-	damaged bool // something needed is gone
+	damaged bool     // something needed is gone
 	lock    *simLock // nil for none
 	sealed  bool     // the keeper has no password
 	drops   int
