@@ -215,6 +215,7 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 	}
 	if marks := r.unreviewed(); len(marks) > 0 && (alarm == "history" || alarm == "all") {
 		r.Reviewed, found = marks[len(marks)-1].Time, true
+		r.JudgedFor = "" // the last good moment may be a later one now
 	}
 	if !found {
 		return fmt.Errorf("storage %s: %w: %q; rwm keep status lists what is open", storage, ErrUnknownAlarm, alarm)

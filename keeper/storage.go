@@ -22,8 +22,8 @@ type Storage interface {
 	// Access tests with the host's credentials what they allow.
 	Access(ctx context.Context) (*AccessResult, error)
 	// History judges the version history, and proves the newest moment on the way if it
-	// has no mark.
-	History(ctx context.Context) (*HistoryResult, error)
+	// has no mark. Marks until reviewed, which a person has looked at, do not count.
+	History(ctx context.Context, reviewed time.Time) (*HistoryResult, error)
 	// Prove proves that the repository as of a moment can be restored.
 	Prove(ctx context.Context, at time.Time) (*Proof, error)
 	// Renew extends the locks of needed objects. With a reason to freeze it extends
@@ -97,7 +97,9 @@ type HistoryResult struct {
 	Unread   int       // objects judged by the listing alone
 	Notes    []string  // what could not be judged
 	Steps    []HistoryStep
-	Proof    *Proof // of LastGood; nil if nothing was proved
+	Settled  []Mark      // marks that do not count; Standing says why
+	States   []time.Time // when states were saved
+	Proof    *Proof      // of LastGood; nil if nothing was proved
 }
 
 // Mark is something suspicious in the history.
@@ -105,6 +107,8 @@ type Mark struct {
 	Time   time.Time `json:"time"`
 	Key    string    `json:"key"`
 	Reason string    `json:"reason"`
+	// Standing says why it does not count: "reviewed", "resolved" or "noted".
+	Standing string `json:"standing,omitempty"`
 }
 
 // HistoryStep is a period of activity, usually one backup run.
@@ -115,6 +119,7 @@ type HistoryStep struct {
 	Deleted int64     `json:"deleted"`
 	Bytes   int64     `json:"bytes"`
 	Marks   int       `json:"marks"`
+	What    string    `json:"what"` // in words
 }
 
 // Proof is the result of proving a moment. Proved is set only if every needed object

@@ -252,36 +252,7 @@ func stepOf(h *s3state.History, at time.Time) int {
 
 // describeCounts is "written 12 packs (3.1 MiB), 1 index; deleted 4 locks".
 func describeCounts(counts []s3state.Count) string {
-	var parts []string
-	for _, change := range []s3state.Change{s3state.Written, s3state.Overwritten, s3state.Deleted, s3state.Rewritten} {
-		var list []string
-		for _, c := range counts {
-			if c.Change != change {
-				continue
-			}
-			text := fmt.Sprintf("%d %s", c.N, plural(c.Type, c.N))
-			if c.Type == s3state.TypePack && c.Bytes > 0 {
-				text += " (" + formatBytes(c.Bytes) + ")"
-			}
-			list = append(list, text)
-		}
-		if len(list) > 0 {
-			parts = append(parts, string(change)+" "+strings.Join(list, ", "))
-		}
-	}
-	return strings.Join(parts, "; ")
-}
-
-func plural(t s3state.FileType, n int64) string {
-	switch {
-	case t == s3state.TypeOther:
-		return "foreign"
-	case n == 1:
-		return string(t)
-	case t == s3state.TypeIndex:
-		return "indexes"
-	}
-	return string(t) + "s"
+	return s3state.DescribeCounts(counts, formatBytes[int64])
 }
 
 // goodName is what the moment that is named is called: good only if that was proved.
