@@ -76,7 +76,7 @@ func (a *app) sayLocked(l *s3state.Lock, proof *s3state.LockProof) {
 // formatDays is half of a number of days.
 func formatDays(twice int) string {
 	if twice%2 == 0 {
-		return fmt.Sprintf("%s", count(twice/2, "day"))
+		return count(twice/2, "day")
 	}
 	return fmt.Sprintf("%d.5 days", twice/2)
 }
