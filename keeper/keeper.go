@@ -72,9 +72,21 @@ func WithStorage(open func(ctx context.Context, name string, cfg *StorageConfig,
 
 // New makes a Keeper. It sends nothing and reads no secret.
 func New(cfg *Config, opts ...Option) (*Keeper, error) {
+	if cfg == nil {
+		return nil, fmt.Errorf("%w: none is given", rwm.ErrConfig)
+	}
 	k := &Keeper{cfg: cfg, state: stateDir(cfg.stateDir()), now: time.Now, log: slog.New(slog.DiscardHandler)}
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("option %d is nil", i+1)
+		}
 		opt(k)
+	}
+	if k.now == nil {
+		k.now = time.Now
+	}
+	if k.log == nil {
+		k.log = slog.New(slog.DiscardHandler)
 	}
 	if k.base == nil {
 		transport, err := rwm.NewTransport()

@@ -125,6 +125,7 @@ func (s *Store) manifestAt(ctx context.Context, bucket string, at time.Time, ev 
 	}
 	p := &manifest{header: StateHeader{BucketName: bucket, TimeStart: at, TimeEnd: at}}
 	now, last := asOf{at: at, now: at.After(s.now().Add(offAtMost))}, ""
+	var first time.Time // when anything was written
 	add := func() error {
 		if v := now.object(); v != nil {
 			return p.add(entryFrom(v))
@@ -142,6 +143,9 @@ func (s *Store) manifestAt(ctx context.Context, bucket string, at time.Time, ev 
 				last = v.Key
 			}
 			now.take(v)
+			if !v.DeleteMarker && (first.IsZero() || v.LastModified.Before(first)) {
+				first = v.LastModified
+			}
 		}
 		return nil
 	}
@@ -157,6 +161,9 @@ func (s *Store) manifestAt(ctx context.Context, bucket string, at time.Time, ev 
 	}
 	if err == nil && p.count == 0 {
 		err = fmt.Errorf("bucket %s: %w: it held no object at %s", bucket, ErrNoState, at.Format(time.RFC3339))
+		if first.After(at) {
+			err = fmt.Errorf("%w; the earliest moment is %s", err, first.In(at.Location()).Format(time.RFC3339Nano))
+		}
 	}
 	if err != nil {
 		p.close()
