@@ -51,7 +51,7 @@ func TestQuarter(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 2))
-	f := newFleet(t, harness.Size(6, 50), seed, "")
+	f := newFleet(t, harness.SizeRaced(2, 6, 50), seed, "")
 	var locked, sealed []string
 	for i := range len(f.storages) {
 		name := fmt.Sprintf("host%02d", i)
@@ -77,8 +77,8 @@ func TestQuarter(t *testing.T) {
 			}
 		}
 	}
-	deadFrom, deadFor := 20+rng.IntN(20), 15+rng.IntN(10)
-	days := harness.Size(60, 92)
+	deadFrom, deadFor := 14+rng.IntN(6), 15+rng.IntN(6)
+	days := harness.SizeRaced(45, 60, 92)
 	for d := range days {
 		f.live()
 		if d >= deadFrom && d < deadFrom+deadFor {
