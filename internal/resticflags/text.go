@@ -1,8 +1,8 @@
 package resticflags
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"os"
 	"unicode/utf16"
