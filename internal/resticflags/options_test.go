@@ -117,24 +117,8 @@ func walkFlags(structure reflect.Type, visit func(name string, isBool bool)) {
 		if _, positional := field.Tag.Lookup("arg"); positional {
 			continue
 		}
-		name := field.Tag.Get("name")
-		if name == "" {
-			name = dashed(field.Name)
-		}
-		visit(name, field.Type.Kind() == reflect.Bool)
+		visit(flagName(field), field.Type.Kind() == reflect.Bool)
 	}
-}
-
-// dashed is kong's way from a field's name to a flag's.
-func dashed(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		if i > 0 && r >= 'A' && r <= 'Z' {
-			b.WriteByte('-')
-		}
-		b.WriteString(strings.ToLower(string(r)))
-	}
-	return b.String()
 }
 
 func TestFilesFrom(t *testing.T) {
