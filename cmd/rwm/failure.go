@@ -32,7 +32,7 @@ func (a *app) printFailure(err error, code int) {
 		return
 	}
 	a.warn("rwm: %s", strings.ReplaceAll(message, "\n", "\n     "))
-	if h := hint(err); h != "" {
+	if h := hint(err); h != "" && code != exitInterrupted {
 		h = strings.ReplaceAll(h, "`rwm ", "`"+a.command()+" ")
 		a.warn("     %s", h)
 	}

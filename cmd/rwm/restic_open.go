@@ -89,7 +89,7 @@ func (a *app) repository(access resticflags.Access, more ...restic.Option) (*rep
 		return nil, err
 	}
 	if r.name == "" && cfg.ResticBucket == "" {
-		if r.name, err = repositoryName(os.Getenv("RESTIC_REPOSITORY"), os.Getenv("RESTIC_REPOSITORY_FILE")); err != nil {
+		if r.name, err = repositoryName(a.ctx, os.Getenv("RESTIC_REPOSITORY"), os.Getenv("RESTIC_REPOSITORY_FILE")); err != nil {
 			return nil, usageError{err}
 		}
 	}
@@ -114,7 +114,7 @@ func (a *app) namedRepository(access resticflags.Access, more []restic.Option) (
 		return nil, usageError{err}
 	}
 	r := &repository{app: a, s3: s3, opts: append(append(opts, restic.WithLogger(a.logger()), restic.WithEvents(a.onEvent), userLocks()), more...)}
-	if r.name, err = repositoryName(access.Repo, access.RepositoryFile); err != nil {
+	if r.name, err = repositoryName(a.ctx, access.Repo, access.RepositoryFile); err != nil {
 		return nil, usageError{err}
 	}
 	return r, nil
