@@ -65,6 +65,8 @@ func hint(err error) string {
 	switch {
 	case errors.Is(err, restic.ErrLocked):
 		return "`rwm restic unlock` removes stale locks"
+	case errors.Is(err, restic.ErrSealed):
+		return "see docs/sealed.md: the admin reads for the host, or lets it read for a time with `rwm storage-unseal BUCKET --for 4h`"
 	case errors.Is(err, restic.ErrNoBucket):
 		return "`rwm storage-list` shows the buckets there are; the admin creates one: `rwm storage-create BUCKET USERNAME`"
 	case errors.Is(err, errNoConfig):

@@ -71,6 +71,9 @@ func (a *app) showInfo(info *s3state.Info, proof s3state.Proof) {
 	if check.Keeper != "" {
 		a.field("Keeper", printable(check.KeeperUser()))
 	}
+	if text := sealText(check); text != "" {
+		a.field("Reading by the host", text)
+	}
 	a.field("Versioning", cmp.Or(check.Versioning, "never enabled"))
 	a.printf("%-22s %d (%s)\n", "Objects:", info.Objects, formatBytes(info.ObjectBytes))
 	a.printf("%-22s %d (%s)\n", "Old versions:", info.OldVersions, formatBytes(info.OldVersionBytes))
@@ -215,6 +218,7 @@ func indentJSON(raw json.RawMessage) string {
 }
 
 type jsonInfo struct {
+	jsonSeal
 	Bucket     string   `json:"bucket"`
 	PolicyOK   bool     `json:"policy_ok"`
 	Problems   []string `json:"problems"`
@@ -264,7 +268,8 @@ func newJSONState(s s3state.SavedState) jsonState {
 func newJSONInfo(info *s3state.Info) jsonInfo {
 	check := info.Check
 	out := jsonInfo{
-		Bucket: info.Bucket, PolicyOK: check.OK, Problems: orEmpty(check.Problems), Notes: check.Notes,
+		jsonSeal: newJSONSeal(check),
+		Bucket:   info.Bucket, PolicyOK: check.OK, Problems: orEmpty(check.Problems), Notes: check.Notes,
 		Owner: info.ACL.Owner.ID, Admin: check.Admin, Target: check.Target, TargetUser: check.TargetUser(), Versioning: check.Versioning,
 		Objects: info.Objects, ObjectBytes: info.ObjectBytes, OldVersions: info.OldVersions, OldVersionBytes: info.OldVersionBytes,
 		DeleteMarkers: info.DeleteMarkers, ACL: info.ACL, Policy: info.Policy, Settings: info.Settings, States: []jsonState{},
