@@ -63,6 +63,9 @@ type mount struct {
 // The file system uses the session, and holds its shared lock (see
 // restic.Session.Reader), until its Close.
 func Mount(ctx context.Context, s *restic.Session, dir string, opts Options) (*FileSystem, error) {
+	if s == nil {
+		return nil, fmt.Errorf("mounting on %s: no session is given", dir)
+	}
 	opts, err := opts.complete()
 	if err != nil {
 		return nil, fmt.Errorf("mounting on %s: %w", dir, err)

@@ -122,6 +122,36 @@ func TestAttacksOnStorages(t *testing.T) {
 	}
 }
 
+// What a person has looked at no longer counts, as with storage-history: the storage is
+// green again, and what is good is what came after.
+func TestReviewedHistory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "web1")
+	w.set(time.Now().Add(-8 * day).Truncate(time.Second))
+	for range 4 {
+		w.backup("web1")
+		w.advance(day)
+	}
+	green(t, w.pass())
+	gone := w.clock()
+	w.remove("web1", w.objects("web1", "snapshots/")[:1])
+	w.advance(time.Hour)
+	w.backup("web1")
+	w.advance(time.Hour)
+	s := w.pass().Storages[0]
+	if !slices.Contains(codes(s), "history") || len(s.Marks) == 0 || !s.LastGood.Before(gone) || len(s.Steps) < 4 || s.Steps[0].What == "" || len(s.States) < 5 {
+		t.Fatalf("%v, marks %v, last good %s, steps %+v", codes(s), s.Marks, s.LastGood, s.Steps)
+	}
+	if err := w.keeper().Acknowledge("web1", "all", "ann", "it was me"); err != nil {
+		t.Fatal(err)
+	}
+	report := w.pass()
+	green(t, report)
+	if s := report.Storages[0]; !s.LastGood.After(gone) || len(s.Marks) != 0 || len(s.Settled) == 0 || s.Settled[0].Standing != "reviewed" {
+		t.Errorf("last good %s, marks %v, settled %v", s.LastGood, s.Marks, s.Settled)
+	}
+}
+
 func (w *world) session(name string) *restic.Session {
 	w.t.Helper()
 	s, err := w.host(name).OpenRepository(w.t.Context())

@@ -96,7 +96,7 @@ func (k *Keeper) explain(name string, r *record, passEvery time.Duration) *Plan 
 			every = Always()
 		}
 		tp := TaskPlan{Task: t, Does: t.describe(), Every: every.String(), Why: why(t, cfg, r)}
-		if every.On() && !(t == TaskRenew && !r.Locked) {
+		if every.On() && !(t == TaskRenew && !r.Locked) && !(t == TaskDrop && r.Locked) {
 			each := max(period(cfg, t), passEvery)
 			if t == TaskRead {
 				each = period(cfg, t) // missed slices are made up for
@@ -139,6 +139,8 @@ func why(t Task, cfg *StorageConfig, r *record) string {
 		return "the host's keys are not configured"
 	case t == TaskDrop && !cfg.Drop.On():
 		return "off: it takes the admin's keys"
+	case t == TaskDrop && r.Locked:
+		return "the bucket is locked: its old versions lapse"
 	case t == TaskRenew && !r.Locked:
 		return "the bucket is not locked, as far as is known"
 	case (t == TaskForget || t == TaskDrop) && r.frozen():

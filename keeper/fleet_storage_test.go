@@ -21,7 +21,9 @@ type simStorage struct {
 	dies    string // the method at which the keeper is killed
 	policy  string // what is wrong with the policy
 	marks   []keeper.Mark
-	damaged bool // something needed is gone
+	damaged bool     // something needed is gone
+	lock    *simLock // nil for none
+	sealed  bool     // the keeper has no password
 	drops   int
 	forgets int
 	kill    context.CancelFunc
@@ -56,7 +58,7 @@ func (s *simStorage) Policy(context.Context) (*keeper.PolicyResult, error) {
 	if s.policy != "" {
 		return &keeper.PolicyResult{Problems: []string{s.policy}}, s.fails("policy")
 	}
-	return &keeper.PolicyResult{OK: true}, s.fails("policy")
+	return &keeper.PolicyResult{OK: true, Locked: s.lock != nil}, s.fails("policy")
 }
 
 func (s *simStorage) Access(context.Context) (*keeper.AccessResult, error) {
@@ -68,11 +70,10 @@ func (s *simStorage) History(context.Context, time.Time) (*keeper.HistoryResult,
 }
 
 func (s *simStorage) Prove(_ context.Context, at time.Time) (*keeper.Proof, error) {
+	if s.sealed {
+		return nil, errSealed
+	}
 	return &keeper.Proof{Moment: at, Proved: !s.damaged, Damage: s.damaged, Why: "a pack is missing"}, s.fails("prove")
-}
-
-func (s *simStorage) Renew(context.Context, string) (*keeper.Renewal, error) {
-	return nil, keeper.ErrNotLocked
 }
 
 func (s *simStorage) Forget(context.Context, restic.Policy) (*keeper.Forgotten, error) {
@@ -86,16 +87,25 @@ func (s *simStorage) Drop(context.Context, time.Duration) (*keeper.Dropped, erro
 }
 
 func (s *simStorage) ReadSlice(context.Context, uint, uint) (*keeper.ReadResult, error) {
+	if s.sealed {
+		return nil, errSealed
+	}
 	return &keeper.ReadResult{Packs: 1}, s.fails("read")
 }
 
 func (s *simStorage) Snapshots(context.Context) ([]restic.Snapshot, error) {
+	if s.sealed {
+		return nil, errSealed
+	}
 	return s.snapshots, s.fails("snapshots")
 }
 
 func (s *simStorage) Source(context.Context) (signs.Source, error) { return simSource{s.simHost}, nil }
 
 func (s *simStorage) Drill(context.Context, keeper.DrillPlan) (*keeper.DrillResult, error) {
+	if s.sealed {
+		return nil, errSealed
+	}
 	return &keeper.DrillResult{Files: 10, Bytes: 1 << 20, Duration: time.Second}, s.fails("drill")
 }
 

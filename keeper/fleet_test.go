@@ -114,7 +114,7 @@ func (f *fleet) Ping(context.Context, keeper.Ping, string) error { return nil }
 func TestNoFalseAlarms(t *testing.T) {
 	harness.NotShort(t)
 	t.Parallel()
-	hosts, days := harness.Size(6, 60), harness.Size(40, 92)
+	hosts, days := harness.SizeRaced(3, 6, 60), harness.SizeRaced(20, 40, 92)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d, %d storage-days", seed, hosts*days)
 	for _, extra := range []string{"sensitivity: normal", "read_types: false"} {
@@ -205,7 +205,7 @@ func TestAttacksAreRed(t *testing.T) {
 			if !readable && !a.sealed {
 				continue
 			}
-			f := newFleet(t, harness.Size(6, 30), seed, fmt.Sprintf("read_types: %t", readable))
+			f := newFleet(t, harness.SizeRaced(1, 6, 30), seed, fmt.Sprintf("read_types: %t", readable))
 			for range 12 + int(seed%7) {
 				f.live()
 				f.pass()

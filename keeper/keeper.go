@@ -72,9 +72,21 @@ func WithStorage(open func(ctx context.Context, name string, cfg *StorageConfig,
 
 // New makes a Keeper. It sends nothing and reads no secret.
 func New(cfg *Config, opts ...Option) (*Keeper, error) {
+	if cfg == nil {
+		return nil, fmt.Errorf("%w: none is given", rwm.ErrConfig)
+	}
 	k := &Keeper{cfg: cfg, state: stateDir(cfg.stateDir()), now: time.Now, log: slog.New(slog.DiscardHandler)}
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("option %d is nil", i+1)
+		}
 		opt(k)
+	}
+	if k.now == nil {
+		k.now = time.Now
+	}
+	if k.log == nil {
+		k.log = slog.New(slog.DiscardHandler)
 	}
 	if k.base == nil {
 		transport, err := rwm.NewTransport()
@@ -203,6 +215,7 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 	}
 	if marks := r.unreviewed(); len(marks) > 0 && (alarm == "history" || alarm == "all") {
 		r.Reviewed, found = marks[len(marks)-1].Time, true
+		r.JudgedFor = "" // the last good moment may be a later one now
 	}
 	if !found {
 		return fmt.Errorf("storage %s: %w: %q; rwm keep status lists what is open", storage, ErrUnknownAlarm, alarm)

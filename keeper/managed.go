@@ -58,10 +58,11 @@ func openManaged(ctx context.Context, name string, cfg *StorageConfig, rt http.R
 	}
 	s.password = rc.ResticPassword
 	opts := []rwm.Option{
-		rwm.WithTransport(rt), rwm.WithClock(now), rwm.WithLogger(log),
+		rwm.WithTransport(rt), rwm.WithClock(now), rwm.WithLogger(log), rwm.WithProof(rwm.ProofOptions{MaxRequests: -1}),
 		rwm.WithSessionOptions(restic.WithCacheDir(cache), restic.WithRetryFor(time.Minute)),
 	}
-	if s.m, err = rwm.New(rc, append(opts, rwm.WithEvents(s.event))...); err != nil {
+	evidence := rwm.WithEvidence(filepath.Join(state, "evidence", name+".json"))
+	if s.m, err = rwm.New(rc, append(opts, evidence, rwm.WithEvents(s.event))...); err != nil {
 		return nil, err
 	}
 	if hc.S3AccessKey != "" {
@@ -111,32 +112,30 @@ func (s *managed) session(ctx context.Context) (*restic.Session, error) {
 	return s.live, nil
 }
 
-// Prove opens the repository as of the moment and proves that it holds together: key,
-// config, indexes, snapshots and trees are there and whole, and every pack with its
-// size.
+// Prove opens the repository as of the moment and proves that it holds together, as
+// storage-history does: key, config, indexes, snapshots and trees are there and whole, and
+// so is every pack with its size and its header. What was written more than once is read
+// whole, and so is everything in a small repository. What was proved before is known.
 func (s *managed) Prove(ctx context.Context, at time.Time) (*Proof, error) {
 	if s.cfg.sealed() {
 		return nil, errNoPassword
 	}
-	loc, _, err := s.m.LocationAsOf(ctx, s3state.Moment{At: at})
+	found, err := s.m.Prove(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	found, err := restic.Prove(ctx, loc, s.password, restic.ProveOptions{}, restic.WithCacheDir(s.cache), restic.WithLogger(s.log))
-	if found == nil {
-		return nil, err
-	}
+	return proofFrom(found, at), nil
+}
+
+func proofFrom(found *s3state.Proof, at time.Time) *Proof {
 	p := &Proof{
-		Moment: at, Proved: found.Verdict == restic.Proved && err == nil, Damage: found.Verdict == restic.Broken,
-		Snapshots: found.Snapshots, Packs: found.Packs, Why: found.Reason,
+		Moment: at, Proved: found.Verdict == s3state.Proved, Damage: found.Verdict == s3state.Broken,
+		Snapshots: found.Snapshots, Packs: found.Packs, DataRead: found.DataRead, Why: found.Reason,
 	}
 	if p.Proved && p.Snapshots == 0 {
 		p.Proved, p.Why = false, "there is no snapshot in the repository"
 	}
-	if !p.Proved && p.Why == "" && err != nil {
-		p.Why = err.Error()
-	}
-	return p, nil
+	return p
 }
 
 // Renew judges nothing by itself: the pass has, and knows what a person has reviewed.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/cesnet/rwm/s3state"
 )
 
@@ -86,24 +88,35 @@ func (s *managed) Access(ctx context.Context) (*AccessResult, error) {
 	return r, nil
 }
 
+func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+
 // mostMarks is how many are kept.
 const mostMarks = 50
 
-func (s *managed) History(ctx context.Context, _ time.Time) (*HistoryResult, error) {
+func (s *managed) History(ctx context.Context, reviewed time.Time) (*HistoryResult, error) {
 	s.takeNotes()
-	h, err := s.m.History(ctx, s.bucket, s3state.HistoryOptions{})
+	h, err := s.m.History(ctx, s.bucket, s3state.HistoryOptions{ReviewedUntil: reviewed})
 	if err != nil {
 		return nil, err
 	}
 	r := &HistoryResult{Total: h.Total, LastGood: h.LastGood, Unread: h.Unread, Notes: s.takeNotes()}
+	if !h.Proof.At.IsZero() && s.password != "" {
+		r.Proof = proofFrom(&h.Proof, h.Proof.At)
+	}
 	for i, m := range h.Suspicions {
 		// The first ones and the newest one: what is reviewed is up to a time.
 		if len(r.Marks) < mostMarks || i == len(h.Suspicions)-1 {
-			r.Marks = append(r.Marks, Mark{m.Time, printable(m.Key), printable(m.Reason)})
+			r.Marks = append(r.Marks, Mark{Time: m.Time, Key: printable(m.Key), Reason: printable(m.Reason)})
 		}
 	}
+	for _, m := range h.Notes[:min(len(h.Notes), mostMarks)] {
+		r.Settled = append(r.Settled, Mark{m.Time, printable(m.Key), printable(m.Reason), string(m.Standing)})
+	}
+	for i := range h.States {
+		r.States = append(r.States, h.States[i].Time)
+	}
 	for _, st := range h.Steps {
-		one := HistoryStep{From: st.From, To: st.To, Marks: st.Suspicions}
+		one := HistoryStep{From: st.From, To: st.To, Marks: st.Suspicions, What: s3state.DescribeCounts(st.Counts, size)}
 		for _, c := range st.Counts {
 			if c.Change == s3state.Deleted {
 				one.Deleted += c.N

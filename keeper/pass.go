@@ -94,6 +94,7 @@ type visit struct {
 	meter   *meter
 	storage Storage
 	status  *Status
+	proof   *Proof // by the history of this pass
 }
 
 // visit goes over one storage. The error is about the state directory.

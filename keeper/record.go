@@ -32,6 +32,8 @@ type record struct {
 	MarksTotal int           `json:"marks_total,omitempty"`
 	LastGood   time.Time     `json:"last_good,omitzero"`
 	Steps      []HistoryStep `json:"steps,omitempty"`
+	Settled    []Mark        `json:"settled,omitempty"`
+	States     []time.Time   `json:"states,omitempty"`
 	// JudgedFor and ProvedFor are the surveys' fingerprints for which history and
 	// proof hold.
 	JudgedFor string `json:"judged_for,omitempty"`

@@ -35,6 +35,9 @@ type Status struct {
 	Backups   []BackupState `json:"backups"`
 	Steps     []HistoryStep `json:"steps,omitempty"`
 	Marks     []Mark        `json:"marks,omitempty"`
+	// Settled are marks that do not count, States when states were saved.
+	Settled []Mark      `json:"settled,omitempty"`
+	States  []time.Time `json:"states,omitempty"`
 	// Recovery lists the commands that bring the data back.
 	Recovery []string `json:"recovery"`
 }
@@ -89,7 +92,7 @@ func status(name string, cfg *StorageConfig, admin, keeperConf string, r *record
 	s := &Status{
 		Storage: name, Bucket: cfg.ResticBucket, LastPass: r.LastPass, Proof: r.Proof, LastGood: r.LastGood, Reds: []Red{},
 		Drill: r.Drill, Locked: r.Locked, Floor: r.Floor, Survey: r.Survey, Frozen: r.frozen(), Alarms: r.Alarms,
-		Growth: growth(r.Sizes), ReadShare: readShare(r, cfg.ReadAllWithin, now), Steps: r.Steps, Marks: r.Marks,
+		Growth: growth(r.Sizes), ReadShare: readShare(r, cfg.ReadAllWithin, now), Steps: r.Steps, Marks: r.Marks, Settled: r.Settled, States: r.States,
 	}
 	if t := r.Tasks[TaskProve]; t != nil {
 		s.ProvedAt = t.Proved
@@ -160,8 +163,8 @@ func (j *judge) marks() {
 // task says how a task stands and what is red about it.
 func (j *judge) task(t Task) {
 	every := j.cfg.every(t)
-	if t == TaskRenew && !j.r.Locked {
-		every = Never()
+	if t == TaskRenew && !j.r.Locked || t == TaskDrop && j.r.Locked {
+		every = Never() // a locked bucket lets old versions lapse by itself
 	}
 	r := j.r.Tasks[t]
 	st := TaskStatus{Task: t, Every: every.String()}

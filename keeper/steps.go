@@ -60,12 +60,14 @@ func (v *visit) history(ctx context.Context) (Outcome, string, error) {
 	if v.r.JudgedFor == v.r.Survey.Fingerprint && v.r.JudgedFor != "" {
 		return v.judged("nothing has happened since")
 	}
-	h, err := v.storage.History(ctx, v.r.task(TaskHistory).Proved)
+	h, err := v.storage.History(ctx, v.r.Reviewed)
 	if err != nil {
 		return NotProved, "", err
 	}
 	v.r.Marks, v.r.MarksTotal, v.r.LastGood = h.Marks, h.Total, h.LastGood
 	v.r.Steps = h.Steps[max(0, len(h.Steps)-200):]
+	v.r.Settled, v.r.States = h.Settled, h.States[max(0, len(h.States)-200):]
+	v.proof = h.Proof
 	if len(h.Notes) > 0 {
 		return NotProved, oneLine(strings.Join(h.Notes, "; ")), nil
 	}
@@ -90,9 +92,12 @@ func (v *visit) prove(ctx context.Context) (Outcome, string, error) {
 	if v.r.Survey.Newest.IsZero() {
 		return NotProved, "the bucket is empty", nil
 	}
-	p, err := v.storage.Prove(ctx, v.r.Survey.Newest)
-	if err != nil {
-		return NotProved, "", err
+	p := v.proof // which the history has needed anyway
+	if p == nil || !p.Proved || p.Moment.Before(v.r.Survey.Newest) {
+		var err error
+		if p, err = v.storage.Prove(ctx, v.r.Survey.Newest); err != nil {
+			return NotProved, "", err
+		}
 	}
 	switch {
 	case p.Proved:

@@ -21,9 +21,9 @@ type Storage interface {
 	Policy(ctx context.Context) (*PolicyResult, error)
 	// Access tests with the host's credentials what they allow.
 	Access(ctx context.Context) (*AccessResult, error)
-	// History judges the version history. Objects written before since were judged by
-	// an earlier pass and need not be read again.
-	History(ctx context.Context, since time.Time) (*HistoryResult, error)
+	// History judges the version history, and proves the newest moment on the way if it
+	// has no mark. Marks until reviewed, which a person has looked at, do not count.
+	History(ctx context.Context, reviewed time.Time) (*HistoryResult, error)
 	// Prove proves that the repository as of a moment can be restored.
 	Prove(ctx context.Context, at time.Time) (*Proof, error)
 	// Renew extends the locks of needed objects. With a reason to freeze it extends
@@ -97,6 +97,9 @@ type HistoryResult struct {
 	Unread   int       // objects judged by the listing alone
 	Notes    []string  // what could not be judged
 	Steps    []HistoryStep
+	Settled  []Mark      // marks that do not count; Standing says why
+	States   []time.Time // when states were saved
+	Proof    *Proof      // of LastGood; nil if nothing was proved
 }
 
 // Mark is something suspicious in the history.
@@ -104,6 +107,8 @@ type Mark struct {
 	Time   time.Time `json:"time"`
 	Key    string    `json:"key"`
 	Reason string    `json:"reason"`
+	// Standing says why it does not count: "reviewed", "resolved" or "noted".
+	Standing string `json:"standing,omitempty"`
 }
 
 // HistoryStep is a period of activity, usually one backup run.
@@ -114,17 +119,20 @@ type HistoryStep struct {
 	Deleted int64     `json:"deleted"`
 	Bytes   int64     `json:"bytes"`
 	Marks   int       `json:"marks"`
+	What    string    `json:"what"` // in words
 }
 
 // Proof is the result of proving a moment. Proved is set only if every needed object
-// exists and is whole, as far as can be told without reading all data.
+// exists and is whole, as far as can be told without reading all data, which is read of
+// small repositories only.
 type Proof struct {
 	Moment    time.Time `json:"moment"`
 	Proved    bool      `json:"proved"`
 	Why       string    `json:"why,omitempty"` // why not
 	Snapshots int       `json:"snapshots"`
 	Packs     int       `json:"packs"`
-	Damage    bool      `json:"damage,omitempty"` // something is wrong, not just unknown
+	DataRead  bool      `json:"data_read,omitempty"` // every pack was read, too
+	Damage    bool      `json:"damage,omitempty"`    // something is wrong, not just unknown
 }
 
 // Renewal is the result of renewing locks.

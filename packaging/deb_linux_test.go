@@ -37,6 +37,9 @@ func TestDebianPackage(t *testing.T) {
 		"-rwxr-xr-x root/root", "./usr/bin/rwm\n", "./usr/bin/rwm-cron\n", "./usr/bin/rwm-mysql-dump\n", "./usr/bin/rwm-postgresql-dump\n",
 		"./usr/lib/systemd/system/rwm-backup.service\n", "./usr/lib/systemd/system/rwm-backup.timer\n", "./usr/share/doc/rwm/copyright\n",
 		"./usr/share/doc/rwm/licenses.txt\n", "./usr/share/man/man1/rwm.1\n", "./usr/share/bash-completion/completions/rwm\n",
+		"./usr/lib/systemd/system/rwm-keep.service\n", "./usr/lib/systemd/system/rwm-keep.timer\n",
+		"./usr/share/doc/rwm/examples/keeper.conf\n", "./usr/share/doc/rwm/examples/rwm-keep.cron\n",
+		"./usr/share/doc/rwm/examples/rwm-alerts.yml\n", "./usr/share/doc/rwm/examples/rwm-storages.json\n",
 		"./usr/share/zsh/vendor-completions/_rwm\n", "./usr/share/fish/vendor_completions.d/rwm.fish\n",
 	} {
 		if !strings.Contains(list, want) {

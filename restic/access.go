@@ -29,6 +29,9 @@ type access struct {
 	// are found that the task walks: the other way round, the data of a snapshot that
 	// another process saved in between would seem to be missing.
 	choose task
+	// sealed says that the task can do without packs that a sealed host is refused. Any
+	// other ends with the first of them.
+	sealed bool
 }
 
 // lockMode is the lock in the storage that an operation runs under.
@@ -57,6 +60,9 @@ func (a access) addsBlobs() bool { return a.write && a.index }
 func (s *Session) run(ctx context.Context, a access, fn task) error {
 	ctx, done := s.abortable(ctx)
 	defer done()
+	if !a.sealed {
+		fn = untilSealed(fn)
+	}
 	users := int64(1)
 	if a.write || a.lock == exclusiveLock {
 		if s.opts.readOnly {

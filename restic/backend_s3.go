@@ -17,6 +17,8 @@ import (
 	engbackend "github.com/restic/restic/rwmlink/backend"
 	englayout "github.com/restic/restic/rwmlink/layout"
 	engutil "github.com/restic/restic/rwmlink/util"
+
+	"github.com/cesnet/rwm/internal/s3err"
 )
 
 type s3Location struct {
@@ -57,7 +59,9 @@ type s3Backend struct {
 	answered    atomic.Bool // the server has answered at least once
 	noChecksums atomic.Bool // the server refuses x-amz-checksum-sha256
 	listV1      atomic.Bool // the server does not know ListObjectsV2
-	keyTimes    sync.Map    // of keys that were listed, by their names
+	ceph        atomic.Bool // the server has answered as Ceph RGW does
+	sealing     sealing
+	keyTimes    sync.Map // of keys that were listed, by their names
 }
 
 var _ engbackend.Backend = (*s3Backend)(nil)
@@ -103,6 +107,9 @@ func (b *s3Backend) load(ctx context.Context, h engbackend.Handle, version strin
 	w, ctx := b.watch(ctx)
 	defer w.stop()
 	key := b.layout.Filename(h)
+	if err := b.refusedBefore(ctx, h); err != nil && version == "" {
+		return err
+	}
 	fail := func(err error) error {
 		if version != "" {
 			return b.fail("GET", key+"?versionId="+version, err)
@@ -112,7 +119,7 @@ func (b *s3Backend) load(ctx context.Context, h engbackend.Handle, version strin
 	open := func(ctx context.Context, _ engbackend.Handle, length int, offset int64) (io.ReadCloser, error) {
 		rd, err := b.get(ctx, key, version, length, offset)
 		if err != nil {
-			return nil, fail(err)
+			return nil, b.packRefused(ctx, h, fail(err))
 		}
 		b.answered.Store(true)
 		w.pause()
@@ -141,6 +148,9 @@ func (b *s3Backend) get(ctx context.Context, key, version string, length int, of
 	if err != nil {
 		return nil, err
 	}
+	if s3err.CephRequestID(header.Get("X-Amz-Request-Id")) {
+		b.ceph.Store(true)
+	}
 	if ranged && header.Get("Content-Range") == "" && (offset > 0 || info.Size != int64(length)) {
 		_ = body.Close()
 		return nil, errors.New("the server ignored the requested range")
@@ -159,7 +169,7 @@ func (b *s3Backend) Stat(ctx context.Context, h engbackend.Handle) (engbackend.F
 	key := b.layout.Filename(h)
 	info, err := b.client.StatObject(ctx, b.bucket, key, minio.StatObjectOptions{})
 	if err != nil {
-		return engbackend.FileInfo{}, w.explain(b.fail("HEAD", key, err), func() error { return b.fail("HEAD", key, errStalled) })
+		return engbackend.FileInfo{}, w.explain(b.packRefused(ctx, h, b.fail("HEAD", key, err)), func() error { return b.fail("HEAD", key, errStalled) })
 	}
 	b.answered.Store(true)
 	return engbackend.FileInfo{Name: h.Name, Size: info.Size}, nil

@@ -25,6 +25,9 @@ func (e *s3Error) Error() string {
 	if e.cause == ErrUnreachable {
 		reason = fmt.Sprintf("%v: %s", ErrUnreachable, reason)
 	}
+	if e.cause == ErrSealed {
+		return fmt.Sprintf("%s %s/%s: %v; the admin can let it read for a time (storage-unseal %s --for 4h)", e.method, e.bucket, e.key, ErrSealed, e.bucket)
+	}
 	if e.cause == ErrNoBucket {
 		return fmt.Sprintf("%s bucket %s: %s", e.method, e.bucket, reason)
 	}
@@ -67,6 +70,9 @@ func (b *s3Backend) IsNotExist(err error) bool { return s3err.Code(err) == codeN
 // IsPermanentError reports whether a retry is pointless: the server rejected the
 // request itself, or has never answered, which suggests a wrong endpoint.
 func (b *s3Backend) IsPermanentError(err error) bool {
+	if errors.Is(err, ErrSealed) {
+		return true
+	}
 	var resp minio.ErrorResponse
 	if !errors.As(err, &resp) {
 		return !b.answered.Load()

@@ -30,19 +30,23 @@ func (b *s3Backend) Save(ctx context.Context, h engbackend.Handle, rd engbackend
 	if archive := class == "GLACIER" || class == "DEEP_ARCHIVE"; archive && (h.Type != engbackend.PackFile || h.IsMetadata) {
 		class = "" // it has to be there at once
 	}
-	err = b.put(ctx, key, class, sum, rd)
+	grant := b.packGrant(ctx, h)
+	err = b.put(ctx, key, class, grant, sum, rd)
 	if err != nil && !b.noChecksums.Load() && refusesChecksum(err) && ctx.Err() == nil {
 		if rerr := rd.Rewind(); rerr != nil {
 			return rerr
 		}
 		b.noChecksums.Store(true)
-		err = b.put(ctx, key, class, sum, rd)
+		err = b.put(ctx, key, class, grant, sum, rd)
 	}
 	return err
 }
 
-func (b *s3Backend) put(ctx context.Context, key, class string, sum []byte, rd engbackend.RewindReader) error {
-	opts := minio.PutObjectOptions{ContentType: "application/octet-stream", DisableContentSha256: true, StorageClass: class}
+func (b *s3Backend) put(ctx context.Context, key, class, grant string, sum []byte, rd engbackend.RewindReader) error {
+	opts := minio.PutObjectOptions{ContentType: "application/octet-stream", DisableContentSha256: true, StorageClass: class, UserMetadata: map[string]string{}}
+	if grant != "" {
+		opts.UserMetadata["x-amz-grant-full-control"] = grant
+	}
 	contentMD5 := ""
 	if b.noChecksums.Load() {
 		var err error
@@ -50,7 +54,7 @@ func (b *s3Backend) put(ctx context.Context, key, class string, sum []byte, rd e
 			return err
 		}
 	} else {
-		opts.UserMetadata = map[string]string{"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(sum)}
+		opts.UserMetadata["x-amz-checksum-sha256"] = base64.StdEncoding.EncodeToString(sum)
 	}
 	w, ctx := b.watch(ctx)
 	defer w.stop()

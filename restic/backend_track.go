@@ -41,8 +41,8 @@ type tracker struct {
 	postponed atomic.Pointer[postponement] // collects removals, while there is one
 }
 
-func newTracker(be engbackend.Backend, retries *broadcast) *tracker {
-	t := &tracker{Backend: be, locks: map[string]bool{}, indexes: map[string]bool{}, retries: retries, alive: newAliveFiles(), unpack: &unpacker{}}
+func newTracker(be engbackend.Backend, retries *broadcast, aliveDir string) *tracker {
+	t := &tracker{Backend: be, locks: map[string]bool{}, indexes: map[string]bool{}, retries: retries, alive: newAliveFiles(aliveDir), unpack: &unpacker{}}
 	if g, ok := unwrap[*guard](be); ok {
 		t.unpack = &g.unpack
 	}

@@ -59,9 +59,9 @@ func (s *Session) Backup(ctx context.Context, b BackupOptions) (*BackupResult, e
 	defer run.em.Stop()
 	defer s.stack.listen(run.em)()
 
-	a := access{write: true, index: true, packing: &engine}
+	a := access{write: true, index: true, packing: &engine, sealed: true}
 	if b.DryRun {
-		a = access{lock: noLock, object: dryRunObject, index: true, packing: &engine}
+		a = access{lock: noLock, object: dryRunObject, index: true, packing: &engine, sealed: true}
 	}
 	err = s.run(ctx, a, run.make)
 	if err = errors.Join(err, run.stream.finish()); err != nil {
@@ -136,10 +136,11 @@ func (r *backupRun) make(ctx context.Context, repo *engrepository.Repository) er
 		return err
 	}
 
-	arch := r.archiver(repo, source, byName, byInfo, progress)
+	trees := &parentTrees{repo: repo}
+	arch := r.archiver(&sealedRepository{repo, trees}, source, byName, byInfo, progress)
 	var ahead *fastBackup
 	if r.fast(parent) {
-		ahead = r.newFastBackup(ctx, repo, source, byName, byInfo, progress)
+		ahead = r.newFastBackup(ctx, trees, source, byName, byInfo, progress)
 		defer ahead.stop()
 		ahead.serve(arch)
 	}
@@ -166,6 +167,7 @@ func (r *backupRun) make(ctx context.Context, repo *engrepository.Repository) er
 			told(ahead.hidden)
 		}
 	}
+	trees.warn(r.em)
 	r.result.add(summary)
 	if sn == nil || r.DryRun {
 		return nil
@@ -202,7 +204,7 @@ func (r *backupRun) what() any {
 	return "standard input"
 }
 
-func (r *backupRun) archiver(repo *engrepository.Repository, source engfs.FS, byName engarchiver.SelectByNameFunc, byInfo engarchiver.SelectFunc, p *backupProgress) *engarchiver.Archiver {
+func (r *backupRun) archiver(repo *sealedRepository, source engfs.FS, byName engarchiver.SelectByNameFunc, byInfo engarchiver.SelectFunc, p *backupProgress) *engarchiver.Archiver {
 	arch := engarchiver.New(repo, source, engarchiver.Options{ReadConcurrency: r.ReadConcurrency})
 	arch.SelectByName, arch.WithAtime = byName, r.WithAtime
 	if byInfo != nil {

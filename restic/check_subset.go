@@ -1,6 +1,7 @@
 package restic
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -16,6 +17,7 @@ type ReadSubset struct {
 	n, t    uint
 	percent float64
 	size    uint64
+	choose  func(ID) bool
 }
 
 type subsetKind uint8
@@ -25,6 +27,7 @@ const (
 	subsetPart
 	subsetPercent
 	subsetBytes
+	subsetFunc
 )
 
 // maxSubsetParts is how many parts the first byte of a pack's name can tell apart.
@@ -39,6 +42,10 @@ func SubsetPercent(p float64) ReadSubset { return ReadSubset{kind: subsetPercent
 
 // SubsetBytes selects packs at random, about n bytes of them and at least one.
 func SubsetBytes(n uint64) ReadSubset { return ReadSubset{kind: subsetBytes, size: n} }
+
+// SubsetFunc selects the packs for which choose returns true. It is called once for each
+// pack that the index names.
+func SubsetFunc(choose func(ID) bool) ReadSubset { return ReadSubset{kind: subsetFunc, choose: choose} }
 
 // ParseReadSubset reads "n/t", a percentage like "2.5%" or a size like "10G", as
 // restic's --read-data-subset takes it.
@@ -69,6 +76,10 @@ func ParseReadSubset(s string) (ReadSubset, error) {
 
 func (r ReadSubset) check() error {
 	switch r.kind {
+	case subsetFunc:
+		if r.choose == nil {
+			return errors.New("invalid subset: no function is given")
+		}
 	case subsetPart:
 		if r.n < 1 || r.n > r.t || r.t > maxSubsetParts {
 			return fmt.Errorf("invalid subset %d/%d: n/t with 1 ≤ n ≤ t ≤ %d expected", r.n, r.t, maxSubsetParts)
@@ -95,6 +106,14 @@ func (r ReadSubset) selectFrom(packs map[engrestic.ID]int64) map[engrestic.ID]in
 		selected := make(map[engrestic.ID]int64)
 		for id, size := range packs {
 			if uint(id[0])%r.t == r.n-1 {
+				selected[id] = size
+			}
+		}
+		return selected
+	case subsetFunc:
+		selected := make(map[engrestic.ID]int64)
+		for id, size := range packs {
+			if r.choose(ID(id)) {
 				selected[id] = size
 			}
 		}

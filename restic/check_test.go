@@ -186,6 +186,14 @@ func TestCheckFilterAndSubset(t *testing.T) {
 	if _, err := s.Check(t.Context(), CheckOptions{ReadData: true, Filter: SnapshotFilter{Hosts: []string{"beta"}}}); !errors.Is(err, ErrDamaged) {
 		t.Errorf("the damaged one: %v", err)
 	}
+	calls := 0
+	none := SubsetFunc(func(ID) bool { calls++; return false })
+	if r, err := s.Check(t.Context(), CheckOptions{ReadData: true, Subset: none}); err != nil || r.PacksRead != 0 || calls != r.Packs {
+		t.Errorf("none chosen of %d: %+v %v", calls, r, err)
+	}
+	if _, err := s.Check(t.Context(), CheckOptions{ReadData: true, Subset: SubsetFunc(nil)}); err == nil {
+		t.Error("a subset without a function is taken")
+	}
 	found, read, total := 0, 0, 0
 	for n := uint(1); n <= 4; n++ {
 		r, err := s.Check(t.Context(), CheckOptions{ReadData: true, Subset: SubsetPart(n, 4)})

@@ -26,6 +26,7 @@ import (
 // tree is known in which the hidden entries belong.
 type fastBackup struct {
 	*engrepository.Repository
+	trees  *parentTrees
 	source engfs.FS
 	walker *unchanged.Walker
 
@@ -56,14 +57,17 @@ func (r *backupRun) fast(parent *engdata.Snapshot) bool {
 }
 
 // newFastBackup starts looking ahead. stop must be called.
-func (r *backupRun) newFastBackup(ctx context.Context, repo *engrepository.Repository, source engfs.FS, byName engarchiver.SelectByNameFunc, byInfo engarchiver.SelectFunc, p *backupProgress) *fastBackup {
-	f := &fastBackup{Repository: repo, source: source, shown: map[string]*unchanged.View{}, views: map[uint64]*unchanged.View{}}
+func (r *backupRun) newFastBackup(ctx context.Context, trees *parentTrees, source engfs.FS, byName engarchiver.SelectByNameFunc, byInfo engarchiver.SelectFunc, p *backupProgress) *fastBackup {
+	repo := trees.repo
+	f := &fastBackup{Repository: repo, trees: trees, source: source, shown: map[string]*unchanged.View{}, views: map[uint64]*unchanged.View{}}
 	var selected func(path string, fi *engfs.ExtendedFileInfo) bool
 	if byInfo != nil {
 		selected = func(path string, fi *engfs.ExtendedFileInfo) bool { return byInfo(path, fi, source) }
 	}
 	f.walker = unchanged.New(ctx, unchanged.Options{
 		Load: func(ctx context.Context, id engrestic.ID) ([]byte, error) {
+			// A refused tree is an error here: an empty one in its place would pass for
+			// that of a directory that is empty now.
 			return repo.LoadBlob(ctx, engrestic.TreeBlob, id, nil)
 		},
 		HasData: func(id engrestic.ID) bool {
@@ -114,6 +118,9 @@ func (f *fastBackup) LoadBlob(ctx context.Context, t engrestic.BlobType, id engr
 			f.shown[dir] = v
 			return v.Parent, nil
 		}
+	}
+	if t == engrestic.TreeBlob {
+		return f.trees.load(ctx, id, buf)
 	}
 	return f.Repository.LoadBlob(ctx, t, id, buf)
 }

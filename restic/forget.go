@@ -66,6 +66,8 @@ type ForgetResult struct {
 	Unreadable []ItemError
 	// Prune is the result of the prune, nil if there was none.
 	Prune *PruneResult
+	// PruneLeft says that the host is sealed, so that pruning was left to the keeper.
+	PruneLeft bool
 }
 
 // RemoveError lists the snapshots that could not be removed; the others were. It
@@ -106,13 +108,20 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 		}
 		return err
 	}
-	err := s.run(ctx, removing(o.DryRun, o.Prune != nil, choose), func(ctx context.Context, repo *engrepository.Repository) (err error) {
+	a := removing(o.DryRun, o.Prune != nil, choose)
+	a.sealed = true // snapshots can be forgotten without their data
+	err := s.run(ctx, a, func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		if !o.DryRun {
 			if err := s.forget(ctx, repo, res, rep); err != nil {
 				return err
 			}
 		}
 		if o.Prune == nil || len(res.Removed) == 0 {
+			return nil
+		}
+		if err := s.mayRead(ctx, repo); errors.Is(err, ErrSealed) {
+			res.PruneLeft = true
+			rep.emit(Message{Level: 1, Text: "this host is sealed: the prune is left to the keeper or the admin"})
 			return nil
 		}
 		text := "%d snapshots have been removed, running prune"

@@ -20,23 +20,39 @@ type aliveFiles struct {
 	held map[string]*flock.Flock
 }
 
-func newAliveFiles() *aliveFiles {
-	a := &aliveFiles{held: map[string]*flock.Flock{}}
+func newAliveFiles(dir string) *aliveFiles {
+	return &aliveFiles{dir: dir, held: map[string]*flock.Flock{}}
+}
+
+// UserLockDir is the directory in which the processes of a user show each other that
+// they still hold their locks, if no option says otherwise: rwm/locks in the user's
+// cache directory, or in /var/cache for a service without a home.
+func UserLockDir() string {
 	base, err := os.UserCacheDir()
 	if err != nil {
-		base = "/var/cache" // a service of the system has no home, but is root
+		base = "/var/cache"
 	}
-	dir := filepath.Join(base, "rwm", "locks")
-	if os.MkdirAll(dir, 0o700) == nil {
-		a.dir = dir
+	return filepath.Join(base, "rwm", "locks")
+}
+
+// aliveDir is where locks are shown to be held; "" is nowhere. A program that named
+// directories, or wants no cache, finds nothing of ours in others.
+func (o *options) aliveDir() string {
+	switch {
+	case o.lockDir != "":
+		return o.lockDir
+	case o.cacheDir != "":
+		return filepath.Join(o.cacheDir, "locks")
+	case o.noCache:
+		return ""
 	}
-	return a
+	return UserLockDir()
 }
 
 // hold marks the named lock as ours. Without a directory it does nothing: then only age
 // makes a lock stale.
 func (a *aliveFiles) hold(name string) {
-	if a.dir == "" {
+	if a.dir == "" || os.MkdirAll(a.dir, 0o700) != nil {
 		return
 	}
 	f := flock.New(filepath.Join(a.dir, name))

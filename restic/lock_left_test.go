@@ -26,7 +26,7 @@ func TestStaleLockThatCannotBeRemoved(t *testing.T) {
 		s, m := initMemory(t)
 		dir := writeTree(t, map[string]string{"a": "b"})
 		lock := m.plantLock(t, s, &engrestic.Lock{Hostname: host, PID: os.Getpid(), Time: time.Now(), Exclusive: exclusive})
-		holder := newAliveFiles()
+		holder := newAliveFiles(s.opts.aliveDir())
 		holder.hold(lock)
 		holder.close() // as the kernel does when a process ends
 

@@ -114,7 +114,7 @@ func TestStaleLocks(t *testing.T) {
 				test.lock.Exclusive = exclusive
 				lock := m.plantLock(t, s, test.lock)
 				if test.file != "" {
-					holder := newAliveFiles()
+					holder := newAliveFiles(s.opts.aliveDir())
 					holder.hold(lock)
 					t.Cleanup(func() { holder.release(lock) })
 					if test.file == "free" {
@@ -264,7 +264,7 @@ func TestStaleLockThatStays(t *testing.T) {
 	}
 	s, m := initMemory(t, WithRetryFor(0))
 	lock := m.plantLock(t, s, &engrestic.Lock{Hostname: host, PID: os.Getpid(), Time: time.Now()})
-	holder := newAliveFiles()
+	holder := newAliveFiles(s.opts.aliveDir())
 	holder.hold(lock)
 	t.Cleanup(func() { holder.release(lock) })
 	holder.close()

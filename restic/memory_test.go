@@ -121,7 +121,7 @@ func (m *memory) plantLock(t testing.TB, s *Session, lock *engrestic.Lock) strin
 func initMemory(t testing.TB, opts ...Option) (*Session, *memory) {
 	t.Helper()
 	m := newMemory()
-	s, err := Init(t.Context(), m, testPassword, append([]Option{WithoutCache(), WithRetryFor(0)}, opts...)...)
+	s, err := Init(t.Context(), m, testPassword, append([]Option{WithoutCache(), WithRetryFor(0), WithLockDir(t.TempDir())}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

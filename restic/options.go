@@ -38,6 +38,7 @@ type options struct {
 	events      *emitter // nil if nobody listens
 
 	storageClass string
+	lockDir      string
 
 	ahead aheadOptions
 	meter *meterLimits // counts and bounds requests; nil does not
@@ -54,6 +55,14 @@ const (
 // directory per repository. The default is the directory rwm/restic in the user's cache
 // directory (os.UserCacheDir); without one there is no cache.
 func WithCacheDir(dir string) Option { return func(o *options) { o.cacheDir = dir } }
+
+// WithLockDir keeps in dir what shows other processes on this host that the holder of
+// a lock still runs: its lock is then never removed for its age, and that of a process
+// that ended is removed at once. Only processes with the same directory know this of
+// each other. The default is "locks" in the directory of [WithCacheDir]; with
+// [WithoutCache] alone nothing is kept, and only its age makes a lock stale; with
+// neither it is [UserLockDir].
+func WithLockDir(dir string) Option { return func(o *options) { o.lockDir = dir } }
 
 // WithoutCache keeps no local copies.
 func WithoutCache() Option { return func(o *options) { o.noCache = true } }

@@ -1,8 +1,14 @@
 package restic
 
 import (
+	"context"
 	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	engcrypto "github.com/restic/restic/rwmlink/crypto"
@@ -10,7 +16,8 @@ import (
 
 // Ledger remembers, across proofs of one repository, which packs were compared with
 // the index, so that they are not read again: the name of a pack is the hash of its
-// content. It is safe for concurrent use. The zero value knows nothing.
+// content. It can be kept in a file where no host can write. It is safe for concurrent
+// use. The zero value knows nothing.
 type Ledger struct {
 	mu         sync.Mutex
 	repository [sha256.Size]byte // of its ID and its master key
@@ -22,14 +29,64 @@ type Ledger struct {
 // forgotten: nothing of one repository may speak for another, and its ID alone, which
 // anybody can write into a config, does not tell them apart.
 func (l *Ledger) open(id string, master *engcrypto.Key) tagKey {
-	text, _ := json.Marshal(master) // some fixed arrays
-	repository := sha256.Sum256(append([]byte(id), text...))
+	repository := identity(id, master)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.packs == nil || l.repository != repository {
 		l.repository, l.key, l.packs = repository, newTagKey(), map[uint64]struct{}{}
 	}
 	return l.key
+}
+
+// identity tells a repository from every other one, and does not reveal its key.
+func identity(id string, master *engcrypto.Key) [sha256.Size]byte {
+	text, _ := json.Marshal(master) // some fixed arrays
+	return sha256.Sum256(append([]byte(id), text...))
+}
+
+// Identity tells the repository from every other one, also one with the same ID, by a
+// hash of its ID and its master key. It reveals neither.
+func (s *Session) Identity(ctx context.Context) (string, error) {
+	repo, err := s.known.open(ctx, s.stack, s.opts.engine())
+	if err != nil {
+		return "", err
+	}
+	sum := identity(s.ID(), repo.Key())
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// ledgerForm is how a Ledger is written: this byte, the repository, the key of the tags,
+// and the tags in ascending order.
+const ledgerForm = 1
+
+// MarshalBinary writes what is known. It holds no secret.
+func (l *Ledger) MarshalBinary() ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := append([]byte{ledgerForm}, l.repository[:]...)
+	out = append(out, l.key[:]...)
+	out = slices.Grow(out, 8*len(l.packs))
+	for _, tag := range slices.Sorted(maps.Keys(l.packs)) {
+		out = binary.BigEndian.AppendUint64(out, tag)
+	}
+	return out, nil
+}
+
+// UnmarshalBinary replaces what is known.
+func (l *Ledger) UnmarshalBinary(data []byte) error {
+	head := 1 + len(l.repository) + len(l.key)
+	if len(data) < head || data[0] != ledgerForm || (len(data)-head)%8 != 0 {
+		return errors.New("not what a Ledger has written")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	copy(l.repository[:], data[1:])
+	copy(l.key[:], data[1+len(l.repository):])
+	l.packs = make(map[uint64]struct{}, (len(data)-head)/8)
+	for data = data[head:]; len(data) > 0; data = data[8:] {
+		l.packs[binary.BigEndian.Uint64(data)] = struct{}{}
+	}
+	return nil
 }
 
 func (l *Ledger) knowsPack(key tagKey, tag uint64) bool {

@@ -156,6 +156,23 @@ func TestProve(t *testing.T) {
 			t.Errorf("proof %d with a ledger: %v %+v", i, err, proof)
 		}
 	}
+	// Kept in a file it knows as much, and a spoiled file is refused.
+	text, err := ledger.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := &Ledger{}
+	if err := kept.UnmarshalBinary(text); err != nil {
+		t.Fatal(err)
+	}
+	if proof, err := proveLocal(t, loc, ProveOptions{PackHeaders: true, Ledger: kept}); err != nil || proof.PacksRead != 0 {
+		t.Errorf("with a kept ledger: %v %+v", err, proof)
+	}
+	for _, spoiled := range [][]byte{nil, text[:len(text)-1], append([]byte{9}, text[1:]...)} {
+		if kept.UnmarshalBinary(spoiled) == nil {
+			t.Errorf("%d spoiled bytes are read", len(spoiled))
+		}
+	}
 }
 
 // Whatever object is missing or damaged, the repository is broken; a cache that has seen

@@ -102,7 +102,8 @@ func (r *PruneResult) UnusedBytesAfter() uint64 {
 
 // Prune removes the data no snapshot uses. It changes nothing if a snapshot or tree
 // cannot be read, or if data in use is missing: the error then wraps ErrDamaged, and
-// Check reports the details.
+// Check reports the details. On a sealed host the error is ErrSealed, and nothing is
+// changed: the keeper or the admin prunes.
 func (s *Session) Prune(ctx context.Context, o PruneOptions) (*PruneResult, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -150,6 +151,9 @@ func (s *Session) prune(ctx context.Context, repo *engrepository.Repository, o P
 	}
 	if o.RecoverNoFreeSpace != "" && o.RecoverNoFreeSpace != repo.Config().ID {
 		return nil, fmt.Errorf("prune: RecoverNoFreeSpace must be the repository's ID %s, not %q", repo.Config().ID, o.RecoverNoFreeSpace)
+	}
+	if err := s.mayPrune(ctx, repo); err != nil {
+		return nil, err
 	}
 	printer := &eventPrinter{rep: rep}
 	plan, err := engrepository.PlanPrune(ctx, o.engine(), repo, func(ctx context.Context, repo engrestic.Repository, used engrestic.FindBlobSet) error {

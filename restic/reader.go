@@ -99,6 +99,9 @@ func (s *Session) Reader(ctx context.Context) (*Reader, error) {
 	opened := make(chan error, 1)
 	r.held.Go(func() { r.hold(life, opened) })
 	err = <-opened
+	if err == nil {
+		err = s.mayRead(ctx, r.repo.Load())
+	}
 	if !stop() {
 		err = errors.Join(ctx.Err(), err)
 	}

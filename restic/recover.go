@@ -39,6 +39,9 @@ func (s *Session) Recover(ctx context.Context, o RecoverOptions) (*RecoverResult
 	defer rep.stop()
 	res := &RecoverResult{}
 	err := s.run(ctx, access{lock: exclusiveLock}, func(ctx context.Context, repo *engrepository.Repository) error {
+		if err := s.mayRead(ctx, repo); err != nil {
+			return fmt.Errorf("recover: nothing was changed: %w", err)
+		}
 		printer := &eventPrinter{rep: rep}
 		if err := engrepository.RepairIndex(ctx, repo, engrepository.RepairIndexOptions{}, printer); err != nil {
 			return err

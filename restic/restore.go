@@ -146,7 +146,12 @@ func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult
 			Delete:          o.Delete,
 			OwnershipByName: o.OwnershipByName,
 		})
-		r.Error = bar.Error
+		r.Error = func(item string, err error) error {
+			if errors.Is(context.Cause(ctx), ErrSealed) {
+				return err // of the operation, not of this file
+			}
+			return bar.Error(item, err)
+		}
 		r.Warn = func(text string) { rep.warn(text, nil) }
 		r.Info = func(text string) { watch.P("%s", text) }
 		r.SelectFilter = selectItem

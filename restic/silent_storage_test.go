@@ -90,7 +90,7 @@ func TestCancelledWithoutNetwork(t *testing.T) {
 // engine waits for it before it unlocks.
 func TestUnlockingEndsARefresh(t *testing.T) {
 	m := &silent{memory: newMemory()}
-	tr := newTracker(m, &broadcast{})
+	tr := newTracker(m, &broadcast{}, "")
 	name := func(c byte) engbackend.Handle {
 		return engbackend.Handle{Type: engbackend.LockFile, Name: string([]byte{c, c})}
 	}

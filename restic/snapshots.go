@@ -77,7 +77,7 @@ func (s *Session) Snapshots(ctx context.Context, f SnapshotFilter) ([]Snapshot, 
 		}
 		selected, err := list.selectAll(f, nil)
 		problem = err
-		found = newSnapshots(latestPerGroup(selected, f.Latest))
+		found = newSnapshots(selected)
 		return nil
 	})
 	if err != nil {

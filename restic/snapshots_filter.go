@@ -133,6 +133,7 @@ func (l snapshotList) selectAll(f SnapshotFilter, rep *reporter) (engdata.Snapsh
 		}
 	}
 	sortSnapshots(found)
+	found = latestPerGroup(found, f.Latest)
 	if len(items) > 0 {
 		return found, &SnapshotsError{Items: items}
 	}

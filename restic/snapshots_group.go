@@ -103,7 +103,9 @@ func (s *Session) SnapshotGroups(ctx context.Context, f SnapshotFilter, by Group
 		if err != nil {
 			return err
 		}
-		selected, err := list.selectAll(f, nil)
+		all := f
+		all.Latest = 0 // of each group, below
+		selected, err := list.selectAll(all, nil)
 		problem = err
 		for _, g := range groupSnapshots(selected, by) {
 			keep := g.list

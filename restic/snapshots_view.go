@@ -68,8 +68,7 @@ func (v *snapshotView) choose(ctx context.Context, repo *engrepository.Repositor
 	if err != nil {
 		return nil, err
 	}
-	selected, err := list.selectAll(f, rep)
-	return latestPerGroup(selected, f.Latest), err
+	return list.selectAll(f, rep)
 }
 
 // find returns one snapshot as snapshotList.find does, without listing if name is a

@@ -29,7 +29,7 @@ func newStack(ctx context.Context, loc Location, o *options, create bool) (*trac
 	retries := &broadcast{otherwise: o.events}
 	// the retry layer takes 0 as forever
 	be = engretry.New(be, max(o.retryFor, time.Nanosecond), reportRetry(o.logger, loc, retries), nil)
-	t := newTracker(be, retries)
+	t := newTracker(be, retries, o.aliveDir())
 	t.limits = rates
 	return t, nil
 }

@@ -2,6 +2,7 @@ package rwm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -42,10 +43,56 @@ func (m *Manager) LocationAsOf(ctx context.Context, moment s3state.Moment) (rest
 	if s3err.Forbidden(err) {
 		err = fmt.Errorf("%w (not every provider lets the host read old versions: use the admin's credentials)", err)
 	}
+	if moment.StateKey == "" && (errors.Is(err, s3state.ErrNoState) || err == nil && !holdsConfig(view)) {
+		if early := m.tooEarly(ctx, moment.At); early != nil {
+			return nil, view, early
+		}
+	}
 	if err != nil {
 		return nil, view, err
 	}
 	return restic.AsOf(m.client, m.cfg.ResticBucket, "", MomentString(view, time.Local), objectVersions(view)), view, nil
+}
+
+// TooEarlyError says that a moment is before the repository was made. It wraps
+// [restic.ErrNoRepository] and [s3state.ErrNoState].
+type TooEarlyError struct {
+	Bucket string
+	At     time.Time // what was asked for
+	First  time.Time // when the repository was made, by the server's clock
+}
+
+func (e *TooEarlyError) Error() string {
+	return fmt.Sprintf("%v in bucket %s as of %s: the earliest moment with one is %s", restic.ErrNoRepository, e.Bucket,
+		e.At.Local().Format("2006-01-02 15:04:05 MST (-07:00)"), e.First.Local().Format("2006-01-02T15:04:05.999999999Z07:00"))
+}
+
+// Unwrap is for errors.Is.
+func (e *TooEarlyError) Unwrap() []error {
+	return []error{restic.ErrNoRepository, s3state.ErrNoState}
+}
+
+func holdsConfig(view *s3state.View) bool {
+	_, ok := view.Get("config")
+	return ok
+}
+
+// tooEarly compares a time with the versions of the repository's config, the last
+// object that init writes.
+func (m *Manager) tooEarly(ctx context.Context, at time.Time) error {
+	var first time.Time
+	for v, err := range m.store.Client().Versions(ctx, m.cfg.ResticBucket, "config") {
+		if err != nil {
+			return err
+		}
+		if v.Key == "config" && !v.DeleteMarker && (first.IsZero() || v.LastModified.Before(first)) {
+			first = v.LastModified
+		}
+	}
+	if first.After(at) {
+		return &TooEarlyError{m.cfg.ResticBucket, at, first}
+	}
+	return nil
 }
 
 func objectVersions(view *s3state.View) iter.Seq[restic.ObjectVersion] {

@@ -51,12 +51,20 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 		}
 		return h, err
 	}
+	m.evidence.begin(m)
+	defer m.evidence.end(m)
+	if opts.Known == nil {
+		opts.Known = m.evidence.reads()
+	}
 	var session *restic.Session
-	opts.Prover = m.prover()
+	opts.Prover = m.prover(m.evidence)
 	opts.Inspector = func(ctx context.Context, good time.Time) (s3state.Inspect, error) {
-		loc, err := m.locationForCheck(ctx, momentAt(good))
+		loc, err := m.locationToUnseal(ctx, good)
 		if err == nil {
 			session, err = m.openForCheck(ctx, loc)
+		}
+		if err == nil {
+			err = m.evidence.judging(ctx, session)
 		}
 		if err != nil {
 			m.warn(fmt.Sprintf("what is sealed with the repository's password is not judged: %v", err))
@@ -74,8 +82,18 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 	return h, err
 }
 
-// momentAt is a time, or for the zero time what is current.
-func momentAt(at time.Time) s3state.Moment { return s3state.Moment{At: at} }
+// locationToUnseal is what opens the configured repository as of a moment, and nothing
+// else of it; for the zero time as it is now.
+func (m *Manager) locationToUnseal(ctx context.Context, at time.Time) (restic.Location, error) {
+	if at.IsZero() {
+		at = m.now().Add(aheadOfAnyClock)
+	}
+	view, err := m.store.View(ctx, m.cfg.ResticBucket, s3state.Moment{At: at}, s3state.ViewOptions{Prefixes: []string{"config", "keys/"}})
+	if err != nil {
+		return nil, err
+	}
+	return m.asOf(view), nil
+}
 
 // whyNot says why nothing of a bucket is proved.
 func (m *Manager) whyNot(bucket string, review Review) string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +22,8 @@ import (
 // TestRandomHistories lets a host, its admin and in every second one an attacker do things
 // at random. What is named good opens and can be read whole; honest use has no marks, its
 // newest moment is named and its old versions can be dropped; and after a drop every
-// moment within the time to keep is as it was. RWM_HISTORIES says how many, RWM_SEED the
+// moment within the time to keep is as it was. At any time what remembers what it has read
+// says the same as what reads everything. RWM_HISTORIES says how many, RWM_SEED the
 // first of them.
 func TestRandomHistories(t *testing.T) {
 	count, seed := 6, uint64(time.Now().UnixNano())
@@ -58,6 +60,7 @@ func (r *randomHistory) play() {
 		}
 	}()
 	r.run()
+	evidence := filepath.Join(r.t.TempDir(), "evidence.json")
 	steps := 4 + r.rand.IntN(8)
 	attackAt := r.rand.IntN(steps)
 	for i := range steps {
@@ -69,8 +72,14 @@ func (r *randomHistory) play() {
 			}
 			r.attack()
 		}
+		if r.rand.IntN(2) == 0 {
+			r.done = append(r.done, "looked at")
+			r.sameIncremental(evidence)
+		}
 	}
+	r.sameIncremental(evidence)
 	r.judge()
+	r.sameIncremental(evidence) // after a drop
 }
 
 func (r *randomHistory) session(do func(s *restic.Session) error) {

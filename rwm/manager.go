@@ -31,6 +31,7 @@ type Manager struct {
 	observed    *ObservedTransport // nil with a client of the caller's
 	proof       ProofOptions
 	reviews     string // file
+	evidence    *evidence
 
 	lockWait time.Duration
 

@@ -43,10 +43,10 @@ func (o ProofOptions) withDefaults() ProofOptions {
 func WithProof(o ProofOptions) Option { return func(m *Manager) { m.proof = o } }
 
 // prover proves moments of the configured repository. What one proof has learned of
-// packs the next one knows.
-func (m *Manager) prover(opts ...restic.Option) s3state.Prover {
+// packs the next one knows. e is nil, or held by the caller.
+func (m *Manager) prover(e *evidence, opts ...restic.Option) s3state.Prover {
 	bounds := m.proof.withDefaults()
-	ledger := &restic.Ledger{}
+	ledger := e.packs()
 	var spent int64
 	return func(ctx context.Context, at *s3state.View, suspect func(string) bool) (*s3state.Proof, error) {
 		left := max(bounds.MaxRequests-spent, 1)
@@ -67,15 +67,15 @@ func (m *Manager) prover(opts ...restic.Option) s3state.Prover {
 		case errors.Is(err, restic.ErrUnreachable):
 			return nil, err // it says nothing about the moment
 		case found.Verdict == restic.Proved:
-			return p, m.readData(ctx, at, p, bounds.MaxData)
+			return p, m.readData(ctx, at, p, e, bounds.MaxData)
 		}
 		return p, nil
 	}
 }
 
-// readData reads all packs of a moment if they are not too large, and puts what it finds
-// into the proof.
-func (m *Manager) readData(ctx context.Context, at *s3state.View, p *s3state.Proof, most int64) error {
+// readData reads all packs of a moment if they are not too large, but for those that it
+// has read before, and puts what it finds into the proof.
+func (m *Manager) readData(ctx context.Context, at *s3state.View, p *s3state.Proof, e *evidence, most int64) error {
 	var size int64
 	for o := range at.All("data/") {
 		size += o.Size
@@ -88,7 +88,23 @@ func (m *Manager) readData(ctx context.Context, at *s3state.View, p *s3state.Pro
 		return err
 	}
 	defer session.Close() //nolint:errcheck // it has only read
-	c, err := session.Check(ctx, restic.CheckOptions{ReadData: true})
+	if err := e.judging(ctx, session); err != nil {
+		return err
+	}
+	opts := restic.CheckOptions{ReadData: true}
+	if !e.anyUnread(at) {
+		p.DataRead = true
+		return nil
+	}
+	var reading []string
+	if e != nil {
+		opts.Subset = restic.SubsetFunc(func(id restic.ID) bool {
+			name, read := e.hasRead(at, id)
+			reading = append(reading, name)
+			return !read
+		})
+	}
+	c, err := session.Check(ctx, opts)
 	switch {
 	case errors.Is(err, restic.ErrDamaged):
 		p.Verdict, p.Reason = s3state.Broken, fmt.Sprintf("its data is damaged: %v", err)
@@ -97,8 +113,20 @@ func (m *Manager) readData(ctx context.Context, at *s3state.View, p *s3state.Pro
 	default:
 		p.DataRead = true
 		p.Bytes += int64(c.BytesRead)
+		e.haveRead(reading)
 	}
 	return nil
+}
+
+// Prove finds out whether the configured repository holds together as of a moment, as
+// [Manager.History] does of those that it names. An error says nothing about the moment.
+func (m *Manager) Prove(ctx context.Context, at time.Time, opts ...restic.Option) (*s3state.Proof, error) {
+	if err := m.needRepository(); err != nil {
+		return nil, err
+	}
+	m.evidence.begin(m)
+	defer m.evidence.end(m)
+	return m.store.Prove(ctx, m.cfg.ResticBucket, at, m.prover(m.evidence, opts...))
 }
 
 // asOf is the configured repository as a view shows its bucket.

@@ -115,20 +115,5 @@ func (m *Manager) changeReview(bucket string, change func(*Review)) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(m.reviews)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, filepath.Base(m.reviews)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), m.reviews)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return replaceFile(m.reviews, append(text, '\n'))
 }

@@ -270,7 +270,7 @@ func (r *run) backup(ctx context.Context, name string, args *resticflags.BackupA
 	if err := r.open(ctx, sessionAccess(args)); err != nil {
 		return err
 	}
-	options, err := r.backupOptions(name, args)
+	options, err := r.backupOptions(ctx, name, args)
 	if err != nil {
 		return err
 	}
@@ -305,9 +305,9 @@ func (r *run) runHooks(ctx context.Context, backup, phase string, commands []str
 	})
 }
 
-func (r *run) backupOptions(name string, args *resticflags.BackupArgs) (restic.BackupOptions, error) {
+func (r *run) backupOptions(ctx context.Context, name string, args *resticflags.BackupArgs) (restic.BackupOptions, error) {
 	backup := r.cfg.Backups[name]
-	options, err := args.Options(slices.Concat(backup.FilesDirs, args.Paths), nil, r.warn)
+	options, err := args.Options(ctx, slices.Concat(backup.FilesDirs, args.Paths), nil, r.warn)
 	if err != nil {
 		return options, err
 	}

@@ -126,6 +126,9 @@ func (m *Manager) checkRepository(ctx context.Context, opts s3state.CheckStorage
 	return result, errors.Join(err, session.Close())
 }
 
+// aheadOfAnyClock is when a moment lies in the future for every server.
+const aheadOfAnyClock = 365 * 24 * time.Hour
+
 // locationForCheck is the repository at a moment. What is current is looked at in the
 // same way, by version ids, for it may change while it is read.
 func (m *Manager) locationForCheck(ctx context.Context, moment s3state.Moment) (restic.Location, error) {
@@ -133,7 +136,6 @@ func (m *Manager) locationForCheck(ctx context.Context, moment s3state.Moment) (
 		loc, _, err := m.LocationAsOf(ctx, moment)
 		return loc, err
 	}
-	const aheadOfAnyClock = 365 * 24 * time.Hour
 	view, err := m.store.View(ctx, m.cfg.ResticBucket, s3state.Moment{At: time.Now().Add(aheadOfAnyClock)}, s3state.ViewOptions{})
 	if err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.
 			_ = session.Close() // it has only read
 		}
 	}()
-	prove := m.prover(restic.WithoutCache())
+	prove := m.prover(nil, restic.WithoutCache())
 	opts.Prover = prove
 	opts.Confirm = func(ctx context.Context, now *s3state.View) (whole bool, err error) {
 		session, err = m.openForCheck(ctx, m.asOf(now))

@@ -90,6 +90,9 @@ type HistoryOptions struct {
 	// with the last good moment that the listing shows. It may return a function that
 	// judges what is read, or nil. An error aborts History.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
+	// Known remembers what earlier calls have read of this bucket, and then what this one
+	// has: only what is new is read, with the same result. nil reads everything again.
+	Known *Known
 	// VerifyStates is how many of the newest saved states are compared with the
 	// version history: 0 for ten, negative for all. NoVerify compares none.
 	VerifyStates int
@@ -171,7 +174,7 @@ func (s *Store) judge(ctx context.Context, bucket string, h *timeline, opts Hist
 				return err
 			}
 		}
-		if err := s.readMetadata(ctx, bucket, h, inspect, opts.ReadAll); err != nil {
+		if err := s.readMetadata(ctx, bucket, h, inspect, opts.Known, opts.ReadAll); err != nil {
 			return err
 		}
 		h.sum()

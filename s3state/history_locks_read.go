@@ -3,13 +3,18 @@ package s3state
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io"
 	"slices"
 )
 
 // judgeLocks marks the deletions that no lock explains now. A lock that the server
 // refuses to return explains nothing, unless nothing could be read: then the caller may
 // not read at all.
-func (r *reading) judgeLocks() {
+func (r *reading) judgeLocks(ctx context.Context) error {
+	if err := r.try(ctx); err != nil {
+		return err
+	}
 	for i := range r.h.evidence.locks {
 		l := &r.h.evidence.locks[i]
 		if l.refused {
@@ -20,6 +25,22 @@ func (r *reading) judgeLocks() {
 	for _, found := range r.h.evidence.unlocked() {
 		r.h.suspect(found)
 	}
+	return nil
+}
+
+// try finds out whether the caller may read at all, if a lock was refused and what else
+// there is was read by an earlier History.
+func (r *reading) try(ctx context.Context) error {
+	refused := slices.ContainsFunc(r.h.evidence.locks, func(l heldLock) bool { return l.refused })
+	if !refused || r.could || r.spare == nil {
+		return nil
+	}
+	_, err := r.s.fetchChecked(ctx, r.bucket, entryFrom(r.spare), io.Discard)
+	r.could = err == nil
+	if refusedAlone(err) || errors.Is(err, ErrCorrupt) {
+		return nil
+	}
+	return err
 }
 
 // explain lists the locks once more and keeps those that explain deletions, the newest

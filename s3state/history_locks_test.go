@@ -106,9 +106,29 @@ func TestLocksThatWereNotRead(t *testing.T) {
 		h.evidence.locks[0].refused = c.refused
 		h.evidence.gone(TypePack, 50)
 		r := &reading{h: h, could: c.could}
-		r.judgeLocks()
+		if err := r.judgeLocks(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if h.sum(); (h.res.Total == 0) != c.explains || h.res.Unread > 0 != c.refused {
 			t.Errorf("%+v: %d unread, %+v", c, h.res.Unread, h.res.Suspicions)
+		}
+	}
+}
+
+// If everything else was read by an earlier History, whether the caller may read at all is
+// found out by reading some of it again: else the lock that is refused would explain what
+// an attacker deleted.
+func TestRefusedLockBesideWhatIsKnown(t *testing.T) {
+	w := newWorld(t)
+	body := "a note"
+	w.put("note", body)
+	for key, void := range map[string]bool{"note": true, "gone": false} {
+		h := newTimeline(w.bucket)
+		h.evidence.held(0, 100)
+		h.evidence.locks[0].refused = true
+		r := &reading{s: w.admin, bucket: w.bucket, h: h, spare: &Version{Key: key, Size: int64(len(body))}}
+		if err := r.judgeLocks(t.Context()); err != nil || h.evidence.locks[0].void != void {
+			t.Errorf("%s: void %t, %v", key, h.evidence.locks[0].void, err)
 		}
 	}
 }

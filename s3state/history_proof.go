@@ -118,6 +118,16 @@ func (p *search) latest(ctx context.Context, h *timeline, moments []time.Time) (
 	return good, failed, nil
 }
 
+// Prove has a moment of a bucket proved as History does: what was written more than once
+// is suspected.
+func (s *Store) Prove(ctx context.Context, bucket string, at time.Time, prover Prover) (*Proof, error) {
+	h := newTimeline(bucket)
+	if err := s.listVersions(ctx, bucket, "", nil, func(entries []Version) error { h.take(entries); return nil }); err != nil {
+		return nil, err
+	}
+	return newSearch(s, bucket, prover, nil).at(ctx, h, at)
+}
+
 // moments are those that History may name, the newest first: ends of steps and of
 // backups, and when states were saved. On servers that date to the second they are ends
 // of seconds: else the proof would not look at what happened last.

@@ -43,15 +43,18 @@ type reading struct {
 	bucket  string
 	h       *timeline
 	inspect Inspect // may be nil
+	known   *Known  // may be nil
 
 	mu    sync.Mutex // guards h, and calls of inspect
 	could bool       // something was read
+	spare *Version   // something that was not read because it is known
 }
 
 // readMetadata reads keys, indexes and snapshots, the locks that explain deletions, and
 // for inspect also configs. It compares their bytes with their names. It reads at most
 // readMost locks, unless all is set.
-func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, inspect Inspect, all bool) error {
+func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, inspect Inspect, known *Known, all bool) error {
+	known.begin()
 	h.unread.trim()
 	if err := s.explain(ctx, bucket, h); err != nil {
 		return err
@@ -61,7 +64,7 @@ func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, in
 		locks = locks[:min(len(locks), readMost)]
 	}
 	h.res.Unread += len(h.evidence.locks) - len(locks) // these are judged by the listing
-	r := &reading{s: s, bucket: bucket, h: h, inspect: inspect}
+	r := &reading{s: s, bucket: bucket, h: h, inspect: inspect, known: known}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(readAtOnce)
 	for i := range h.unread.all {
@@ -85,7 +88,10 @@ func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, in
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	r.judgeLocks()
+	if err := r.judgeLocks(ctx); err != nil {
+		return err
+	}
+	known.end()
 	for _, found := range h.dated() {
 		h.suspect(found)
 	}
@@ -96,6 +102,9 @@ func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, in
 // no suspicion.
 func (r *reading) read(ctx context.Context, v *Version) (verdict Verdict, ok bool, err error) {
 	what := TypeOf(v.Key)
+	if verdict, ok := r.remembered(v, r.inspect != nil); ok {
+		return verdict, true, nil
+	}
 	if v.Size > readLargest {
 		return Verdict{Suspicious: fmt.Sprintf("it is too large (%d bytes) for a %s", v.Size, what)}, true, nil
 	}
@@ -115,7 +124,21 @@ func (r *reading) read(ctx context.Context, v *Version) (verdict Verdict, ok boo
 	if r.inspect != nil {
 		verdict, err = r.inspect(*v, body.Bytes())
 	}
+	if err == nil && what != TypeConfig { // what a config is judged by may change
+		r.known.put(v, r.inspect != nil, verdict)
+	}
 	return verdict, true, err
+}
+
+// remembered is read without reading.
+func (r *reading) remembered(v *Version, judged bool) (Verdict, bool) {
+	verdict, ok := r.known.get(v, judged)
+	if ok {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.spare = v
+	}
+	return verdict, ok
 }
 
 func (r *reading) metadata(ctx context.Context, v *Version) error {
@@ -140,11 +163,16 @@ func (r *reading) overwrote(ctx context.Context, v *Version) error {
 	if v.Size > largestPack {
 		return nil
 	}
-	_, err := r.s.fetchChecked(ctx, r.bucket, entryFrom(v), io.Discard)
+	_, right := r.remembered(v, false)
+	var err error
+	if !right {
+		_, err = r.s.fetchChecked(ctx, r.bucket, entryFrom(v), io.Discard)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case err == nil:
+		r.known.put(v, false, Verdict{})
 		r.h.rightContent(v)
 	case errors.Is(err, ErrCorrupt), refusedAlone(err):
 	default:

@@ -69,7 +69,7 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	if has.RetainDays > 0 && has.Mode == Compliance && want.Mode == Governance {
 		return fail(fmt.Errorf("%w: it is locked in %s, and %s is weaker; nothing was changed", ErrInvalid, Compliance, Governance))
 	}
-	m := &maker{s: s, ev: ev, op: "lock", bucket: bucket, lock: &want, next: "run the same again", resumed: true}
+	m := &maker{s: s, ev: ev, op: "lock", bucket: bucket, lock: &want, seal: check.seal(), next: "run the same again", resumed: true}
 	if !has.Enabled {
 		m.step("turn on object lock", func() error { return s.turnOnLock(ctx, bucket, want.Mode) })
 	}

@@ -154,8 +154,8 @@ func TestKeeperPolicyJudged(t *testing.T) {
 	good := rolesPolicy{bucket: bucket, admin: arn("admin"), target: arn("host"), keeper: arn("keeper")}
 	for _, p := range []rolesPolicy{
 		good,
-		{bucket, arn("admin"), arn("host"), "", true, nil},
-		{bucket, arn("admin"), arn("host"), arn("keeper"), true, &LockOptions{Mode: Governance}},
+		{bucket: bucket, admin: arn("admin"), target: arn("host"), ceph: true},
+		{bucket: bucket, admin: arn("admin"), target: arn("host"), keeper: arn("keeper"), ceph: true, lock: &LockOptions{Mode: Governance}},
 	} {
 		if c := check(p.String()); !c.OK || c.Keeper != p.keeper || c.VersionsDenied != p.ceph {
 			t.Errorf("%+v: %+v", p, c)

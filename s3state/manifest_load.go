@@ -101,14 +101,14 @@ func (s *Store) loadManifest(ctx context.Context, bucket, key, versionID string)
 
 // manifestOf returns the objects of a bucket at a moment, and the saved state; for a
 // time, that has only the time.
-func (s *Store) manifestOf(ctx context.Context, bucket string, m Moment, ev *reporter) (*manifest, *SavedState, error) {
+func (s *Store) manifestOf(ctx context.Context, bucket string, m Moment, ev *reporter, prefixes ...string) (*manifest, *SavedState, error) {
 	if err := m.check(); err != nil {
 		return nil, nil, err
 	}
 	if m.StateKey != "" {
 		return s.loadManifest(ctx, bucket, m.StateKey, m.StateVersion)
 	}
-	p, err := s.manifestAt(ctx, bucket, m.At, ev)
+	p, err := s.manifestAt(ctx, bucket, m.At, ev, prefixes...)
 	return p, &SavedState{Bucket: bucket, Time: m.At}, err
 }
 
@@ -117,20 +117,22 @@ func (s *Store) manifestOf(ctx context.Context, bucket string, m Moment, ev *rep
 const offAtMost = 48 * time.Hour
 
 // manifestAt takes from the version listing what was current at a time, see asOf.
-// Versions removed since are not in it.
-func (s *Store) manifestAt(ctx context.Context, bucket string, at time.Time, ev *reporter) (*manifest, error) {
+// Versions removed since are not in it. prefixes, in order and without overlap, are the
+// only keys of interest; none means all.
+func (s *Store) manifestAt(ctx context.Context, bucket string, at time.Time, ev *reporter, prefixes ...string) (*manifest, error) {
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return nil, err
 	}
 	p := &manifest{header: StateHeader{BucketName: bucket, TimeStart: at, TimeEnd: at}}
 	now, last := asOf{at: at, now: at.After(s.now().Add(offAtMost))}, ""
+	var first time.Time // when anything was written
 	add := func() error {
 		if v := now.object(); v != nil {
 			return p.add(entryFrom(v))
 		}
 		return nil
 	}
-	err := s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+	take := func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]
 			if v.Key != last {
@@ -141,14 +143,27 @@ func (s *Store) manifestAt(ctx context.Context, bucket string, at time.Time, ev 
 				last = v.Key
 			}
 			now.take(v)
+			if !v.DeleteMarker && (first.IsZero() || v.LastModified.Before(first)) {
+				first = v.LastModified
+			}
 		}
 		return nil
-	})
+	}
+	if len(prefixes) == 0 {
+		prefixes = []string{""}
+	}
+	var err error
+	for i := 0; i < len(prefixes) && err == nil; i++ {
+		err = s.listVersions(ctx, bucket, prefixes[i], ev, take)
+	}
 	if err == nil {
 		err = add()
 	}
 	if err == nil && p.count == 0 {
 		err = fmt.Errorf("bucket %s: %w: it held no object at %s", bucket, ErrNoState, at.Format(time.RFC3339))
+		if first.After(at) {
+			err = fmt.Errorf("%w; the earliest moment is %s", err, first.In(at.Location()).Format(time.RFC3339Nano))
+		}
 	}
 	if err != nil {
 		p.close()

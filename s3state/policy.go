@@ -36,6 +36,7 @@ type policyStatement struct {
 	Except    map[string][]string `json:"NotPrincipal,omitempty"`
 	Action    []string            `json:"Action"`
 	Resource  []string            `json:"Resource"`
+	Condition condition           `json:"Condition,omitempty"`
 }
 
 func resources(bucket string) []string {

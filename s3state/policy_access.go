@@ -30,7 +30,7 @@ type AccessResult struct {
 	Outcome  Outcome
 	Expected Outcome
 	// Harm says that with this right the host could destroy saved data, or open it to
-	// others.
+	// others, or that a sealed host can read file data.
 	Harm   bool
 	Detail string // the server's answer, if it was not as expected, or what follows
 }
@@ -134,9 +134,11 @@ func (a *accessor) settings(ctx context.Context) {
 	a.note("change the bucket's ACL", Refused, true, a.put(ctx, "acl", `<AccessControlPolicy></AccessControlPolicy>`))
 }
 
+func (a *accessor) canaryName() string { return "canary_" + strings.ToLower(rand.Text()[:12]) }
+
 // canary tries what needs an object.
 func (a *accessor) canary(ctx context.Context) {
-	key := "rwm/canary_" + strings.ToLower(rand.Text()[:12])
+	key := "rwm/" + a.canaryName()
 	var versions []string
 	defer func() {
 		if len(versions) == 0 {
@@ -166,6 +168,7 @@ func (a *accessor) canary(ctx context.Context) {
 	a.note("set an object's retention", Refused, false, a.s.tryRetention(ctx, a.bucket, key, a.soon()))
 	a.public(ctx, key)
 	a.uploads(ctx, key)
+	a.sealed(ctx, key)
 	// The bucket holds the canary, so this fails even if it is allowed.
 	_, err := a.s.s3.Call(ctx, s3versions.Request{Method: http.MethodDelete, Bucket: a.bucket})
 	a.note("delete the bucket", Refused, true, err)

@@ -37,14 +37,22 @@ func (s *Store) removeVersion(ctx context.Context, bucket, key, version string) 
 // copyPart copies a version onto its own key as a part of a multipart upload. A host
 // may not abort an upload, so it is completed in any case.
 func (s *Store) copyPart(ctx context.Context, bucket, key, version string) error {
+	return s.copyPartFrom(ctx, bucket, key, fileSource{bucket, key}, map[string]string{
+		"x-amz-copy-source": s3utils.EncodePath(bucket+"/"+key) + "?versionId=" + url.QueryEscape(version),
+	})
+}
+
+// fileSource is what a part is copied from.
+type fileSource struct{ bucket, key string }
+
+// copyPartFrom is copyPart for any source, as its header names it.
+func (s *Store) copyPartFrom(ctx context.Context, bucket, key string, from fileSource, header map[string]string) error {
 	core := minio.Core{Client: s.client}
 	upload, err := core.NewMultipartUpload(ctx, bucket, key, minio.PutObjectOptions{})
 	if err != nil {
 		return err
 	}
-	part, copyErr := core.CopyObjectPart(ctx, bucket, key, bucket, key, upload, 1, 0, -1, map[string]string{
-		"x-amz-copy-source": s3utils.EncodePath(bucket+"/"+key) + "?versionId=" + url.QueryEscape(version),
-	})
+	part, copyErr := core.CopyObjectPart(ctx, from.bucket, from.key, bucket, key, upload, 1, 0, -1, header)
 	if copyErr != nil {
 		filler, err := core.PutObjectPart(ctx, bucket, key, upload, 1, strings.NewReader("-"), 1, minio.PutObjectPartOptions{})
 		if err != nil {

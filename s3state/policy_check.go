@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cesnet/rwm/internal/s3err"
 )
@@ -30,6 +31,10 @@ type PolicyCheck struct {
 	// StrangersDenied says that a statement forbids all others to read objects, which
 	// on some servers the ACL of an object could allow them.
 	StrangersDenied bool
+	// Sealed says that a statement forbids the target user to read file data (data/*):
+	// from UnsealedUntil on, always if that is zero. See SealState.
+	Sealed        bool
+	UnsealedUntil time.Time
 	// Versioning is Enabled, Suspended or "" as the server answers.
 	Versioning string
 	// UnfinishedRestore is not nil while Restore has not completed this bucket.
@@ -108,8 +113,12 @@ func checkPolicy(bucket string, f *bucketConfig) *PolicyCheck {
 	if c.UnfinishedRestore != nil {
 		c.problem("restoring into this bucket has not been completed (%s); run the same restore again", c.UnfinishedRestore)
 	}
-	var admins, targets, keepers, denials, strangers []grant
+	var admins, targets, keepers, denials, strangers, seals []grant
 	for i, g := range grants {
+		if isSeal(bucket, g) {
+			seals = append(seals, g)
+			continue
+		}
 		c.checkStatement(i+1, bucket, g)
 		switch {
 		case g.effect == "Deny" && g.except != nil:
@@ -129,6 +138,7 @@ func checkPolicy(bucket string, f *bucketConfig) *PolicyCheck {
 	}
 	c.checkRoles(admins, targets)
 	c.checkKeeper(keepers)
+	c.checkSeals(bucket, seals)
 	c.checkDenials(denials)
 	c.checkStrangers(strangers)
 	return c

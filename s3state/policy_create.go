@@ -13,7 +13,9 @@ type CreateOptions struct {
 	Lock *LockOptions
 	// Keeper is the user who may, besides what the host may, read versions and extend
 	// their locks: a user name in the admin's tenant or an ARN. Empty for none.
-	Keeper  string
+	Keeper string
+	// Sealed keeps the host from reading file data back; see Seal.
+	Sealed  bool
 	OnEvent func(Event)
 }
 
@@ -64,7 +66,7 @@ func (s *Store) Create(ctx context.Context, bucket, targetUser string, opts Crea
 	if err := s.refuseExisting(ctx, bucket); err != nil {
 		return nil, fmt.Errorf("create %s: %w", bucket, err)
 	}
-	m := &maker{s: s, ev: ev, op: "create", bucket: bucket, lock: lock,
+	m := &maker{s: s, ev: ev, op: "create", bucket: bucket, lock: lock, seal: seal{on: opts.Sealed},
 		next: "remove the bucket with storage-delete, then create it again"}
 	m.makeBucket(ctx, opts.Region)
 	m.protect(ctx)

@@ -31,6 +31,7 @@ type rolesPolicy struct {
 	keeper                string // "" without one
 	ceph                  bool   // the server consults ACLs before the policy
 	lock                  *LockOptions
+	seal                  seal
 }
 
 func (p rolesPolicy) String() string {
@@ -52,6 +53,9 @@ func (p rolesPolicy) String() string {
 	}
 	if p.lock != nil && p.lock.Mode == Governance {
 		statement("Deny", p.admin, adminDenied)
+	}
+	if p.seal.on {
+		more = append(more, p.seal.statement(p.bucket, p.target))
 	}
 	return bucketPolicy(p.bucket, p.admin, p.target, more...)
 }

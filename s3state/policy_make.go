@@ -20,6 +20,7 @@ type maker struct {
 	done       []string
 	pab        bool
 	lock       *LockOptions // nil for a bucket without object lock; filled
+	seal       seal
 	proof      *LockProof
 	canary     *lockCanary
 	resumed    bool  // an earlier run made the bucket
@@ -44,6 +45,23 @@ func (m *maker) step(name string, fn func() error) {
 func (m *maker) setPolicy(ctx context.Context, policy string) error {
 	_, err := m.s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: m.bucket, Query: url.Values{"policy": {""}}, Body: []byte(policy)})
 	return s3err.Wrap(err, "bucket %s", m.bucket)
+}
+
+// setSealed sets a policy with the maker's seal: one that denies attributes, too, or
+// where the server does not know these actions, one without.
+func (m *maker) setSealed(ctx context.Context, policy func(seal) (string, error)) error {
+	s := m.seal
+	s.attributes = s.on
+	for {
+		text, err := policy(s)
+		if err == nil {
+			err = m.setPolicy(ctx, text)
+		}
+		if err == nil || !s.attributes || s3err.Status(err) != http.StatusBadRequest {
+			return err
+		}
+		s.attributes = false
+	}
 }
 
 func (m *maker) makeBucket(ctx context.Context, region string) {
@@ -88,7 +106,11 @@ func (m *maker) police(ctx context.Context, admin, target, keeper string) (check
 		if err != nil {
 			return err
 		}
-		return m.setPolicy(ctx, rolesPolicy{m.bucket, admin, target, keeper, ceph, m.lock}.String())
+		return m.setSealed(ctx, func(s seal) (string, error) {
+			return rolesPolicy{
+				bucket: m.bucket, admin: admin, target: target, keeper: keeper, ceph: ceph, lock: m.lock, seal: s,
+			}.String(), nil
+		})
 	})
 	m.step("check the policy", func() (err error) {
 		if check, err = m.s.CheckPolicy(ctx, m.bucket); err != nil {
@@ -96,6 +118,9 @@ func (m *maker) police(ctx context.Context, admin, target, keeper string) (check
 		}
 		if !check.OK {
 			return fmt.Errorf("%w: %s", ErrPolicy, check.Problems[0])
+		}
+		if check.Sealed != m.seal.on {
+			return fmt.Errorf("%w: whether the host is sealed reads back as %v", ErrPolicy, check.Sealed)
 		}
 		return nil
 	})

@@ -3,20 +3,13 @@ package s3state
 import (
 	"context"
 	"net/http"
-	"regexp"
 
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// cephRequestID is how every release of Ceph RGW numbers its requests: a count, the
-// time, the gateway's instance and the zone. OpenStack Swift's begin likewise but have
-// no instance.
-var cephRequestID = regexp.MustCompile(`^tx[0-9a-f]{21}-[0-9a-f]{10}-[0-9a-f]+-.`)
-
 // isCeph tells whether a bucket is on Ceph RGW, where the writer of an object may read
-// its old versions unless a Deny says otherwise. No request asks for the kind of
-// server, but the form of its request IDs tells.
+// its old versions unless a Deny says otherwise. The form of its request IDs tells.
 func (s *Store) isCeph(ctx context.Context, bucket string) (bool, error) {
 	var id string
 	err := s.s3.Retry(ctx, bucket, "ask the server what it is", 0, func(ctx context.Context) error {
@@ -27,7 +20,7 @@ func (s *Store) isCeph(ctx context.Context, bucket string) (bool, error) {
 		id = resp.Header.Get("X-Amz-Request-Id")
 		return resp.Body.Close()
 	})
-	return cephRequestID.MatchString(id), s3err.Wrap(err, "bucket %s", bucket)
+	return s3err.CephRequestID(id), s3err.Wrap(err, "bucket %s", bucket)
 }
 
 // noteHoles adds the gaps that this provider leaves, and what closes them. The policy

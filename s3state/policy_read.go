@@ -19,6 +19,7 @@ type grant struct {
 	actions    []string
 	resources  []string
 	other      []string // elements that narrow, widen or invert the statement
+	condition  json.RawMessage
 }
 
 // readPolicy reads a bucket policy as S3 and RGW allow it to be written.
@@ -70,6 +71,9 @@ func readStatement(st map[string]json.RawMessage) (grant, error) {
 			g.principals, err = readPrincipal(value)
 		case "NotPrincipal":
 			g.except, err = readPrincipal(value)
+		case "Condition":
+			g.condition = value
+			g.other = append(g.other, name)
 		default:
 			g.other = append(g.other, name)
 		}

@@ -95,6 +95,7 @@ type restorer struct {
 	target   string // principal
 	keeper   string // principal; "" without one
 	lock     *LockOptions
+	sealed   bool // the host may not read file data of the source
 	resume   bool
 	runID    string
 
@@ -187,7 +188,7 @@ func (r *restorer) verify(ctx context.Context, saved *SavedState) error {
 
 // fill makes the target, copies, compares, and only then lets the host in.
 func (r *restorer) fill(ctx context.Context) error {
-	m := &maker{s: r.s, ev: r.ev, op: "restore", bucket: r.opts.Target, next: "run the same restore again", lock: r.lock, resumed: r.resume}
+	m := &maker{s: r.s, ev: r.ev, op: "restore", bucket: r.opts.Target, next: "run the same restore again", lock: r.lock, seal: seal{on: r.sealed}, resumed: r.resume}
 	if !r.resume {
 		m.next = "remove the bucket with storage-delete, then restore again"
 		m.makeBucket(ctx, "")

@@ -44,6 +44,7 @@ func (r *restorer) choosePrincipals(ctx context.Context) error {
 	if r.opts.TargetUser == "" && tenantOf(r.admin) != tenantOf(r.target) {
 		return fmt.Errorf("%w: its target user %q is not of the admin's tenant; if that is right, name it with --target-user (TargetUser)", ErrBadState, s3err.Clip(r.target))
 	}
+	r.sealed = live.Sealed
 	keeper := r.opts.Keeper
 	if keeper == "" && live.OK {
 		keeper = live.Keeper

@@ -29,6 +29,7 @@ type Store struct {
 	copyLimit      int64 // larger objects are copied in parts
 	partSize       int64
 	guardEvery     time.Duration // between checks that a restore's target is still its own
+	trialWait      time.Duration // for a new policy to be applied
 
 	versions []s3versions.Option // for s3
 
@@ -110,6 +111,7 @@ func New(client *minio.Client, opts ...Option) *Store {
 		copyLimit:  5 << 30,
 		partSize:   1 << 30,
 		guardEvery: time.Second,
+		trialWait:  trialWait,
 	}
 	for _, opt := range opts {
 		if opt != nil {

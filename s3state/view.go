@@ -3,6 +3,7 @@ package s3state
 import (
 	"context"
 	"iter"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -36,8 +37,11 @@ type ViewOptions struct {
 	// Verify compares a saved state with the version history, which takes a listing of
 	// the bucket. A state that differs, or that names missing versions, is then refused
 	// as by Restore; the view is returned together with the error.
-	Verify  bool
-	OnEvent func(Event)
+	Verify bool
+	// Prefixes are the only keys of interest, in order; the listing of a time asks for no
+	// others. None means all.
+	Prefixes []string
+	OnEvent  func(Event)
 }
 
 // View returns a bucket as of a moment. A view at a time is taken from the version
@@ -49,7 +53,7 @@ type ViewOptions struct {
 func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOptions) (*View, error) {
 	ev := newReporter(opts.OnEvent)
 	defer ev.close()
-	p, saved, err := s.manifestOf(ctx, bucket, m, ev)
+	p, saved, err := s.manifestOf(ctx, bucket, m, ev, opts.Prefixes...)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +70,11 @@ func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOpti
 	}
 	if v.objects, err = objectsOf(p); err != nil {
 		return nil, err
+	}
+	if m.StateKey != "" && len(opts.Prefixes) > 0 {
+		v.objects = slices.DeleteFunc(v.objects, func(o Object) bool {
+			return !slices.ContainsFunc(opts.Prefixes, func(p string) bool { return strings.HasPrefix(o.Key, p) })
+		})
 	}
 	return v, verr
 }

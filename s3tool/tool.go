@@ -3,6 +3,7 @@ package s3tool
 import (
 	"github.com/minio/minio-go/v7"
 
+	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
 
@@ -36,11 +37,17 @@ func WithPartSize(bytes int64) Option {
 	return func(t *Tool) { t.partSize = max(minPartSize, bytes) }
 }
 
-// New returns a Tool that works through client.
+// New returns a Tool that works through client. With a nil client every request is an
+// error; nil options are ignored.
 func New(client *minio.Client, opts ...Option) *Tool {
+	if client == nil {
+		client = s3err.NoClient()
+	}
 	t := &Tool{client: client, core: minio.Core{Client: client}, parallel: 8, partSize: 16 << 20}
 	for _, opt := range opts {
-		opt(t)
+		if opt != nil {
+			opt(t)
+		}
 	}
 	if t.versions == nil {
 		t.versions = s3versions.New(client)

@@ -42,7 +42,12 @@ type Option func(*Client)
 // WithTransport sets the round tripper that sends the requests, if it is to be another
 // one than that of the *minio.Client.
 func WithTransport(rt http.RoundTripper) Option {
-	return func(c *Client) { c.http = &http.Client{Transport: rt, CheckRedirect: noRedirect} }
+	return func(c *Client) {
+		c.http = nil // New takes the client's
+		if rt != nil {
+			c.http = &http.Client{Transport: rt, CheckRedirect: noRedirect}
+		}
+	}
 }
 
 // WithLogger sets where retries are logged; by default nowhere.
@@ -100,6 +105,9 @@ func New(client *minio.Client, opts ...Option) *Client {
 		if opt != nil {
 			opt(c)
 		}
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
 	}
 	if c.http == nil {
 		c.http = &http.Client{Transport: client.CredContext().Client.Transport, CheckRedirect: noRedirect}

@@ -79,11 +79,22 @@ func redacted(_ []string, attr slog.Attr) slog.Attr {
 	return attr
 }
 
+// errNoConfig marks the error of a configuration file that is not there.
+var errNoConfig = markError{}
+
+// markError adds nothing to a message.
+type markError struct{}
+
+func (markError) Error() string { return "" }
+
 // config reads the configuration file and the secrets it points to, once: the file may
 // be a pipe. Every caller gets a copy of its own.
 func (a *app) config() (*rwm.Config, error) {
 	if a.loaded == nil {
 		cfg, err := rwm.ReadConfig(a.ctx, a.cli.Config)
+		if _, missing := os.Stat(a.cli.Config); err != nil && errors.Is(missing, os.ErrNotExist) {
+			return nil, fmt.Errorf("%w%w", err, errNoConfig)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -130,6 +141,7 @@ func (a *app) managerOf(cfg *rwm.Config, events func(rwm.Event), more ...rwm.Opt
 	}
 	opts := append([]rwm.Option{
 		rwm.WithLogger(a.logger()), rwm.WithTransport(transport), rwm.WithOutput(a.hookOutput()), rwm.WithEvents(events),
+		rwm.WithSessionOptions(userLocks()),
 	}, more...)
 	if file, err := rwm.ReviewsFile(); err == nil { // else there is no home
 		opts = append(opts, rwm.WithReviews(file))

@@ -56,8 +56,8 @@ func (o backupOutput) status(st restic.BackupStatus) {
 		}
 		return
 	}
-	line := fmt.Sprintf("[%s] %s  %d files %s, total %d files %s, %d errors", formatDuration(st.Elapsed),
-		formatPercent(st.BytesDone, st.TotalBytes), st.FilesDone, formatBytes(st.BytesDone), st.TotalFiles, formatBytes(st.TotalBytes), st.Errors)
+	line := fmt.Sprintf("[%s] %s  %d files %s, total %d files %s, %s", formatDuration(st.Elapsed),
+		formatPercent(st.BytesDone, st.TotalBytes), st.FilesDone, formatBytes(st.BytesDone), st.TotalFiles, formatBytes(st.TotalBytes), count(st.Errors, "error"))
 	if st.Remaining > 0 {
 		line += " ETA " + formatDuration(st.Remaining)
 	}
@@ -70,7 +70,7 @@ func (o backupOutput) status(st restic.BackupStatus) {
 	}
 	note := []string{files}
 	if st.Errors > 0 {
-		note = append(note, fmt.Sprintf("%d errors", st.Errors))
+		note = append(note, count(st.Errors, "error"))
 	}
 	o.bar.set(cmp.Or(o.name, "backup"), int64(st.BytesDone), total, true, line, note...)
 }

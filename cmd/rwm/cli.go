@@ -39,6 +39,8 @@ type cli struct {
 	StorageAccess       storageAccessCmd       `cmd:"" group:"Storage:" help:"Test what the host's credentials allow."`
 	StorageLock         storageLockCmd         `cmd:"" group:"Storage:" help:"Lock an existing policed bucket."`
 	StorageRenew        storageRenewCmd        `cmd:"" group:"Storage:" help:"Extend the locks of needed objects in a locked bucket."`
+	StorageSeal         storageSealCmd         `cmd:"" group:"Storage:" help:"Keep the host of a bucket from reading file data back."`
+	StorageUnseal       storageUnsealCmd       `cmd:"" group:"Storage:" help:"Let a sealed host read file data for a time."`
 	StorageDropVersions storageDropVersionsCmd `cmd:"" group:"Storage:" help:"Remove the saved states, old versions and delete markers, then save one new state."`
 	StorageRestoreState storageRestoreStateCmd `cmd:"" group:"Storage:" help:"Rebuild a bucket as it was in a new bucket or a directory."`
 	Keep                keepCmd                `cmd:"" group:"Storage:" help:"Do what is due for all storages of keeper.conf: prove, drill, watch, tell."`

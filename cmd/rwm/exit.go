@@ -26,7 +26,8 @@ const (
 // exitCodes is the table as the help text prints it.
 const exitCodes = `Exit codes:
   0    success
-  1    it failed: the error on stderr says what, and what was left untouched
+  1    it failed: the error on stderr says what, and what was left untouched;
+       also what needs file data on a sealed host
   2    wrong command line or configuration: nothing was started
   3    incomplete: a snapshot was made, but some files could not be read;
        or nothing wrong was found, but nothing was proved

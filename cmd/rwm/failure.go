@@ -8,6 +8,7 @@ import (
 
 	"github.com/cesnet/rwm/internal/redact"
 	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
 )
 
@@ -31,7 +32,8 @@ func (a *app) printFailure(err error, code int) {
 		return
 	}
 	a.warn("rwm: %s", strings.ReplaceAll(message, "\n", "\n     "))
-	if h := hint(err); h != "" {
+	if h := hint(err); h != "" && code != exitInterrupted {
+		h = strings.ReplaceAll(h, "`rwm ", "`"+a.command()+" ")
 		a.warn("     %s", h)
 	}
 }
@@ -63,8 +65,13 @@ func hint(err error) string {
 	switch {
 	case errors.Is(err, restic.ErrLocked):
 		return "`rwm restic unlock` removes stale locks"
+	case errors.Is(err, restic.ErrSealed):
+		return "see docs/sealed.md: the admin reads for the host, or lets it read for a time with `rwm storage-unseal BUCKET --for 4h`"
 	case errors.Is(err, restic.ErrNoBucket):
-		return "the admin creates the bucket: rwm storage-create BUCKET USERNAME"
+		return "`rwm storage-list` shows the buckets there are; the admin creates one: `rwm storage-create BUCKET USERNAME`"
+	case errors.Is(err, errNoConfig):
+		return "name the configuration with --config FILE, or write rwm.conf here; docs/configuration.md says what is in it"
+	case errors.As(err, new(*rwm.TooEarlyError)): // it says what can be opened
 	case errors.Is(err, restic.ErrNoRepository):
 		return "if there was one, its old versions may still be there: see `rwm storage-info BUCKET` and docs/recovery.md; " +
 			"for a new repository: `rwm restic init`"
@@ -76,6 +83,14 @@ func hint(err error) string {
 		return "see: rwm --help, rwm COMMAND --help"
 	}
 	return ""
+}
+
+// command is how to call this program again with the same configuration.
+func (a *app) command() string {
+	if a.cli.Config == defaultConfig || a.cli.Config == "" {
+		return "rwm"
+	}
+	return "rwm --config " + shellQuote(a.cli.Config)
 }
 
 // interrupted says that a signal was taken, and what another one does.

@@ -42,7 +42,7 @@ func (a *app) showKeeper(all []*keeper.Status, report *keeper.Report) {
 		}
 	}
 	if report != nil {
-		a.detail("%d requests, %s received", report.Requests, formatBytes(report.Bytes))
+		a.detail("%s, %s received", count(report.Requests, "request"), formatBytes(report.Bytes))
 	}
 }
 
@@ -75,7 +75,7 @@ func (a *app) showPlans(plans []*keeper.Plan, every time.Duration) {
 			g.add(t.Does, t.Every, next, fmt.Sprint(t.Requests), formatBytes(t.Bytes), t.Why)
 		}
 		a.show(g)
-		a.printf("In all %d requests and %s received a month (%s)", p.Requests, formatBytes(p.Bytes), yesNo(p.Measured, "as measured", "estimated; exact after the first passes"))
+		a.printf("In all %s and %s received a month (%s)", count(p.Requests, "request"), formatBytes(p.Bytes), yesNo(p.Measured, "as measured", "estimated; exact after the first passes"))
 		if p.Money > 0 || p.Stored > 0 {
 			a.printf(", about %.2f %s, besides %.2f for what is stored", p.Money, cmp.Or(p.Currency, "(currency of the prices)"), p.Stored)
 		}

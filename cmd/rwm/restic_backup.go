@@ -16,7 +16,7 @@ does at its end, not this.
 }
 
 func (c resticBackupCmd) Run(a *app) error {
-	opts, err := c.Options(c.Paths, a.stdin, func(text string) { a.warn("%s", text) })
+	opts, err := c.Options(a.ctx, c.Paths, a.stdin, func(text string) { a.warn("%s", text) })
 	if err != nil {
 		return usageError{err}
 	}

@@ -32,7 +32,7 @@ func (f newKeyFlags) password(a *app) (string, error) {
 	case f.NewInsecureNoPassword:
 		return "", nil
 	case f.NewPasswordFile != "":
-		password, err := readSecretFile(f.NewPasswordFile)
+		password, err := readSecretFile(a.ctx, f.NewPasswordFile)
 		if err == nil && password == "" {
 			err = usageError{errors.New("the new password is empty")}
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -17,14 +18,14 @@ import (
 )
 
 // repositoryName reads -r and --repository-file; "" means neither.
-func repositoryName(name, file string) (string, error) {
+func repositoryName(ctx context.Context, name, file string) (string, error) {
 	if file == "" {
 		return name, nil
 	}
 	if name != "" {
 		return "", errors.New("-r and --repository-file cannot be used together")
 	}
-	text, err := resticflags.ReadText(file)
+	text, err := resticflags.ReadText(ctx, file)
 	if err != nil {
 		return "", fmt.Errorf("repository file: %w", err)
 	}

@@ -89,7 +89,7 @@ func (a *app) repository(access resticflags.Access, more ...restic.Option) (*rep
 		return nil, err
 	}
 	if r.name == "" && cfg.ResticBucket == "" {
-		if r.name, err = repositoryName(os.Getenv("RESTIC_REPOSITORY"), os.Getenv("RESTIC_REPOSITORY_FILE")); err != nil {
+		if r.name, err = repositoryName(a.ctx, os.Getenv("RESTIC_REPOSITORY"), os.Getenv("RESTIC_REPOSITORY_FILE")); err != nil {
 			return nil, usageError{err}
 		}
 	}
@@ -101,6 +101,9 @@ func (a *app) repository(access resticflags.Access, more ...restic.Option) (*rep
 	return r, r.elsewhere(access, "RESTIC", cfg.ResticPassword)
 }
 
+// userLocks has all runs of a user know which locks are held, whatever cache each uses.
+func userLocks() restic.Option { return restic.WithLockDir(restic.UserLockDir()) }
+
 func (a *app) namedRepository(access resticflags.Access, more []restic.Option) (*repository, error) {
 	s3, err := access.TakeS3()
 	if err != nil {
@@ -110,8 +113,8 @@ func (a *app) namedRepository(access resticflags.Access, more []restic.Option) (
 	if err != nil {
 		return nil, usageError{err}
 	}
-	r := &repository{app: a, s3: s3, opts: append(append(opts, restic.WithLogger(a.logger()), restic.WithEvents(a.onEvent)), more...)}
-	if r.name, err = repositoryName(access.Repo, access.RepositoryFile); err != nil {
+	r := &repository{app: a, s3: s3, opts: append(append(opts, restic.WithLogger(a.logger()), restic.WithEvents(a.onEvent), userLocks()), more...)}
+	if r.name, err = repositoryName(a.ctx, access.Repo, access.RepositoryFile); err != nil {
 		return nil, usageError{err}
 	}
 	return r, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -67,7 +68,7 @@ func (s secret) read(a *app) (string, error) {
 	case s.command != "":
 		return s.run(a)
 	case s.file != "":
-		return readSecretFile(s.file)
+		return readSecretFile(a.ctx, s.file)
 	case s.value != "":
 		return s.value, nil
 	case a.stdinTaken():
@@ -99,8 +100,8 @@ func (s secret) run(a *app) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-func readSecretFile(name string) (string, error) {
-	text, err := resticflags.ReadText(name)
+func readSecretFile(ctx context.Context, name string) (string, error) {
+	text, err := resticflags.ReadText(ctx, name)
 	if err != nil {
 		return "", fmt.Errorf("password file: %w", err)
 	}

@@ -50,7 +50,7 @@ func (a *app) showStep(row rwm.Row) {
 		backupOutput{a, row.Name}.summary(row.Backup)
 	}
 	if row.Forget != nil {
-		a.say("removed %d snapshots%s", len(row.Forget.Removed), byHost(row.RemovedByHost()))
+		a.say("removed %s%s", count(len(row.Forget.Removed), "snapshot"), byHost(row.RemovedByHost()))
 		if row.Forget.Prune != nil {
 			a.say("pruned %s", formatBytes(row.Forget.Prune.FreedBytes()))
 		}

@@ -110,7 +110,7 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 		a.say("bucket %s, compared with the state %s saved %s", r.Bucket, r.State.Key, formatZoned(r.State.Time))
 	}
 	if c := r.Repository; c != nil {
-		a.say("restic's check: %d snapshots, %d trees, %d packs, %d of them read, %d errors", c.Snapshots, c.Trees, c.Packs, c.PacksRead, c.Errors)
+		a.say("restic's check: %s, %s, %s, %d of them read, %s", count(c.Snapshots, "snapshot"), count(c.Trees, "tree"), count(c.Packs, "pack"), c.PacksRead, count(c.Errors, "error"))
 	}
 	for _, p := range r.Problems {
 		if p.Key == "" {
@@ -125,7 +125,7 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 	if r.Suspicious > 0 {
 		a.warning(fmt.Sprintf("the history of bucket %s shows what no run of restic does (%d in all), first %s; see: rwm storage-history %s", r.Bucket, r.Suspicious, r.FirstSuspicion, r.Bucket))
 	}
-	a.say("%d objects (%s), %d of them read: %s", r.Objects, formatBytes(r.Bytes), read, a.paint(checkText(r)))
+	a.say("%s (%s), %d of them read: %s", count(r.Objects, "object"), formatBytes(r.Bytes), read, a.paint(checkText(r)))
 }
 
 func checkText(r *rwm.StorageCheck) string {

@@ -11,6 +11,7 @@ type storageCreateCmd struct {
 	Admin          string `help:"Your own principal, where the server does not tell it, as on AWS: arn:aws:iam::ACCOUNT:user/NAME." placeholder:"ARN"`
 	lockFlags
 	keeperFlag
+	Sealed   bool   `help:"Keep the host from reading file data back (see storage-seal)."`
 	LockMode string `help:"compliance, which nobody can undo, or governance, for trials." enum:"compliance,governance" default:"compliance"`
 }
 
@@ -25,7 +26,10 @@ With --lock, what is in the bucket at any moment can be restored for so many mor
 even by an attacker with all keys, the admin's included (docs/worm.md). The lock is
 tried out before the bucket is said to be locked.
 
-  rwm --config admin.conf storage-create backups host1 --lock 30d --keeper keeper1`
+  rwm --config admin.conf storage-create backups host1 --lock 30d --keeper keeper1
+
+With --sealed, the host backs up but cannot read file data back (docs/sealed.md). Name a
+keeper, too: it prunes.`
 }
 
 func (c storageCreateCmd) Run(a *app) error {
@@ -42,7 +46,7 @@ func (c storageCreateCmd) Run(a *app) error {
 		return err
 	}
 	r, err := m.Storage().Create(a.ctx, c.Bucket, c.TargetUsername, s3state.CreateOptions{
-		Lock: lock, Keeper: c.Keeper, OnEvent: a.onStorageEvent,
+		Lock: lock, Keeper: c.Keeper, Sealed: c.Sealed, OnEvent: a.onStorageEvent,
 	})
 	if err != nil {
 		return err
@@ -54,6 +58,9 @@ func (c storageCreateCmd) Run(a *app) error {
 		if r.Keeper != "" {
 			out["keeper"] = r.Keeper
 		}
+		if r.Check.Sealed {
+			out["sealed"] = s3state.Sealed
+		}
 		if r.Lock != nil {
 			out["lock"], out["lock_refused"] = r.Lock, r.LockProof.Refused
 		}
@@ -62,6 +69,9 @@ func (c storageCreateCmd) Run(a *app) error {
 	a.say("created bucket %s: versioning is on, admin %s, target user %s", r.Bucket, r.Admin, r.Target)
 	if r.Keeper != "" {
 		a.say("keeper %s", r.Keeper)
+	}
+	if r.Check.Sealed {
+		a.say("sealed: the host cannot read file data back")
 	}
 	a.sayLocked(r.Lock, r.LockProof)
 	return nil

@@ -26,6 +26,6 @@ func (c storageDeleteCmd) Run(a *app) error {
 			"bucket": r.Bucket, "removed": r.BucketRemoved, "versions": r.Versions, "delete_markers": r.DeleteMarkers, "bytes": r.Bytes,
 		})
 	}
-	a.say("deleted bucket %s: %d versions (%s) and %d delete markers", r.Bucket, r.Versions, formatBytes(r.Bytes), r.DeleteMarkers)
+	a.say("deleted bucket %s: %s (%s) and %s", r.Bucket, count(r.Versions, "version"), formatBytes(r.Bytes), count(r.DeleteMarkers, "delete marker"))
 	return nil
 }

@@ -74,8 +74,8 @@ func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 		_ = a.emit(out)
 		return
 	}
-	a.say("%s %d old versions and %d saved states (%s) and %d delete markers", yesNo(dry, "would remove", "removed"),
-		r.OldVersions, r.States, formatBytes(r.Bytes), r.DeleteMarkers)
+	a.say("%s %s and %s (%s) and %s", yesNo(dry, "would remove", "removed"),
+		count(r.OldVersions, "old version"), count(r.States, "saved state"), formatBytes(r.Bytes), count(r.DeleteMarkers, "delete marker"))
 	for _, s := range r.Kept {
 		a.say("%s %s version %s, saved %s", yesNo(dry, "would keep", "kept"), printable(s.Key), printable(s.VersionID), formatTime(s.Time))
 	}
@@ -83,7 +83,7 @@ func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 		a.say("%s %d old versions, with all that was current since %s", yesNo(dry, "would keep", "kept"), r.KeptVersions, formatZoned(r.KeptSince))
 	}
 	if r.Lost > 0 {
-		a.warning(fmt.Sprintf("%d objects were deleted or overwritten while this ran; nothing of them is removed: the last of the kept states brings them back", r.Lost))
+		a.warning(fmt.Sprintf("%s deleted or overwritten while this ran, of which nothing is removed: the last of the kept states brings all back", count(r.Lost, "object")))
 	}
 	if r.State != nil {
 		a.say("saved %s version %s", printable(r.State.Key), printable(r.State.VersionID))

@@ -180,8 +180,8 @@ func (a *app) showProof(h *s3state.History) {
 	switch {
 	case p.Verdict == s3state.Proved:
 		a.printf("Last good moment: %s\n", formatZoned(h.LastGood))
-		a.printf("Proved: it opens and holds together: %d snapshots, %d packs, %s (%d moments looked at, %d requests)\n",
-			p.Snapshots, p.Packs, yesNo(p.DataRead, "all data read", "data not read"), p.Tried, p.Requests)
+		a.printf("Proved: it opens and holds together: %s, %s, %s (%s looked at, %s)\n",
+			count(p.Snapshots, "snapshot"), count(p.Packs, "pack"), yesNo(p.DataRead, "all data read", "data not read"), count(p.Tried, "moment"), count(p.Requests, "request"))
 	case h.LastGood.IsZero():
 		a.printf("There is no good moment, %s.\n", goodText(h))
 	default:
@@ -203,7 +203,7 @@ func sinceText(h *s3state.History) string {
 // goodText says why there is no good moment.
 func goodText(h *s3state.History) string {
 	if h.Proof.Tried > 0 || h.Proof.Reason != s3state.NoPassword && h.Total == 0 {
-		return fmt.Sprintf("%s (%d moments looked at, %d requests)", proofText(h.Proof), h.Proof.Tried, h.Proof.Requests)
+		return fmt.Sprintf("%s (%s looked at, %s)", proofText(h.Proof), count(h.Proof.Tried, "moment"), count(h.Proof.Requests, "request"))
 	}
 	return "for what is suspicious is there from the beginning; " + proofText(h.Proof)
 }
@@ -252,36 +252,7 @@ func stepOf(h *s3state.History, at time.Time) int {
 
 // describeCounts is "written 12 packs (3.1 MiB), 1 index; deleted 4 locks".
 func describeCounts(counts []s3state.Count) string {
-	var parts []string
-	for _, change := range []s3state.Change{s3state.Written, s3state.Overwritten, s3state.Deleted, s3state.Rewritten} {
-		var list []string
-		for _, c := range counts {
-			if c.Change != change {
-				continue
-			}
-			text := fmt.Sprintf("%d %s", c.N, plural(c.Type, c.N))
-			if c.Type == s3state.TypePack && c.Bytes > 0 {
-				text += " (" + formatBytes(c.Bytes) + ")"
-			}
-			list = append(list, text)
-		}
-		if len(list) > 0 {
-			parts = append(parts, string(change)+" "+strings.Join(list, ", "))
-		}
-	}
-	return strings.Join(parts, "; ")
-}
-
-func plural(t s3state.FileType, n int64) string {
-	switch {
-	case t == s3state.TypeOther:
-		return "foreign"
-	case n == 1:
-		return string(t)
-	case t == s3state.TypeIndex:
-		return "indexes"
-	}
-	return string(t) + "s"
+	return s3state.DescribeCounts(counts, formatBytes[int64])
 }
 
 // goodName is what the moment that is named is called: good only if that was proved.
@@ -295,10 +266,7 @@ func (a *app) goOn(h *s3state.History) []string {
 		return nil
 	}
 	at := shellQuote(h.LastGood.Local().Format(time.RFC3339Nano))
-	rwm := "rwm"
-	if a.cli.Config != defaultConfig {
-		rwm += " --config " + shellQuote(a.cli.Config)
-	}
+	rwm := a.command()
 	commands := []string{
 		rwm + " restic --at " + at + " snapshots",
 		rwm + " restic --at " + at + " check --read-data",

@@ -99,8 +99,8 @@ func historyPage(w io.Writer, h *s3state.History, commands []string, zone *time.
 	}
 	p.GoodName, p.Proof = goodName(h), proofText(h.Proof)
 	if h.Proof.Verdict == s3state.Proved {
-		p.Proof = fmt.Sprintf("proved: %d snapshots, %d packs, %s; %d moments looked at, %d requests", h.Proof.Snapshots, h.Proof.Packs,
-			yesNo(h.Proof.DataRead, "all data read", "data not read"), h.Proof.Tried, h.Proof.Requests)
+		p.Proof = fmt.Sprintf("proved: %s, %s, %s; %s looked at, %s", count(h.Proof.Snapshots, "snapshot"), count(h.Proof.Packs, "pack"),
+			yesNo(h.Proof.DataRead, "all data read", "data not read"), count(h.Proof.Tried, "moment"), count(h.Proof.Requests, "request"))
 	}
 	if !h.LastGood.IsZero() {
 		p.Good, p.GoodLeft = h.LastGood.In(zone).Format("2006-01-02 15:04:05 MST (-07:00)"), place(h.LastGood)

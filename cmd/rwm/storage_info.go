@@ -71,6 +71,9 @@ func (a *app) showInfo(info *s3state.Info, proof s3state.Proof) {
 	if check.Keeper != "" {
 		a.field("Keeper", printable(check.KeeperUser()))
 	}
+	if text := sealText(check); text != "" {
+		a.field("Reading by the host", text)
+	}
 	a.field("Versioning", cmp.Or(check.Versioning, "never enabled"))
 	a.printf("%-22s %d (%s)\n", "Objects:", info.Objects, formatBytes(info.ObjectBytes))
 	a.printf("%-22s %d (%s)\n", "Old versions:", info.OldVersions, formatBytes(info.OldVersionBytes))
@@ -106,7 +109,7 @@ func (a *app) showSettings(set *s3state.Settings) {
 	if l := set.Lock; l != nil {
 		text := "enabled, no default retention"
 		if l.Mode != "" {
-			text = fmt.Sprintf("%s for %d days", l.Mode, l.RetainDays)
+			text = fmt.Sprintf("%s for %s", l.Mode, count(l.RetainDays, "day"))
 		}
 		a.field("Object lock", printable(text))
 		for _, problem := range l.Problems {
@@ -138,12 +141,12 @@ func lifecycleText(f s3state.LifecycleForecast) string {
 			does = append(does, fmt.Sprintf(format, args...))
 		}
 	}
-	add(f.NoncurrentDays > 0, "removes old versions after %d days", f.NoncurrentDays)
+	add(f.NoncurrentDays > 0, "removes old versions after %s", count(f.NoncurrentDays, "day"))
 	add(f.NewerNoncurrent > 0, "leaves %d of them", f.NewerNoncurrent)
-	add(f.ExpireDays > 0, "deletes objects after %d days", f.ExpireDays)
+	add(f.ExpireDays > 0, "deletes objects after %s", count(f.ExpireDays, "day"))
 	add(!f.ExpireDate.IsZero(), "deletes objects on %s", f.ExpireDate.Format(time.DateOnly))
 	add(f.LoneMarkers, "removes delete markers left alone")
-	add(f.UploadDays > 0, "aborts uploads after %d days", f.UploadDays)
+	add(f.UploadDays > 0, "aborts uploads after %s", count(f.UploadDays, "day"))
 	text := cmp.Or(f.ID, "(no name)") + ": " + cmp.Or(strings.Join(does, ", "), "removes nothing")
 	if f.Prefix != "" {
 		text += ", below " + f.Prefix
@@ -152,7 +155,7 @@ func lifecycleText(f s3state.LifecycleForecast) string {
 		text += ", of some tags or sizes"
 	}
 	if f.Versions > 0 {
-		text += fmt.Sprintf("; of what is there %d versions (%s), the first on %s", f.Versions, formatBytes(f.Bytes), f.First.Format(time.DateOnly))
+		text += fmt.Sprintf("; of what is there %s (%s), the first on %s", count(f.Versions, "version"), formatBytes(f.Bytes), f.First.Format(time.DateOnly))
 	}
 	return text
 }
@@ -215,6 +218,7 @@ func indentJSON(raw json.RawMessage) string {
 }
 
 type jsonInfo struct {
+	jsonSeal
 	Bucket     string   `json:"bucket"`
 	PolicyOK   bool     `json:"policy_ok"`
 	Problems   []string `json:"problems"`
@@ -264,7 +268,8 @@ func newJSONState(s s3state.SavedState) jsonState {
 func newJSONInfo(info *s3state.Info) jsonInfo {
 	check := info.Check
 	out := jsonInfo{
-		Bucket: info.Bucket, PolicyOK: check.OK, Problems: orEmpty(check.Problems), Notes: check.Notes,
+		jsonSeal: newJSONSeal(check),
+		Bucket:   info.Bucket, PolicyOK: check.OK, Problems: orEmpty(check.Problems), Notes: check.Notes,
 		Owner: info.ACL.Owner.ID, Admin: check.Admin, Target: check.Target, TargetUser: check.TargetUser(), Versioning: check.Versioning,
 		Objects: info.Objects, ObjectBytes: info.ObjectBytes, OldVersions: info.OldVersions, OldVersionBytes: info.OldVersionBytes,
 		DeleteMarkers: info.DeleteMarkers, ACL: info.ACL, Policy: info.Policy, Settings: info.Settings, States: []jsonState{},

@@ -22,14 +22,18 @@ func (storageListCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	g := &grid{header: []string{"NAME", "POLICY", "OWNER", "TARGET USER"}}
+	g := &grid{header: []string{"NAME", "POLICY", "OWNER", "TARGET USER", ""}}
 	for _, b := range list {
 		row := newJSONBucket(b)
 		if a.cli.JSON {
 			_ = a.emit(row)
 			continue
 		}
-		g.add(printable(row.Name), yesNo(row.PolicyOK, "OK", "FAILED"), printable(cmp.Or(shortOwner(row.Owner), "-")), printable(cmp.Or(row.TargetUser, "-")))
+		seal := ""
+		if b.Check != nil {
+			seal = sealText(b.Check)
+		}
+		g.add(printable(row.Name), yesNo(row.PolicyOK, "OK", "FAILED"), printable(cmp.Or(shortOwner(row.Owner), "-")), printable(cmp.Or(row.TargetUser, "-")), seal)
 		if b.Err != nil {
 			a.warning(printable("bucket " + b.Name + ": " + b.Err.Error()))
 		}
@@ -47,6 +51,7 @@ type jsonBucket struct {
 	TargetUser string   `json:"target_user"`
 	Problems   []string `json:"problems,omitempty"`
 	Error      string   `json:"error,omitempty"`
+	jsonSeal
 }
 
 func newJSONBucket(b s3state.BucketSummary) jsonBucket {
@@ -56,6 +61,7 @@ func newJSONBucket(b s3state.BucketSummary) jsonBucket {
 	}
 	if c := b.Check; c != nil {
 		out.PolicyOK, out.Owner, out.TargetUser, out.Problems = c.OK, c.Owner.ID, c.TargetUser(), c.Problems
+		out.jsonSeal = newJSONSeal(c)
 	}
 	return out
 }

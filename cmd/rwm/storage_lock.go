@@ -59,7 +59,7 @@ func (a *app) sayLocked(l *s3state.Lock, proof *s3state.LockProof) {
 	if l == nil {
 		return
 	}
-	a.say("locked (%s): what is in it at any moment can be restored for %d more days; new versions are locked for %d days", l.Mode, l.Days, l.RetainDays)
+	a.say("locked (%s): what is in it at any moment can be restored for another %s; new versions are locked for %s", l.Mode, count(l.Days, "day"), count(l.RetainDays, "day"))
 	if proof != nil {
 		a.say("tried out: the admin could not %s", strings.Join(proof.Refused, ", nor "))
 		if proof.Left != "" {
@@ -70,13 +70,13 @@ func (a *app) sayLocked(l *s3state.Lock, proof *s3state.LockProof) {
 		a.warning(printable(text))
 	}
 	grace := l.RetainDays - l.Days
-	a.say("run rwm storage-renew once a day; locks that are not renewed for %s fall short of the %d days", formatDays(grace), l.Days)
+	a.say("run rwm storage-renew once a day; locks that are not renewed for %s fall short of the promised %s", formatDays(grace), count(l.Days, "day"))
 }
 
 // formatDays is half of a number of days.
 func formatDays(twice int) string {
 	if twice%2 == 0 {
-		return fmt.Sprintf("%d days", twice/2)
+		return count(twice/2, "day")
 	}
 	return fmt.Sprintf("%d.5 days", twice/2)
 }
@@ -150,7 +150,7 @@ func (a *app) showLock(f *s3state.LockFloor) {
 		return
 	}
 	if l := f.Lock; l.Enabled {
-		a.field("Lock", fmt.Sprintf("%s, promises %d days, locks new versions for %d", l.Mode, l.Days, l.RetainDays))
+		a.field("Lock", fmt.Sprintf("%s, promises %s, locks new versions for %d", l.Mode, count(l.Days, "day"), l.RetainDays))
 		for _, text := range l.Problems {
 			a.field("  problem", printable(text))
 		}
@@ -163,10 +163,10 @@ func (a *app) showLock(f *s3state.LockFloor) {
 		}
 		a.field("  proved now", fmt.Sprintf("%d of %d needed%s", f.Proved, f.Needed, yesNo(f.Sampled, ", all metadata and a sample of packs", "")))
 		if f.Longer > 0 {
-			a.field("  note", fmt.Sprintf("%d objects are locked for more than twice as long as new ones: their writer locked them so", f.Longer))
+			a.field("  note", fmt.Sprintf("locked for more than twice as long as new ones, by their writer: %s", count(f.Longer, "object")))
 		}
 	}
 	for _, r := range f.Reclaim {
-		a.field("Lifecycle removes", fmt.Sprintf("within %d days %d versions (%s), those that are locked later", r.Days, r.Versions, formatBytes(r.Bytes)))
+		a.field("Lifecycle removes", fmt.Sprintf("within %s %s (%s), those that are locked later", count(r.Days, "day"), count(r.Versions, "version"), formatBytes(r.Bytes)))
 	}
 }

@@ -92,8 +92,8 @@ func (a *app) showRenewed(r *s3state.RenewResult) {
 	for _, text := range r.Problems {
 		a.warning(printable(text))
 	}
-	a.say("%d versions (%s) are needed: %d renewed, %d locked long enough, %d younger than a minute, %d failed, in %s",
-		r.Needed, formatBytes(r.Bytes), r.Renewed, r.Known+r.Longer, r.Young, r.Failed, formatDuration(r.Duration))
+	a.say("needed: %s (%s): %d renewed, %d locked long enough, %d younger than a minute, %d failed, in %s",
+		count(r.Needed, "version"), formatBytes(r.Bytes), r.Renewed, r.Known+r.Longer, r.Young, r.Failed, formatDuration(r.Duration))
 	if r.Known > 0 {
 		a.say("the locks of %d of the %d not renewed now were proved%s", r.Proved, r.Known, yesNo(r.Sampled, " (all metadata, a sample of packs)", ""))
 	}
@@ -104,6 +104,6 @@ func (a *app) showRenewed(r *s3state.RenewResult) {
 	case r.Kept():
 		a.say("all that is needed is locked until %s", formatZoned(r.Floor))
 	default:
-		a.warning(fmt.Sprintf("all that is needed is locked until %s only, not for %d days", r.Floor.In(time.Local).Format(time.RFC3339), r.Promise))
+		a.warning(fmt.Sprintf("all that is needed is locked until %s only, not for %s", r.Floor.In(time.Local).Format(time.RFC3339), count(r.Promise, "day")))
 	}
 }

@@ -90,10 +90,10 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 			TargetUser: r.TargetUser, Duration: r.Duration.Seconds(),
 		})
 	}
-	a.say("restored the state of %s into bucket %s: %d objects (%s), %d copied, %d there already, in %s",
-		formatZoned(r.StateTime), r.Target, r.Objects, formatBytes(r.Bytes), r.Copied, r.Skipped, formatDuration(r.Duration))
+	a.say("restored the state of %s into bucket %s: %s (%s), %d copied, %d there already, in %s",
+		formatZoned(r.StateTime), r.Target, count(r.Objects, "object"), formatBytes(r.Bytes), r.Copied, r.Skipped, formatDuration(r.Duration))
 	if r.ETagUnchecked > 0 {
-		a.say("of %d objects only the size was compared: the server's copies of multipart uploads have another ETag", r.ETagUnchecked)
+		a.say("only the size was compared of %s: the server's copies of multipart uploads have another ETag", count(r.ETagUnchecked, "object"))
 	}
 	if v := r.Verification; v != nil && v.StatesGone > 0 {
 		a.say("%d saved states that it names exist no more and were left out", v.StatesGone)
@@ -138,8 +138,8 @@ func (a *app) download(m *rwm.Manager, c storageRestoreStateCmd, moment s3state.
 			"skipped": r.Skipped, "verified": r.Hashed, "duration": r.Duration.Seconds(),
 		})
 	}
-	a.say("restored bucket %s into the directory %s: %d objects (%s), %d brought, %d there already, %d verified by their hashes, in %s",
-		r.Source, r.Dir, r.Objects, formatBytes(r.Bytes), r.Downloaded, r.Skipped, r.Hashed, formatDuration(r.Duration))
-	a.say("look into it with: rwm restic -r %s snapshots", shellQuote(r.Dir))
+	a.say("restored bucket %s into the directory %s: %s (%s), %d brought, %d there already, %d verified by their hashes, in %s",
+		r.Source, r.Dir, count(r.Objects, "object"), formatBytes(r.Bytes), r.Downloaded, r.Skipped, r.Hashed, formatDuration(r.Duration))
+	a.say("look into it with: %s restic -r %s snapshots", a.command(), shellQuote(r.Dir))
 	return nil
 }

@@ -19,6 +19,15 @@ func Size(small, all int) int {
 	return small
 }
 
+// SizeRaced is Size for what only computes: the race detector sees all there is to see in
+// a little of it, also for a release.
+func SizeRaced(raced, small, all int) int {
+	if Raced {
+		return raced
+	}
+	return Size(small, all)
+}
+
 // Checks is the number of random cases that rapid.Check tries in an everyday run, until
 // the test ends; for a release it is rapid's own 100. A number on the command line
 // (-rapid.checks) stands. Tests with different numbers do not run in parallel.

@@ -5,5 +5,6 @@
 // the same words.
 //
 // [Backup] and [Global] are kong structs, to be embedded in a command line.
-// [ParseBackup] reads a plain list of arguments, as a configuration has it.
+// [ParseBackup] reads a plain list of arguments, as a configuration has it, and
+// does without kong, which a program that imports the library shall not link.
 package resticflags

@@ -3,26 +3,26 @@ package resticflags
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 )
 
 // listedPaths are the paths in the files of the --files-from… flags.
-func (b *Backup) listedPaths(stdin io.Reader, warn func(text string)) (paths []string, err error) {
-	read := func(flag string, files []string, load func(name string) ([]byte, error), take func(data []byte) error) {
+func (b *Backup) listedPaths(ctx context.Context, stdin io.Reader, warn func(text string)) (paths []string, err error) {
+	read := func(flag string, files []string, load func(ctx context.Context, name string) ([]byte, error), take func(data []byte) error) {
 		for _, name := range files {
 			if err != nil {
 				return
 			}
 			var data []byte
 			if name == "-" {
-				data, err = readAll(stdin)
+				data, err = until(ctx, func() ([]byte, error) { return readAll(stdin) })
 			} else {
-				data, err = load(name)
+				data, err = load(ctx, name)
 			}
 			if err == nil {
 				err = take(data)
@@ -57,7 +57,7 @@ func (b *Backup) listedPaths(stdin io.Reader, warn func(text string)) (paths []s
 		}
 		return nil
 	})
-	read("--files-from-raw", b.FilesFromRaw, os.ReadFile, func(data []byte) error {
+	read("--files-from-raw", b.FilesFromRaw, readFile, func(data []byte) error {
 		if len(data) > 0 && data[len(data)-1] != 0 {
 			return errors.New("the last name is not ended by a zero byte")
 		}

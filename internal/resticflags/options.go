@@ -1,6 +1,7 @@
 package resticflags
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ func (b *Backup) Check() error {
 // flags name, whose files it reads; stdin stands for the file "-". A word about
 // each pattern without a match goes to warn. With --stdin the data is read from
 // stdin, with --stdin-from-command paths are the command.
-func (b *Backup) Options(paths []string, stdin io.Reader, warn func(text string)) (restic.BackupOptions, error) {
+func (b *Backup) Options(ctx context.Context, paths []string, stdin io.Reader, warn func(text string)) (restic.BackupOptions, error) {
 	o, err := b.values()
 	if err != nil {
 		return o, err
@@ -48,7 +49,7 @@ func (b *Backup) Options(paths []string, stdin io.Reader, warn func(text string)
 			return o, errors.New("--stdin and paths cannot be used together")
 		}
 	default:
-		listed, err := b.listedPaths(stdin, warn)
+		listed, err := b.listedPaths(ctx, stdin, warn)
 		if err != nil {
 			return o, err
 		}

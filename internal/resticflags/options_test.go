@@ -27,7 +27,7 @@ func TestOptions(t *testing.T) {
 	t.Setenv("RESTIC_HOST", "")
 	parsed := parse(t, "-x", "-e", "*.o", "--iexclude", "*.TMP", "--exclude-caches", "--exclude-larger-than", "2k", "--tag", "a,b", "--tag", "b",
 		"-H", "nas", "--time", "2024-05-06 07:08:09", "--group-by", "host,tags", "--force", "--parent", "abc", "-n", "--pack-size", "32", "--compression", "off", "/srv")
-	got, err := parsed.Options(parsed.Paths, nil, nil)
+	got, err := parsed.Options(t.Context(), parsed.Paths, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestNoFlagIsLost(t *testing.T) {
 func effect(t *testing.T, args ...string) (restic.BackupOptions, int, HTTP) {
 	t.Helper()
 	parsed := parse(t, args...)
-	backup, err := parsed.Options(parsed.Paths, strings.NewReader(""), nil)
+	backup, err := parsed.Options(t.Context(), parsed.Paths, strings.NewReader(""), nil)
 	if err != nil {
 		t.Fatalf("%q: %v", args, err)
 	}
@@ -117,24 +117,8 @@ func walkFlags(structure reflect.Type, visit func(name string, isBool bool)) {
 		if _, positional := field.Tag.Lookup("arg"); positional {
 			continue
 		}
-		name := field.Tag.Get("name")
-		if name == "" {
-			name = dashed(field.Name)
-		}
-		visit(name, field.Type.Kind() == reflect.Bool)
+		visit(flagName(field), field.Type.Kind() == reflect.Bool)
 	}
-}
-
-// dashed is kong's way from a field's name to a flag's.
-func dashed(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		if i > 0 && r >= 'A' && r <= 'Z' {
-			b.WriteByte('-')
-		}
-		b.WriteString(strings.ToLower(string(r)))
-	}
-	return b.String()
 }
 
 func TestFilesFrom(t *testing.T) {
@@ -152,7 +136,7 @@ func TestFilesFrom(t *testing.T) {
 	raw := write("raw", "/r\n1\x00/r2\x00")
 	parsed := parse(t, "--files-from", patterns, "--files-from-verbatim", verbatim, "--files-from-raw", raw)
 	var warned []string
-	got, err := parsed.Options([]string{"/arg"}, nil, func(text string) { warned = append(warned, text) })
+	got, err := parsed.Options(t.Context(), []string{"/arg"}, nil, func(text string) { warned = append(warned, text) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,17 +148,17 @@ func TestFilesFrom(t *testing.T) {
 	}
 	for name, text := range map[string]string{"open end": "/r", "empty name": "/r\x00\x00/s\x00"} {
 		parsed := parse(t, "--files-from-raw", write("bad", text))
-		if _, err := parsed.Options(nil, nil, nil); err == nil {
+		if _, err := parsed.Options(t.Context(), nil, nil, nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if _, err := parse(t, "--files-from", dir+"/absent").Options(nil, nil, nil); err == nil || !strings.Contains(err.Error(), "--files-from") {
+	if _, err := parse(t, "--files-from", dir+"/absent").Options(t.Context(), nil, nil, nil); err == nil || !strings.Contains(err.Error(), "--files-from") {
 		t.Errorf("missing file: %v", err)
 	}
-	if got, err := parse(t, "--files-from", "-").Options(nil, strings.NewReader(one+"\n"), nil); err != nil || len(got.Paths) != 1 {
+	if got, err := parse(t, "--files-from", "-").Options(t.Context(), nil, strings.NewReader(one+"\n"), nil); err != nil || len(got.Paths) != 1 {
 		t.Errorf("from stdin: %q, %v", got.Paths, err)
 	}
-	if _, err := parse(t, "--files-from", "-").Options(nil, nil, nil); err == nil {
+	if _, err := parse(t, "--files-from", "-").Options(t.Context(), nil, nil, nil); err == nil {
 		t.Error("from no stdin: no error")
 	}
 }

@@ -1,12 +1,14 @@
 package resticflags
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/pflag"
+
+	"github.com/cesnet/rwm/internal/suggest"
 )
 
 // BackupArgs is a parsed `restic backup` command line without its first two
@@ -17,51 +19,58 @@ type BackupArgs struct {
 	Paths []string `arg:"" optional:"" help:"Files and directories to back up."`
 }
 
-// ParseBackup reads args as the arguments of `restic backup`. Nothing is read,
-// printed or exited: files named by the flags are opened by [BackupArgs]'s
-// methods later.
+// ParseBackup reads args as the arguments of `restic backup`, by the rules of
+// pflag, which restic itself uses. Nothing is read, printed or exited: files
+// named by the flags are opened by [BackupArgs]'s methods later.
 func ParseBackup(args []string) (*BackupArgs, error) {
 	var parsed BackupArgs
-	parser, err := kong.New(&parsed,
-		kong.Name("restic backup"),
-		kong.NoDefaultHelp(),
-		kong.Exit(func(int) {}),
-		kong.Writers(io.Discard, io.Discard),
-		kong.WithHyphenPrefixedParameters(true),
-	)
+	set, err := flagSet(&parsed)
 	if err != nil {
 		return nil, fmt.Errorf("flags of restic backup: %w", err)
 	}
-	args = JoinValues(args, parser.Model.Node)
-	var literal []string // what follows "--"
-	if i := slices.Index(args, "--"); i >= 0 {
-		args, literal = args[:i], args[i+1:]
+	if err := set.Parse(args); err != nil {
+		return nil, parseError(set, args, err)
 	}
-	if name := emptyFlag(args, parser.Model.Flags); name != "" {
-		return nil, fmt.Errorf("--%s is empty: give it a value, or leave it out", name)
-	}
-	if _, err := parser.Parse(args); err != nil {
-		for _, arg := range args {
-			if strings.HasPrefix(arg, "-") && strings.ContainsAny(arg, " \t") && !strings.Contains(arg, "=") {
-				return nil, fmt.Errorf("%w (%q is one argument; write a flag and its value as two list items)", err, arg)
-			}
-		}
-		return nil, err
-	}
-	parsed.Paths = append(parsed.Paths, literal...)
+	parsed.Paths = set.Args()
 	if parsed.Host == "" {
 		parsed.Host = parsed.Hostname
 	}
 	return &parsed, nil
 }
 
-// emptyFlag names the first flag with an empty value that its help gives no meaning to.
-func emptyFlag(args []string, flags []*kong.Flag) string {
-	for _, flag := range flags {
-		text := !flag.IsBool() && !flag.IsCounter() && !strings.Contains(flag.Help, "''")
-		if text && slices.Contains(args, "--"+flag.Name+"=") {
-			return flag.Name
+// parseError says what was wrong in the words of the command line.
+func parseError(set *pflag.FlagSet, args []string, err error) error {
+	var empty emptyError
+	if errors.As(err, &empty) {
+		return empty
+	}
+	var unknown *pflag.NotExistError
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		err = errors.New("unknown flag --help")
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		err = fmt.Errorf("unknown flag -%s", unknown.GetSpecifiedName())
+	case errors.As(err, &unknown):
+		var names []string
+		set.VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		name := "--" + unknown.GetSpecifiedName()
+		err = errors.New("unknown flag " + name)
+		if near, ok := suggest.Nearest(name, names); ok {
+			err = fmt.Errorf("unknown flag %s, did you mean %q?", name, near)
 		}
 	}
-	return ""
+	oneArgument := func(arg string) bool {
+		return strings.HasPrefix(arg, "-") && strings.ContainsAny(arg, " \t") && !strings.Contains(arg, "=")
+	}
+	if i := slices.IndexFunc(args, oneArgument); i >= 0 {
+		return fmt.Errorf("%w (%q is one argument; write a flag and its value as two list items)", err, args[i])
+	}
+	return err
+}
+
+// emptyError names a flag with an empty value that its help gives no meaning to.
+type emptyError string
+
+func (e emptyError) Error() string {
+	return fmt.Sprintf("--%s is empty: give it a value, or leave it out", string(e))
 }

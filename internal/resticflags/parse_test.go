@@ -39,7 +39,7 @@ func TestParseBackup(t *testing.T) {
 
 func TestParseBackupRefuses(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
-		{"--exclud x", "exclud"},
+		{"--exclud x", `did you mean "--exclude"?`},
 		{"--read-concurrency many", "read-concurrency"},
 		{"--one-file-system --no-such-flag", "no-such-flag"},
 		{"--compression best", "compression"},
@@ -52,5 +52,30 @@ func TestParseBackupRefuses(t *testing.T) {
 	}
 	if _, err := ParseBackup([]string{"--tag foo"}); err == nil || !strings.Contains(err.Error(), "two list items") {
 		t.Errorf("flag and value in one argument: error %v", err)
+	}
+}
+
+// What is not on the command line comes from the environment; a list there gives way
+// to the flags. A flag on the command line counts before both.
+func TestParseBackupEnvironment(t *testing.T) {
+	t.Setenv("RESTIC_HOST", "h")
+	t.Setenv("RESTIC_CACERT", "/a,/b")
+	t.Setenv("RESTIC_READ_CONCURRENCY", "7")
+	got, err := ParseBackup(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Host != "h" || got.ReadConcurrency != 7 || !reflect.DeepEqual(got.Cacert, []string{"/a", "/b"}) || got.StdinFilename != "stdin" {
+		t.Errorf("from the environment: %+v", got)
+	}
+	if got, err = ParseBackup([]string{"-H", "g", "--cacert=/c", "--cacert", "/d", "--read-concurrency=3"}); err != nil {
+		t.Fatal(err)
+	}
+	if got.Host != "g" || got.ReadConcurrency != 3 || !reflect.DeepEqual(got.Cacert, []string{"/c", "/d"}) {
+		t.Errorf("from the flags: %+v", got)
+	}
+	t.Setenv("RESTIC_READ_CONCURRENCY", "many")
+	if _, err = ParseBackup(nil); err == nil || !strings.Contains(err.Error(), "RESTIC_READ_CONCURRENCY") {
+		t.Errorf("error %v, want one that names the variable", err)
 	}
 }

@@ -2,6 +2,7 @@ package resticflags
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"os"
 	"unicode/utf16"
@@ -9,8 +10,8 @@ import (
 
 // ReadText reads a file with text, as restic takes it: UTF-8, or UTF-16 with a byte
 // order mark, which is what PowerShell writes. The mark is left out.
-func ReadText(name string) ([]byte, error) {
-	data, err := os.ReadFile(name)
+func ReadText(ctx context.Context, name string) ([]byte, error) {
+	data, err := readFile(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -24,4 +25,28 @@ func ReadText(name string) ([]byte, error) {
 		}
 	}
 	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
+}
+
+// readFile is os.ReadFile that ends with ctx: nobody may ever write into a pipe. The
+// caller for it is then left behind until somebody does.
+func readFile(ctx context.Context, name string) ([]byte, error) {
+	return until(ctx, func() ([]byte, error) { return os.ReadFile(name) })
+}
+
+func until(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := read()
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

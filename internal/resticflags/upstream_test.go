@@ -54,11 +54,7 @@ func collect(structure reflect.Type, into map[string]string) {
 	})
 	for field := range structure.Fields() {
 		if short := field.Tag.Get("short"); short != "" {
-			name := field.Tag.Get("name")
-			if name == "" {
-				name = dashed(field.Name)
-			}
-			into[name] = short
+			into[flagName(field)] = short
 		}
 	}
 }

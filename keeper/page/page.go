@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,14 +137,23 @@ const (
 	height = 60.0
 )
 
-// Bars draws the steps of the storage's history.
-func (v view) Bars() (bars []bar) {
+// tick is something at a place of the timeline.
+type tick struct {
+	X    float64
+	Text string
+}
+
+// place is where on the timeline a time is.
+func (v view) place(t time.Time) float64 {
 	steps := v.Status.Steps
-	if len(steps) == 0 {
-		return nil
-	}
 	first, last := steps[0].From, steps[len(steps)-1].To
 	span := max(last.Sub(first).Seconds(), 1)
+	return min(max(t.Sub(first).Seconds()/span*width, 0), width)
+}
+
+// Bars draws the steps of the storage's history, as storage-history --html does.
+func (v view) Bars() (bars []bar) {
+	steps := v.Status.Steps
 	most := int64(1)
 	for _, s := range steps {
 		most = max(most, s.Written, s.Deleted)
@@ -152,19 +162,44 @@ func (v view) Bars() (bars []bar) {
 		if n == 0 {
 			return 0
 		}
-		return 4 + (height-4)*math.Log1p(float64(n))/math.Log1p(float64(most))
+		return 4 + (height-4)*math.Log1p(float64(n))/math.Log1p(float64(most)) // a few must show beside thousands
 	}
 	for _, s := range steps {
-		b := bar{X: s.From.Sub(first).Seconds() / span * (width - 8), H: tall(s.Written), D: tall(s.Deleted), Bad: s.Marks > 0}
-		b.W = max(s.To.Sub(s.From).Seconds()/span*(width-8), 4)
+		b := bar{X: v.place(s.From), H: tall(s.Written), D: tall(s.Deleted), Bad: s.Marks > 0}
+		b.W = max(v.place(s.To)-b.X, 6)
 		b.Y = height - b.H
-		b.Title = fmt.Sprintf("%s: %d written (%s), %d deleted", v.Time(s.From), s.Written, humanize.IBytes(uint64(max(s.Bytes, 0))), s.Deleted)
+		b.Title = fmt.Sprintf("%s to %s: %s", v.Time(s.From), v.Time(s.To), s.What)
 		if s.Marks > 0 {
-			b.Title += fmt.Sprintf(", %d suspicious", s.Marks)
+			b.Title += fmt.Sprintf("; %d suspicious", s.Marks)
 		}
 		bars = append(bars, b)
 	}
 	return bars
+}
+
+// States are where states were saved, as far as the timeline goes back.
+func (v view) States() (ticks []tick) {
+	for _, at := range v.Status.States {
+		if !at.Before(v.Status.Steps[0].From) {
+			ticks = append(ticks, tick{v.place(at), "state saved " + v.Time(at)})
+		}
+	}
+	return ticks
+}
+
+// Good is where the last good moment is; nothing if it is not on the timeline.
+func (v view) Good() (ticks []tick) {
+	if good := v.Status.LastGood; !good.Before(v.Status.Steps[0].From) {
+		ticks = append(ticks, tick{v.place(good), "last good moment " + v.Time(good)})
+	}
+	return ticks
+}
+
+// Newest are the steps, the newest first.
+func (v view) Newest() []keeper.HistoryStep {
+	steps := slices.Clone(v.Status.Steps)
+	slices.Reverse(steps)
+	return steps
 }
 
 // From and To bound the timeline.

@@ -37,7 +37,9 @@ func sample() []*keeper.Status {
 	}
 	for d := range 30 {
 		at := now.Add(-time.Duration(30-d) * 24 * time.Hour)
-		good.Steps = append(good.Steps, keeper.HistoryStep{From: at, To: at.Add(time.Hour), Written: int64(10 + d*d%17), Bytes: 160 << 20, Deleted: int64(d % 5)})
+		good.Steps = append(good.Steps, keeper.HistoryStep{From: at, To: at.Add(time.Hour), Written: int64(10 + d*d%17), Bytes: 160 << 20, Deleted: int64(d % 5),
+			What: "written 9 packs (160.0 MiB), 1 index; deleted 2 locks"})
+		good.States = append(good.States, at.Add(time.Hour))
 	}
 	bad := *good
 	bad.Storage, bad.Bucket, bad.Green, bad.Frozen, bad.Locked, bad.Floor = "db1", "db1-backups", false, true, false, time.Time{}
@@ -46,7 +48,9 @@ func sample() []*keeper.Status {
 		Snapshot: "0a1b2c3d4e5f", Time: now, Text: "400 files (81 %) got the extension " + hostile, Paths: []string{"/srv/" + hostile, "/srv/" + strings.Repeat("long", 60)},
 		Figures: map[string]float64{"files": 400, "share": 0.81}}}}
 	bad.Marks = []keeper.Mark{{Time: now, Key: "data/00/" + hostile, Reason: "a pack was overwritten with something else"}}
-	bad.Steps = append(good.Steps[:29:29], keeper.HistoryStep{From: now.Add(-24 * time.Hour), To: now, Written: 3, Deleted: 250, Marks: 250})
+	bad.Steps = append(good.Steps[:29:29], keeper.HistoryStep{From: now.Add(-24 * time.Hour), To: now, Written: 3, Deleted: 250, Marks: 250, What: "overwritten 250 packs"})
+	bad.Settled = []keeper.Mark{{Time: now.Add(-48 * time.Hour), Key: "note" + hostile, Reason: "it does not belong", Standing: "noted"}}
+	bad.LastGood = now.Add(-48 * time.Hour)
 	bad.Tasks = append(bad.Tasks, keeper.TaskStatus{Task: keeper.TaskRead, Every: "90d", Outcome: keeper.Failed, Text: hostile})
 	fresh := keeper.Status{Storage: "new", Bucket: "new", Reds: []keeper.Red{{Code: "never-run", Sentence: "No pass has been made over it yet.", Command: "rwm keep"}}}
 	return []*keeper.Status{&bad, good, &fresh}
@@ -91,8 +95,8 @@ func TestPagesInBrowser(t *testing.T) {
 			t.Errorf("%s: a name became markup", name)
 		}
 		for _, want := range map[string][]string{
-			"index": {"RWM storages", "2 red", "1 green", "1 open alarms", "web1-backups"}, "db1": {"&lt;script&gt;", "ack db1 renamed-1a2b3c", "frozen"},
-			"web1": {"GREEN", "2210 packs", "restore latest"},
+			"index": {"RWM storages", "2 red", "1 green", "1 open alarms", "web1-backups"}, "db1": {"&lt;script&gt;", "ack db1 renamed-1a2b3c", "frozen", "overwritten 250 packs; 250 suspicious", "noted: it does not belong", "last good moment 2026-11-26 06:17 UTC"},
+			"web1": {"GREEN", "2210 packs", "restore latest", "written 9 packs (160.0 MiB), 1 index; deleted 2 locks", "state saved 2026-11-27"},
 		}[name] {
 			if want != "web1-backups" && !strings.Contains(dom, want) {
 				t.Errorf("%s does not have %q", name, want)

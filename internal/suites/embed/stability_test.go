@@ -39,6 +39,17 @@ func TestNothingVanishesFromTheAPI(t *testing.T) {
 			t.Errorf("no longer there: %s", line)
 		}
 	}
+	// Who implements an interface of ours no longer does when it gains a method.
+	for _, line := range now {
+		method, ok := strings.CutPrefix(line, "method ")
+		name, _, _ := strings.Cut(method, " ")
+		if dot := strings.LastIndex(name, "."); ok && dot > 0 {
+			of := "type " + name[:dot] + " interface"
+			if strings.Contains(string(text), of+"\n") && !strings.Contains(string(text), line+"\n") {
+				t.Errorf("a promised interface has a new method: %s", line)
+			}
+		}
+	}
 	if promised < 500 {
 		t.Errorf("only %d lines are promised", promised)
 	}

@@ -1,0 +1,41 @@
+package s3state
+
+import (
+	"fmt"
+	"strings"
+)
+
+// DescribeCounts says in words what counts sum up, for instance "written 12 packs (1.2
+// MiB), 1 index; deleted 2 locks". bytes writes a size; nil leaves sizes out.
+func DescribeCounts(counts []Count, bytes func(n int64) string) string {
+	var parts []string
+	for _, change := range []Change{Written, Overwritten, Deleted, Rewritten} {
+		var list []string
+		for _, c := range counts {
+			if c.Change != change {
+				continue
+			}
+			text := fmt.Sprintf("%d %s", c.N, plural(c.Type, c.N))
+			if c.Type == TypePack && c.Bytes > 0 && bytes != nil {
+				text += " (" + bytes(c.Bytes) + ")"
+			}
+			list = append(list, text)
+		}
+		if len(list) > 0 {
+			parts = append(parts, string(change)+" "+strings.Join(list, ", "))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func plural(t FileType, n int64) string {
+	switch {
+	case t == TypeOther:
+		return "foreign"
+	case n == 1:
+		return string(t)
+	case t == TypeIndex:
+		return "indexes"
+	}
+	return string(t) + "s"
+}
