@@ -16,12 +16,13 @@ import (
 const (
 	childRepo   = "RWM_RESTIC_TEST_REPOSITORY"
 	childSource = "RWM_RESTIC_TEST_SOURCE"
+	childLocks  = "RWM_RESTIC_TEST_LOCKS"
 )
 
 func init() {
 	children["backup"] = func() {
 		ctx := context.Background()
-		s, err := Open(ctx, Local(os.Getenv(childRepo)), testPassword, WithoutCache())
+		s, err := Open(ctx, Local(os.Getenv(childRepo)), testPassword, WithoutCache(), WithLockDir(os.Getenv(childLocks)))
 		if err != nil {
 			panic(err)
 		}
@@ -46,9 +47,9 @@ func TestKilledBackup(t *testing.T) {
 	for i := range 40 {
 		files[string(rune('a'+i))] = noise(1<<18, uint64(i)+1)
 	}
-	dir := writeTree(t, files)
+	dir, locksDir := writeTree(t, files), t.TempDir()
 	for range 5 {
-		cmd := child(t, "backup", childRepo+"="+loc.String(), childSource+"="+dir)
+		cmd := child(t, "backup", childRepo+"="+loc.String(), childSource+"="+dir, childLocks+"="+locksDir)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -64,7 +65,7 @@ func TestKilledBackup(t *testing.T) {
 		_ = cmd.Wait()
 		locked := len(objects(t, loc, "locks"))
 
-		if s, err = Open(t.Context(), loc, testPassword, WithoutCache()); err != nil {
+		if s, err = Open(t.Context(), loc, testPassword, WithoutCache(), WithLockDir(locksDir)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Forget(t.Context(), ForgetOptions{Policy: Policy{Last: 1}, Prune: &PruneOptions{}}); err != nil {
