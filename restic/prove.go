@@ -1,6 +1,8 @@
 package restic
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -62,7 +64,8 @@ type Proof struct {
 	Version      uint   `json:"version,omitempty"` // of the repository's format
 	KeyID        ID     `json:"key_id,omitzero"`   // the key that the password opened
 
-	// Broken lists what is missing or damaged, at most 1,000 entries of BrokenTotal.
+	// Broken lists what is missing or damaged, at most 1,000 entries of BrokenTotal,
+	// ordered by kind and object.
 	Broken      []BrokenObject `json:"broken,omitempty"`
 	BrokenTotal int            `json:"broken_total,omitempty"`
 
@@ -104,6 +107,14 @@ func (b BrokenObject) String() string {
 		text += ": " + b.Reason
 	}
 	return strings.ReplaceAll(text, "\n", " ")
+}
+
+// compare orders objects by kind, then by name.
+func (b BrokenObject) compare(o BrokenObject) int {
+	return cmp.Or(cmp.Compare(b.Kind, o.Kind), cmp.Compare(b.Object, o.Object),
+		bytes.Compare(b.Snapshot[:], o.Snapshot[:]), bytes.Compare(b.Index[:], o.Index[:]),
+		bytes.Compare(b.Pack[:], o.Pack[:]), bytes.Compare(b.Tree[:], o.Tree[:]),
+		bytes.Compare(b.Blob[:], o.Blob[:]), cmp.Compare(b.Name, o.Name), cmp.Compare(b.Reason, o.Reason))
 }
 
 // BrokenError says that a repository does not hold together. errors.Is(err, ErrBroken)

@@ -109,6 +109,8 @@ func (p *proof) judge(err error) error {
 	switch {
 	case p.res.BrokenTotal > 0:
 		p.res.Verdict = Broken
+		// found in parallel; what is named first must not depend on that
+		slices.SortStableFunc(p.res.Broken, BrokenObject.compare)
 		return &BrokenError{Location: p.loc.String(), Broken: p.res.Broken, Total: p.res.BrokenTotal}
 	case err == nil:
 		p.res.Verdict = Proved

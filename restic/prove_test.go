@@ -274,6 +274,9 @@ func TestProveForged(t *testing.T) {
 				if broken && (len(proof.Broken) == 0 || proof.Broken[0].Kind != c.want) {
 					t.Errorf("headers %v: %+v", headers, proof.Broken)
 				}
+				if !slices.IsSortedFunc(proof.Broken, BrokenObject.compare) {
+					t.Errorf("headers %v: in no order: %+v", headers, proof.Broken)
+				}
 			}
 		})
 	}

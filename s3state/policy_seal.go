@@ -29,9 +29,18 @@ type seal struct {
 	attributes bool
 }
 
-// sealResources are the packs: of a repository in the bucket, and of one at any prefix.
+// sealDepth is how many levels a repository's prefix may have on every server.
+const sealDepth = 4
+
+// sealResources are the packs: of a repository in the bucket, and of one at a prefix.
+// One "*/data/*" is a prefix of any depth by AWS's rules. Ceph RGW 16 tries only the
+// first slash that fits a "*/", so there every level of a prefix needs one of its own.
 func sealResources(bucket string) []string {
-	return []string{"arn:aws:s3:::" + bucket + "/data/*", "arn:aws:s3:::" + bucket + "/*/data/*"}
+	var resources []string
+	for depth := range sealDepth + 1 {
+		resources = append(resources, "arn:aws:s3:::"+bucket+"/"+strings.Repeat("*/", depth)+"data/*")
+	}
+	return resources
 }
 
 // condition is a statement's: operator, key, value.

@@ -53,7 +53,7 @@ func TestSeal(t *testing.T) {
 				}
 				return !refused
 			}
-			for _, key := range []string{"data/00/x", "some/where/data/00/x", "index/x"} {
+			for _, key := range []string{"data/00/x", "some/data/00/x", "some/where/data/00/x", "a/b/c/d/data/00/x", "index/x"} {
 				w.put(key, "x")
 				if got, want := reads(w.host, key), key == "index/x"; got != want {
 					t.Errorf("the host reads %s: %v", key, got)
