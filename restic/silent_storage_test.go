@@ -49,8 +49,8 @@ func (m *silent) Remove(ctx context.Context, h engbackend.Handle) error {
 func TestCancelledWithoutNetwork(t *testing.T) {
 	harness.NotShort(t)
 	t.Parallel()
-	m := &silent{memory: newMemory()}
-	s, err := Init(t.Context(), m, testPassword, WithoutCache(), WithRetryFor(0))
+	m, locks := &silent{memory: newMemory()}, WithLockDir(t.TempDir())
+	s, err := Init(t.Context(), m, testPassword, WithoutCache(), WithRetryFor(0), locks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestCancelledWithoutNetwork(t *testing.T) {
 	}
 	// The next session sees that the lock's holder has let go of it.
 	m.hangs.Store(false)
-	if s, err = Open(t.Context(), m, testPassword, WithoutCache()); err != nil {
+	if s, err = Open(t.Context(), m, testPassword, WithoutCache(), locks); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(forgetNothing(t, s), s.Close()); err != nil {
