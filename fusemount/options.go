@@ -2,7 +2,6 @@ package fusemount
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -91,7 +90,7 @@ func (o Options) complete() (Options, error) {
 		return o, fmt.Errorf("a negative time")
 	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return o, nil
 }

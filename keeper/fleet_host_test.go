@@ -175,7 +175,7 @@ func fileServer(h *simHost, day int) {
 			delete(h.files, name)
 			h.files[name+".gz"] = content{"dump", c.seed, c.size * 9 / 10}
 		}
-	case day%29 == 11: // somebody tidies up: a folder moves
+	case day%29 == 11: // a clean-up: a folder moves
 		for _, name := range h.some("home/user5/docs/", 40) {
 			h.files[strings.Replace(name, "/docs/", "/docs/archive/", 1)] = h.files[name]
 			delete(h.files, name)

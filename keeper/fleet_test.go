@@ -87,6 +87,15 @@ func (f *fleet) keeper() *keeper.Keeper {
 	return k
 }
 
+// days are n times a day and the pass that follows it.
+func (f *fleet) days(n int, off ...string) {
+	f.t.Helper()
+	for range n {
+		f.live(off...)
+		f.pass()
+	}
+}
+
 func (f *fleet) pass() map[string]*keeper.Status {
 	f.t.Helper()
 	report, err := f.keeper().Pass(f.t.Context())

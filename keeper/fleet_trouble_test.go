@@ -32,10 +32,7 @@ func TestTroublesAreRedAndToldOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFleet(t, 3, 7, "")
-			for range 8 {
-				f.live()
-				f.pass()
-			}
+			f.days(8)
 			s := f.storages["host01"]
 			c.begin(s)
 			for day := range 4 {
@@ -122,10 +119,7 @@ func TestKilledPassGoesOn(t *testing.T) {
 func TestMachineWasOff(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 3, 13, "")
-	for range 10 {
-		f.live()
-		f.pass()
-	}
+	f.days(10)
 	for range 9 {
 		f.live() // no pass
 	}
@@ -146,14 +140,8 @@ func TestMachineWasOff(t *testing.T) {
 func TestStoppedHost(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 3, 17, "")
-	for range 10 {
-		f.live()
-		f.pass()
-	}
-	for range 4 {
-		f.live("host02")
-		f.pass()
-	}
+	f.days(10)
+	f.days(4, "host02")
 	red := map[string]bool{}
 	for _, told := range f.told {
 		for _, r := range told.Reds {
@@ -203,10 +191,7 @@ func TestFullDisk(t *testing.T) {
 func TestLostState(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 1, 23, "")
-	for range 8 {
-		f.live()
-		f.pass()
-	}
+	f.days(8)
 	attacks[0].do(f.storages["host00"].simHost, f.day)
 	f.live()
 	first := f.pass()["host00"]

@@ -84,7 +84,7 @@ func TestUneventfulPassIsCheap(t *testing.T) {
 }
 
 // Files renamed and encrypted on the host are an alarm at the next pass. It stays red
-// until somebody has acknowledged it, and is told once.
+// until a person has acknowledged it, and is told once.
 func TestRansomwareOnTheHost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "web1")

@@ -35,7 +35,7 @@ type sealing struct {
 	refused sync.Map // names of packs and when they were refused
 }
 
-// sealed reports whether the bucket's policy denies somebody the packs. Together with a
+// sealed reports whether the bucket's policy denies a principal the packs. Together with a
 // refusal that says who is meant.
 func (b *s3Backend) sealed(ctx context.Context) bool {
 	s := &b.sealing

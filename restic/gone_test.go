@@ -10,8 +10,8 @@ import (
 	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
-// Whoever deletes a repository does not make the next run start with a new one, as if
-// nothing had been there.
+// After a repository was deleted the next run does not start a new one, as if nothing
+// had been there.
 func TestDeletedRepositoryIsGone(t *testing.T) {
 	server := s3test.Start(t)
 	bucket := server.Bucket(t)

@@ -98,8 +98,7 @@ type BrokenObject struct {
 
 // String describes the object on one line.
 func (b BrokenObject) String() string {
-	f := Finding{Kind: b.Kind, Snapshot: b.Snapshot, Index: b.Index, Pack: b.Pack, Tree: b.Tree, Blob: b.Blob, Name: b.Name}
-	text := f.Error()
+	text := b.finding().Error()
 	if b.Object != "" {
 		text += " (" + b.Object + ")"
 	}
@@ -107,6 +106,11 @@ func (b BrokenObject) String() string {
 		text += ": " + b.Reason
 	}
 	return strings.ReplaceAll(text, "\n", " ")
+}
+
+// finding is the object as Check reports it; without its key and the reason.
+func (b BrokenObject) finding() *Finding {
+	return &Finding{Kind: b.Kind, Snapshot: b.Snapshot, Index: b.Index, Pack: b.Pack, Tree: b.Tree, Blob: b.Blob, Name: b.Name}
 }
 
 // compare orders objects by kind, then by name.

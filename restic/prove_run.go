@@ -189,7 +189,7 @@ func (p *proof) broken(b BrokenObject) {
 	if len(p.res.Broken) < maxBroken {
 		p.res.Broken = append(p.res.Broken, b)
 	}
-	f := Finding{Kind: b.Kind, Snapshot: b.Snapshot, Index: b.Index, Pack: b.Pack, Tree: b.Tree, Blob: b.Blob, Name: b.Name}
+	f := *b.finding()
 	if b.Reason != "" {
 		f.Err = errors.New(b.Reason)
 	}

@@ -16,7 +16,7 @@ func TestBuckets(t *testing.T) {
 		t.Errorf("making one's own bucket again: %v", err)
 	}
 	if err := host.MakeBucket(ctx, "one", minio.MakeBucketOptions{}); code(err) != "BucketAlreadyExists" {
-		t.Errorf("making somebody else's bucket: %v", err)
+		t.Errorf("making another user's bucket: %v", err)
 	}
 	e.ok(host.MakeBucket(ctx, "two", minio.MakeBucketOptions{}))
 	for _, c := range []struct {

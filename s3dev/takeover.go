@@ -151,8 +151,8 @@ func (m *memory) policyPut(q *caller) error {
 	})
 }
 
-// publicAccessBlock keeps the configuration and obeys IgnorePublicAcls and
-// BlockPublicAcls in it; its rules about public policies are not implemented.
+// publicAccessBlock keeps the configuration and obeys its two settings about ACLs,
+// IgnorePublicAcls and BlockPublicAcls. Policies are not judged by it.
 func (m *memory) publicAccessBlock(q *caller) error {
 	return m.stored(q, "NoSuchPublicAccessBlockConfiguration",
 		func(s *settings) *[]byte { return &s.access },

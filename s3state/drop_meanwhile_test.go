@@ -66,11 +66,7 @@ func TestDropKeepsWhatIsDeletedMeanwhile(t *testing.T) {
 func TestDropKeepsWhatWasChecked(t *testing.T) {
 	base := newWorld(t)
 	for at := int64(0); ; at++ {
-		w := *base
-		w.bucket = base.srv.Bucket(t)
-		if _, err := w.admin.Create(w.ctx, w.bucket, w.srv.Host.Name, CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		w := base.another(t)
 		w.put("config", "c")
 		precious := w.put("keys/00x", "precious")
 		w.save()

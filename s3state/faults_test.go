@@ -42,18 +42,14 @@ type seam struct {
 func everywhere(t *testing.T, sm seam) {
 	base := newWorld(t)
 	fresh := func(t *testing.T) (*world, *s3test.Faults, *Store) {
-		w := *base
-		w.t, w.ctx, w.bucket = t, t.Context(), base.srv.Bucket(t)
-		if _, err := w.admin.Create(w.ctx, w.bucket, w.srv.Host.Name, CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		sm.prepare(&w)
+		w := base.another(t)
+		sm.prepare(w)
 		f := &s3test.Faults{}
 		timeout := 150 * time.Millisecond // of a request that stalls
 		if external() {
 			timeout = time.Second // a real server on a busy machine takes its time
 		}
-		return &w, f, w.storeVia(sm.id(&w), f, WithRequestTimeout(timeout), WithParallel(4))
+		return w, f, w.storeVia(sm.id(w), f, WithRequestTimeout(timeout), WithParallel(4))
 	}
 	w, f, s := fresh(t)
 	if err := sm.run(w, s); err != nil {

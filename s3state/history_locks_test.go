@@ -77,8 +77,8 @@ func TestLockEvidence(t *testing.T) {
 	}
 }
 
-// A request that was repeated makes one lock; whoever writes it over and over does not
-// prolong it.
+// A request that was repeated makes one lock; writing it over and over does not prolong
+// it.
 func TestLockWrittenTwice(t *testing.T) {
 	e := lockEvidence{tail: -1, first: at(-5000)}
 	e.lock(lockVersion(1500), &Version{LastModified: at(9000), DeleteMarker: true})

@@ -372,7 +372,7 @@ func TestTypeOf(t *testing.T) {
 	}
 }
 
-// Whoever knows the password can replace the config by its like as often as they want.
+// An attacker who knows the password can replace the config by its like at will.
 // So many are no longer taken back one by one.
 func TestManyReplacedConfigs(t *testing.T) {
 	h := newTimeline("b")

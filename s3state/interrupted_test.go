@@ -37,12 +37,8 @@ func (h *hook) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestDropWhileTheHostWorks(t *testing.T) {
 	base := newWorld(t)
 	for at := int64(0); ; at++ {
-		w := *base
-		w.bucket = base.srv.Bucket(t)
-		if _, err := w.admin.Create(w.ctx, w.bucket, w.srv.Host.Name, CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		fill(&w)
+		w := base.another(t)
+		fill(w)
 		w.save()
 		ran := false
 		h := &hook{base: http.DefaultTransport, at: at, fn: func() {
@@ -92,12 +88,8 @@ func TestDropWhileTheHostWorks(t *testing.T) {
 func TestDropInterrupted(t *testing.T) {
 	base := newWorld(t)
 	for at := int64(0); ; at++ {
-		w := *base
-		w.bucket = base.srv.Bucket(t)
-		if _, err := w.admin.Create(w.ctx, w.bucket, w.srv.Host.Name, CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		fill(&w)
+		w := base.another(t)
+		fill(w)
 		w.save()
 		before := contents(t, w.admin, w.bucket)
 		ctx, cancel := context.WithCancel(w.ctx)

@@ -10,8 +10,8 @@ import (
 	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
-// Whoever writes an object can make the server refuse it, by a key of its own or by
-// archiving it. That one is unread then; all else is judged as ever.
+// The writer of an object can make the server refuse it, by encrypting it with a key of
+// its own or by archiving it. That one is unread then; all else is judged as ever.
 func TestObjectsTheServerRefuses(t *testing.T) {
 	r := newFakeRestic(t)
 	r.backup()

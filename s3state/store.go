@@ -1,7 +1,6 @@
 package s3state
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -103,7 +102,6 @@ func New(client *minio.Client, opts ...Option) *Store {
 	s := &Store{
 		client:     client,
 		core:       minio.Core{Client: client},
-		log:        slog.New(slog.NewTextHandler(io.Discard, nil)),
 		now:        time.Now,
 		parallel:   64,
 		timeout:    2 * time.Minute,

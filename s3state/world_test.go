@@ -40,6 +40,17 @@ func newWorld(t testing.TB, opts ...s3test.Option) *world {
 	return w
 }
 
+// another is w with a policed bucket of its own, on the same server.
+func (w *world) another(t testing.TB) *world {
+	t.Helper()
+	n := *w
+	n.t, n.ctx, n.bucket = t, t.Context(), w.srv.Bucket(t)
+	if _, err := n.admin.Create(n.ctx, n.bucket, n.srv.Host.Name, CreateOptions{}); err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	return &n
+}
+
 // external tells that the tests run on a real server, not the embedded one.
 func external() bool { return os.Getenv("RWM_TEST_S3") != "" }
 

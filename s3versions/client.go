@@ -2,7 +2,6 @@ package s3versions
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -94,7 +93,6 @@ func New(client *minio.Client, opts ...Option) *Client {
 	}
 	c := &Client{
 		client:   client,
-		log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 		parallel: 64,
 		timeout:  2 * time.Minute,
 		attempts: 6,

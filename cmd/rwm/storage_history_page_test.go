@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"image/png"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,30 +39,6 @@ func sampleHistory() *s3state.History {
 	return h
 }
 
-// chromium runs a headless browser without a network.
-func chromium(t *testing.T, args ...string) []byte {
-	t.Helper()
-	harness.NotShort(t)
-	harness.NeedPrograms(t, "make packages", "chromium")
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--user-data-dir=" + t.TempDir(),
-		"--host-resolver-rules=MAP * ~NOTFOUND", "--window-size=1200,1600", "--virtual-time-budget=5000",
-	}, args...)...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("chromium: %v\n%s", err, stderr.String())
-	}
-	return out
-}
-
 // A real browser shows the page: the timeline is drawn, what an attacker put
 // into keys is text, and nothing is loaded.
 func TestHistoryPageInBrowser(t *testing.T) {
@@ -82,7 +56,7 @@ func TestHistoryPageInBrowser(t *testing.T) {
 		t.Errorf("%v %v", info, err)
 	}
 	address := (&url.URL{Scheme: "file", Path: filepath.ToSlash(file)}).String()
-	dom := string(chromium(t, "--dump-dom", address))
+	dom := string(harness.Chromium(t, "--dump-dom", address))
 	for text, n := range map[string]int{
 		`<g class="step">`: 21, `class="suspicious"`: 2, `<circle class="state"`: 20, `<tr class="good">`: 1, `<tr class="bad">`: 1,
 		"<title>History of bucket backups</title>": 1, "<script": 0, `id="lastgood"`: 1,
@@ -93,7 +67,7 @@ func TestHistoryPageInBrowser(t *testing.T) {
 		}
 	}
 	shot := filepath.Join(dir, "history.png")
-	chromium(t, "--screenshot="+shot, address)
+	harness.Chromium(t, "--window-size=1200,1600", "--screenshot="+shot, address)
 	f, err := os.Open(shot)
 	if err != nil {
 		t.Fatal(err)

@@ -27,8 +27,8 @@ func ReadText(ctx context.Context, name string) ([]byte, error) {
 	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
 }
 
-// readFile is os.ReadFile that ends with ctx: nobody may ever write into a pipe. The
-// caller for it is then left behind until somebody does.
+// readFile is os.ReadFile that ends with ctx, since a pipe may never have a writer. The
+// goroutine that reads is then left behind until there is one.
 func readFile(ctx context.Context, name string) ([]byte, error) {
 	return until(ctx, func() ([]byte, error) { return os.ReadFile(name) })
 }

@@ -1,12 +1,9 @@
 package page_test
 
 import (
-	"bytes"
-	"context"
 	"image/png"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,27 +53,6 @@ func sample() []*keeper.Status {
 	return []*keeper.Status{&bad, good, &fresh}
 }
 
-// chromium runs a headless browser without a network.
-func chromium(t *testing.T, args ...string) []byte {
-	t.Helper()
-	harness.NotShort(t)
-	harness.NeedPrograms(t, "make packages", "chromium")
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "chromium", append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--user-data-dir=" + t.TempDir(),
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-		"--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=3000", "--hide-scrollbars",
-	}, args...)...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("chromium: %v\n%s", err, stderr.String())
-	}
-	return out
-}
-
 // A real browser shows the pages, in light and dark, on a desk and on a phone; what an
 // attacker put into names is text; nothing is loaded.
 func TestPagesInBrowser(t *testing.T) {
@@ -90,7 +66,7 @@ func TestPagesInBrowser(t *testing.T) {
 	}
 	for _, name := range []string{"index", "db1", "web1"} {
 		address := (&url.URL{Scheme: "file", Path: filepath.Join(dir, name+".html")}).String()
-		dom := string(chromium(t, "--dump-dom", address))
+		dom := string(harness.Chromium(t, "--dump-dom", address))
 		if strings.Contains(dom, "<title>owned") || strings.Contains(dom, "<script") || strings.Contains(dom, "<img") {
 			t.Errorf("%s: a name became markup", name)
 		}
@@ -109,11 +85,11 @@ func TestPagesInBrowser(t *testing.T) {
 		for _, w := range widths {
 			for _, dark := range schemes {
 				shot := filepath.Join(dir, name+"-"+w+map[bool]string{true: "-dark"}[dark != ""]+".png")
-				args := []string{"--screenshot=" + shot, "--window-size=" + w + ",1400", address}
+				args := []string{"--hide-scrollbars", "--screenshot=" + shot, "--window-size=" + w + ",1400", address}
 				if dark != "" {
 					args = append([]string{dark}, args...)
 				}
-				chromium(t, args...)
+				harness.Chromium(t, args...)
 				f, err := os.Open(shot)
 				if err != nil {
 					t.Fatal(err)

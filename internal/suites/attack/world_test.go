@@ -1,11 +1,9 @@
 package attack
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,35 +131,15 @@ func (w *world) remember() {
 	must(w, os.CopyFS(w.then, os.DirFS(w.files)))
 }
 
-// keys are what an attacker sees.
-func (w *world) keys(prefix string) (keys []string) {
-	w.Helper()
-	for o := range w.host.ListObjects(w.ctx, w.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
-		must(w, o.Err)
-		keys = append(keys, o.Key)
-	}
-	return keys
+// objects are what an attacker sees and does.
+func (w *world) objects() s3test.Objects {
+	return s3test.Objects{TB: w.T, Client: w.host, Bucket: w.bucket}
 }
 
-func (w *world) put(key string, body []byte) {
-	w.Helper()
-	_, err := w.host.PutObject(w.ctx, w.bucket, key, bytes.NewReader(body), int64(len(body)), minio.PutObjectOptions{})
-	must(w, err)
-}
-
-func (w *world) get(key string) []byte {
-	w.Helper()
-	o, err := w.host.GetObject(w.ctx, w.bucket, key, minio.GetObjectOptions{})
-	must(w, err)
-	body, err := io.ReadAll(o)
-	must(w, err)
-	return body
-}
-
-func (w *world) remove(key string) {
-	w.Helper()
-	must(w, w.host.RemoveObject(w.ctx, w.bucket, key, minio.RemoveObjectOptions{}))
-}
+func (w *world) keys(prefix string) []string { w.Helper(); return w.objects().Keys(prefix) }
+func (w *world) put(key string, body []byte) { w.Helper(); w.objects().Put(key, body) }
+func (w *world) get(key string) []byte       { w.Helper(); return w.objects().Get(key) }
+func (w *world) remove(key string)           { w.Helper(); w.objects().Remove(key) }
 
 // recovered goes the whole way back: the history names the moment, the view of
 // it opens and is whole, the files are the same, and the bucket rebuilt from it

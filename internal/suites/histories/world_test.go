@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
@@ -198,33 +197,17 @@ func (w *world) with(h *host, via through, fn func(*restic.Session) error) error
 
 // What anybody with keys can do:
 
-func (w *world) keys(prefix string) (keys []string) {
-	w.Helper()
-	for o := range w.raw.ListObjects(w.ctx, w.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
-		must(w, o.Err)
-		keys = append(keys, o.Key)
-	}
-	return keys
+// objects are the bucket's as the owner of c's keys sees them.
+func (w *world) objects(c *minio.Client) s3test.Objects {
+	return s3test.Objects{TB: w.T, Client: c, Bucket: w.bucket}
 }
 
+func (w *world) keys(prefix string) []string { w.Helper(); return w.objects(w.raw).Keys(prefix) }
+func (w *world) get(key string) []byte       { w.Helper(); return w.objects(w.raw).Get(key) }
+func (w *world) remove(key string)           { w.Helper(); w.objects(w.raw).Remove(key) }
 func (w *world) put(c *minio.Client, key string, body []byte) {
 	w.Helper()
-	_, err := c.PutObject(w.ctx, w.bucket, key, bytes.NewReader(body), int64(len(body)), minio.PutObjectOptions{})
-	must(w, err)
-}
-
-func (w *world) get(key string) []byte {
-	w.Helper()
-	o, err := w.raw.GetObject(w.ctx, w.bucket, key, minio.GetObjectOptions{})
-	must(w, err)
-	body, err := io.ReadAll(o)
-	must(w, err)
-	return body
-}
-
-func (w *world) remove(key string) {
-	w.Helper()
-	must(w, w.raw.RemoveObject(w.ctx, w.bucket, key, minio.RemoveObjectOptions{}))
+	w.objects(c).Put(key, body)
 }
 
 // multipart writes an object as an upload of one part.
