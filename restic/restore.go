@@ -82,7 +82,7 @@ type RestoreOptions struct {
 
 // RestoreResult counts what was restored. In a dry run it counts what would be.
 type RestoreResult struct {
-	// Snapshot is the one that was restored.
+	// Snapshot is the restored snapshot.
 	Snapshot Snapshot
 	// Folder is what was restored of it, "" for all.
 	Folder string

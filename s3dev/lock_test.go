@@ -220,7 +220,7 @@ func sameTime(text string, want time.Time) bool {
 	return err == nil && got.Equal(want)
 }
 
-// TestLockOnExistingBucket: which servers can lock what is there.
+// TestLockOnExistingBucket: which servers can lock an existing bucket.
 func TestLockOnExistingBucket(t *testing.T) {
 	t.Parallel()
 	for dialect, want := range map[s3dev.Dialect]string{

@@ -28,7 +28,7 @@ type RenewLedger struct {
 	lines    int // in the file
 }
 
-// renewPromise is what is to be kept.
+// renewPromise is what a renewal must keep.
 type renewPromise struct {
 	Days       int      `json:"days"`
 	RetainDays int      `json:"retain_days"`
