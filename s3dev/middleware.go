@@ -41,7 +41,7 @@ func (s *Server) handle(c fiber.Ctx) error {
 		s.log.add(req)
 	}()
 	rc.SetUserValue(frontContext, c)
-	rc.SetUserValue(targetKey, target{bucket, key})
+	rc.SetUserValue(resourceKey, resource{bucket, key})
 	if s.mem.traits.Ceph {
 		utils.ContextKeyRequestID.Set(c, cephRequestID())
 	}

@@ -14,7 +14,7 @@ import (
 // behind: it would be paid for and be seen by nobody.
 func TestUploadResumesFromAnyParts(t *testing.T) {
 	const mib = 1 << 20
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	core := minio.Core{Client: f.client}
 	content := make([]byte, 21*mib)
 	rand.Read(content) //nolint:errcheck // never fails

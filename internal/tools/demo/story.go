@@ -17,13 +17,13 @@ import (
 type story struct {
 	out     io.Writer
 	rwm     string
-	chapter int
+	step int
 }
 
 // tell starts a paragraph of its own.
 func (s *story) tell(title string) {
-	s.chapter++
-	fmt.Fprintf(s.out, "\n%d. %s\n", s.chapter, title)
+	s.step++
+	fmt.Fprintf(s.out, "\n%d. %s\n", s.step, title)
 }
 
 func (s *story) say(format string, args ...any) {
