@@ -18,8 +18,8 @@ import (
 // of real servers. gate is called once for each request, between the two.
 
 const (
-	gateKey   = "s3dev-gate"
-	callerKey = "s3dev-caller"
+	gateKey     = "s3dev-gate"
+	callerKey   = "s3dev-caller"
 	resourceKey = "s3dev-resource"
 )
 

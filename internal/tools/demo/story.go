@@ -15,8 +15,8 @@ import (
 
 // story prints what happens, as it happens.
 type story struct {
-	out     io.Writer
-	rwm     string
+	out  io.Writer
+	rwm  string
 	step int
 }
 
