@@ -29,10 +29,12 @@ func newPlain(t *testing.T, opts ...s3test.Option) *world {
 }
 
 // plain makes a new bucket of the owner's with a repository in it.
-func (w *world) plain(owner *Store) {
+func (w *world) plain(owner *Store) { w.t.Helper(); w.plainWith(owner, minio.MakeBucketOptions{}) }
+
+func (w *world) plainWith(owner *Store, opts minio.MakeBucketOptions) {
 	w.t.Helper()
 	w.bucket = w.srv.Bucket(w.t)
-	if err := owner.client.MakeBucket(w.ctx, w.bucket, minio.MakeBucketOptions{}); err != nil {
+	if err := owner.client.MakeBucket(w.ctx, w.bucket, opts); err != nil {
 		w.t.Fatal(err)
 	}
 	for _, key := range []string{"config", "keys/k", "data/00/x", "index/i", "snapshots/s"} {
