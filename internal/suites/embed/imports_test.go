@@ -24,13 +24,14 @@ var layers = map[string][]string{
 	"keeper":               {"rwm", "s3state", "restic"},
 	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest"},
 	"fusemount":            {"restic"},
-	"s3state":              {"s3versions", "internal/s3err", "internal/events"},
+	"s3state":              {"s3versions", "internal/s3err", "internal/events", "internal/objectlist"},
 	"s3tool":               {"s3versions", "internal/s3err"},
 	"s3versions":           {"internal/s3err"},
-	"restic":               {"s3versions", "internal/s3err", "internal/events"},
+	"restic":               {"s3versions", "internal/s3err", "internal/events", "internal/objectlist"},
 	"internal/s3err":       {},
 	"internal/resticflags": {"restic", "internal/suggest"},
 	"internal/events":      {},
+	"internal/objectlist":  {},
 	"internal/suggest":     {},
 }
 
