@@ -147,6 +147,5 @@ func (s *Store) putLifecycle(ctx context.Context, bucket string, days int) error
 	if err != nil {
 		return err
 	}
-	_, err = s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Query: url.Values{"lifecycle": {""}}, Body: body})
-	return s3err.Wrap(err, "set the lifecycle of bucket %s", bucket)
+	return s3err.Wrap(s.putSetting(ctx, bucket, "lifecycle", body), "set the lifecycle of bucket %s", bucket)
 }

@@ -18,7 +18,7 @@ func (s *Store) putPublicAccessBlock(ctx context.Context, bucket string) (bool, 
 		`<BlockPublicAcls>false</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>` +
 		`<BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>false</RestrictPublicBuckets>` +
 		`</PublicAccessBlockConfiguration>`
-	_, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Query: url.Values{"publicAccessBlock": {""}}, Body: []byte(body)})
+	err := s.putSetting(ctx, bucket, "publicAccessBlock", []byte(body))
 	if noSuchFeature(err) {
 		return false, nil
 	}
