@@ -96,10 +96,17 @@ func (s *Store) settingAfter(ctx context.Context, bucket, query, none string, be
 	return parts, ok
 }
 
-// putSetting sets a setting of a bucket, and tells who wants to know what it was before
-// and is now. All of the Store's own changes come through here, so that a later look can
-// tell them from anybody else's.
+// putSetting sets a setting of a bucket, see changeSetting.
 func (s *Store) putSetting(ctx context.Context, bucket, query string, body []byte) error {
+	return s.changeSetting(ctx, query, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Body: body})
+}
+
+// changeSetting sends a request that changes a setting of a bucket, and tells who wants to
+// know what it was before and is now. All of the Store's own changes come through here, so
+// that a later look can tell them from anybody else's.
+func (s *Store) changeSetting(ctx context.Context, query string, req s3versions.Request) error {
+	bucket := req.Bucket
+	req.Query = url.Values{query: {""}}
 	i := -1
 	if s.onSetting != nil {
 		for n, what := range watched {
@@ -113,10 +120,10 @@ func (s *Store) putSetting(ctx context.Context, bucket, query string, body []byt
 	if i >= 0 {
 		before, known, _ = s.settingNow(ctx, bucket, query, watched[i].none)
 	}
-	_, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Query: url.Values{query: {""}}, Body: body})
+	_, err := s.s3.Call(ctx, req)
 	if known {
 		// Also after an error: the answer may have been lost, not the request.
-		if after, ok := s.settingAfter(context.WithoutCancel(ctx), bucket, query, watched[i].none, before, body); ok {
+		if after, ok := s.settingAfter(context.WithoutCancel(ctx), bucket, query, watched[i].none, before, req.Body); ok {
 			s.onSetting(bucket, watched[i].name, before, after)
 		}
 	}
