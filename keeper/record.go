@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/cesnet/rwm/keeper/signs"
@@ -59,6 +60,8 @@ type record struct {
 	Settings         *s3state.KnownSettings `json:"settings,omitempty"`
 	SettingsReviewed time.Time              `json:"settings_reviewed,omitzero"`
 	Told             *told                  `json:"told,omitempty"`
+	// Untold are messages that some receivers have not got.
+	Untold []Change `json:"untold,omitempty"`
 }
 
 // taskRecord is how a task last went.
@@ -175,7 +178,7 @@ func (d stateDir) load(storage, bucket string) (*record, error) {
 		return nil, err
 	}
 	r := &record{}
-	if json.Unmarshal(text, r) != nil || r.Version != recordVersion || r.Bucket != bucket {
+	if json.Unmarshal(text, r) != nil || r.Version != recordVersion || r.Bucket != bucket || r.holes() {
 		return fresh, os.Rename(d.file(storage), d.file(storage)+".unreadable")
 	}
 	if r.Tasks == nil {
@@ -185,6 +188,17 @@ func (d stateDir) load(storage, bucket string) (*record, error) {
 		r.Backups = map[string]*backupRecord{}
 	}
 	return r, nil
+}
+
+// holes reports whether something is null that a keeper never leaves so. A task may be:
+// it begins anew.
+func (r *record) holes() bool {
+	for _, b := range r.Backups {
+		if b == nil {
+			return true
+		}
+	}
+	return slices.Contains(r.Alarms, nil)
 }
 
 // save writes a record. In the middle of a pass it need not be on disk at once: what a
