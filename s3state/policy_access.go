@@ -63,7 +63,7 @@ func (s *Store) Access(ctx context.Context, bucket string, opts AccessOptions) (
 		return nil, err
 	}
 	report := &AccessReport{Bucket: bucket, Check: checkPolicy(bucket, f), OK: true}
-	if caller, _, err := s.ownBuckets(ctx); err == nil && caller.ID != "" && caller.ID == f.acl.Owner.ID {
+	if caller, _, err := s.ownBuckets(ctx); err == nil && oneOwner(caller.ID) && caller.ID == f.acl.Owner.ID {
 		return report, fmt.Errorf("%w %s, who may do everything; use the host's", ErrOwner, caller.ID)
 	}
 	a := &accessor{s: s, bucket: bucket, config: f, report: report}
