@@ -60,9 +60,12 @@ func accountOwner(id string) bool {
 	return ok && len(digits) == 17 && strings.Trim(digits, "0123456789") == ""
 }
 
-// oneOwner reports whether an owner's ID is one user's, not that of an account with
-// many.
-func oneOwner(id string) bool { return id != "" && !accountOwner(id) && !canonicalID(id) }
+// ownerIsAdmin reports whether the owner's ID is the admin's alone, not that of an
+// account with many users.
+func (c *PolicyCheck) ownerIsAdmin() bool {
+	id := c.Owner.ID
+	return id != "" && !accountOwner(id) && !canonicalID(id) && tenantOf(c.Admin) != zeroAccount
+}
 
 // userARN is how policies of Ceph RGW (and AWS, where the tenant is the
 // account) name a user.
