@@ -32,6 +32,9 @@ type Store struct {
 
 	versions []s3versions.Option // for s3
 
+	// onSetting is told of settings that the Store changes, may be nil.
+	onSetting func(bucket, setting string, before, after []string)
+
 	listed listed
 	md5s   sync.Map // by bucket, see etagsAreMD5
 }
