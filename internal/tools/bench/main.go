@@ -85,6 +85,9 @@ func bench(ctx context.Context, l *lab, rounds int, only string) error {
 		}
 	}
 	t.Render()
+	if err := reading(ctx, l, rounds, pattern); err != nil {
+		return err
+	}
 	if pattern.MatchString("backups") {
 		return backups(ctx, l, rounds)
 	}

@@ -1,0 +1,117 @@
+package restic
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrestic "github.com/restic/restic/rwmlink/restic"
+)
+
+const (
+	// maxKnownDirs and maxKnownFound bound what a search remembers of the directories
+	// it has been through.
+	maxKnownDirs  = 200_000
+	maxKnownFound = 50_000
+)
+
+// treePlace is a tree at a path.
+type treePlace struct {
+	tree engrestic.ID
+	path string
+}
+
+// loadAhead begins to load the trees of snapshots that are searched for patterns. What
+// it returns ends that.
+func (f *finder) loadAhead(list engdata.Snapshots) (end func()) {
+	if len(f.o.Patterns) == 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(f.ctx)
+	f.ahead, f.known = newTreeAhead(ctx, f.repo), make(map[treePlace][]Found)
+	f.ahead.once = true
+	if slices.ContainsFunc(f.o.Patterns, func(p string) bool { return !mayBeAnywhere(p) }) {
+		// Only some of the directories are searched.
+		f.ahead.below = func(*aheadTree) []engrestic.ID { return nil }
+	}
+	f.ahead.begin(treeIDs(list))
+	return func() { cancel(); f.ahead.wait() }
+}
+
+// mayBeAnywhere reports whether a pattern may match in every directory.
+func mayBeAnywhere(pattern string) bool {
+	return strings.Trim(pattern, "/\\!") != "" && !strings.ContainsAny(pattern[:1], "/\\!")
+}
+
+// dirAhead searches a directory. The same tree at the same path, in another snapshot,
+// has the same matches.
+func (f *finder) dirAhead(id engrestic.ID, dir string) error {
+	at := treePlace{id, dir}
+	if known, ok := f.known[at]; ok {
+		for _, found := range known {
+			node := *found.Node
+			found.Snapshot, found.Node = f.sn, &node
+			if err := f.fn(found); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	e, err := f.ahead.take(f.ctx, id)
+	if err != nil {
+		return f.skip(dir, err)
+	}
+	unread, fn := len(f.unread), f.fn
+	var found []Found
+	f.fn = func(hit Found) error {
+		if len(found) <= maxKnownFound {
+			node := *hit.Node
+			found = append(found, Found{Path: hit.Path, Node: &node})
+		}
+		return fn(hit)
+	}
+	err = f.tree(e, dir)
+	f.fn = fn
+	if err == nil && len(f.unread) == unread && len(f.known) < maxKnownDirs && f.kept+len(found) <= maxKnownFound {
+		f.known[at] = found
+		f.kept += len(found)
+	}
+	return err
+}
+
+// tree searches a loaded tree. Only one with a match is decoded by the engine.
+func (f *finder) tree(e *aheadTree, dir string) error {
+	whole := e.odd != nil
+	below := make([]bool, len(e.nodes))
+	for i := range e.nodes {
+		if whole {
+			break
+		}
+		n := &e.nodes[i]
+		found, child, err := f.o.matches(strings.TrimSuffix(dir, "/")+"/"+n.Name, n.ModTime)
+		if err != nil {
+			return err
+		}
+		whole = found || n.Type == NodeDir && n.Subtree == nil
+		below[i] = child && n.Type == NodeDir
+	}
+	if whole {
+		nodes, err := engdata.NewTreeNodeIterator(bytes.NewReader(e.raw))
+		if err != nil {
+			return f.skip(dir, err)
+		}
+		return f.nodes(e.id, dir, nodes)
+	}
+	for i := range e.nodes {
+		if !below[i] {
+			continue
+		}
+		n := &e.nodes[i]
+		if err := f.dir(engrestic.ID(*n.Subtree), strings.TrimSuffix(dir, "/")+"/"+n.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
