@@ -2,9 +2,11 @@ package restic
 
 import (
 	"context"
+	"path"
 	"slices"
 	"sync"
 
+	engdata "github.com/restic/restic/rwmlink/data"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
@@ -12,7 +14,7 @@ const (
 	// aheadTrees bounds the trees loaded ahead of a walk, in bytes.
 	aheadTrees = 32 << 20
 	// aheadTreeCost is what a byte of a tree takes in memory with its decoded entries.
-	aheadTreeCost = 3
+	aheadTreeCost = 6
 )
 
 // blobLoader is what the engine's readers need of a repository.
@@ -28,13 +30,15 @@ type treeAhead struct {
 	ctx   context.Context
 	repo  engrestic.BlobLoader
 	limit int // loads at a time
-	// below returns the trees below one that the walk will want, in its order.
-	below func(t *aheadTree) []engrestic.ID
-	once  bool // the walk goes through a tree only the first time it comes to it
-	loads sync.WaitGroup
+	// wants says, with once, which entries of a tree at a path the walk will go into.
+	wants func(name string, n *TreeNode) bool
+	// prepare, if not nil, does with a loaded tree what can be done beside the walk.
+	prepare func(t *aheadTree)
+	once    bool // the walk goes through a tree only the first time it comes to it
+	loads   sync.WaitGroup
 
 	mu      sync.Mutex
-	next    []engrestic.ID // to be loaded; the last one first
+	next    []treePlace // to be loaded; the last one first
 	trees   map[engrestic.ID]*aheadTree
 	known   engrestic.IDSet // with once: what was expected
 	used    int64           // bytes of trees that are loaded and not taken
@@ -46,26 +50,41 @@ type treeAhead struct {
 // is closed.
 type aheadTree struct {
 	id    engrestic.ID
-	uses  int // how often the walk will take it
+	path  string // with once: where the walk comes to it first
+	uses  int    // how often the walk will take it
 	ready chan struct{}
 	raw   []byte
 	nodes []TreeNode
 	err   error // of loading it
 	odd   error // of decoding it
+
+	engine []*engdata.Node // from prepare, as the next ones
+	stable bool
+	fault  error
+}
+
+// treePlace is a tree at a path.
+type treePlace struct {
+	tree engrestic.ID
+	path string
 }
 
 func newTreeAhead(ctx context.Context, repo blobLoader) *treeAhead {
 	return &treeAhead{
-		ctx: ctx, repo: repo, limit: max(4*int(repo.Connections()), 8), below: (*aheadTree).subtrees,
+		ctx: ctx, repo: repo, limit: max(4*int(repo.Connections()), 8),
 		trees: make(map[engrestic.ID]*aheadTree), known: engrestic.NewIDSet(),
 	}
 }
 
 // begin begins to load the trees at which walks begin, in their order.
 func (t *treeAhead) begin(roots []engrestic.ID) {
+	list := make([]treePlace, len(roots))
+	for i, id := range roots {
+		list[i] = treePlace{id, "/"}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.expect(roots)
+	t.expect(list)
 }
 
 // wait returns when nothing is being loaded any more. The context must have ended, or
@@ -78,12 +97,12 @@ func (t *treeAhead) wait() {
 }
 
 // expect notes that the walk will go through these trees next. The caller holds mu.
-func (t *treeAhead) expect(ids []engrestic.ID) {
-	for _, id := range slices.Backward(ids) {
-		if t.once && t.known.Has(id) {
+func (t *treeAhead) expect(list []treePlace) {
+	for _, at := range slices.Backward(list) {
+		if t.once && t.known.Has(at.tree) {
 			continue
 		}
-		t.next = append(t.next, id)
+		t.next = append(t.next, at)
 	}
 	t.start()
 }
@@ -92,7 +111,7 @@ func (t *treeAhead) expect(ids []engrestic.ID) {
 func (t *treeAhead) start() {
 	for len(t.next) > 0 && t.running < t.limit && t.used < aheadTrees && !t.done && t.ctx.Err() == nil {
 		last := len(t.next) - 1
-		id := t.next[last]
+		id, path := t.next[last].tree, t.next[last].path
 		t.next = t.next[:last]
 		if t.once {
 			if t.known.Has(id) {
@@ -104,7 +123,7 @@ func (t *treeAhead) start() {
 			e.uses++
 			continue
 		}
-		e := &aheadTree{id: id, uses: 1, ready: make(chan struct{})}
+		e := &aheadTree{id: id, path: path, uses: 1, ready: make(chan struct{})}
 		t.trees[id] = e
 		t.running++
 		t.loads.Go(func() {
@@ -123,6 +142,9 @@ func (t *treeAhead) load(ctx context.Context, e *aheadTree) {
 		return
 	}
 	e.nodes, e.odd = decodeTreeBare(e.raw)
+	if t.prepare != nil {
+		t.prepare(e)
+	}
 	below := t.below(e)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -134,28 +156,37 @@ func (t *treeAhead) load(ctx context.Context, e *aheadTree) {
 
 func (e *aheadTree) cost() int64 { return aheadTreeCost * int64(len(e.raw)) }
 
-// subtrees returns the trees of the directories in a tree, up to one that has none:
-// there every walk ends.
-func (e *aheadTree) subtrees() (ids []engrestic.ID) {
+// below returns the trees below one that the walk will go into, up to a directory that
+// has none: there every walk ends.
+func (t *treeAhead) below(e *aheadTree) (list []treePlace) {
 	for i := range e.nodes {
-		if n := &e.nodes[i]; n.Type == NodeDir {
-			if n.Subtree == nil {
-				break
-			}
-			ids = append(ids, engrestic.ID(*n.Subtree))
+		n := &e.nodes[i]
+		if n.Type != NodeDir {
+			continue
 		}
+		if n.Subtree == nil {
+			break
+		}
+		at := treePlace{tree: engrestic.ID(*n.Subtree)}
+		if t.once {
+			at.path = path.Join(e.path, n.Name)
+			if !t.wants(at.path, n) {
+				continue
+			}
+		}
+		list = append(list, at)
 	}
-	return ids
+	return list
 }
 
-// take returns a tree that the walk has reached. One that nobody expected is loaded
-// here.
-func (t *treeAhead) take(ctx context.Context, id engrestic.ID) (*aheadTree, error) {
+// take returns a tree that the walk has reached, at a path. One that nobody expected is
+// loaded here.
+func (t *treeAhead) take(ctx context.Context, id engrestic.ID, path string) (*aheadTree, error) {
 	t.mu.Lock()
 	e := t.trees[id]
 	if e == nil {
 		for i, next := range slices.Backward(t.next) {
-			if next == id {
+			if next.tree == id {
 				t.next = slices.Delete(t.next, i, i+1)
 				break
 			}
@@ -164,7 +195,7 @@ func (t *treeAhead) take(ctx context.Context, id engrestic.ID) (*aheadTree, erro
 			t.known.Insert(id)
 		}
 		t.mu.Unlock()
-		e = &aheadTree{id: id, ready: make(chan struct{})}
+		e = &aheadTree{id: id, path: path, ready: make(chan struct{})}
 		t.load(ctx, e)
 		return e, e.err
 	}

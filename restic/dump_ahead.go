@@ -74,7 +74,7 @@ func (a *dumpAhead) stop() {
 
 // planTree plans a directory, and returns false at the end of the dump.
 func (a *dumpAhead) planTree(id engrestic.ID) bool {
-	e, err := a.trees.take(a.ctx, id)
+	e, err := a.trees.take(a.ctx, id, "")
 	if err != nil || !a.hand(e) || e.odd != nil {
 		return false
 	}

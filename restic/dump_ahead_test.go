@@ -25,7 +25,7 @@ func dumpSource(t *testing.T, rng *rand.Rand) string {
 	dir := t.TempDir()
 	contents := make([]string, 12)
 	for i := range contents {
-		contents[i] = noise([]int{0, 1, 500, 4000, 60_000, 1 << 20}[i%6], rng.Uint64())
+		contents[i] = noise([]int{0, 1, 500, 4000, 20_000, 200_000}[i%6], rng.Uint64())
 	}
 	names := []string{"a", "b b", "ä", "x\ny", `q"\t`, "-n", "z.z", "\xff\xfe"}
 	var fill func(dir string, depth int)

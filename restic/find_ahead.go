@@ -3,7 +3,6 @@ package restic
 import (
 	"bytes"
 	"context"
-	"slices"
 	"strings"
 
 	engdata "github.com/restic/restic/rwmlink/data"
@@ -17,12 +16,6 @@ const (
 	maxKnownFound = 50_000
 )
 
-// treePlace is a tree at a path.
-type treePlace struct {
-	tree engrestic.ID
-	path string
-}
-
 // loadAhead begins to load the trees of snapshots that are searched for patterns. What
 // it returns ends that.
 func (f *finder) loadAhead(list engdata.Snapshots) (end func()) {
@@ -32,17 +25,12 @@ func (f *finder) loadAhead(list engdata.Snapshots) (end func()) {
 	ctx, cancel := context.WithCancel(f.ctx)
 	f.ahead, f.known = newTreeAhead(ctx, f.repo), make(map[treePlace][]Found)
 	f.ahead.once = true
-	if slices.ContainsFunc(f.o.Patterns, func(p string) bool { return !mayBeAnywhere(p) }) {
-		// Only some of the directories are searched.
-		f.ahead.below = func(*aheadTree) []engrestic.ID { return nil }
+	f.ahead.wants = func(name string, n *TreeNode) bool {
+		_, below, err := f.o.matches(name, n.ModTime)
+		return err == nil && below
 	}
 	f.ahead.begin(treeIDs(list))
 	return func() { cancel(); f.ahead.wait() }
-}
-
-// mayBeAnywhere reports whether a pattern may match in every directory.
-func mayBeAnywhere(pattern string) bool {
-	return strings.Trim(pattern, "/\\!") != "" && !strings.ContainsAny(pattern[:1], "/\\!")
 }
 
 // dirAhead searches a directory. The same tree at the same path, in another snapshot,
@@ -59,7 +47,7 @@ func (f *finder) dirAhead(id engrestic.ID, dir string) error {
 		}
 		return nil
 	}
-	e, err := f.ahead.take(f.ctx, id)
+	e, err := f.ahead.take(f.ctx, id, dir)
 	if err != nil {
 		return f.skip(dir, err)
 	}
