@@ -137,19 +137,24 @@ func (w *treeRewriter) change(ctx context.Context, saver engrestic.BlobSaver, di
 		}
 		kept = append(kept, n)
 	}
-	switch {
-	case len(kept) == 0 && w.keepDir != nil && !w.keepDir(dir):
-		return out, nil
-	case same:
-		out.id = e.id
-		return out, nil
-	}
-	tw := engdata.NewTreeWriter(saver)
-	for _, n := range kept {
-		if err := tw.AddNode(n); err != nil {
+	out.id = e.id
+	if !same {
+		if out.id, err = saveTree(ctx, saver, kept); err != nil {
 			return out, err
 		}
 	}
-	out.id, err = tw.Finalize(ctx)
-	return out, err
+	if len(kept) == 0 && w.keepDir != nil && !w.keepDir(dir) {
+		out.id = engrestic.ID{} // after it was saved, as the engine does
+	}
+	return out, nil
+}
+
+func saveTree(ctx context.Context, saver engrestic.BlobSaver, nodes []*engdata.Node) (engrestic.ID, error) {
+	tw := engdata.NewTreeWriter(saver)
+	for _, n := range nodes {
+		if err := tw.AddNode(n); err != nil {
+			return engrestic.ID{}, err
+		}
+	}
+	return tw.Finalize(ctx)
 }
