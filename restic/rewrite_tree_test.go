@@ -32,7 +32,7 @@ func TestTreeRewriter(t *testing.T) {
 		{Excludes: []string{"*1"}}, {Excludes: []string{"*"}}, {Excludes: []string{"/"}}, {Excludes: []string{below}}, {Excludes: []string{below + "/a*", "nothing"}},
 		{IExcludes: []string{"A*", "Z.*"}}, {Includes: []string{"*2"}}, {Includes: []string{below + "/new*"}}, {Includes: []string{"nothing"}}, {IIncludes: []string{"B*"}}, {},
 	} {
-		c, err := p.compile()
+		c, err := p.compile(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
