@@ -55,8 +55,9 @@ type aheadTree struct {
 	ready chan struct{}
 	raw   []byte
 	nodes []TreeNode
-	err   error // of loading it
-	odd   error // of decoding it
+	spans [][2]int // where in raw each of the nodes is; nil if that is not known
+	err   error    // of loading it
+	odd   error    // of decoding it
 
 	engine []*engdata.Node // from prepare, as the next ones
 	stable bool
@@ -141,7 +142,7 @@ func (t *treeAhead) load(ctx context.Context, e *aheadTree) {
 	if e.raw, e.err = t.repo.LoadBlob(ctx, engrestic.TreeBlob, e.id, nil); e.err != nil {
 		return
 	}
-	e.nodes, e.odd = decodeTreeBare(e.raw)
+	e.decode()
 	if t.prepare != nil {
 		t.prepare(e)
 	}
@@ -235,10 +236,13 @@ func (t *treeAhead) peek(id engrestic.ID) []byte {
 	}
 }
 
-// decodeTreeBare decodes a tree without fingerprints.
-func decodeTreeBare(raw []byte) ([]TreeNode, error) {
-	if nodes, ok := (&treeParser{raw: raw, bare: true}).tree(); ok {
-		return nodes, nil
+// decode decodes the tree without fingerprints.
+func (e *aheadTree) decode() {
+	p := treeParser{raw: e.raw, bare: true, spans: [][2]int{}}
+	var ok bool
+	if e.nodes, ok = p.tree(); ok {
+		e.spans = p.spans
+	} else {
+		e.nodes, e.odd = decodeTreeSlowly(e.raw)
 	}
-	return decodeTreeSlowly(raw)
 }

@@ -3,6 +3,8 @@ package restic
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	engdata "github.com/restic/restic/rwmlink/data"
@@ -69,36 +71,41 @@ func (f *finder) dirAhead(id engrestic.ID, dir string) error {
 	return err
 }
 
-// tree searches a loaded tree. Only one with a match is decoded by the engine.
+// tree searches a loaded tree. The engine decodes only what matches, and trees that are
+// odd.
 func (f *finder) tree(e *aheadTree, dir string) error {
-	whole := e.odd != nil
-	below := make([]bool, len(e.nodes))
-	for i := range e.nodes {
-		if whole {
-			break
-		}
-		n := &e.nodes[i]
-		found, child, err := f.o.matches(strings.TrimSuffix(dir, "/")+"/"+n.Name, n.ModTime)
-		if err != nil {
-			return err
-		}
-		whole = found || n.Type == NodeDir && n.Subtree == nil
-		below[i] = child && n.Type == NodeDir
-	}
-	if whole {
+	if e.odd != nil || e.spans == nil {
 		nodes, err := engdata.NewTreeNodeIterator(bytes.NewReader(e.raw))
 		if err != nil {
 			return f.skip(dir, err)
 		}
 		return f.nodes(e.id, dir, nodes)
 	}
+	prefix := strings.TrimSuffix(dir, "/") + "/"
 	for i := range e.nodes {
-		if !below[i] {
-			continue
-		}
 		n := &e.nodes[i]
-		if err := f.dir(engrestic.ID(*n.Subtree), strings.TrimSuffix(dir, "/")+"/"+n.Name); err != nil {
+		if n.Type == NodeDir && n.Subtree == nil {
+			return f.skip(dir, fmt.Errorf("%w: the directory %s has no tree", ErrDamaged, n.Name))
+		}
+		name := prefix + n.Name
+		found, below, err := f.o.matches(name, n.ModTime)
+		if err != nil {
 			return err
+		}
+		if found {
+			var whole engdata.Node
+			if err := json.Unmarshal(e.raw[e.spans[i][0]:e.spans[i][1]], &whole); err != nil {
+				return f.skip(dir, err)
+			}
+			node := newNode(name, &whole)
+			if err := f.fn(Found{Snapshot: f.sn, Path: name, Node: &node}); err != nil {
+				return err
+			}
+		}
+		if n.Type == NodeDir && below {
+			if err := f.dir(engrestic.ID(*n.Subtree), name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

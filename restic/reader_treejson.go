@@ -30,8 +30,13 @@ func (p *treeParser) tree() (nodes []TreeNode, ok bool) {
 			return nil, false
 		}
 		nodes = append(nodes, TreeNode{})
+		p.space()
+		start := p.pos
 		if !p.node(&nodes[len(nodes)-1]) {
 			return nil, false
+		}
+		if p.spans != nil {
+			p.spans = append(p.spans, [2]int{start, p.pos})
 		}
 	}
 	if !p.token('}') {
@@ -45,8 +50,9 @@ type treeParser struct {
 	raw []byte
 	pos int
 
-	bare   bool // without fingerprints
-	buffer []ID // if not nil, content goes here
+	bare   bool     // without fingerprints
+	buffer []ID     // if not nil, content goes here
+	spans  [][2]int // if not nil, where in raw each node is
 }
 
 func (p *treeParser) space() {

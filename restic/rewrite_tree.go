@@ -38,7 +38,7 @@ func newTreeRewriter(ctx context.Context, repo blobLoader, c compiled, list engd
 	ctx, cancel := context.WithCancel(ctx)
 	w = &treeRewriter{ahead: newTreeAhead(ctx, repo), known: make(map[treePlace]rewritten)}
 	w.node, w.keepDir = c.rewriteFilter()
-	w.ahead.once, w.ahead.prepare = true, (*aheadTree).decode
+	w.ahead.once, w.ahead.prepare = true, (*aheadTree).forEngine
 	w.ahead.wants = func(name string, n *TreeNode) bool {
 		return w.node(&engdata.Node{Type: engdata.NodeTypeDir, Name: n.Name}, name) != nil
 	}
@@ -46,9 +46,9 @@ func newTreeRewriter(ctx context.Context, repo blobLoader, c compiled, list engd
 	return w, func() { cancel(); w.ahead.wait() }
 }
 
-// decode decodes a tree for the engine, and checks that it can be encoded again without
+// forEngine decodes a tree for the engine, and checks that it can be encoded again without
 // losing anything.
-func (e *aheadTree) decode() {
+func (e *aheadTree) forEngine() {
 	nodes, err := engdata.NewTreeNodeIterator(bytes.NewReader(e.raw))
 	if err != nil {
 		e.fault = err
