@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -17,15 +16,16 @@ import (
 
 // variants are the policy in the forms that servers take, the best first, each with the
 // statements that are kept of another one.
-func (p rolesPolicy) variants(kept []json.RawMessage) []string {
-	forms := []rolesPolicy{p}
-	if p.seal.on {
-		// Not every server knows the actions of reading attributes.
-		forms[0].seal.attributes = true
-		forms = append(forms, p)
-	}
+func (p rolesPolicy) variants(who []roles, kept []json.RawMessage) []string {
 	var texts []string
-	for _, form := range forms {
+	for _, r := range who {
+		form := p.of(r)
+		if p.seal.on {
+			// Not every server knows the actions of reading attributes.
+			form.seal.attributes = true
+			texts = append(texts, withKept(form.statements(), kept))
+			form.seal.attributes = false
+		}
 		texts = append(texts, withKept(form.statements(), kept))
 	}
 	return texts
@@ -104,7 +104,7 @@ func (m *maker) putBack(ctx context.Context, former []byte) error {
 	if former != nil {
 		return m.setPolicy(ctx, string(former))
 	}
-	_, err := m.s.s3.Call(ctx, s3versions.Request{Method: http.MethodDelete, Bucket: m.bucket, Query: url.Values{"policy": {""}}})
+	err := m.s.changeSetting(ctx, "policy", s3versions.Request{Method: http.MethodDelete, Bucket: m.bucket})
 	return s3err.Wrap(err, "bucket %s", m.bucket)
 }
 
