@@ -30,11 +30,13 @@ type RenewLedger struct {
 }
 
 // FloorProof is what a run of Renew has found at its end: until when everything needed
-// was locked.
+// was locked, but for what was younger than a minute.
 type FloorProof struct {
 	Time    time.Time `json:"proved,omitzero"` // of the run
 	Floor   time.Time `json:"floor,omitzero"`
 	Needed  int64     `json:"needed,omitempty"` // versions
+	Young   int64     `json:"young,omitempty"`  // of these, just written: the default locks them
+	Failed  int64     `json:"failed,omitempty"`
 	Sampled bool      `json:"sampled,omitempty"`
 }
 

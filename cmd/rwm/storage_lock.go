@@ -165,6 +165,8 @@ func (a *app) showLock(f *s3state.LockFloor, renewed s3state.FloorProof) {
 		switch {
 		case renewed.Time.IsZero():
 			a.field("  last renewal", "not known on this machine")
+		case renewed.Floor.IsZero() && renewed.Failed == 0:
+			a.field("  last renewal", formatZoned(renewed.Time)+": all that is needed was just written, and locked by that")
 		case renewed.Floor.IsZero():
 			a.field("  last renewal", formatZoned(renewed.Time)+": not all that is needed was locked")
 		default:
