@@ -123,7 +123,7 @@ func (p *search) latest(ctx context.Context, h *timeline, moments []time.Time) (
 // moment that ever was. The newest is as it was, however old it is.
 func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
 	oldest := moments[len(moments)-1]
-	lapse := (&rule{s: p.s, bucket: p.bucket}).lapse(ctx, oldest)
+	lapse := (&ownRule{s: p.s, bucket: p.bucket}).lapse(ctx, oldest)
 	if lapse == nil {
 		return moments
 	}

@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -119,6 +120,9 @@ func checkPolicy(bucket string, f *bucketConfig) *PolicyCheck {
 			seals = append(seals, g)
 			continue
 		}
+		if onlyTLS(bucket, g) {
+			continue
+		}
 		c.checkStatement(i+1, bucket, g)
 		switch {
 		case g.effect == "Deny" && g.except != nil:
@@ -164,6 +168,16 @@ func (c *PolicyCheck) checkDenials(denials []grant) {
 		}
 	}
 	c.VersionsDenied = slices.Contains(denied, "s3:GetObjectVersion") && slices.Contains(denied, "s3:DeleteObjectVersion")
+}
+
+// onlyTLS recognises the usual statement that denies requests without TLS. It takes
+// nothing from those with a role, and gives nothing.
+func onlyTLS(bucket string, g grant) bool {
+	if g.effect != "Deny" || !slices.Equal(g.principals, []string{"*"}) || !slices.Equal(g.other, []string{"Condition"}) || !subset(g.resources, resources(bucket)) {
+		return false
+	}
+	text, err := json.Marshal(plain(g.rest["Condition"]))
+	return err == nil && (string(text) == `{"Bool":{"aws:SecureTransport":"false"}}` || string(text) == `{"Bool":{"aws:SecureTransport":false}}`)
 }
 
 // checkStatement checks what all statements have in common.

@@ -21,6 +21,7 @@ type maker struct {
 	pab        bool
 	lock       *LockOptions // nil for a bucket without object lock; filled
 	seal       seal
+	keptRules  []storedRule // of the lifecycle, beside that of the lock
 	proof      *LockProof
 	canary     *lockCanary
 	resumed    bool  // an earlier run made the bucket
@@ -88,30 +89,37 @@ func (m *maker) makeBucket(ctx context.Context, region string) {
 
 // protect turns on what must be on before the host may write.
 func (m *maker) protect(ctx context.Context) {
-	m.step("enable versioning", func() error {
-		const body = `<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`
-		_, err := m.s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: m.bucket, Query: url.Values{"versioning": {""}}, Body: []byte(body)})
-		return s3err.Wrap(err, "bucket %s", m.bucket)
-	})
+	m.enableVersioning(ctx)
 	m.step("ignore public ACLs", func() (err error) {
 		m.pab, err = m.s.putPublicAccessBlock(ctx, m.bucket)
 		return err
 	})
 }
 
+func (m *maker) enableVersioning(ctx context.Context) {
+	m.step("enable versioning", func() error {
+		const body = `<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`
+		_, err := m.s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: m.bucket, Query: url.Values{"versioning": {""}}, Body: []byte(body)})
+		return s3err.Wrap(err, "bucket %s", m.bucket)
+	})
+}
+
 // police sets the policy and reads everything back. keeper is "" without one.
-func (m *maker) police(ctx context.Context, admin, target, keeper string) (check *PolicyCheck) {
+func (m *maker) police(ctx context.Context, admin, target, keeper string) *PolicyCheck {
 	m.step("set the policy", func() error {
 		ceph, err := m.s.isCeph(ctx, m.bucket)
 		if err != nil {
 			return err
 		}
-		return m.setSealed(ctx, func(s seal) (string, error) {
-			return rolesPolicy{
-				bucket: m.bucket, admin: admin, target: target, keeper: keeper, ceph: ceph, lock: m.lock, seal: s,
-			}.String(), nil
-		})
+		return m.setTried(ctx, rolesPolicy{
+			bucket: m.bucket, admin: admin, target: target, keeper: keeper, ceph: ceph, lock: m.lock, seal: m.seal,
+		}.variants(nil))
 	})
+	return m.checkPoliced(ctx)
+}
+
+// checkPoliced checks what was set.
+func (m *maker) checkPoliced(ctx context.Context) (check *PolicyCheck) {
 	m.step("check the policy", func() (err error) {
 		if check, err = m.s.CheckPolicy(ctx, m.bucket); err != nil {
 			return err

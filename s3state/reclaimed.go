@@ -70,9 +70,9 @@ func (l *Lock) hold(p Promise) {
 	}
 }
 
-// rule is how a bucket's own rule removes old versions. It is read when something is
+// ownRule is how a bucket's own rule removes old versions. It is read when something is
 // missing, not before.
-type rule struct {
+type ownRule struct {
 	s      *Store
 	bucket string
 	read   bool
@@ -81,7 +81,7 @@ type rule struct {
 
 // of returns the bucket's lock, nil if it has no rule or that cannot be told: a host may
 // not know. Then what is missing is missing.
-func (r *rule) of(ctx context.Context) *Lock {
+func (r *ownRule) of(ctx context.Context) *Lock {
 	if r.read {
 		return r.lock
 	}
@@ -105,7 +105,7 @@ func (r *rule) of(ctx context.Context) *Lock {
 // none is; newer is how many are left.
 type explainer func(o *entry, replaced time.Time, newer int) (why string, ok bool)
 
-func (r *rule) explain(ctx context.Context, saved *SavedState) explainer {
+func (r *ownRule) explain(ctx context.Context, saved *SavedState) explainer {
 	f := &ruleFor{rule: r, saved: saved}
 	return func(o *entry, replaced time.Time, newer int) (string, bool) {
 		return f.reclaimed(ctx, o, replaced, newer)
@@ -114,7 +114,7 @@ func (r *rule) explain(ctx context.Context, saved *SavedState) explainer {
 
 // ruleFor is how the rule explains what one state names and the bucket lacks.
 type ruleFor struct {
-	rule  *rule
+	rule  *ownRule
 	saved *SavedState
 	asked bool
 	own   time.Time // until when the state is locked itself
@@ -191,10 +191,10 @@ func (s *Store) lapse(ctx context.Context, bucket string, m Moment) (*Lapse, err
 	if m.StateKey != "" {
 		return nil, nil
 	}
-	return (&rule{s: s, bucket: bucket}).lapse(ctx, m.At), ctx.Err()
+	return (&ownRule{s: s, bucket: bucket}).lapse(ctx, m.At), ctx.Err()
 }
 
-func (r *rule) lapse(ctx context.Context, at time.Time) *Lapse {
+func (r *ownRule) lapse(ctx context.Context, at time.Time) *Lapse {
 	now := r.s.now()
 	if at.After(now.Add(-Day)) {
 		return nil // no rule removes within a day

@@ -18,7 +18,7 @@ const verifyAtOnce = 16
 // the caller may not read versions, and eachState returns those errors.
 func (s *Store) eachState(ctx context.Context, bucket string, states []SavedState, fn func(st *SavedState, p **manifest) (more bool, err error)) error {
 	var denied error
-	readable, r := false, &rule{s: s, bucket: bucket}
+	readable, r := false, &ownRule{s: s, bucket: bucket}
 	// Mostly the newest is enough, so it is compared alone.
 	for n, size := len(states), 1; n > 0; n, size = n-size, verifyAtOnce {
 		size = min(size, n)
@@ -44,7 +44,7 @@ func (s *Store) eachState(ctx context.Context, bucket string, states []SavedStat
 	return nil
 }
 
-func (s *Store) verifyGroup(ctx context.Context, bucket string, r *rule, states []*SavedState, fn func(*SavedState, **manifest) (bool, error)) (more bool, err error) {
+func (s *Store) verifyGroup(ctx context.Context, bucket string, r *ownRule, states []*SavedState, fn func(*SavedState, **manifest) (bool, error)) (more bool, err error) {
 	manifests := make([]*manifest, len(states))
 	defer func() {
 		for _, p := range manifests {

@@ -15,7 +15,7 @@ func (s *Store) VerifyState(ctx context.Context, bucket, key, versionID string) 
 
 // verify compares the manifest of a saved state with the bucket's listing.
 func (s *Store) verify(ctx context.Context, bucket string, p *manifest, saved *SavedState, ev *reporter) (*Verification, error) {
-	v, err := newVerifier(p, saved, (&rule{s: s, bucket: bucket}).explain(ctx, saved))
+	v, err := newVerifier(p, saved, (&ownRule{s: s, bucket: bucket}).explain(ctx, saved))
 	if err != nil {
 		return nil, err
 	}
