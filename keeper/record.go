@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/cesnet/rwm/keeper/signs"
@@ -54,6 +55,8 @@ type record struct {
 	// Reviewed is up to when a person has looked at the marks of the history.
 	Reviewed time.Time `json:"reviewed,omitzero"`
 	Told     *told     `json:"told,omitempty"`
+	// Untold are messages that some receivers have not got.
+	Untold []Change `json:"untold,omitempty"`
 }
 
 // taskRecord is how a task last went.
@@ -155,7 +158,7 @@ func (d stateDir) load(storage, bucket string) (*record, error) {
 		return nil, err
 	}
 	r := &record{}
-	if json.Unmarshal(text, r) != nil || r.Version != recordVersion || r.Bucket != bucket {
+	if json.Unmarshal(text, r) != nil || r.Version != recordVersion || r.Bucket != bucket || r.holes() {
 		return fresh, os.Rename(d.file(storage), d.file(storage)+".unreadable")
 	}
 	if r.Tasks == nil {
@@ -165,6 +168,17 @@ func (d stateDir) load(storage, bucket string) (*record, error) {
 		r.Backups = map[string]*backupRecord{}
 	}
 	return r, nil
+}
+
+// holes reports whether something is null that a keeper never leaves so. A task may be:
+// it begins anew.
+func (r *record) holes() bool {
+	for _, b := range r.Backups {
+		if b == nil {
+			return true
+		}
+	}
+	return slices.Contains(r.Alarms, nil)
 }
 
 // save writes a record. In the middle of a pass it need not be on disk at once: what a

@@ -129,14 +129,33 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 	h := newTimeline(bucket)
 	h.unread.every = opts.ReadAll
 	h.review(opts)
-	if err := s.listVersions(ctx, bucket, "", ev, func(entries []Version) error { h.take(entries); return nil }); err != nil {
+	var newest *newestView
+	if opts.Prover != nil {
+		newest = newNewestView()
+	}
+	if err := s.listHistory(ctx, bucket, h, newest, ev); err != nil {
 		return nil, err
 	}
 	h.end(cmp.Or(max(opts.Gap, 0), defaultGap))
-	if err := s.judge(ctx, bucket, h, opts, ev); err != nil {
+	if err := s.judge(ctx, bucket, h, newest, opts, ev); err != nil {
 		return nil, err
 	}
 	return h.res, nil
+}
+
+// listHistory lists a bucket for a timeline, and for newest if that is not nil.
+func (s *Store) listHistory(ctx context.Context, bucket string, h *timeline, newest *newestView, ev *reporter) error {
+	err := s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+		h.take(entries)
+		if newest == nil {
+			return nil
+		}
+		return newest.take(entries)
+	})
+	if err == nil && newest != nil {
+		err = newest.end()
+	}
+	return err
 }
 
 func (h *timeline) review(opts HistoryOptions) {
@@ -149,9 +168,9 @@ func (h *timeline) review(opts HistoryOptions) {
 // judge goes beyond the listing: it reads metadata and compares states. ReadAll reads
 // every lock that matters; which keys, indexes and snapshots are read was decided while
 // h took the listing.
-func (s *Store) judge(ctx context.Context, bucket string, h *timeline, opts HistoryOptions, ev *reporter) error {
+func (s *Store) judge(ctx context.Context, bucket string, h *timeline, newest *newestView, opts HistoryOptions, ev *reporter) error {
 	h.res.Unread = h.unread.total
-	look := newSearch(s, bucket, opts.Prover, ev)
+	look := newSearch(s, bucket, opts.Prover, newest, ev)
 	prove := func() error {
 		if opts.Prover == nil {
 			return nil
