@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cesnet/rwm/keeper/signs"
+	"github.com/cesnet/rwm/s3state"
 )
 
 // record is what is known of a storage from earlier passes. It is one JSON file in
@@ -54,7 +55,11 @@ type record struct {
 	Forgot []string `json:"forgot,omitempty"`
 	// Reviewed is up to when a person has looked at the marks of the history.
 	Reviewed time.Time `json:"reviewed,omitzero"`
-	Told     *told     `json:"told,omitempty"`
+	// Settings are the bucket's settings as the last pass has found them, SettingsReviewed
+	// up to when a person has looked at their changes.
+	Settings         *s3state.KnownSettings `json:"settings,omitempty"`
+	SettingsReviewed time.Time              `json:"settings_reviewed,omitzero"`
+	Told             *told                  `json:"told,omitempty"`
 	// Untold are messages that some receivers have not got.
 	Untold []Change `json:"untold,omitempty"`
 }
@@ -116,7 +121,9 @@ func (r *record) task(t Task) *taskRecord {
 }
 
 // frozen reports whether nothing may lapse or be dropped.
-func (r *record) frozen() bool { return len(r.open()) > 0 || len(r.unreviewed()) > 0 }
+func (r *record) frozen() bool {
+	return len(r.open()) > 0 || len(r.unreviewed()) > 0 || len(r.changedSettings()) > 0
+}
 
 // open lists the alarms nobody has acknowledged.
 func (r *record) open() (list []*Alarm) {
@@ -132,6 +139,19 @@ func (r *record) unreviewed() (list []Mark) {
 	for _, m := range r.Marks {
 		if m.Time.After(r.Reviewed) {
 			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// changedSettings lists the changes of the bucket's settings that nobody has looked at.
+func (r *record) changedSettings() (list []Mark) {
+	if r.Settings == nil {
+		return nil
+	}
+	for _, c := range r.Settings.Changes {
+		if c.Seen.After(r.SettingsReviewed) {
+			list = append(list, Mark{Time: c.Seen, Reason: printable(c.String())})
 		}
 	}
 	return list

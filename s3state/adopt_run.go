@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/cesnet/rwm/internal/s3err"
@@ -156,8 +155,8 @@ func (a *adoption) run(ctx context.Context, ev *reporter, res *AdoptResult) erro
 
 // privateACL leaves only the owner in a bucket's ACL.
 func (s *Store) privateACL(ctx context.Context, bucket string) error {
-	_, err := s.s3.Call(ctx, s3versions.Request{
-		Method: http.MethodPut, Bucket: bucket, Query: url.Values{"acl": {""}}, Header: http.Header{"X-Amz-Acl": {"private"}},
+	err := s.changeSetting(ctx, "acl", s3versions.Request{
+		Method: http.MethodPut, Bucket: bucket, Header: http.Header{"X-Amz-Acl": {"private"}},
 	})
 	return s3err.Wrap(err, "set the ACL of bucket %s", bucket)
 }

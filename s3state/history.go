@@ -93,6 +93,9 @@ type HistoryOptions struct {
 	// Known remembers what earlier calls have read of this bucket, and then what this one
 	// has: only what is new is read, with the same result. nil reads everything again.
 	Known *Known
+	// Settings remembers the bucket's settings as earlier calls have seen them: a change
+	// is a mark of its own. This call adds what it finds. nil watches no settings.
+	Settings *KnownSettings
 	// VerifyStates is how many of the newest saved states are compared with the
 	// version history: 0 for ten, negative for all. NoVerify compares none.
 	VerifyStates int
@@ -109,7 +112,8 @@ type HistoryOptions struct {
 //     allows it, or the last snapshot or key;
 //   - objects too short or too large for what they should be, or that do not belong;
 //   - keys, indexes, snapshots and locks whose bytes are not those of their names;
-//   - saved states that the version history contradicts or that cannot be read.
+//   - saved states that the version history contradicts or that cannot be read;
+//   - bucket settings that somebody has changed, see HistoryOptions.Settings.
 //
 // What an attacker does with restic itself looks like an ordinary run to all but the
 // Inspector and the Prover, which may know the repository's password.
@@ -139,6 +143,12 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 	h.end(cmp.Or(max(opts.Gap, 0), defaultGap))
 	if err := s.judge(ctx, bucket, h, newest, opts, ev); err != nil {
 		return nil, err
+	}
+	if opts.Settings != nil {
+		if err := s.LookAtSettings(ctx, bucket, opts.Settings); err != nil {
+			return nil, err
+		}
+		h.settings(opts.Settings)
 	}
 	return h.res, nil
 }

@@ -139,7 +139,7 @@ func (x *ruleXML) rule() LifecycleRule {
 // uploads.
 func (s *Store) putRules(ctx context.Context, bucket string, kept []storedRule, days int) error {
 	if len(kept) == 0 && days == 0 {
-		_, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodDelete, Bucket: bucket, Query: url.Values{"lifecycle": {""}}})
+		err := s.changeSetting(ctx, "lifecycle", s3versions.Request{Method: http.MethodDelete, Bucket: bucket})
 		return s3err.Wrap(err, "remove the lifecycle of bucket %s", bucket)
 	}
 	all := ""
@@ -168,6 +168,5 @@ func (s *Store) putRules(ctx context.Context, bucket string, kept []storedRule, 
 	if err != nil {
 		return err
 	}
-	_, err = s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Query: url.Values{"lifecycle": {""}}, Body: body})
-	return s3err.Wrap(err, "set the lifecycle of bucket %s", bucket)
+	return s3err.Wrap(s.putSetting(ctx, bucket, "lifecycle", body), "set the lifecycle of bucket %s", bucket)
 }

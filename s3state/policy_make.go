@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
@@ -44,8 +43,7 @@ func (m *maker) step(name string, fn func() error) {
 }
 
 func (m *maker) setPolicy(ctx context.Context, policy string) error {
-	_, err := m.s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: m.bucket, Query: url.Values{"policy": {""}}, Body: []byte(policy)})
-	return s3err.Wrap(err, "bucket %s", m.bucket)
+	return s3err.Wrap(m.s.putSetting(ctx, m.bucket, "policy", []byte(policy)), "bucket %s", m.bucket)
 }
 
 // setSealed sets a policy with the maker's seal: one that denies attributes, too, or
@@ -81,6 +79,9 @@ func (m *maker) makeBucket(ctx context.Context, region string) {
 			if err == nil && !found {
 				err = fmt.Errorf("%w: the bucket is not there", s3versions.ErrTruncated)
 			}
+			if err == nil {
+				m.s.bucketIsNew(m.bucket)
+			}
 			return err
 		})
 		return s3err.Wrap(err, "bucket %s", m.bucket)
@@ -99,8 +100,7 @@ func (m *maker) protect(ctx context.Context) {
 func (m *maker) enableVersioning(ctx context.Context) {
 	m.step("enable versioning", func() error {
 		const body = `<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`
-		_, err := m.s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: m.bucket, Query: url.Values{"versioning": {""}}, Body: []byte(body)})
-		return s3err.Wrap(err, "bucket %s", m.bucket)
+		return s3err.Wrap(m.s.putSetting(ctx, m.bucket, "versioning", []byte(body)), "bucket %s", m.bucket)
 	})
 }
 

@@ -26,7 +26,7 @@ func (s *Store) sendAccessBlock(ctx context.Context, bucket string, block access
 	if err != nil {
 		return false, err
 	}
-	_, err = s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Query: url.Values{"publicAccessBlock": {""}}, Body: body})
+	err = s.putSetting(ctx, bucket, "publicAccessBlock", body)
 	if noSuchFeature(err) {
 		return false, nil
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -104,7 +103,7 @@ func (m *maker) putBack(ctx context.Context, former []byte) error {
 	if former != nil {
 		return m.setPolicy(ctx, string(former))
 	}
-	_, err := m.s.s3.Call(ctx, s3versions.Request{Method: http.MethodDelete, Bucket: m.bucket, Query: url.Values{"policy": {""}}})
+	err := m.s.changeSetting(ctx, "policy", s3versions.Request{Method: http.MethodDelete, Bucket: m.bucket})
 	return s3err.Wrap(err, "bucket %s", m.bucket)
 }
 

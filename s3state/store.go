@@ -33,6 +33,9 @@ type Store struct {
 	promised func(bucket string) Promise // nil if nothing is known
 	versions []s3versions.Option         // for s3
 
+	// onSetting is told of settings that the Store changes, may be nil.
+	onSetting func(bucket, setting string, before, after []string)
+
 	listed listed
 	md5s   sync.Map // by bucket, see etagsAreMD5
 }
