@@ -268,7 +268,7 @@ func TestAdoptKeepsTLSOnly(t *testing.T) {
 			t.Errorf("%s for %s: OK", bad, old)
 		}
 	}
-	a := &adoption{bucket: "b", user: "host", admin: aAdmin, target: aHost, config: f, plan: &AdoptPlan{}}
+	a := &adoption{bucket: "b", user: "host", admin: aAdmin, target: aHost, who: []roles{{admin: aAdmin, target: aHost}}, config: f, plan: &AdoptPlan{}}
 	a.judgePolicy()
 	if got := fates(a.plan); got != "policy statement 1 replaced\npolicy statement 2 replaced\npolicy statement 3 (tls) kept" || string(a.kept[0]) != text || !a.policyIsSet() {
 		t.Errorf("%s %q", got, a.kept)
