@@ -15,7 +15,7 @@ import (
 
 // TestInodes: the numbers are the same in another mount; equal files of several
 // snapshots share one, so that what was read of one need not be read of the other;
-// whatever differs has another, hard links of one number on the source's disk above
+// any other has another, hard links of one number on the source's disk above
 // all.
 func TestInodes(t *testing.T) {
 	s := newRepo(t)

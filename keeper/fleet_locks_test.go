@@ -18,7 +18,7 @@ import (
 // some days when it is written, and until a renewal at the latest.
 type simLock struct {
 	days   int
-	until  time.Time // of all that is needed; zero if the lock was lost
+	until  time.Time // of everything needed; zero if the lock was lost
 	lost   bool      // the default retention was taken off the bucket
 	frozen string    // why the last renewal extended everything
 }

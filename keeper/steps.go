@@ -156,7 +156,7 @@ func (v *visit) forget(ctx context.Context) (Outcome, string, error) {
 	return Proved, fmt.Sprintf("%d snapshots forgotten, %d bytes freed", len(f.Removed), f.Freed), nil
 }
 
-// drop removes old versions, but only right after what is there was proved.
+// drop removes old versions, but only right after the current objects were proved.
 func (v *visit) drop(ctx context.Context) (Outcome, string, error) {
 	if t := v.r.task(TaskProve); t.Outcome != Proved || v.k.now().Sub(t.Proved) > 25*time.Hour {
 		return NotProved, "nothing was dropped, since the newest moment is not proved", nil
@@ -184,7 +184,7 @@ func sliceCount(within time.Duration) uint {
 }
 
 // read reads the slices of the packs whose turn it is, the one not read for the
-// longest time first. After a while without passes it makes up for them.
+// longest time first. After a while without passes it catches up.
 func (v *visit) read(ctx context.Context) (Outcome, string, error) {
 	n := int(sliceCount(v.cfg.ReadAllWithin.Duration()))
 	if len(v.r.Slices) != n {

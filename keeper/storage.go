@@ -140,7 +140,7 @@ type Renewal struct {
 	Extended int64 // versions
 	Needed   int64
 	Young    int64     // of Needed, so new that they are left to the next pass
-	Floor    time.Time // until when all that is needed is locked
+	Floor    time.Time // until when everything needed is locked
 	Kept     bool      // the bucket's promise is
 	Problems []string  // what keeps it from being so
 }

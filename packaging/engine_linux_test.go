@@ -35,7 +35,7 @@ func newEngine(t *testing.T) *engine {
 	if err := probe.Run(); err != nil {
 		harness.NotHere(t, "no containers, as root may not make namespaces: "+err.Error())
 	}
-	// With Unshareflags, Go makes / private, as whatever unpacks an image does. In a
+	// With Unshareflags, Go makes / private, as programs that unpack images do. In a
 	// chroot that is impossible: / is no mount there.
 	probe = exec.Command("true")
 	probe.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
@@ -67,7 +67,7 @@ func (e *engine) run(args ...string) *exec.Cmd {
 	return e.podman(append(append([]string{"run", "--rm", "--network=host", "--read-only", "--read-only-tmpfs=false"}, limits...), args...)...)
 }
 
-// listen starts the socket and returns what is to be set in docker-compose's environment.
+// listen starts the socket and returns the variables that docker-compose needs.
 func (e *engine) listen(t *testing.T) string {
 	t.Helper()
 	url := "unix://" + e.dir + "/socket"

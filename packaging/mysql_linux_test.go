@@ -66,7 +66,7 @@ func TestMySQLDump(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, "shop.sql")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode of a dump: %v %v", info.Mode(), err)
 	}
-	// A database is no option, whatever its name.
+	// A database's name is never taken for an option.
 	if odd, err := os.ReadFile(filepath.Join(dir, "--help.sql")); err != nil || !strings.Contains(string(odd), "USE `--help`;") {
 		t.Errorf("the dump of --help: %s %v", odd, err)
 	}

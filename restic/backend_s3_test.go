@@ -58,7 +58,7 @@ func TestChecksumIsKept(t *testing.T) {
 }
 
 // Objects that are not where the layout would put them are nobody's: listed, they would
-// be looked for in vain.
+// be looked for without success.
 func TestMisplacedObjects(t *testing.T) {
 	be, loc := s3ForTest(t)
 	id := engrestic.Hash([]byte("x")).String()

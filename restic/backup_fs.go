@@ -77,7 +77,7 @@ func (f *ioFS) Lstat(p string) (*engfs.ExtendedFileInfo, error) {
 		if !pathBelow(p, f.root) {
 			return nil, &fs.PathError{Op: "lstat", Path: p, Err: fs.ErrNotExist}
 		}
-		return f.above(p), nil
+		return f.parentDir(p), nil
 	}
 	info, err := fs.Lstat(f.from, name)
 	if err != nil {
@@ -86,7 +86,7 @@ func (f *ioFS) Lstat(p string) (*engfs.ExtendedFileInfo, error) {
 	return extended(path.Base(path.Join("/", p)), info), nil
 }
 
-func (f *ioFS) above(p string) *engfs.ExtendedFileInfo {
+func (f *ioFS) parentDir(p string) *engfs.ExtendedFileInfo {
 	return &engfs.ExtendedFileInfo{Name: path.Base(p), Mode: fs.ModeDir | 0o755, ModTime: f.at, AccessTime: f.at, ChangeTime: f.at}
 }
 

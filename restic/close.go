@@ -56,7 +56,7 @@ func (s *Session) abortable(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { stop(); cancel(nil) }
 }
 
-// notStarted is the error of an operation that waited for its turn in vain.
+// notStarted is the error of an operation that the session closed before its turn.
 func (s *Session) notStarted(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), ErrClosed) {
 		return fmt.Errorf("%s: %w", s.loc, ErrClosed)

@@ -232,7 +232,7 @@ func seeds(t *testing.T, few, many int) []uint64 {
 	return list
 }
 
-// Whatever changed between two backups, looking ahead makes the same snapshot as
+// After any change between two backups, looking ahead makes the same snapshot as
 // restic's archiver does alone, and as the restic command does.
 func TestFastBackupAgrees(t *testing.T) {
 	harness.NotShort(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
-// TestFaults disturbs the connection during a backup: whatever it is, the backup is
+// TestFaults disturbs the connection during a backup: after any fault, the backup is
 // made after some retries.
 func TestFaults(t *testing.T) {
 	srv := s3test.Start(t)

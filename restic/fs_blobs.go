@@ -18,7 +18,7 @@ const (
 	// fsAhead is how much is loaded ahead of a sequential reader, in bytes as stored.
 	fsAhead = 16 << 20
 	// fsRun is how much is loaded with one request, and fsGap how much of a pack is
-	// loaded in vain to save a request.
+	// loaded unneeded to save a request.
 	fsRun = 8 << 20
 	fsGap = 256 << 10
 )

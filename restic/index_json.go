@@ -16,7 +16,7 @@ type indexBlob struct {
 }
 
 // maxPackEntries bounds how many blobs one pack may have. restic's packs have at most
-// some ten thousand.
+// about ten thousand.
 const maxPackEntries = 1 << 22
 
 // readIndex calls fn for every pack of an index with what it says about its blobs. The

@@ -33,7 +33,7 @@ func junkKey(t testing.TB, n, r, p int) []byte {
 	return raw
 }
 
-// However many keys an attacker adds, and whatever they are, the right password opens
+// However many keys an attacker adds, of any kind, the right password opens
 // the repository and a wrong one is called wrong.
 func TestManyJunkKeys(t *testing.T) {
 	loc := wholeRepository(t)

@@ -175,7 +175,7 @@ func TestProve(t *testing.T) {
 	}
 }
 
-// Whatever object is missing or damaged, the repository is broken; a cache that has seen
+// If any object is missing or damaged, the repository is broken; a cache that has seen
 // it whole does not hide that.
 func TestProveBroken(t *testing.T) {
 	harness.NotShort(t)
@@ -321,7 +321,7 @@ func TestNotProved(t *testing.T) {
 	}
 }
 
-// Trees are found whatever depth they are at, and each is read once.
+// Trees are found at any depth, and each is read once.
 func TestProveDeep(t *testing.T) {
 	_, loc := initLocal(t)
 	s := newSealer(t, loc)

@@ -41,7 +41,7 @@ func TestFullExampleIsFull(t *testing.T) {
 	}
 	for _, key := range slices.Concat(yamlKeys[Config](), retentionKeys()) {
 		if strings.HasSuffix(key, "_file") || strings.HasSuffix(key, "_command") {
-			continue // instead of what is there; examples/secrets.yml has some
+			continue // replaces another value; examples/secrets.yml has some
 		}
 		if cfg.source.lines[key] == 0 && cfg.source.lines["retention."+key] == 0 {
 			t.Errorf("%s is missing", key)

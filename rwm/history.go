@@ -95,7 +95,7 @@ func (m *Manager) locationToUnseal(ctx context.Context, at time.Time) (restic.Lo
 	return m.asOf(view), nil
 }
 
-// whyNot says why nothing of a bucket is proved.
+// whyNot says why a bucket was not proved.
 func (m *Manager) whyNot(bucket string, review Review) string {
 	why := s3state.NoPassword
 	if m.cfg.ResticPassword != "" && bucket != m.cfg.ResticBucket {

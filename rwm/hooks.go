@@ -27,7 +27,7 @@ type hooks struct {
 //
 // A command gets the working directory and the environment of this process,
 // RWM_BACKUP with the backup's name and RWM_HOOK with prerun or postrun, and no
-// standard input. Nothing of the configuration's secrets is put into its
+// standard input. None of the configuration's secrets gets into its
 // environment. It runs in a process group of its own; when ctx ends, the whole
 // group is asked to terminate and, after ten seconds, killed.
 func (h hooks) run(ctx context.Context, backup, phase string, commands []string, onStart func(index int, command string)) error {

@@ -35,7 +35,7 @@ func newManager(t *testing.T, cfg *rwm.Config, opts ...rwm.Option) *rwm.Manager 
 	return m
 }
 
-// A run on a repository of any place, with functions as hooks and the policy as a value.
+// A run on a repository outside S3, with Go functions as hooks and a Policy value.
 func TestRunAsALibraryHasIt(t *testing.T) {
 	cfg, s := inMemory(t)
 	var order []string

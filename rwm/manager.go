@@ -103,7 +103,7 @@ func (m *Manager) connect() error {
 		if err != nil {
 			return err
 		}
-		if m.transport, err = extras.HTTP.Transport(transport); err != nil {
+		if m.transport, err = extras.HTTP.Transport(context.Background(), transport); err != nil {
 			return m.cfg.source.at("backup_extras", "%s", err)
 		}
 	}

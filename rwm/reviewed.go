@@ -69,7 +69,7 @@ func (m *Manager) SetReviewed(bucket string, until time.Time) error {
 	return m.changeReview(bucket, func(r *Review) { r.Until = until.UTC() })
 }
 
-// noteProved notes the last moment that was proved. That it cannot be kept is no failure.
+// noteProved records the last proved moment, if it can: an error here is ignored.
 func (m *Manager) noteProved(bucket string, at time.Time) {
 	if m.reviews == "" {
 		return

@@ -18,13 +18,13 @@ import (
 // of real servers. gate is called once for each request, between the two.
 
 const (
-	gateKey   = "s3dev-gate"
-	callerKey = "s3dev-caller"
-	targetKey = "s3dev-target"
+	gateKey     = "s3dev-gate"
+	callerKey   = "s3dev-caller"
+	resourceKey = "s3dev-resource"
 )
 
-// target is what a request's path names.
-type target struct{ bucket, key string }
+// resource is what a request's path names.
+type resource struct{ bucket, key string }
 
 // caller is the request as the gate found it.
 type caller struct {
@@ -68,7 +68,7 @@ func (m *memory) gate(rc *fasthttp.RequestCtx) error {
 func (m *memory) caller(c fiber.Ctx) *caller {
 	rc := c.RequestCtx()
 	// The front end has unescaped the path by now.
-	at, _ := rc.UserValue(targetKey).(target)
+	at, _ := rc.UserValue(resourceKey).(resource)
 	q := &caller{
 		c: c, method: string(rc.Method()), bucket: at.bucket, key: at.key, owner: "anonymous", now: m.clock.Now(),
 		versionID: string(rc.QueryArgs().Peek("versionId")),

@@ -274,7 +274,7 @@ func TestCephAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	e := &env{s, t}
+	e := &world{s, t}
 	c := e.client(admin)
 	e.ok(c.MakeBucket(t.Context(), "acc", minio.MakeBucketOptions{}))
 	text := strings.NewReplacer(adminUser.ARN(), admin.ARN(), hostUser.ARN(), host.ARN()).Replace(policy("acc"))
@@ -299,7 +299,7 @@ func accountTraits(t *testing.T) *s3dev.Traits {
 	return &traits
 }
 
-func (e *env) setPolicyOf(c *minio.Core, name, text string) {
+func (e *world) setPolicyOf(c *minio.Core, name, text string) {
 	e.t.Helper()
 	e.ok(c.SetBucketPolicy(e.t.Context(), name, text))
 }

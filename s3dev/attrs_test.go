@@ -16,7 +16,7 @@ import (
 const kmsDefault = `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>` +
 	`</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`
 
-func (e *env) putSetting(bucket, query, body string) string {
+func (e *world) putSetting(bucket, query, body string) string {
 	return e.status(adminUser, "PUT", "/"+bucket, query+"=", body, "Content-MD5", md5Base64([]byte(body)))
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-func benchEnv(b *testing.B) (*env, *minio.Core) {
+func benchWorld(b *testing.B) (*world, *minio.Core) {
 	e := start(b)
 	c := e.bucket("bench", true)
 	e.police("bench")
@@ -22,7 +22,7 @@ func benchEnv(b *testing.B) (*env, *minio.Core) {
 }
 
 func BenchmarkPut(b *testing.B) {
-	_, c := benchEnv(b)
+	_, c := benchWorld(b)
 	var n atomic.Int64
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -34,7 +34,7 @@ func BenchmarkPut(b *testing.B) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	e, c := benchEnv(b)
+	e, c := benchWorld(b)
 	e.put(c, "bench", "k", "small")
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -50,7 +50,7 @@ func BenchmarkGet(b *testing.B) {
 }
 
 func BenchmarkCopy(b *testing.B) {
-	e, c := benchEnv(b)
+	e, c := benchWorld(b)
 	e.put(c, "bench", "k", "small")
 	var n atomic.Int64
 	b.RunParallel(func(pb *testing.PB) {
@@ -87,7 +87,7 @@ func between(body []byte, tag string) string {
 }
 
 func BenchmarkLargePut(b *testing.B) {
-	e, _ := benchEnv(b)
+	e, _ := benchWorld(b)
 	data := bytes.Repeat([]byte("0123456789abcdef"), 64<<20/16)
 	sum := sha256Base64(data)
 	b.SetBytes(int64(len(data)))
@@ -100,7 +100,7 @@ func BenchmarkLargePut(b *testing.B) {
 }
 
 func BenchmarkLargeGet(b *testing.B) {
-	e, c := benchEnv(b)
+	e, c := benchWorld(b)
 	e.put(c, "bench", "large", strings.Repeat("0123456789abcdef", 64<<20/16))
 	b.SetBytes(64 << 20)
 	for b.Loop() {

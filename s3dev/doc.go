@@ -14,7 +14,7 @@
 //
 // # Time
 //
-// Everything goes by the server's [Clock]: what is stamped on versions, the
+// Everything follows the server's [Clock]: what is stamped on versions, the
 // end of a retention, conditions on aws:CurrentTime, and lifecycle, which runs
 // for every midnight (UTC) that the clock passes, moved or not. A move returns
 // when that is done, and the outcome depends on nothing else, so that a year

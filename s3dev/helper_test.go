@@ -24,12 +24,12 @@ var (
 	otherUser = s3dev.User{Name: "other", Tenant: "acme", AccessKey: "other-access", SecretKey: "other-secret"}
 )
 
-type env struct {
+type world struct {
 	*s3dev.Server
 	t testing.TB
 }
 
-func start(t testing.TB, change ...func(*s3dev.Config)) *env {
+func start(t testing.TB, change ...func(*s3dev.Config)) *world {
 	t.Helper()
 	cfg := s3dev.Config{Users: []s3dev.User{adminUser, hostUser, otherUser}}
 	for _, fn := range change {
@@ -40,10 +40,10 @@ func start(t testing.TB, change ...func(*s3dev.Config)) *env {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	return &env{s, t}
+	return &world{s, t}
 }
 
-func (e *env) client(u s3dev.User) *minio.Core {
+func (e *world) client(u s3dev.User) *minio.Core {
 	e.t.Helper()
 	tr := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
 	e.t.Cleanup(tr.CloseIdleConnections)
@@ -61,7 +61,7 @@ func (e *env) client(u s3dev.User) *minio.Core {
 }
 
 // bucket makes a bucket of the admin's, versioned if asked to.
-func (e *env) bucket(name string, versioned bool) *minio.Core {
+func (e *world) bucket(name string, versioned bool) *minio.Core {
 	e.t.Helper()
 	c := e.client(adminUser)
 	e.ok(c.MakeBucket(e.t.Context(), name, minio.MakeBucketOptions{}))
@@ -71,7 +71,7 @@ func (e *env) bucket(name string, versioned bool) *minio.Core {
 	return c
 }
 
-func (e *env) ok(err error) {
+func (e *world) ok(err error) {
 	e.t.Helper()
 	if err != nil {
 		e.t.Fatalf("%v (%+v)", err, minio.ToErrorResponse(err))
@@ -79,14 +79,14 @@ func (e *env) ok(err error) {
 }
 
 // put stores text and returns its version id.
-func (e *env) put(c *minio.Core, bucket, key, text string) string {
+func (e *world) put(c *minio.Core, bucket, key, text string) string {
 	e.t.Helper()
 	info, err := c.Client.PutObject(e.t.Context(), bucket, key, strings.NewReader(text), int64(len(text)), minio.PutObjectOptions{})
 	e.ok(err)
 	return info.VersionID
 }
 
-func (e *env) get(c *minio.Core, bucket, key, version string) (string, error) {
+func (e *world) get(c *minio.Core, bucket, key, version string) (string, error) {
 	e.t.Helper()
 	o, err := c.Client.GetObject(e.t.Context(), bucket, key, minio.GetObjectOptions{VersionID: version})
 	e.ok(err)
@@ -109,7 +109,7 @@ func code(err error) string {
 
 // raw sends a signed request; path and query are sent as they stand. A nil
 // user leaves it unsigned.
-func (e *env) raw(u *s3dev.User, method, path, query string, body []byte, header ...string) (*http.Response, []byte) {
+func (e *world) raw(u *s3dev.User, method, path, query string, body []byte, header ...string) (*http.Response, []byte) {
 	e.t.Helper()
 	resp, data, err := e.try(u, method, path, query, body, header...)
 	if err != nil {
@@ -118,7 +118,7 @@ func (e *env) raw(u *s3dev.User, method, path, query string, body []byte, header
 	return resp, data
 }
 
-func (e *env) try(u *s3dev.User, method, path, query string, body []byte, header ...string) (*http.Response, []byte, error) {
+func (e *world) try(u *s3dev.User, method, path, query string, body []byte, header ...string) (*http.Response, []byte, error) {
 	target := &url.URL{Scheme: "http", Host: strings.TrimPrefix(e.URL(), "http://"), Opaque: "", Path: mustUnescape(path), RawPath: path, RawQuery: query}
 	req, err := http.NewRequestWithContext(e.t.Context(), method, target.String(), bytes.NewReader(body))
 	if err != nil {
@@ -151,7 +151,7 @@ func mustUnescape(path string) string {
 }
 
 // police puts the two-statement policy of a policed bucket.
-func (e *env) police(bucket string) {
+func (e *world) police(bucket string) {
 	e.t.Helper()
 	e.ok(e.client(adminUser).SetBucketPolicy(e.t.Context(), bucket, policy(bucket)))
 }

@@ -24,7 +24,7 @@ func TestOddKeys(t *testing.T) {
 	admin := e.bucket("keys", true)
 	e.police("keys")
 	host := e.client(hostUser)
-	escape := func(key string) string { // every byte, lest a client tidies the path up
+	escape := func(key string) string { // every byte, so that no client tidies up the path
 		var b strings.Builder
 		for _, c := range []byte(key) {
 			b.WriteString("%" + strings.ToUpper(string("0123456789abcdef"[c>>4])+string("0123456789abcdef"[c&15])))

@@ -17,7 +17,7 @@ const promiseRules = `<LifecycleConfiguration><Rule><ID>promise</ID><Status>Enab
 <Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>
 <AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>`
 
-func (e *env) rules(bucket, text string) {
+func (e *world) rules(bucket, text string) {
 	e.t.Helper()
 	if got := e.status(adminUser, "PUT", "/"+bucket, "lifecycle=", text, "Content-MD5", md5Base64([]byte(text))); got != "200" {
 		e.t.Fatalf("lifecycle: %s", got)
@@ -29,7 +29,7 @@ func rulesOf(inner string) string {
 }
 
 // versions lists "key id|marker" in the listing's order, ids by name.
-func (e *env) versions(bucket string, names map[string]string) string {
+func (e *world) versions(bucket string, names map[string]string) string {
 	e.t.Helper()
 	resp, body := e.raw(&adminUser, "GET", "/"+bucket, "versions=", nil)
 	if resp.StatusCode != 200 {

@@ -73,7 +73,7 @@ func parseListing(t testing.TB, body []byte) listing {
 
 // randomBucket fills a bucket with keys that share prefixes and have several
 // versions, and returns what the listing must show, newest first.
-func randomBucket(e *env, rng *rand.Rand, name string) (versions []row) {
+func randomBucket(e *world, rng *rand.Rand, name string) (versions []row) {
 	e.t.Helper()
 	e.bucket(name, true)
 	history := map[string][]row{}
@@ -182,7 +182,7 @@ func compare(t *testing.T, what string, got, want []row) {
 }
 
 // pages lists everything in pages of random sizes.
-func (e *env) pages(rng *rand.Rand, args url.Values, kind string) (rows []row) {
+func (e *world) pages(rng *rand.Rand, args url.Values, kind string) (rows []row) {
 	e.t.Helper()
 	q := url.Values{}
 	for k, v := range args {

@@ -14,7 +14,7 @@ import (
 var lockStart = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // startAt is a server of a dialect whose clock stands still at lockStart.
-func startAt(t testing.TB, d s3dev.Dialect) *env {
+func startAt(t testing.TB, d s3dev.Dialect) *world {
 	e := start(t, func(c *s3dev.Config) { c.Dialect = d })
 	e.Clock().Freeze(lockStart)
 	return e
@@ -22,7 +22,7 @@ func startAt(t testing.TB, d s3dev.Dialect) *env {
 
 // lockedBucket makes a bucket with object lock and lets the host in as far as
 // a policed bucket does, plus the actions given.
-func (e *env) lockedBucket(name string, hostActions ...string) *minio.Core {
+func (e *world) lockedBucket(name string, hostActions ...string) *minio.Core {
 	e.t.Helper()
 	c := e.client(adminUser)
 	e.ok(c.MakeBucket(e.t.Context(), name, minio.MakeBucketOptions{ObjectLocking: true}))
@@ -31,7 +31,7 @@ func (e *env) lockedBucket(name string, hostActions ...string) *minio.Core {
 }
 
 // allow polices a bucket with further actions for the host.
-func (e *env) allow(name string, actions ...string) {
+func (e *world) allow(name string, actions ...string) {
 	e.t.Helper()
 	text := policy(name)
 	for _, a := range actions {
@@ -40,13 +40,13 @@ func (e *env) allow(name string, actions ...string) {
 	e.setPolicy(name, text)
 }
 
-func (e *env) setPolicy(name, text string) {
+func (e *world) setPolicy(name, text string) {
 	e.t.Helper()
 	e.ok(e.client(adminUser).SetBucketPolicy(e.t.Context(), name, text))
 }
 
 // status sends a request and returns the status and the error's code.
-func (e *env) status(u s3dev.User, method, path, query, body string, header ...string) string {
+func (e *world) status(u s3dev.User, method, path, query, body string, header ...string) string {
 	e.t.Helper()
 	resp, data := e.raw(&u, method, path, query, []byte(body), header...)
 	_, rest, _ := strings.Cut(string(data), "<Code>")
@@ -67,11 +67,11 @@ func lockBody(mode string, days int) string {
 }
 
 // putLock sets a bucket's object lock; the body needs its MD5.
-func (e *env) putLock(name, body string) string {
+func (e *world) putLock(name, body string) string {
 	return e.status(adminUser, "PUT", "/"+name, "object-lock=", body, "Content-MD5", md5Base64([]byte(body)))
 }
 
-func (e *env) retain(u s3dev.User, path, version, mode string, until time.Time, header ...string) string {
+func (e *world) retain(u s3dev.User, path, version, mode string, until time.Time, header ...string) string {
 	body := retentionBody(mode, until)
 	if mode == "" {
 		body = "<Retention/>"
@@ -88,38 +88,38 @@ func TestRetentionRules(t *testing.T) {
 	bypass := []string{"X-Amz-Bypass-Governance-Retention", "true"}
 	for _, tt := range []struct {
 		name, mode string
-		do         func(e *env, path, v string) string
+		do         func(e *world, path, v string) string
 		want       string
 	}{
-		{"extend", "COMPLIANCE", func(e *env, p, v string) string { return e.retain(adminUser, p, v, "COMPLIANCE", later) }, "200"},
-		{"same again", "COMPLIANCE", func(e *env, p, v string) string {
+		{"extend", "COMPLIANCE", func(e *world, p, v string) string { return e.retain(adminUser, p, v, "COMPLIANCE", later) }, "200"},
+		{"same again", "COMPLIANCE", func(e *world, p, v string) string {
 			return e.retain(adminUser, p, v, "COMPLIANCE", lockStart.Add(10*day))
 		}, "200"},
-		{"shorten", "COMPLIANCE", func(e *env, p, v string) string { return e.retain(adminUser, p, v, "COMPLIANCE", sooner, bypass...) }, "403 AccessDenied"},
-		{"weaken the mode", "COMPLIANCE", func(e *env, p, v string) string { return e.retain(adminUser, p, v, "GOVERNANCE", later, bypass...) }, "403 AccessDenied"},
-		{"take away", "COMPLIANCE", func(e *env, p, v string) string { return e.retain(adminUser, p, v, "", later, bypass...) }, "403 AccessDenied"},
-		{"delete", "COMPLIANCE", func(e *env, p, v string) string {
+		{"shorten", "COMPLIANCE", func(e *world, p, v string) string { return e.retain(adminUser, p, v, "COMPLIANCE", sooner, bypass...) }, "403 AccessDenied"},
+		{"weaken the mode", "COMPLIANCE", func(e *world, p, v string) string { return e.retain(adminUser, p, v, "GOVERNANCE", later, bypass...) }, "403 AccessDenied"},
+		{"take away", "COMPLIANCE", func(e *world, p, v string) string { return e.retain(adminUser, p, v, "", later, bypass...) }, "403 AccessDenied"},
+		{"delete", "COMPLIANCE", func(e *world, p, v string) string {
 			return e.status(adminUser, "DELETE", p, "versionId="+v, "", bypass...)
 		}, "403 AccessDenied"},
-		{"extend", "GOVERNANCE", func(e *env, p, v string) string { return e.retain(adminUser, p, v, "GOVERNANCE", later) }, "200"},
-		{"strengthen", "GOVERNANCE", func(e *env, p, v string) string { return e.retain(adminUser, p, v, "COMPLIANCE", later) }, "403 AccessDenied"},
-		{"strengthen with bypass", "GOVERNANCE", func(e *env, p, v string) string { return e.retain(adminUser, p, v, "COMPLIANCE", later, bypass...) }, "200"},
-		{"shorten", "GOVERNANCE", func(e *env, p, v string) string { return e.retain(adminUser, p, v, "GOVERNANCE", sooner) }, "403 AccessDenied"},
-		{"shorten with bypass", "GOVERNANCE", func(e *env, p, v string) string { return e.retain(adminUser, p, v, "GOVERNANCE", sooner, bypass...) }, "200"},
-		{"take away with bypass", "GOVERNANCE", func(e *env, p, v string) string { return e.retain(adminUser, p, v, "", sooner, bypass...) }, "200"},
-		{"host shortens with bypass", "GOVERNANCE", func(e *env, p, v string) string { return e.retain(hostUser, p, v, "GOVERNANCE", sooner, bypass...) }, "403 AccessDenied"},
-		{"host extends", "GOVERNANCE", func(e *env, p, v string) string { return e.retain(hostUser, p, v, "GOVERNANCE", later) }, "200"},
-		{"delete", "GOVERNANCE", func(e *env, p, v string) string { return e.status(adminUser, "DELETE", p, "versionId="+v, "") }, "403 AccessDenied"},
-		{"delete with bypass", "GOVERNANCE", func(e *env, p, v string) string {
+		{"extend", "GOVERNANCE", func(e *world, p, v string) string { return e.retain(adminUser, p, v, "GOVERNANCE", later) }, "200"},
+		{"strengthen", "GOVERNANCE", func(e *world, p, v string) string { return e.retain(adminUser, p, v, "COMPLIANCE", later) }, "403 AccessDenied"},
+		{"strengthen with bypass", "GOVERNANCE", func(e *world, p, v string) string { return e.retain(adminUser, p, v, "COMPLIANCE", later, bypass...) }, "200"},
+		{"shorten", "GOVERNANCE", func(e *world, p, v string) string { return e.retain(adminUser, p, v, "GOVERNANCE", sooner) }, "403 AccessDenied"},
+		{"shorten with bypass", "GOVERNANCE", func(e *world, p, v string) string { return e.retain(adminUser, p, v, "GOVERNANCE", sooner, bypass...) }, "200"},
+		{"take away with bypass", "GOVERNANCE", func(e *world, p, v string) string { return e.retain(adminUser, p, v, "", sooner, bypass...) }, "200"},
+		{"host shortens with bypass", "GOVERNANCE", func(e *world, p, v string) string { return e.retain(hostUser, p, v, "GOVERNANCE", sooner, bypass...) }, "403 AccessDenied"},
+		{"host extends", "GOVERNANCE", func(e *world, p, v string) string { return e.retain(hostUser, p, v, "GOVERNANCE", later) }, "200"},
+		{"delete", "GOVERNANCE", func(e *world, p, v string) string { return e.status(adminUser, "DELETE", p, "versionId="+v, "") }, "403 AccessDenied"},
+		{"delete with bypass", "GOVERNANCE", func(e *world, p, v string) string {
 			return e.status(adminUser, "DELETE", p, "versionId="+v, "", bypass...)
 		}, "204"},
-		{"host deletes with bypass", "GOVERNANCE", func(e *env, p, v string) string {
+		{"host deletes with bypass", "GOVERNANCE", func(e *world, p, v string) string {
 			return e.status(hostUser, "DELETE", p, "versionId="+v, "", bypass...)
 		}, "403 AccessDenied"},
-		{"in the past", "GOVERNANCE", func(e *env, p, v string) string {
+		{"in the past", "GOVERNANCE", func(e *world, p, v string) string {
 			return e.retain(adminUser, p, v, "GOVERNANCE", lockStart.Add(-day), bypass...)
 		}, "400 InvalidArgument"},
-		{"unknown mode", "GOVERNANCE", func(e *env, p, v string) string { return e.retain(adminUser, p, v, "FOREVER", later) }, "400 MalformedXML"},
+		{"unknown mode", "GOVERNANCE", func(e *world, p, v string) string { return e.retain(adminUser, p, v, "FOREVER", later) }, "400 MalformedXML"},
 	} {
 		t.Run(tt.mode+" "+tt.name, func(t *testing.T) {
 			e := startAt(t, s3dev.AWS)
@@ -220,7 +220,7 @@ func sameTime(text string, want time.Time) bool {
 	return err == nil && got.Equal(want)
 }
 
-// TestLockOnExistingBucket: which servers can lock what is there.
+// TestLockOnExistingBucket: which servers can lock an existing bucket.
 func TestLockOnExistingBucket(t *testing.T) {
 	t.Parallel()
 	for dialect, want := range map[s3dev.Dialect]string{

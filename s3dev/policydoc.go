@@ -181,7 +181,7 @@ type asked struct {
 	env      func(key string) (values []string, ok bool)
 }
 
-// eval answers: an explicit Deny wins over any Allow, in whatever order.
+// eval answers: an explicit Deny wins over any Allow, in any order.
 func (p *policyDoc) eval(q asked, traits Traits) decision {
 	out := silent
 	if p == nil {

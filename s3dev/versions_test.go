@@ -10,7 +10,7 @@ import (
 )
 
 // history renders the version listing of a bucket, newest first.
-func (e *env) history(c *minio.Core, bucket string) string {
+func (e *world) history(c *minio.Core, bucket string) string {
 	e.t.Helper()
 	var out []string
 	for o := range c.Client.ListObjects(e.t.Context(), bucket, minio.ListObjectsOptions{Recursive: true, WithVersions: true}) {

@@ -38,7 +38,7 @@ type Settings struct {
 	Problems []string `json:"problems,omitempty"`
 }
 
-// LifecycleForecast is a lifecycle rule and what it will remove of what is there now.
+// LifecycleForecast is a lifecycle rule and what it will remove from the bucket.
 type LifecycleForecast struct {
 	LifecycleRule
 	Versions int64     `json:"versions"` // that it will remove, or hide if they are current
@@ -46,7 +46,7 @@ type LifecycleForecast struct {
 	First    time.Time `json:"first,omitzero"` // when the first is due; locks may delay it
 }
 
-// Settings reads the settings of a bucket, in some five requests. What the caller may not
+// Settings reads the settings of a bucket in about five requests. What the caller may not
 // read, as a host may not, is in Unknown. The forecasts of the lifecycle rules are made
 // only by Info, which lists the bucket anyway.
 func (s *Store) Settings(ctx context.Context, bucket string) (*Settings, error) {
@@ -96,8 +96,8 @@ func (s *Store) Settings(ctx context.Context, bucket string) (*Settings, error) 
 // or overwritten: as long as it may take until a person looks.
 const fewestDays = 30
 
-// judge finds rules that undo what versioning protects. A rule that goes by tags or sizes
-// counts as one for all: the host chooses both.
+// judge finds rules that undo what versioning protects. A rule that selects by tags or
+// sizes counts as a rule for all objects: the host chooses both.
 func (set *Settings) judge() {
 	promised := set.Lock != nil && set.Lock.Days > 0
 	for i := range set.Lifecycle {

@@ -58,7 +58,7 @@ func TestLifecycleIsJudged(t *testing.T) {
 			}
 		}
 	}
-	// A host may not read the rules; its check goes by what it may.
+	// A host may not read the rules; its check uses what it may read.
 	if check, err := w.host.CheckPolicy(w.ctx, w.bucket); err != nil || !check.OK {
 		t.Errorf("the host: %v %+v", err, check)
 	}

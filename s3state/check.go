@@ -175,7 +175,7 @@ func (s *Store) lastVerified(ctx context.Context, bucket string, c *StorageCheck
 	if err != nil {
 		return nil, err
 	}
-	const most = 200 // looked at in vain
+	const most = 200 // looked at without a result
 	var found *manifest
 	looked := 0
 	err = s.eachState(ctx, bucket, states, func(st *SavedState, p **manifest) (bool, error) {

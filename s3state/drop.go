@@ -27,7 +27,7 @@ type DropOptions struct {
 	Confirm func(ctx context.Context, now *View) (whole bool, err error)
 	// Inspector is that of HistoryOptions. It is called after Confirm.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
-	// KeepStates keeps so many of the newest states (0 for none, negative for all), with
+	// KeepStates is how many of the newest states to keep (0: none, negative: all), with
 	// every version they name: states that the history confirms and, if there is a
 	// Prover, at whose moment the repository holds together.
 	KeepStates int

@@ -74,7 +74,7 @@ func mayBeLater(v *Version, at time.Time) bool {
 // asOf chooses from the entries of one key, given the newest first, what was current at a
 // time.
 //
-// It goes by the order of the listing: what lies above an entry that is later than the
+// It uses the order of the listing: what lies above an entry that is later than the
 // time is later, too. Of two objects, one of which may be later, the older is chosen, and
 // a deletion that may be later has not happened yet; so a change in the same second, or
 // an upload in parts that was begun long ago, takes nothing away.

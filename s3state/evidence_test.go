@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// What was current at a time goes by the order of the listing, and what may have happened
-// later takes nothing away.
+// The order of the listing tells what was current at a time. Versions that may be later
+// do not hide it.
 func TestAsOf(t *testing.T) {
 	pack := "data/aa/" + "aa" + "00000000000000000000000000000000000000000000000000000000000000"
 	base := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)

@@ -41,7 +41,7 @@ func TestHistoryOfOrdinaryRuns(t *testing.T) {
 	}
 }
 
-// Whatever the attack, the moment before it is found, and all is as it was then.
+// For every attack, the moment before it is found, and everything is as it was then.
 func TestHistoryNamesTheLastGoodMoment(t *testing.T) {
 	for name, attack := range map[string]func(r *fakeRestic){
 		"packs overwritten": func(r *fakeRestic) { r.put(r.packs[1], "evil") },

@@ -83,7 +83,7 @@ func TestDropWhileTheHostWorks(t *testing.T) {
 	}
 }
 
-// At whatever request a drop is interrupted, the current objects are as
+// No matter at which request a drop is interrupted, the current objects are as
 // before, deletions too, and there is a state that can be restored.
 func TestDropInterrupted(t *testing.T) {
 	base := newWorld(t)
@@ -169,7 +169,7 @@ func TestDeleteReportsEachFailure(t *testing.T) {
 	}
 }
 
-// At whatever request a restore is interrupted, running it again completes it.
+// No matter at which request a restore is interrupted, running it again completes it.
 func TestRestoreInterrupted(t *testing.T) {
 	w := newWorld(t)
 	fill(w)

@@ -54,7 +54,7 @@ type LockOptions struct {
 // maxLockDays is what AWS takes as a default retention.
 const maxLockDays = 36500
 
-// defaultGrace is the grace of a lock of so many days.
+// defaultGrace is the default grace of a lock of the given days.
 func defaultGrace(days int) int { return max(days/3, 2) }
 
 func (o LockOptions) filled() (LockOptions, error) {

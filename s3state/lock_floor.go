@@ -35,7 +35,7 @@ type LockFloor struct {
 	Reclaim []Reclaim `json:"reclaim,omitempty"`
 }
 
-// Reclaim is how much lifecycle will remove within so many days.
+// Reclaim is how much lifecycle will remove within a number of days.
 type Reclaim struct {
 	Days     int   `json:"days"`
 	Versions int64 `json:"versions"`
@@ -44,7 +44,7 @@ type Reclaim struct {
 
 // FloorOptions refine LockFloor.
 type FloorOptions struct {
-	All     bool // reads the locks of all that is needed
+	All     bool // reads the locks of everything needed
 	OnEvent func(Event)
 }
 

@@ -113,7 +113,7 @@ func (s *Store) manifestOf(ctx context.Context, bucket string, m Moment, ev *rep
 }
 
 // offAtMost is how far the server's clock may be from ours. Of a time that lies further
-// in the future all that is there is the past.
+// in the future, everything in the bucket is the past.
 const offAtMost = 48 * time.Hour
 
 // manifestAt takes from the version listing what was current at a time, see asOf.

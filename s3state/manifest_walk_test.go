@@ -68,7 +68,7 @@ func TestWalkOfNothing(t *testing.T) {
 	}
 }
 
-// An error of the one who is told ends the walk.
+// An error of the callback ends the walk.
 func TestWalkStops(t *testing.T) {
 	m := &manifest{}
 	defer m.close()

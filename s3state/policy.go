@@ -19,7 +19,7 @@ var deniedActions = []string{
 	"s3:GetObjectVersion", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging", "s3:DeleteObjectVersion",
 	"s3:DeleteObjectVersionTagging", "s3:PutObjectAcl", "s3:PutObjectVersionAcl", "s3:PutObjectVersionTagging",
 	"s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:BypassGovernanceRetention",
-	// A lifecycle rule that goes by tags would have the server destroy what the host
+	// A lifecycle rule that selects by tags would have the server destroy what the host
 	// tags.
 	"s3:PutObjectTagging", "s3:DeleteObjectTagging",
 }

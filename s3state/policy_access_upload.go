@@ -12,7 +12,7 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// errOrder says that what storage-history and --at go by cannot be relied on.
+// errOrder says that storage-history and --at cannot rely on this server's listing.
 var errOrder = errors.New("the server does not list versions in the order of writing, with the times of writing")
 
 // lockFor is how long an attempt locks the canary: nothing of it stays locked.

@@ -12,7 +12,7 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// What an upload can ask for is tried, whatever the server, and named.
+// Everything an upload can ask for is tried on every server, and named.
 func TestAccessUploads(t *testing.T) {
 	for dialect, want := range map[string]map[string]Outcome{
 		"aws":   {"tag an object": Refused, "tag an object at upload": Refused, "lock an object at upload": Refused},
@@ -77,7 +77,7 @@ func TestAccessLeavesNothingLocked(t *testing.T) {
 	}
 }
 
-// A grant to another user, by whatever header or request, opens nothing on Ceph.
+// A grant to another user, by any header or request, opens nothing on Ceph.
 func TestGrantsAtUploadOpenNothing(t *testing.T) {
 	w := newWorld(t, s3test.RGW())
 	other := w.store(w.srv.Host2)

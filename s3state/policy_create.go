@@ -44,7 +44,7 @@ type CreateResult struct {
 // With a lock, the bucket is given object lock, a default retention and a lifecycle
 // rule, and before anything is locked for long, the admin's credentials are tried on an
 // object locked for a few seconds: ErrLockFails if they can remove it or shorten its
-// lock, ErrNoLock if the server has no object lock. That takes some five seconds.
+// lock, ErrNoLock if the server has no object lock. That takes about five seconds.
 func (s *Store) Create(ctx context.Context, bucket, targetUser string, opts CreateOptions) (*CreateResult, error) {
 	ev := newReporter(opts.OnEvent)
 	defer ev.close()

@@ -28,7 +28,7 @@ type RenewLedger struct {
 	lines    int // in the file
 }
 
-// renewPromise is what is to be kept.
+// renewPromise is what a renewal must keep.
 type renewPromise struct {
 	Days       int      `json:"days"`
 	RetainDays int      `json:"retain_days"`
@@ -41,6 +41,9 @@ func OpenRenewLedger(path string) (*RenewLedger, error) {
 	l := &RenewLedger{path: path, entries: map[[16]byte]int64{}}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("record of renewals: %w", err)
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("record of renewals: %s is not a regular file", path)
 	}
 	var err error
 	if l.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {

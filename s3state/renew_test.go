@@ -292,7 +292,7 @@ func canceled(ctx context.Context) context.Context {
 	return ctx
 }
 
-// What is locked for longer than asked is no failure, and what is younger than a minute
+// A lock longer than asked for is not an error, and what is younger than a minute
 // is left alone.
 func TestRenewLongerAndYoung(t *testing.T) {
 	t.Parallel()

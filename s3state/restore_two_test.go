@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Of two runs of the same restore into one bucket, the one that was overtaken
+// Of two runs of the same restore into one bucket, the slower one
 // stops: the other may have let the host in already.
 func TestTwoRestoresOfTheSame(t *testing.T) {
 	w := newWorld(t)

@@ -25,7 +25,7 @@ import (
 	"github.com/cesnet/rwm/internal/harness"
 )
 
-// syntheticListing makes up a bucket of n versions in restic's layout, page by
+// syntheticListing generates a bucket of n versions in restic's layout, page by
 // page: every name is computed from its place, so the server holds nothing.
 type syntheticListing struct {
 	n       int

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What is written is read back, whatever the keys, with the markers apart.
+// What is written is read back with any keys, the markers apart.
 func TestStateRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var want []Version

@@ -17,7 +17,7 @@ import (
 	"github.com/cesnet/rwm/s3tool"
 )
 
-func (f *fixture) copy(t *testing.T, source, destination string, opts s3tool.CopyOptions) *s3tool.CopyResult {
+func (f *world) copy(t *testing.T, source, destination string, opts s3tool.CopyOptions) *s3tool.CopyResult {
 	t.Helper()
 	r, err := f.Copy(t.Context(), source, "", destination, opts)
 	if err != nil {
@@ -27,7 +27,7 @@ func (f *fixture) copy(t *testing.T, source, destination string, opts s3tool.Cop
 }
 
 func TestCopyTreeUpAcrossAndDown(t *testing.T) {
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	source, back := t.TempDir(), filepath.Join(t.TempDir(), "new")
 	names := []string{"a", "a+b c%20#?", "d/é", "d/e/f"}
 	for _, name := range names {
@@ -69,7 +69,7 @@ func leftovers(t *testing.T, dir string, want int) {
 }
 
 func TestCopyOne(t *testing.T) {
-	f := newFixture(t, true)
+	f := newWorld(t, true)
 	dir := t.TempDir()
 	path := write(t, dir, "f", "first")
 	f.copy(t, path, f.url(""), s3tool.CopyOptions{})
@@ -111,7 +111,7 @@ func TestCopyOne(t *testing.T) {
 }
 
 func TestCopyRefuses(t *testing.T) {
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	f.put(t, "d/x", "x")
 	dir := t.TempDir()
 	for _, args := range [][3]string{
@@ -127,7 +127,7 @@ func TestCopyRefuses(t *testing.T) {
 
 // Writers of the bucket choose the keys: none may become a file elsewhere.
 func TestKeysCannotLeaveTheDestination(t *testing.T) {
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "in")
 	if err := errors.Join(os.Mkdir(dir, 0o755), os.Symlink(parent, filepath.Join(dir, "link"))); err != nil {
@@ -155,7 +155,7 @@ func TestKeysCannotLeaveTheDestination(t *testing.T) {
 
 // An upload that broke goes on with the parts that are on the server.
 func TestUploadResumes(t *testing.T) {
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	content := make([]byte, 23<<20)
 	rand.Read(content) //nolint:errcheck // never fails
 	path := write(t, t.TempDir(), "big", string(content))
@@ -181,7 +181,7 @@ func TestUploadResumes(t *testing.T) {
 }
 
 func TestDownloadResumes(t *testing.T) {
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	content := make([]byte, 3<<20)
 	rand.Read(content) //nolint:errcheck // never fails
 	f.put(t, "big", string(content))
@@ -223,7 +223,7 @@ func TestDownloadResumes(t *testing.T) {
 // The host of a policed bucket may not list uploads: it starts anew, and nothing that
 // it could not find again is left behind, as far as it may.
 func TestUploadWithoutTheRightToListUploads(t *testing.T) {
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	f.faults.Inject(s3test.Fault{Method: http.MethodGet, Path: `\?.*uploads`, Kind: s3test.Status, Status: 403})
 	content := strings.Repeat("x", 11<<20)
 	path := write(t, t.TempDir(), "big", content)

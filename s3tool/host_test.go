@@ -15,7 +15,7 @@ import (
 
 // A host may read objects, never versions by their ids: it is not asked for one.
 func TestCopyWithTheRightsOfAHost(t *testing.T) {
-	f := newFixture(t, true)
+	f := newWorld(t, true)
 	bucket := f.server.Bucket(t)
 	if _, err := s3state.New(f.client).Create(t.Context(), bucket, f.server.Host.Name, s3state.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestCopyWithTheRightsOfAHost(t *testing.T) {
 
 // "dir" means what is below dir/, for copying and removing alike.
 func TestRecursiveMeansBelow(t *testing.T) {
-	f := newFixture(t, true)
+	f := newWorld(t, true)
 	for _, key := range []string{"dir/a", "dir/sub/b", "dir2/c", "dir-old/d", "dir.txt", "dir", "x/dir/e"} {
 		f.put(t, key, key)
 	}
@@ -74,7 +74,7 @@ func TestRecursiveMeansBelow(t *testing.T) {
 }
 
 func TestFilesThatAreNone(t *testing.T) {
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")
 	if mkfifo, err := exec.LookPath("mkfifo"); err == nil && exec.Command(mkfifo, pipe).Run() == nil {
@@ -106,7 +106,7 @@ func TestFilesThatAreNone(t *testing.T) {
 
 // What another key brought is never taken for the beginning of an object.
 func TestPartialFilesAreNoKeys(t *testing.T) {
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	const good = "0123456789"
 	f.put(t, "d/k", good)
 	o, err := f.Stat(t.Context(), f.at("d/k"))
@@ -133,7 +133,7 @@ func TestPartialFilesAreNoKeys(t *testing.T) {
 }
 
 func TestDotsAreNoNames(t *testing.T) {
-	f := newFixture(t, true)
+	f := newWorld(t, true)
 	f.put(t, "k", "content")
 	dir := t.TempDir()
 	file := write(t, dir, "f", "x")

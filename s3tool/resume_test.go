@@ -10,11 +10,11 @@ import (
 	"github.com/cesnet/rwm/s3tool"
 )
 
-// Whatever parts of it arrived, the next copy goes on with an upload, and leaves none
+// No matter which parts arrived, the next copy resumes the upload, and leaves none
 // behind: it would be paid for and be seen by nobody.
 func TestUploadResumesFromAnyParts(t *testing.T) {
 	const mib = 1 << 20
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	core := minio.Core{Client: f.client}
 	content := make([]byte, 21*mib)
 	rand.Read(content) //nolint:errcheck // never fails
@@ -32,7 +32,7 @@ func TestUploadResumesFromAnyParts(t *testing.T) {
 		{"all", 5 * mib, []int{1, 2, 3, 4, 5}, 21 * mib, 0},
 		{"larger parts", 8 * mib, []int{2}, 8 * mib, 0},
 		{"larger parts and the last", 8 * mib, []int{2, 3}, 13 * mib, 0},
-		// It was a longer file: nothing of it can be told.
+		// It was a longer file: the parts say nothing about this one.
 		{"another file", 6 * mib, []int{2, 4}, 0, 1},
 	} {
 		id, err := core.NewMultipartUpload(t.Context(), f.bucket, test.key, minio.PutObjectOptions{})

@@ -20,7 +20,7 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-type fixture struct {
+type world struct {
 	*s3tool.Tool
 	server *s3test.Server
 	client *minio.Client
@@ -28,10 +28,10 @@ type fixture struct {
 	bucket string
 }
 
-func newFixture(t *testing.T, versioning bool) *fixture {
+func newWorld(t *testing.T, versioning bool) *world {
 	t.Helper()
 	s := s3test.Start(t)
-	f := &fixture{server: s, faults: &s3test.Faults{}, bucket: s.Bucket(t)}
+	f := &world{server: s, faults: &s3test.Faults{}, bucket: s.Bucket(t)}
 	f.client = s.ClientVia(t, s.Admin, f.faults)
 	f.Tool = f.tool(f.client)
 	if err := f.MakeBucket(t.Context(), f.bucket, versioning); err != nil {
@@ -40,16 +40,16 @@ func newFixture(t *testing.T, versioning bool) *fixture {
 	return f
 }
 
-func (f *fixture) tool(client *minio.Client) *s3tool.Tool {
+func (f *world) tool(client *minio.Client) *s3tool.Tool {
 	return s3tool.New(client, s3tool.WithPartSize(5<<20), s3tool.WithParallel(4),
 		s3tool.WithVersions(s3versions.New(client, s3versions.WithTransport(f.faults))))
 }
 
-func (f *fixture) url(key string) string { return "s3://" + f.bucket + "/" + key }
+func (f *world) url(key string) string { return "s3://" + f.bucket + "/" + key }
 
-func (f *fixture) at(key string) s3tool.Location { return s3tool.Location{Bucket: f.bucket, Key: key} }
+func (f *world) at(key string) s3tool.Location { return s3tool.Location{Bucket: f.bucket, Key: key} }
 
-func (f *fixture) put(t *testing.T, key, content string) (version string) {
+func (f *world) put(t *testing.T, key, content string) (version string) {
 	t.Helper()
 	info, err := f.client.PutObject(t.Context(), f.bucket, key, strings.NewReader(content), int64(len(content)), minio.PutObjectOptions{})
 	if err != nil {
@@ -58,7 +58,7 @@ func (f *fixture) put(t *testing.T, key, content string) (version string) {
 	return info.VersionID
 }
 
-func (f *fixture) cat(t *testing.T, at s3tool.Location) string {
+func (f *world) cat(t *testing.T, at s3tool.Location) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := f.Cat(t.Context(), at, &b); err != nil {
@@ -67,7 +67,7 @@ func (f *fixture) cat(t *testing.T, at s3tool.Location) string {
 	return b.String()
 }
 
-func (f *fixture) keys(t *testing.T, prefix string, recursive bool) (keys []string) {
+func (f *world) keys(t *testing.T, prefix string, recursive bool) (keys []string) {
 	t.Helper()
 	for e, err := range f.List(t.Context(), f.at(prefix), recursive) {
 		if err != nil {
@@ -127,7 +127,7 @@ func TestParseLocation(t *testing.T) {
 }
 
 func TestListAndVersions(t *testing.T) {
-	f := newFixture(t, true)
+	f := newWorld(t, true)
 	keys := []string{"a", "a+b c%20/é", "d/1", "d/2", "d/e/3"}
 	for _, key := range keys {
 		f.put(t, key, key)
@@ -161,7 +161,7 @@ func TestListAndVersions(t *testing.T) {
 }
 
 func TestErrorsNameThePlace(t *testing.T) {
-	f := newFixture(t, true)
+	f := newWorld(t, true)
 	ctx := t.Context()
 	f.put(t, "k", "x")
 	missing := s3tool.Location{Bucket: f.bucket + "-no", Key: "k"}
@@ -197,7 +197,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 }
 
 func TestRemove(t *testing.T) {
-	f := newFixture(t, true)
+	f := newWorld(t, true)
 	ctx := t.Context()
 	for _, key := range []string{"a", "ab", "d/1", "d/2", "e"} {
 		f.put(t, key, "old")
@@ -240,7 +240,7 @@ func TestRemove(t *testing.T) {
 
 // A refusal inside an answer that as a whole says 200 is a failure of that key.
 func TestRemoveReportsEachFailure(t *testing.T) {
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	for _, key := range []string{"a", "b", "c"} {
 		f.put(t, key, "x")
 	}
@@ -254,7 +254,7 @@ func TestRemoveReportsEachFailure(t *testing.T) {
 }
 
 func TestCatGoesOnAfterABrokenConnection(t *testing.T) {
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	content := make([]byte, 1<<20)
 	rand.Read(content) //nolint:errcheck // never fails
 	f.put(t, "k", string(content))
@@ -269,7 +269,7 @@ func TestCatGoesOnAfterABrokenConnection(t *testing.T) {
 }
 
 func TestCatEndsWithItsContext(t *testing.T) {
-	f := newFixture(t, false)
+	f := newWorld(t, false)
 	f.put(t, "k", "content")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

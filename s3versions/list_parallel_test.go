@@ -15,7 +15,7 @@ import (
 	"github.com/cesnet/rwm/internal/harness"
 )
 
-// Whatever the keys, the ranges cover all of them once.
+// The ranges cover every key exactly once.
 func TestRangesCoverAllKeys(t *testing.T) {
 	for digits := 1; digits <= 3; digits++ {
 		rs := ranges(digits)
@@ -117,7 +117,7 @@ func keyGen() *rapid.Generator[string] {
 	).Filter(func(s string) bool { return s != "" && !strings.Contains(s, "\x00") })
 }
 
-// A parallel listing gives exactly what is there, in order, for any keys and
+// A parallel listing gives every version exactly once, in order, for any keys and
 // any of the known ways of servers.
 func TestParallelListingFindsEverything(t *testing.T) {
 	harness.Checks(t, 40)

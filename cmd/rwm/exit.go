@@ -74,7 +74,7 @@ func (a *app) exitCode(err error) int {
 	case errors.As(err, &own) && own.code == exitOK:
 		return exitOK // Ctrl-C is the way to end a mount
 	case errors.Is(context.Cause(a.ctx), errInterrupted):
-		return exitInterrupted // whatever failed for it: a command run for its output dies of the same Ctrl-C
+		return exitInterrupted // even if something else failed: a command run for its output dies of the same Ctrl-C
 	case errors.As(err, &own):
 		return own.code
 	case errors.Is(context.Cause(a.ctx), errBrokenPipe):

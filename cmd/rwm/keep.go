@@ -45,7 +45,7 @@ func (c keepCmd) Run(a *app) error {
 	if path == defaultConfig {
 		path = defaultKeeperConfig
 	}
-	cfg, err := keeper.LoadConfig(path)
+	cfg, err := keeper.ReadConfig(a.ctx, path)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,14 @@ func (a *app) prepareRCC(config *rcc.Config, cfg *rwm.Config, args []string) err
 	if err != nil {
 		return err
 	}
-	if _, err := m.Client().BucketExists(a.ctx, config.Bucket); err != nil && minio.ToErrorResponse(err).StatusCode == 0 && a.observed.LastFailure() != nil {
+	_, err = m.Client().BucketExists(a.ctx, config.Bucket)
+	switch {
+	case err == nil || minio.ToErrorResponse(err).StatusCode != 0: // the server has answered
+	case a.ctx.Err() != nil:
+		return err
+	case a.observed.LastFailure() == nil: // it was not asked
+		return usageError{fmt.Errorf("rcc_crypt_bucket: %s: %w", config.Bucket, err)}
+	default:
 		return fmt.Errorf("%s cannot be reached; nothing was done: %w", cfg.S3EndpointURL, err)
 	}
 	for _, bucket := range config.Purges(args) {

@@ -8,7 +8,7 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-// findOutput shows finds as they come: lines, or one JSON array as restic's.
+// findOutput prints each find at once: as lines, or as one JSON array like restic's.
 type findOutput interface {
 	found(restic.Found)
 	end(failed bool)

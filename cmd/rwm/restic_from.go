@@ -50,7 +50,7 @@ func (f fromFlags) repositories(a *app) (from, to *repository, err error) {
 	return from, to, err
 }
 
-// destination is a repository that is written to, and so locked whatever is said.
+// destination is a repository that is written to, so it is always locked.
 func (a *app) destination(access resticflags.Access) (*repository, error) {
 	access.NoLock = false
 	return a.repository(access)

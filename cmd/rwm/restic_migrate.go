@@ -27,7 +27,7 @@ func (c resticMigrateCmd) Run(a *app) error {
 		switch {
 		case err == nil:
 			a.say("migration %s: success", name)
-		case errors.Is(err, restic.ErrNotApplicable): // as with restic, asking for what is done already is no failure
+		case errors.Is(err, restic.ErrNotApplicable): // as with restic, a migration that was done before succeeds
 			a.warn("%v; --force applies it all the same", err)
 		default:
 			errs = append(errs, err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/readfile"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
@@ -116,7 +117,7 @@ func (c storageHistoryCmd) Run(a *app) error {
 // writeHistoryPage leaves no half-written page behind. Keys are in it, but no
 // secrets; still it is the admin's.
 func (a *app) writeHistoryPage(name string, h *s3state.History) (err error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := readfile.Create(a.ctx, name, 0o600)
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ func (a *app) showSettings(set *s3state.Settings) {
 	}
 }
 
-// lifecycleText says what a rule does, and what it will do to what is there now.
+// lifecycleText describes a rule and what it will do to the objects in the bucket.
 func lifecycleText(f s3state.LifecycleForecast) string {
 	var does []string
 	add := func(when bool, format string, args ...any) {

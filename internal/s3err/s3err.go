@@ -2,7 +2,7 @@
 //
 // Each cause has one sentinel. The public packages export it under their own names:
 // restic.ErrNoBucket, s3state.ErrNoBucket and s3tool.ErrNoBucket are one value, so
-// errors.Is finds a cause whatever package met it.
+// errors.Is finds a cause in the errors of every package.
 //
 //	causes.go     the sentinels
 //	classify.go   which answer is which cause, and which failure is transient

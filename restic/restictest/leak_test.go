@@ -14,7 +14,7 @@ import (
 )
 
 // A program's own test for goroutines that stay passes after a session has been used and
-// closed, whatever became of its operations.
+// closed, even if its operations failed.
 func TestNoGoroutinesStay(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Run("session", func(t *testing.T) {

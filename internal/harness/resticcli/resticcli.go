@@ -81,7 +81,7 @@ func (r Repo) Env() []string {
 	return env
 }
 
-// Run runs the command and returns what it left, whatever its exit code.
+// Run runs the command and returns its output and exit code. It never fails the test.
 func (c *CLI) Run(t testing.TB, r Repo, args ...string) Result {
 	t.Helper()
 	return c.RunIn(t, "", r, args...)

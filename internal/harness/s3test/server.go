@@ -101,7 +101,7 @@ func Start(t testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// newServer makes up the users and writes them into a file below dir, where only we can
+// newServer invents the users and writes them into a file below dir, where only we can
 // read them.
 func newServer(dir string) (s *Server, users string, err error) {
 	s = &Server{Admin: newIdentity("admin"), Host: newIdentity("host"), Host2: newIdentity("host2")}

@@ -30,7 +30,7 @@ type cut struct {
 	wrecked   bool   // the attacker has left something broken
 }
 
-// Whatever backups, forgets, prunes and attacks follow one another: every cut in
+// After any sequence of backups, forgets, prunes and attacks: every cut in
 // time at which no run was under way and the repository was whole opens and
 // checks clean, with the snapshots there were.
 func TestEveryCutInTime(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// No type of restic's own packages, by whatever alias, shows in what the library
+// No type of restic's own packages, under any alias, shows in what the library
 // exports: they may change with every release of restic.
 func TestExportedAPIHasNoTypesOfRestic(t *testing.T) {
 	imported := newImporter(t, "./restic", "./rwm", "./s3state", "./fusemount")

@@ -223,7 +223,7 @@ func (w *world) spoilt(body []byte) []byte {
 	return w.bytes(len(body))
 }
 
-// randomCalls are whatever the policy allows; what it does not is refused.
+// randomCalls sends random requests; the server refuses those that the policy denies.
 func randomCalls(w *world, s *sealer) error {
 	core := minio.Core{Client: w.raw}
 	for range 3 + w.r.IntN(12) {

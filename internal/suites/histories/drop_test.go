@@ -78,7 +78,7 @@ func (w *world) dropper(password string) *rwm.Manager {
 	return w.manager(w.srv.Admin, password, 0, through{rt: hook})
 }
 
-// allThere compares so many of the moments with what they were.
+// allThere compares n of the moments with the truth.
 func (w *world) allThere(most int) error {
 	list := w.truth.moments
 	for _, i := range w.r.Perm(len(list))[:min(most, len(list))] {

@@ -14,7 +14,7 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// Honest use raises no alarm, and what is to be kept is kept.
+// Honest use raises no alarm, and what must be kept is kept.
 func TestHonest(t *testing.T) { each(t, 0, (*world).honest) }
 
 // Whatever an attacker with the host's keys and the password does: what is named good is

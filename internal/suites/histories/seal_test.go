@@ -103,7 +103,7 @@ type index struct {
 }
 
 // pack writes a pack whose header and index agree. Blobs are named as claimed, if that
-// is given, whatever they hold.
+// is given, with any content.
 func (s *sealer) pack(kind string, claimed []string, contents ...[]byte) (key string, entry indexed) {
 	var body, header []byte
 	for i, content := range contents {

@@ -22,7 +22,7 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// world is a policed bucket with its hosts and its admin. All that is random in it
+// world is a policed bucket with its hosts and its admin. Everything random in it
 // comes from r, so that a seed names a history.
 type world struct {
 	*testing.T

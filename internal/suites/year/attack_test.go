@@ -31,7 +31,7 @@ func (f *failing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return f.rt.RoundTrip(r)
 }
 
-// attack does one thing with a role's keys; what the server refuses is tried in vain.
+// attack does one thing with a role's keys. The server may refuse it.
 func (s *schedule) attack(ctx context.Context, as role) {
 	some := func() *version {
 		i := s.rnd.IntN(max(len(s.versions), 1))

@@ -34,7 +34,7 @@ func demo(ctx context.Context, rwm, server, source string) error {
 		return err
 	}
 	defer w.close()
-	for _, chapter := range []func(context.Context) error{
+	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return w.prepare(ctx, source) },
 		w.protect,
 		w.backUp,
@@ -43,7 +43,7 @@ func demo(ctx context.Context, rwm, server, source string) error {
 		w.restore,
 		w.compare,
 	} {
-		if err := chapter(ctx); err != nil {
+		if err := step(ctx); err != nil {
 			return err
 		}
 	}

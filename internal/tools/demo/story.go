@@ -15,15 +15,15 @@ import (
 
 // story prints what happens, as it happens.
 type story struct {
-	out     io.Writer
-	rwm     string
-	chapter int
+	out  io.Writer
+	rwm  string
+	step int
 }
 
 // tell starts a paragraph of its own.
 func (s *story) tell(title string) {
-	s.chapter++
-	fmt.Fprintf(s.out, "\n%d. %s\n", s.chapter, title)
+	s.step++
+	fmt.Fprintf(s.out, "\n%d. %s\n", s.step, title)
 }
 
 func (s *story) say(format string, args ...any) {
