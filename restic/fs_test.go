@@ -129,7 +129,8 @@ func TestFSReadsAhead(t *testing.T) {
 	if got, err := io.ReadAll(file); err != nil || !bytes.Equal(got, big) {
 		t.Fatal(len(got), err)
 	}
-	if n := int(loads.Load()); n > blobs*2/3 {
+	// Chunks are cut at random: of a few large ones, one more is asked for by itself.
+	if n := int(loads.Load()); n > blobs*2/3+1 {
 		t.Errorf("%d requests for %d blobs", n, blobs)
 	}
 	t.Log(loads.Load(), "requests for", blobs, "blobs")

@@ -67,6 +67,9 @@ compared with their names; with the password, those that were not encrypted with
 repository's key are marked, and so are snapshots with a false time, which make your
 retention delete the genuine ones.
 
+A setting of the bucket that was changed since the last storage-history on this machine,
+such as its lifecycle or policy, is marked too, unless RWM changed it here.
+
 Once you have reviewed the marks, --reviewed-until settles them.
 
   rwm --config admin.conf storage-history backups
