@@ -61,7 +61,11 @@ type DropResult struct {
 	// Lost counts versions that were current when DropVersions began and were deleted
 	// or overwritten while it ran. They are kept as old versions; the last state in
 	// Kept names them.
-	Lost  int64
+	Lost int64
+	// Full says that the bucket took nothing more even at the end. State is then the one
+	// that was saved at the beginning: it brings back what is current, but also counts
+	// versions that are gone.
+	Full  bool
 	Check *StorageCheck
 
 	counted removedCount // by an earlier pass
@@ -158,6 +162,10 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 		res.Kept = append(res.Kept, *interim)
 	}
 	final, err := s.save(ctx, bucket, isInterim, ev)
+	if isFull(err) {
+		res.Full = true
+		return res, nil
+	}
 	if err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: everything is removed and the state %q is saved; saving the final one failed: %w", bucket, interim.Key, err)
 	}

@@ -38,3 +38,30 @@ func TestDropOfAFullBucket(t *testing.T) {
 		t.Errorf("left:\n%s", left)
 	}
 }
+
+// If there is no room even for the last state, the one of the beginning stays, and is
+// good.
+func TestDropOfABucketThatStaysFull(t *testing.T) {
+	w := newWorld(t)
+	w.put("config", "c")
+	old := w.put("data/00/x", "old")
+	current := w.put("data/00/x", "current")
+	w.save()
+	w.srv.Inject(t, s3test.Fault{Method: http.MethodPut, Path: "/" + statePrefix, Kind: s3test.Status, Status: 403, Code: "QuotaExceeded", After: 1})
+	res, err := w.admin.DropVersions(w.ctx, w.bucket, DropOptions{})
+	if err != nil || !res.Full || res.State == nil || res.OldVersions != 1 {
+		t.Fatalf("%v %+v", err, res)
+	}
+	w.srv.ClearFaults(t)
+	left := strings.Join(dump(t, w.admin, w.bucket), "\n")
+	if strings.Contains(left, old) || !strings.Contains(left, current) || !strings.Contains(left, res.State.VersionID) {
+		t.Errorf("left:\n%s", left)
+	}
+	v, err := w.admin.VerifyState(w.ctx, w.bucket, res.State.Key, res.State.VersionID)
+	if err != nil || v.Status != Verified {
+		t.Errorf("%v %+v", err, v)
+	}
+	if res, err := w.admin.DropVersions(w.ctx, w.bucket, DropOptions{}); err != nil || res.Full || res.States != 1 {
+		t.Errorf("%v %+v", err, res)
+	}
+}

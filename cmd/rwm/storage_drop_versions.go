@@ -66,7 +66,7 @@ func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 		out := map[string]any{
 			"kept_versions": r.KeptVersions,
 			"bucket":        r.Bucket, "old_versions": r.OldVersions, "delete_markers": r.DeleteMarkers, "states": r.States, "bytes": r.Bytes,
-			"dry_run": dry, "kept_states": newJSONStates(r.Kept), "lost": r.Lost,
+			"dry_run": dry, "kept_states": newJSONStates(r.Kept), "lost": r.Lost, "full": r.Full,
 		}
 		if r.State != nil {
 			out["state"] = newJSONState(*r.State)
@@ -84,6 +84,9 @@ func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 	}
 	if r.Lost > 0 {
 		a.warning(fmt.Sprintf("%s deleted or overwritten while this ran, of which nothing is removed: the last of the kept states brings all back", count(r.Lost, "object")))
+	}
+	if r.Full {
+		a.warning("the bucket is still full: raise its quota before the next backup")
 	}
 	if r.State != nil {
 		a.say("saved %s version %s", printable(r.State.Key), printable(r.State.VersionID))
