@@ -17,6 +17,8 @@ export GOFLAGS := $(strip $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -tr
 
 MODULES := . restic/link s3dev examples/embed
 GOTEST  := $(TOOLS)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
+# lint vets everything; go test need not do so again.
+NOVET   := -vet=off
 
 # What each run of the tests leaves for testreport.
 RESULTS = $(foreach run,$(1),$(TOOLS)/test-$(run).json)
@@ -42,8 +44,8 @@ check: quick
 quick: lint ## before pushing: format, vet, staticcheck, tests that start no processes
 	@rm -f $(call RESULTS,quick quick-s3dev)
 	@status=0; \
-	$(GOTEST) --jsonfile $(TOOLS)/test-quick.json -- -short $(QUICK) || status=1; \
-	(cd s3dev && $(GOTEST) --jsonfile $(TOOLS)/test-quick-s3dev.json -- -short ./...) || status=1; \
+	$(GOTEST) --jsonfile $(TOOLS)/test-quick.json -- $(NOVET) -short $(QUICK) || status=1; \
+	(cd s3dev && $(GOTEST) --jsonfile $(TOOLS)/test-quick-s3dev.json -- $(NOVET) -short ./...) || status=1; \
 	exit $$status
 
 hook: ## has git run `make quick` before each push
@@ -81,9 +83,9 @@ MAIN = $$($(GO) list ./... | grep -vE '/rwm/(examples|$(subst ./,,$(subst /...,,
 QUICK := ./...
 unit: tools build ## the tests but for those on Ceph RGW
 	@status=0; \
-	(cd s3dev && CGO_ENABLED=1 $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- -race -timeout 20m ./...) || status=1; \
-	CGO_ENABLED=1 $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- -race -p 3 -timeout 30m $(RACE) || status=1; \
-	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- -p 3 -timeout 30m -parallel 6 $(MAIN) || status=1; \
+	(cd s3dev && CGO_ENABLED=1 $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- $(NOVET) -race -timeout 20m ./...) || status=1; \
+	CGO_ENABLED=1 $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- $(NOVET) -race -p 3 -timeout 30m $(RACE) || status=1; \
+	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- $(NOVET) -p 3 -timeout 30m -parallel 6 $(MAIN) || status=1; \
 	exit $$status
 
 lint: tools ## format, vet and staticcheck of all modules

@@ -44,7 +44,7 @@ func sampleDir(t *testing.T) string {
 	}
 	put("empty", nil)
 	put("one byte", []byte("x"))
-	big := put("big", random(1, harness.Size(6, 20)<<20)) // many blobs
+	big := put("big", random(1, harness.Size(4, 20)<<20)) // many blobs
 	put("text", bytes.Repeat([]byte("compresses well\n"), harness.Size(60_000, 300_000)))
 	put("žluťoučký/kůň", []byte("utf-8"))
 	put("bytes\xff\xfe\n\"\\", []byte("no utf-8"))
@@ -55,7 +55,7 @@ func sampleDir(t *testing.T) string {
 	}
 	sparse, err := os.Create(filepath.Join(dir, "sparse"))
 	check(err)
-	check(sparse.Truncate(9 << 20))
+	check(sparse.Truncate(int64(harness.Size(3, 9)) << 20))
 	check(sparse.Close())
 
 	check(os.Link(big, filepath.Join(dir, "deep", "hardlink")))

@@ -46,7 +46,7 @@ func estimate(t Task, s *Survey, cfg *StorageConfig) (requests, bytes int64) {
 	case TaskSurvey:
 		return listing, 500 * versions
 	case TaskPolicy:
-		return 6, 6 << 10
+		return 15, 15 << 10
 	case TaskAccess:
 		return 12, 12 << 10
 	case TaskHistory:
@@ -78,7 +78,7 @@ func (k *Keeper) Explain(passEvery time.Duration, names ...string) ([]*Plan, err
 	}
 	var plans []*Plan
 	for _, name := range names {
-		r, err := k.state.load(name, k.cfg.Storages[name].ResticBucket)
+		r, err := k.state.load(name, k.cfg.Storages[name].ResticBucket, k.now())
 		if err != nil {
 			return nil, err
 		}

@@ -169,7 +169,7 @@ func (k *Keeper) Status(names ...string) ([]*Status, error) {
 	}
 	var all []*Status
 	for _, name := range names {
-		r, err := k.state.load(name, k.cfg.Storages[name].ResticBucket)
+		r, err := k.state.load(name, k.cfg.Storages[name].ResticBucket, k.now())
 		if err != nil {
 			return nil, err
 		}
@@ -192,8 +192,9 @@ func (c *Config) named() string {
 }
 
 // Acknowledge records that a person has looked at an alarm of a storage: one by its ID,
-// "history" for the marks of the history, or "all". The alarm no longer makes the
-// storage red, and the tasks that it froze resume. by and note are kept with the alarm.
+// "history" for the marks of the history, "settings" for changed settings of the bucket, or
+// "all". The alarm no longer makes the storage red, and the tasks that it froze resume. by
+// and note are kept with the alarm.
 func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 	if _, err := k.names([]string{storage}); err != nil {
 		return err
@@ -203,7 +204,7 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 		return err
 	}
 	defer unlock()
-	r, err := k.state.load(storage, k.cfg.Storages[storage].ResticBucket)
+	r, err := k.state.load(storage, k.cfg.Storages[storage].ResticBucket, k.now())
 	if err != nil {
 		return err
 	}
@@ -216,6 +217,9 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 	if marks := r.unreviewed(); len(marks) > 0 && (alarm == "history" || alarm == "all") {
 		r.Reviewed, found = marks[len(marks)-1].Time, true
 		r.JudgedFor = "" // the last good moment may be a later one now
+	}
+	if marks := r.changedSettings(); len(marks) > 0 && (alarm == "settings" || alarm == "all") {
+		r.SettingsReviewed, found = marks[len(marks)-1].Time, true
 	}
 	if !found {
 		return fmt.Errorf("storage %s: %w: %q; rwm keep status lists what is open", storage, ErrUnknownAlarm, alarm)

@@ -2,30 +2,38 @@ package keeper
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/cesnet/rwm/internal/readfile"
 	"github.com/cesnet/rwm/rwm"
 )
 
 // LoadConfig reads the YAML file at path. It is as strict as rwm.conf: unknown keys,
 // keys written twice, and invalid values are errors that name key and line
 // ([*rwm.ConfigError]), all at once.
-func LoadConfig(path string) (*Config, error) {
-	text, err := os.ReadFile(path)
+func LoadConfig(path string) (*Config, error) { return ReadConfig(context.Background(), path) }
+
+// ReadConfig is [LoadConfig] with a context. Ending the context aborts the wait for a
+// pipe that has no writer.
+func ReadConfig(ctx context.Context, path string) (*Config, error) {
+	file, err := readfile.Read(ctx, path, maxConfig+1)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", rwm.ErrConfig, err)
 	}
-	return ParseConfig(bytes.NewReader(text), path)
+	return ParseConfig(bytes.NewReader(file.Content), path)
 }
 
 // maxConfig is far beyond any configuration written by hand.

@@ -68,6 +68,11 @@ func (s *managed) Policy(ctx context.Context) (*PolicyResult, error) {
 		r.OK = r.OK && len(l.Problems) == 0
 		r.Problems = append(slices.Clone(r.Problems), l.Problems...)
 	}
+	var seen s3state.KnownSettings
+	if err := s.m.Storage().LookAtSettings(ctx, s.bucket, &seen); err != nil {
+		return nil, err
+	}
+	r.Settings = seen.Settings
 	return r, nil
 }
 

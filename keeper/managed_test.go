@@ -3,6 +3,8 @@ package keeper_test
 import (
 	"bytes"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +18,7 @@ import (
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 func task(t *testing.T, s *keeper.Status, which keeper.Task) keeper.TaskStatus {
@@ -295,4 +298,42 @@ storages:
 	if renew = task(t, last, keeper.TaskRenew); !last.Frozen || !strings.Contains(renew.Text, "deleted ones too") {
 		t.Errorf("frozen %t, renew %+v", last.Frozen, renew)
 	}
+}
+
+// A change of a bucket's settings turns a storage red and holds back what removes
+// anything, until a person has looked at it; the first look and one that finds nothing new
+// do not.
+func TestChangedSettings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "web1")
+	w.backup("web1")
+	for range 2 {
+		w.advance(time.Hour)
+		green(t, w.pass())
+	}
+	const rule = `<LifecycleConfiguration><Rule><ID>x</ID><Status>Enabled</Status><Filter><Prefix></Prefix></Filter>` +
+		`<NoncurrentVersionExpiration><NoncurrentDays>40</NoncurrentDays></NoncurrentVersionExpiration></Rule></LifecycleConfiguration>`
+	_, err := s3versions.New(w.Client(t, w.Admin)).Call(t.Context(), s3versions.Request{
+		Method: http.MethodPut, Bucket: w.cfg.Storages["web1"].ResticBucket, Query: url.Values{"lifecycle": {""}}, Body: []byte(rule),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		w.advance(time.Hour)
+		s := w.pass().Storages[0]
+		if len(s.Reds) != 1 || s.Reds[0].Code != "settings" || !s.Frozen || len(s.Marks) != 1 ||
+			!strings.Contains(s.Reds[0].Sentence, "NoncurrentDays=40") {
+			t.Errorf("reds %+v, marks %+v", s.Reds, s.Marks)
+		}
+	}
+	k := w.keeper()
+	if err := k.Acknowledge("web1", "history", "me", ""); err == nil {
+		t.Error("the history has no mark")
+	}
+	if err := k.Acknowledge("web1", "settings", "me", ""); err != nil {
+		t.Error(err)
+	}
+	w.advance(time.Hour)
+	green(t, w.pass())
 }

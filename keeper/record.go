@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/cesnet/rwm/keeper/signs"
+	"github.com/cesnet/rwm/s3state"
 )
 
 // record is what is known of a storage from earlier passes. It is one JSON file in
@@ -53,7 +55,13 @@ type record struct {
 	Forgot []string `json:"forgot,omitempty"`
 	// Reviewed is up to when a person has looked at the marks of the history.
 	Reviewed time.Time `json:"reviewed,omitzero"`
-	Told     *told     `json:"told,omitempty"`
+	// Settings are the bucket's settings as the last pass has found them, SettingsReviewed
+	// up to when a person has looked at their changes.
+	Settings         *s3state.KnownSettings `json:"settings,omitempty"`
+	SettingsReviewed time.Time              `json:"settings_reviewed,omitzero"`
+	Told             *told                  `json:"told,omitempty"`
+	// Untold are messages that some receivers have not got.
+	Untold []Change `json:"untold,omitempty"`
 }
 
 // taskRecord is how a task last went.
@@ -113,7 +121,9 @@ func (r *record) task(t Task) *taskRecord {
 }
 
 // frozen reports whether nothing may lapse or be dropped.
-func (r *record) frozen() bool { return len(r.open()) > 0 || len(r.unreviewed()) > 0 }
+func (r *record) frozen() bool {
+	return len(r.open()) > 0 || len(r.unreviewed()) > 0 || len(r.changedSettings()) > 0
+}
 
 // open lists the alarms nobody has acknowledged.
 func (r *record) open() (list []*Alarm) {
@@ -134,6 +144,19 @@ func (r *record) unreviewed() (list []Mark) {
 	return list
 }
 
+// changedSettings lists the changes of the bucket's settings that nobody has looked at.
+func (r *record) changedSettings() (list []Mark) {
+	if r.Settings == nil {
+		return nil
+	}
+	for _, c := range r.Settings.Changes {
+		if c.Seen.After(r.SettingsReviewed) {
+			list = append(list, Mark{Time: c.Seen, Reason: printable(c.String())})
+		}
+	}
+	return list
+}
+
 const recordVersion = 1
 
 // stateDir is the keeper's directory.
@@ -145,7 +168,7 @@ func (d stateDir) file(storage string) string {
 
 // load reads a record. One that cannot be understood is put aside and begun anew: it
 // costs only time.
-func (d stateDir) load(storage, bucket string) (*record, error) {
+func (d stateDir) load(storage, bucket string, now time.Time) (*record, error) {
 	fresh := &record{Version: recordVersion, Bucket: bucket, Tasks: map[Task]*taskRecord{}, Backups: map[string]*backupRecord{}}
 	text, err := os.ReadFile(d.file(storage))
 	if errors.Is(err, os.ErrNotExist) {
@@ -155,7 +178,7 @@ func (d stateDir) load(storage, bucket string) (*record, error) {
 		return nil, err
 	}
 	r := &record{}
-	if json.Unmarshal(text, r) != nil || r.Version != recordVersion || r.Bucket != bucket {
+	if json.Unmarshal(text, r) != nil || r.Version != recordVersion || r.Bucket != bucket || r.holes() {
 		return fresh, os.Rename(d.file(storage), d.file(storage)+".unreadable")
 	}
 	if r.Tasks == nil {
@@ -164,7 +187,46 @@ func (d stateDir) load(storage, bucket string) (*record, error) {
 	if r.Backups == nil {
 		r.Backups = map[string]*backupRecord{}
 	}
+	r.forgetFuture(now)
 	return r, nil
+}
+
+// mostStep is how far a clock may be set back without anything being forgotten.
+const mostStep = time.Hour
+
+// forgetFuture forgets when things were done if that lies in the future: the clock was
+// wrong then, or is now. A storage would else be green for as long as that without
+// anything having been proved.
+func (r *record) forgetFuture(now time.Time) {
+	limit := now.Add(mostStep)
+	for t, task := range r.Tasks {
+		if task != nil && (task.Tried.After(limit) || task.Proved.After(limit)) {
+			delete(r.Tasks, t)
+		}
+	}
+	if r.LastPass.After(limit) {
+		r.LastPass = time.Time{}
+	}
+	if r.ReadSince.After(limit) {
+		r.ReadSince = now
+	}
+	for i, at := range r.Slices {
+		if at.After(limit) {
+			r.Slices[i] = time.Time{}
+		}
+	}
+	r.Sizes = slices.DeleteFunc(r.Sizes, func(s sizeAt) bool { return s.Time.After(limit) })
+}
+
+// holes reports whether something is null that a keeper never leaves so. A task may be:
+// it begins anew.
+func (r *record) holes() bool {
+	for _, b := range r.Backups {
+		if b == nil {
+			return true
+		}
+	}
+	return slices.Contains(r.Alarms, nil)
 }
 
 // save writes a record. In the middle of a pass it need not be on disk at once: what a

@@ -102,6 +102,7 @@ func status(name string, cfg *StorageConfig, admin, keeperConf string, r *record
 	j.passes()
 	j.alarms()
 	j.marks()
+	j.settings()
 	for _, t := range tasks {
 		j.task(t)
 	}
@@ -133,6 +134,10 @@ func (j *judge) passes() {
 	case t != nil && t.Outcome != Proved:
 		j.red("unreachable", again, "The bucket cannot be listed: %s.", t.Text)
 	}
+	if s := j.r.Survey; s != nil && s.Newest.Sub(j.now) > 24*time.Hour {
+		j.red("clock", "timedatectl", "By the server's clock something was written at %s, and here it is %s: one of the clocks is wrong, so what is due cannot be told.",
+			s.Newest.UTC().Format(time.RFC3339), j.now.UTC().Format(time.RFC3339))
+	}
 }
 
 func (j *judge) alarms() {
@@ -158,6 +163,18 @@ func (j *judge) marks() {
 	j.red("history", j.admin+" storage-history "+j.Bucket,
 		"The history shows what no run of restic does (%d in all), first at %s: %s %s. Once you have looked at it: %s ack %s history.",
 		len(list), m.Time.UTC().Format(time.RFC3339), m.Reason, m.Key, j.keep, j.Storage)
+}
+
+// settings says what somebody has changed of the bucket.
+func (j *judge) settings() {
+	list := j.r.changedSettings()
+	if len(list) == 0 {
+		return
+	}
+	j.Marks = append(slices.Clone(j.Marks), list...)
+	j.red("settings", j.admin+" storage-info "+j.Bucket,
+		"The settings of the bucket were changed (%d in all), found at %s: %s. Nothing is dropped or forgotten until you have looked at it: %s ack %s settings.",
+		len(list), list[0].Time.UTC().Format(time.RFC3339), list[0].Reason, j.keep, j.Storage)
 }
 
 // task says how a task stands and what is red about it.

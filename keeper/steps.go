@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cesnet/rwm/s3state"
 )
 
 func (v *visit) survey(ctx context.Context) (Outcome, string, error) {
@@ -26,6 +28,12 @@ func (v *visit) policy(ctx context.Context) (Outcome, string, error) {
 	p, err := v.storage.Policy(ctx)
 	if err != nil {
 		return NotProved, "", err
+	}
+	if p.Settings != nil {
+		if v.r.Settings == nil {
+			v.r.Settings = &s3state.KnownSettings{}
+		}
+		v.r.Settings.Look(p.Settings, v.k.now())
 	}
 	if !p.OK {
 		v.r.Locked = v.r.Locked || p.Locked
@@ -137,6 +145,9 @@ func (v *visit) freeze() string {
 	}
 	if n := len(v.r.unreviewed()); n > 0 {
 		return fmt.Sprintf("%d marks of the history are not reviewed", n)
+	}
+	if n := len(v.r.changedSettings()); n > 0 {
+		return fmt.Sprintf("%d changes of the bucket's settings are not reviewed", n)
 	}
 	return ""
 }

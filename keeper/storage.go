@@ -81,6 +81,8 @@ type PolicyResult struct {
 	// lock could not be read; "" if it could.
 	Locked  bool
 	Unknown string
+	// Settings are the bucket's settings as this look has found them; nil watches none.
+	Settings map[string][]string
 }
 
 // AccessResult describes what the host's credentials allow.

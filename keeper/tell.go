@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +10,8 @@ import (
 
 // Teller tells people and machines. The package notify has one.
 type Teller interface {
-	// Tell sends one message about a change of state.
+	// Tell sends one message about a change of state. An error means that nobody got it,
+	// unless it is an *UntoldError.
 	Tell(ctx context.Context, c Change) error
 	// Ping reports the beginning and the end of a pass.
 	Ping(ctx context.Context, p Ping, text string) error
@@ -35,12 +37,35 @@ type Change struct {
 	Reds  []Red  `json:"reds,omitempty"`
 	Title string `json:"title"`
 	Text  string `json:"text"`
+	// Only names the receivers that an earlier pass did not reach; the others know. nil
+	// means all.
+	Only []string `json:"only,omitempty"`
 }
+
+// UntoldError says that some receivers got a message and others did not. The next pass
+// sends it to those, and to them only.
+type UntoldError struct {
+	Left []string // names of receivers, without anything secret
+	Err  error
+}
+
+func (e *UntoldError) Error() string { return e.Err.Error() }
+
+// Unwrap is for errors.Is.
+func (e *UntoldError) Unwrap() error { return e.Err }
+
+// mostUntold bounds the messages that wait for receivers of one storage; the oldest are
+// given up first.
+const mostUntold = 20
 
 // told is what people know of a storage.
 type told struct {
 	Green bool     `json:"green"`
 	Codes []string `json:"codes,omitempty"`
+}
+
+func (t *told) same(o *told) bool {
+	return t == o || t != nil && o != nil && t.Green == o.Green && slices.Equal(t.Codes, o.Codes)
 }
 
 // change is what to tell about a storage, nil if people know it already. A first pass
@@ -78,22 +103,31 @@ func change(known *told, s *Status) (*Change, *told) {
 // could not be told is told by the next pass.
 func (k *Keeper) tell(ctx context.Context, report *Report) error {
 	var failed []string
+	fail := func(s *Status) func(error) {
+		return func(err error) { failed = append(failed, fmt.Sprintf("storage %s: %v", s.Storage, err)) }
+	}
 	for _, s := range report.Storages {
-		r, err := k.state.load(s.Storage, s.Bucket)
+		r, err := k.state.load(s.Storage, s.Bucket, k.now())
 		if err != nil {
 			return err
 		}
+		waited := len(r.Untold)
+		r.Untold = k.tellAgain(ctx, r.Untold, fail(s))
 		c, now := change(r.Told, s)
 		if c != nil {
 			report.Changes = append(report.Changes, *c)
-			if k.teller != nil {
-				if err := k.teller.Tell(ctx, *c); err != nil {
-					failed = append(failed, fmt.Sprintf("storage %s: %v", s.Storage, err))
-					continue
-				}
+			left, err := k.tellOne(ctx, *c)
+			if err != nil {
+				fail(s)(err)
+			}
+			if err != nil && left == nil {
+				now = r.Told // nobody knows
+			} else if left != nil {
+				r.Untold = append(r.Untold, *left)
+				r.Untold = r.Untold[max(0, len(r.Untold)-mostUntold):]
 			}
 		}
-		if r.Told != nil && r.Told.Green == now.Green && slices.Equal(r.Told.Codes, now.Codes) {
+		if waited == 0 && len(r.Untold) == 0 && now.same(r.Told) {
 			continue
 		}
 		r.Told = now
@@ -103,6 +137,36 @@ func (k *Keeper) tell(ctx context.Context, report *Report) error {
 	}
 	report.Untold = strings.Join(failed, "; ")
 	return nil
+}
+
+// tellOne tells a change. left is what some receivers have still to be told; nil if all
+// or none know.
+func (k *Keeper) tellOne(ctx context.Context, c Change) (left *Change, err error) {
+	if k.teller == nil {
+		return nil, nil
+	}
+	err = k.teller.Tell(ctx, c)
+	var some *UntoldError
+	if errors.As(err, &some) && len(some.Left) > 0 {
+		c.Only = some.Left
+		return &c, err
+	}
+	return nil, err
+}
+
+// tellAgain tells receivers what they missed, and returns what they still miss.
+func (k *Keeper) tellAgain(ctx context.Context, untold []Change, fail func(error)) (still []Change) {
+	for _, c := range untold {
+		left, err := k.tellOne(ctx, c)
+		if err != nil {
+			fail(err)
+			if left == nil {
+				left = &c
+			}
+			still = append(still, *left)
+		}
+	}
+	return still
 }
 
 func (k *Keeper) ping(ctx context.Context, p Ping, text string) {

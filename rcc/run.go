@@ -61,8 +61,9 @@ func init() { noconfig.Undo() }
 // It returns an error only if nothing was started. Otherwise it ends the process with
 // rclone's exit code (0 success, 1 error, 2 usage, 3 directory not found, 4 file not
 // found, 5 a temporary error that retries may fix, 6 and 7 errors that they will not, 8
-// and 10 a limit was reached, 9 nothing to transfer), or with [ExitInterrupted] after
-// ctx is done and partial files are removed. It returns nil after commands that only
+// and 10 a limit was reached, 9 nothing to transfer), with [ExitInterrupted] after ctx
+// is done and partial files are removed, or with [ExitOutput] or [ExitBrokenPipe] if
+// part of the output could not be written. It returns nil after commands that only
 // print help.
 func Run(ctx context.Context, c Config, args []string) error {
 	if err := c.check(); err != nil {
@@ -87,7 +88,12 @@ func Run(ctx context.Context, c Config, args []string) error {
 	}
 	// One owner of the signals: the maker of ctx.
 	atexit.IgnoreSignals()
+	out, err := watchOutput()
+	if err != nil {
+		return err
+	}
 	stop := context.AfterFunc(ctx, func() {
+		out.interrupt()
 		atexit.Run()
 		os.Exit(ExitInterrupted)
 	})
@@ -96,6 +102,7 @@ func Run(ctx context.Context, c Config, args []string) error {
 	cmd.Root.CompletionOptions.DisableDefaultCmd = true
 	cmd.Root.SetArgs(args)
 	cmd.Main()
+	out.finish()
 	return nil
 }
 

@@ -187,6 +187,11 @@ func TestRunRefusesAnIncompleteConfig(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
+	for _, args := range [][]string{nil, {""}, {"lsf", "rwmbe:"}} {
+		if err := rcc.Run(context.Background(), rcc.Config{}, args); err == nil {
+			t.Errorf("no configuration, %q: no error", args)
+		}
+	}
 	if err := rcc.Run(context.Background(), good, []string{"serve"}); !errors.Is(err, rcc.ErrUsage) {
 		t.Errorf("serve: %v", err)
 	}

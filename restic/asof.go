@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/objectlist"
 	"github.com/minio/minio-go/v7"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
-	englayout "github.com/restic/restic/rwmlink/layout"
 )
 
 // ObjectVersion is an object of a bucket as it was: the version that was current then.
@@ -39,43 +39,68 @@ type ObjectVersion struct {
 // +0100". AsOf iterates over the objects once, before it returns, and skips keys that
 // restic's layout does not have.
 func AsOf(client *minio.Client, bucket, prefix, moment string, objects iter.Seq[ObjectVersion]) Location {
-	prefix = strings.Trim(prefix, "/")
-	l := &asOfLocation{
-		s3Location: s3Location{client: client, bucket: bucket, prefix: prefix},
-		moment:     moment,
-		objects:    make(map[engbackend.FileType]map[string]pastObject),
-		keyTimes:   make(map[string]time.Time),
-	}
-	names := englayout.NewDefaultLayout(prefix, path.Join)
 	if objects == nil {
-		return l
+		return AsOfObjects(client, bucket, prefix, moment, nil)
 	}
-	for o := range objects {
-		h, ok := handleOf(strings.TrimPrefix(o.Key, prefix+"/"))
-		if !ok || names.Filename(h) != o.Key {
-			continue
+	past := pastRoot{path: strings.Trim(prefix, "/")}
+	list := objectlist.Of(func(yield func(objectlist.Object) bool) {
+		for o := range objects {
+			if _, ok := past.handle(o.Key); !ok {
+				continue
+			}
+			if !yield(objectlist.Object{Key: o.Key, VersionID: o.VersionID, Size: o.Size, Modified: o.Modified}) {
+				return
+			}
 		}
-		if l.objects[h.Type] == nil {
-			l.objects[h.Type] = make(map[string]pastObject)
-		}
-		l.objects[h.Type][h.Name] = pastObject{o.VersionID, o.Size}
-		if h.Type == engbackend.KeyFile && !o.Modified.IsZero() {
-			l.keyTimes[h.Name] = o.Modified
+	})
+	return AsOfObjects(client, bucket, prefix, moment, listedObjects{list})
+}
+
+// Objects are those of a bucket as it was at a moment. Both methods are called
+// concurrently, and have to give the same whenever they are.
+type Objects interface {
+	// Get finds an object by its key.
+	Get(key string) (ObjectVersion, bool)
+	// All iterates over the objects whose keys begin with prefix, in the order of keys.
+	All(prefix string) iter.Seq[ObjectVersion]
+}
+
+// AsOfObjects is [AsOf] for objects that can be asked for: nothing of them is copied,
+// which for millions of objects halves the memory. nil is a bucket without any.
+func AsOfObjects(client *minio.Client, bucket, prefix, moment string, objects Objects) Location {
+	prefix = strings.Trim(prefix, "/")
+	if objects == nil {
+		objects = listedObjects{&objectlist.List{}}
+	}
+	return &asOfLocation{
+		s3Location: s3Location{client: client, bucket: bucket, prefix: prefix},
+		moment:     moment, root: pastRoot{prefix}, objects: objects,
+	}
+}
+
+// listedObjects makes Objects of a list.
+type listedObjects struct{ list *objectlist.List }
+
+func (l listedObjects) Get(key string) (ObjectVersion, bool) {
+	o, ok := l.list.Get(key)
+	return ObjectVersion{o.Key, o.VersionID, o.Size, o.Modified}, ok
+}
+
+func (l listedObjects) All(prefix string) iter.Seq[ObjectVersion] {
+	return func(yield func(ObjectVersion) bool) {
+		for o := range l.list.All(prefix) {
+			if !yield(ObjectVersion{o.Key, o.VersionID, o.Size, o.Modified}) {
+				return
+			}
 		}
 	}
-	return l
 }
 
 type asOfLocation struct {
 	s3Location
-	moment   string
-	objects  map[engbackend.FileType]map[string]pastObject // by their names
-	keyTimes map[string]time.Time
-}
-
-type pastObject struct {
-	version string
-	size    int64
+	moment  string
+	root    pastRoot
+	objects Objects
 }
 
 func (l *asOfLocation) String() string { return l.s3Location.String() + " " + l.moment }
@@ -90,17 +115,55 @@ func (l *asOfLocation) backend(ctx context.Context, o *options, create bool) (en
 	return &asOfBackend{s3Backend: newS3Backend(&l.s3Location, o), past: l}, nil
 }
 
-// handleOf returns what a key below the repository's root is to restic. Old locks are
-// skipped; nobody holds them.
-func handleOf(key string) (engbackend.Handle, bool) {
-	if key == "config" {
-		return engbackend.Handle{Type: engbackend.ConfigFile}, true
+// pastRoot is a repository's root in its bucket.
+type pastRoot struct{ path string }
+
+// pastDirs are where the types of files are. Old locks are skipped; nobody holds them.
+var pastDirs = map[string]engbackend.FileType{
+	"data": engbackend.PackFile, "keys": engbackend.KeyFile, "snapshots": engbackend.SnapshotFile, "index": engbackend.IndexFile,
+}
+
+// key names an object of a type that can be read.
+func (r pastRoot) key(h engbackend.Handle) (string, bool) {
+	if h.Type == engbackend.ConfigFile {
+		return path.Join(r.path, "config"), true
 	}
-	types := map[string]engbackend.FileType{
-		"data": engbackend.PackFile, "keys": engbackend.KeyFile, "snapshots": engbackend.SnapshotFile, "index": engbackend.IndexFile,
+	for dir, t := range pastDirs {
+		switch {
+		case t != h.Type || len(h.Name) < 2:
+		case t == engbackend.PackFile:
+			return path.Join(r.path, dir, h.Name[:2], h.Name), true
+		default:
+			return path.Join(r.path, dir, h.Name), true
+		}
 	}
-	dir, _, _ := strings.Cut(key, "/")
-	t, ok := types[dir]
-	name := path.Base(key)
-	return engbackend.Handle{Type: t, Name: name}, ok && len(name) >= 2
+	return "", false
+}
+
+// dir is what the keys of a type begin with.
+func (r pastRoot) dir(t engbackend.FileType) (string, bool) {
+	if t == engbackend.ConfigFile {
+		return path.Join(r.path, "config"), true
+	}
+	for dir, is := range pastDirs {
+		if is == t {
+			return path.Join(r.path, dir) + "/", true
+		}
+	}
+	return "", false
+}
+
+// handle returns what a key is to restic.
+func (r pastRoot) handle(key string) (engbackend.Handle, bool) {
+	below := key
+	if r.path != "" {
+		below = strings.TrimPrefix(key, r.path+"/")
+	}
+	if below == "config" {
+		return engbackend.Handle{Type: engbackend.ConfigFile}, path.Join(r.path, below) == key
+	}
+	dir, _, _ := strings.Cut(below, "/")
+	h := engbackend.Handle{Type: pastDirs[dir], Name: path.Base(below)}
+	is, ok := r.key(h)
+	return h, ok && is == key
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/cesnet/rwm/internal/s3err"
@@ -24,35 +22,41 @@ type asOfBackend struct {
 
 var _ engbackend.Backend = (*asOfBackend)(nil)
 
-func (b *asOfBackend) find(h engbackend.Handle) (pastObject, error) {
-	if h.Type == engbackend.ConfigFile {
-		h.Name = ""
+func (b *asOfBackend) find(h engbackend.Handle) (ObjectVersion, error) {
+	if key, ok := b.past.root.key(h); ok {
+		if o, ok := b.past.objects.Get(key); ok {
+			return o, nil
+		}
 	}
-	o, ok := b.past.objects[h.Type][h.Name]
-	if !ok {
-		missing := minio.ErrorResponse{Code: codeNoSuchKey, StatusCode: http.StatusNotFound, Message: "there was no such object " + b.past.moment}
-		return o, b.fail("GET", b.layout.Filename(h), missing)
-	}
-	return o, nil
+	missing := minio.ErrorResponse{Code: codeNoSuchKey, StatusCode: http.StatusNotFound, Message: "there was no such object " + b.past.moment}
+	return ObjectVersion{}, b.fail("GET", b.layout.Filename(h), missing)
 }
 
 // List runs fn for every object there was, in the order of names.
 func (b *asOfBackend) List(ctx context.Context, t engbackend.FileType, fn func(engbackend.FileInfo) error) error {
-	objects := b.past.objects[t]
-	for _, name := range slices.Sorted(maps.Keys(objects)) {
+	dir, ok := b.past.root.dir(t)
+	if !ok {
+		return ctx.Err()
+	}
+	for o := range b.past.objects.All(dir) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := fn(engbackend.FileInfo{Name: name, Size: objects[name].size}); err != nil {
+		h, ok := b.past.root.handle(o.Key)
+		if !ok || h.Type != t {
+			continue
+		}
+		if err := fn(engbackend.FileInfo{Name: h.Name, Size: o.Size}); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
+// keyTime is when a key was written, by the server's clock.
 func (b *asOfBackend) keyTime(name string) (time.Time, bool) {
-	at, ok := b.past.keyTimes[name]
-	return at, ok
+	o, err := b.find(engbackend.Handle{Type: engbackend.KeyFile, Name: name})
+	return o.Modified, err == nil && !o.Modified.IsZero()
 }
 
 func (b *asOfBackend) Stat(ctx context.Context, h engbackend.Handle) (engbackend.FileInfo, error) {
@@ -60,7 +64,7 @@ func (b *asOfBackend) Stat(ctx context.Context, h engbackend.Handle) (engbackend
 	if err != nil {
 		return engbackend.FileInfo{}, err
 	}
-	return engbackend.FileInfo{Name: h.Name, Size: o.size}, ctx.Err()
+	return engbackend.FileInfo{Name: h.Name, Size: o.Size}, ctx.Err()
 }
 
 func (b *asOfBackend) Load(ctx context.Context, h engbackend.Handle, length int, offset int64, fn func(rd io.Reader) error) error {
@@ -68,7 +72,7 @@ func (b *asOfBackend) Load(ctx context.Context, h engbackend.Handle, length int,
 	if err != nil {
 		return err
 	}
-	err = b.load(ctx, h, o.version, length, offset, fn)
+	err = b.load(ctx, h, o.VersionID, length, offset, fn)
 	if errors.Is(err, ErrAccessDenied) {
 		return fmt.Errorf("%w; these credentials may not read old versions: use those of the bucket's owner, the admin", err)
 	}

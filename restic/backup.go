@@ -127,7 +127,7 @@ func (r *backupRun) make(ctx context.Context, repo *engrepository.Repository) er
 	if s.cache != nil {
 		cacheDir = s.cache.BaseDir()
 	}
-	byName, err := r.byName(cacheDir, warn)
+	byName, err := r.byName(ctx, cacheDir, warn)
 	if err != nil {
 		return err
 	}

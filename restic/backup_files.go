@@ -47,7 +47,7 @@ func (r *backupRun) makeFromFiles(ctx context.Context, repo *engrepository.Repos
 	warn := func(format string, args ...interface{}) {
 		r.em.Emit(Warning{Text: oneLine(fmt.Errorf(format, args...))})
 	}
-	byName, err := r.byName("", warn)
+	byName, err := r.byName(ctx, "", warn)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package restic
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	engarchiver "github.com/restic/restic/rwmlink/archiver"
 	engfilter "github.com/restic/restic/rwmlink/filter"
 	engfs "github.com/restic/restic/rwmlink/fs"
+
+	"github.com/cesnet/rwm/internal/readfile"
 )
 
 // cacheDirTag is the header of a CACHEDIR.TAG file, see https://bford.info/cachedir/.
@@ -17,14 +20,14 @@ const cacheDirTag = "CACHEDIR.TAG:Signature: 8a477f597d28d172789f06886806bc55"
 type warnFunc = func(format string, args ...interface{})
 
 // byName selects by path alone, before the item is examined.
-func (b *BackupOptions) byName(cacheDir string, warn warnFunc) (engarchiver.SelectByNameFunc, error) {
+func (b *BackupOptions) byName(ctx context.Context, cacheDir string, warn warnFunc) (engarchiver.SelectByNameFunc, error) {
 	var rejects []engarchiver.RejectByNameFunc
 	if cacheDir != "" {
 		// the cache would change during the backup, and is worthless in it
 		rejects = append(rejects, within(cacheDir))
 	}
 	patterns := engfilter.ExcludePatternOptions{Excludes: b.Excludes, InsensitiveExcludes: b.IExcludes, ExcludeFiles: b.ExcludeFiles, InsensitiveExcludeFiles: b.IExcludeFiles}
-	fromPatterns, err := patterns.CollectPatterns(warn)
+	fromPatterns, err := readfile.Until(ctx, func() ([]engfilter.RejectByNameFunc, error) { return patterns.CollectPatterns(warn) })
 	if err != nil {
 		return nil, fmt.Errorf("backup: exclude patterns: %w", err)
 	}

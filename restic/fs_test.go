@@ -129,13 +129,17 @@ func TestFSReadsAhead(t *testing.T) {
 	if got, err := io.ReadAll(file); err != nil || !bytes.Equal(got, big) {
 		t.Fatal(len(got), err)
 	}
-	if n := int(loads.Load()); n > blobs*2/3 {
+	// Chunks are cut at random: of a few large ones, one more is asked for by itself.
+	if n := int(loads.Load()); n > blobs*2/3+1 {
 		t.Errorf("%d requests for %d blobs", n, blobs)
 	}
 	t.Log(loads.Load(), "requests for", blobs, "blobs")
 	var readers sync.WaitGroup
 	for range 4 {
-		offsets := random.Perm(len(big))[:8]
+		offsets := make([]int, 8)
+		for i := range offsets {
+			offsets[i] = random.IntN(len(big))
+		}
 		readers.Go(func() {
 			for _, offset := range offsets {
 				p := make([]byte, 1+offset%(2<<20))

@@ -1,11 +1,14 @@
 package restic
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 
 	engfilter "github.com/restic/restic/rwmlink/filter"
+
+	"github.com/cesnet/rwm/internal/readfile"
 )
 
 // Patterns selects paths by restic's patterns: shell patterns that match whole names,
@@ -52,12 +55,12 @@ type compiled struct {
 	includes func(path string) (matched, childMayMatch bool)
 }
 
-func (p Patterns) compile() (compiled, error) {
-	include, err := p.include().CollectPatterns(patternFailed)
+func (p Patterns) compile(ctx context.Context) (compiled, error) {
+	include, err := readfile.Until(ctx, func() ([]engfilter.IncludeByNameFunc, error) { return p.include().CollectPatterns(patternFailed) })
 	if err != nil {
 		return compiled{}, patternError(err)
 	}
-	exclude, err := p.exclude().CollectPatterns(patternFailed)
+	exclude, err := readfile.Until(ctx, func() ([]engfilter.RejectByNameFunc, error) { return p.exclude().CollectPatterns(patternFailed) })
 	if err != nil {
 		return compiled{}, patternError(err)
 	}
@@ -81,12 +84,17 @@ func (p Patterns) compile() (compiled, error) {
 }
 
 // patternError puts the engine's text, which lists one bad pattern a line, on one line.
-func patternError(err error) error { return fmt.Errorf("invalid patterns: %s", oneLine(err)) }
+func patternError(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("invalid patterns: %s", oneLine(err))
+}
 
 // restoreFilter returns the engine's filter for paths: whether to restore one, and
 // whether to descend into it.
-func (p Patterns) restoreFilter() (func(path string, isDir bool) (bool, bool), error) {
-	c, err := p.compile()
+func (p Patterns) restoreFilter(ctx context.Context) (func(path string, isDir bool) (bool, bool), error) {
+	c, err := p.compile(ctx)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("restore: %w", err)
@@ -105,8 +113,8 @@ func (p Patterns) restoreFilter() (func(path string, isDir bool) (bool, bool), e
 }
 
 // xattrs returns the engine's filter for names of extended attributes.
-func (o *RestoreOptions) xattrs() (func(name string) bool, error) {
-	c, err := Patterns{Includes: o.IncludeXattrs, Excludes: o.ExcludeXattrs}.compile()
+func (o *RestoreOptions) xattrs(ctx context.Context) (func(name string) bool, error) {
+	c, err := Patterns{Includes: o.IncludeXattrs, Excludes: o.ExcludeXattrs}.compile(ctx)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("restore: extended attributes: %w", err)

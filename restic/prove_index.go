@@ -63,7 +63,7 @@ func (p *proof) each(ctx context.Context, t engbackend.FileType, task string, fn
 	if err != nil && !p.session.stack.IsNotExist(err) {
 		return nil, err
 	}
-	if t == engbackend.IndexFile {
+	if _, past := p.loc.(*asOfLocation); t == engbackend.IndexFile && !past {
 		// What these indexes name is listed from now on, so there is no need to wait until
 		// they are read.
 		p.listing = make(chan error, 1)
@@ -219,9 +219,18 @@ func (t *packTable) add(info packInfo) (uint32, *packInfo) {
 }
 
 func (p *proof) listPacks(ctx context.Context) error {
-	err := p.session.stack.List(ctx, engbackend.PackFile, func(fi engbackend.FileInfo) error {
+	return p.eachPack(ctx, func(o listedObject) { p.listed = append(p.listed, o) })
+}
+
+// eachPack gives fn what is listed as a pack.
+func (p *proof) eachPack(ctx context.Context, fn func(listedObject)) error {
+	var from engbackend.Backend = p.session.stack
+	if past, ok := unwrap[*asOfBackend](from); ok {
+		from = past // it cannot fail, and the layer that tries again remembers every name
+	}
+	err := from.List(ctx, engbackend.PackFile, func(fi engbackend.FileInfo) error {
 		if id, err := ParseID(fi.Name); err == nil && id.String() == fi.Name {
-			p.listed = append(p.listed, listedObject{id, fi.Size})
+			fn(listedObject{id, fi.Size})
 		}
 		return nil
 	})
@@ -232,14 +241,9 @@ func (p *proof) listPacks(ctx context.Context) error {
 }
 
 // comparePacks looks whether the packs that the indexes name are there.
-func (p *proof) comparePacks(context.Context) error {
-	err := <-p.listing
-	p.listing <- err // for the one that waits for its end
-	if err != nil {
-		return err
-	}
+func (p *proof) comparePacks(ctx context.Context) error {
 	wrong := map[ID]int64{}
-	for _, o := range p.listed {
+	compare := func(o listedObject) {
 		n, ok := p.packs.number[o.id]
 		switch {
 		case !ok:
@@ -250,7 +254,21 @@ func (p *proof) comparePacks(context.Context) error {
 			p.packs.list[n].there = true
 		}
 	}
-	p.listed = nil
+	if p.listing == nil { // of the past; its list is at hand, and need not be held twice
+		if err := p.eachPack(ctx, compare); err != nil {
+			return err
+		}
+	} else {
+		err := <-p.listing
+		p.listing <- err // for the one that waits for its end
+		if err != nil {
+			return err
+		}
+		for _, o := range p.listed {
+			compare(o)
+		}
+		p.listed = nil
+	}
 	for i := range p.packs.list {
 		info := &p.packs.list[i]
 		if info.there {

@@ -121,11 +121,11 @@ func (e *RestoreFailedError) Unwrap() []error { return itemErrors(e.Failed) }
 // *RestoreFailedError at the end. The result comes with every error except those about
 // the snapshot or the options.
 func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult, error) {
-	selectItem, err := o.check()
+	selectItem, err := o.check(ctx)
 	if err != nil {
 		return nil, err
 	}
-	selectXattr, err := o.xattrs()
+	selectXattr, err := o.xattrs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult
 	return res, err
 }
 
-func (o *RestoreOptions) check() (func(string, bool) (bool, bool), error) {
+func (o *RestoreOptions) check(ctx context.Context) (func(string, bool) (bool, bool), error) {
 	switch {
 	case o.Snapshot == "":
 		return nil, errors.New("restore: no snapshot given; \"latest\" is the newest one")
@@ -192,7 +192,7 @@ func (o *RestoreOptions) check() (func(string, bool) (bool, bool), error) {
 	case o.Delete && o.empty() && isRoot(o.Target):
 		return nil, errors.New("restore: deleting in the root directory needs an include or exclude pattern")
 	}
-	return o.restoreFilter()
+	return o.restoreFilter(ctx)
 }
 
 // isRoot reports whether dir is the root directory, or on Windows that of a drive.

@@ -54,7 +54,7 @@ type RewriteResult struct {
 //
 // Nothing is removed before all new snapshots are saved.
 func (s *Session) Rewrite(ctx context.Context, o RewriteOptions) (*RewriteResult, error) {
-	patterns, err := o.compile()
+	patterns, err := o.compile(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("rewrite: %w", err)
 	}

@@ -51,7 +51,7 @@ func (m *Manager) LocationAsOf(ctx context.Context, moment s3state.Moment) (rest
 	if err != nil {
 		return nil, view, err
 	}
-	return restic.AsOf(m.client, m.cfg.ResticBucket, "", MomentString(view, time.Local), objectVersions(view)), view, nil
+	return restic.AsOfObjects(m.client, m.cfg.ResticBucket, "", MomentString(view, time.Local), viewObjects{view}), view, nil
 }
 
 // TooEarlyError says that a moment is before the repository was made. It wraps
@@ -95,12 +95,24 @@ func (m *Manager) tooEarly(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-func objectVersions(view *s3state.View) iter.Seq[restic.ObjectVersion] {
+// viewObjects is a view as restic.AsOfObjects wants it.
+type viewObjects struct{ *s3state.View }
+
+func (v viewObjects) Get(key string) (restic.ObjectVersion, bool) {
+	o, ok := v.View.Get(key)
+	return objectVersion(o), ok
+}
+
+func (v viewObjects) All(prefix string) iter.Seq[restic.ObjectVersion] {
 	return func(yield func(restic.ObjectVersion) bool) {
-		for o := range view.All("") {
-			if !yield(restic.ObjectVersion{Key: o.Key, VersionID: o.VersionID, Size: o.Size, Modified: o.LastModified}) {
+		for o := range v.View.All(prefix) {
+			if !yield(objectVersion(o)) {
 				return
 			}
 		}
 	}
+}
+
+func objectVersion(o s3state.Object) restic.ObjectVersion {
+	return restic.ObjectVersion{Key: o.Key, VersionID: o.VersionID, Size: o.Size, Modified: o.LastModified}
 }

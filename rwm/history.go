@@ -27,6 +27,10 @@ const mostAhead = 24 * time.Hour
 //   - snapshots that claim a time long after they were written, and snapshots with a
 //     false time that made the retention remove genuine ones.
 //
+// With [WithReviews] it also marks changes of the bucket's settings, such as lifecycle,
+// since the last History; the first one only remembers them. What this machine's RWM has
+// changed itself is not marked.
+//
 // A config replaced by another one of the same repository, as by a migration, is not
 // marked.
 //
@@ -44,12 +48,15 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 	if opts.ProvedUntil.IsZero() {
 		opts.ProvedUntil = review.Proved
 	}
+	keepSettings := m.watchSettings(bucket, review, &opts)
 	if !m.knows(bucket) {
 		h, err := m.store.History(ctx, bucket, opts)
-		if err == nil {
-			h.Proof.Reason = m.whyNot(bucket, review)
+		if err != nil {
+			return nil, err
 		}
-		return h, err
+		h.Proof.Reason = m.whyNot(bucket, review)
+		keepSettings()
+		return h, nil
 	}
 	m.evidence.begin(m)
 	defer m.evidence.end(m)
@@ -76,10 +83,14 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 	if session != nil {
 		_ = session.Close() // it has only read
 	}
-	if err == nil && h.Proof.Verdict == s3state.Proved {
+	if err != nil {
+		return nil, err
+	}
+	if h.Proof.Verdict == s3state.Proved {
 		m.noteProved(bucket, h.LastGood)
 	}
-	return h, err
+	keepSettings()
+	return h, nil
 }
 
 // locationToUnseal is what opens the configured repository as of a moment, and nothing

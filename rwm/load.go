@@ -6,14 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/cesnet/rwm/internal/readfile"
 )
 
 // maxConfigSize is far beyond any configuration written by hand.
@@ -34,63 +34,21 @@ func LoadConfig(path string) (*Config, error) { return ReadConfig(context.Backgr
 // pipe that has no writer. The file is opened and read once, so it may be a pipe,
 // /dev/stdin or a process substitution of a shell.
 func ReadConfig(ctx context.Context, path string) (*Config, error) {
-	file, err := readFile(ctx, path, maxConfigSize+1)
+	file, err := readfile.Read(ctx, path, maxConfigSize+1)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	cfg, err := ParseConfig(bytes.NewReader(file.content), path)
+	cfg, err := ParseConfig(bytes.NewReader(file.Content), path)
 	if err != nil {
 		return nil, err
 	}
-	if file.mode.IsRegular() {
-		cfg.source.mode = file.mode.Perm()
+	if file.Mode.IsRegular() {
+		cfg.source.mode = file.Mode.Perm()
 	}
 	return cfg, nil
-}
-
-type fileContent struct {
-	content []byte
-	mode    fs.FileMode
-}
-
-// readFile reads not more than limit bytes of a file. After ctx has ended, the caller
-// for a pipe is left behind until something comes.
-func readFile(ctx context.Context, path string, limit int64) (*fileContent, error) {
-	type result struct {
-		*fileContent
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		content, err := readFileNow(path, limit)
-		done <- result{content, err}
-	}()
-	select {
-	case r := <-done:
-		return r.fileContent, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func readFileNow(path string, limit int64) (*fileContent, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() //nolint:errcheck // opened for reading
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	content, err := io.ReadAll(io.LimitReader(file, limit))
-	if err != nil {
-		return nil, err
-	}
-	return &fileContent{content, info.Mode()}, nil
 }
 
 // ParseConfig reads YAML from r like [LoadConfig]. Errors use name for the source; it

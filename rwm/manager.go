@@ -75,6 +75,9 @@ func New(cfg *Config, opts ...Option) (*Manager, error) {
 	if m.transport != nil {
 		storeOpts = append(storeOpts, s3state.WithTransport(m.transport))
 	}
+	if m.reviews != "" {
+		storeOpts = append(storeOpts, s3state.WithSettingMade(m.settingMade))
+	}
 	m.store = s3state.New(m.client, append(storeOpts, m.storeOpts...)...)
 	return m, nil
 }
@@ -103,7 +106,7 @@ func (m *Manager) connect() error {
 		if err != nil {
 			return err
 		}
-		if m.transport, err = extras.HTTP.Transport(transport); err != nil {
+		if m.transport, err = extras.HTTP.Transport(context.Background(), transport); err != nil {
 			return m.cfg.source.at("backup_extras", "%s", err)
 		}
 	}

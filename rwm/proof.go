@@ -135,5 +135,5 @@ func (m *Manager) asOf(at *s3state.View) restic.Location {
 	if !at.Time.IsZero() {
 		when = MomentString(at, time.Local)
 	}
-	return restic.AsOf(m.client, at.Bucket, "", when, objectVersions(at))
+	return restic.AsOfObjects(m.client, at.Bucket, "", when, viewObjects{at})
 }

@@ -20,6 +20,9 @@ type Review struct {
 	Until time.Time `json:"reviewed_until,omitzero"`
 	// Proved is the latest moment that [Manager.History] proved.
 	Proved time.Time `json:"proved,omitzero"`
+	// Settings are the bucket's settings as [Manager.History] last saw them, and what was
+	// changed since the first look; nil before that.
+	Settings *s3state.KnownSettings `json:"settings,omitempty"`
 }
 
 // WithReviews names the file in which reviews are kept, see [Manager.SetReviewed]. It
@@ -76,6 +79,41 @@ func (m *Manager) noteProved(bucket string, at time.Time) {
 	}
 	if err := m.changeReview(bucket, func(r *Review) { r.Proved = at.UTC() }); err != nil {
 		m.log.Warn("the moment that was proved cannot be kept", "file", m.reviews, "error", err)
+	}
+}
+
+// settingMade keeps what RWM itself has changed of a bucket from looking like somebody
+// else's change. An error here is logged only: the change is then a mark to be reviewed.
+func (m *Manager) settingMade(bucket, setting string, before, after []string) {
+	if m.reviews == "" {
+		return
+	}
+	err := m.changeReview(bucket, func(r *Review) {
+		switch {
+		case setting == "":
+			r.Settings = &s3state.KnownSettings{Seen: m.now().UTC()}
+		case r.Settings != nil:
+			r.Settings.Made(setting, before, after, m.now().UTC())
+		}
+	})
+	if err != nil {
+		m.log.Warn("a changed setting cannot be kept", "file", m.reviews, "setting", setting, "error", err)
+	}
+}
+
+// watchSettings has a history compare the bucket's settings with those kept in the file of
+// the reviews, and returns what keeps them there.
+func (m *Manager) watchSettings(bucket string, review Review, opts *s3state.HistoryOptions) (keep func()) {
+	if opts.Settings != nil || m.reviews == "" {
+		return func() {}
+	}
+	if opts.Settings = review.Settings; opts.Settings == nil {
+		opts.Settings = &s3state.KnownSettings{}
+	}
+	return func() {
+		if err := m.changeReview(bucket, func(r *Review) { r.Settings = opts.Settings }); err != nil {
+			m.warn(fmt.Sprintf("the bucket's settings cannot be remembered, so the next history does not tell what was changed: %v", err))
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/cesnet/rwm/internal/readfile"
 )
 
 // SecretFunc returns a secret when it is needed. Its error must not contain the secret.
@@ -26,11 +28,11 @@ func SecretFile(path string) SecretFunc {
 		if err != nil {
 			return "", err
 		}
-		text, err := readFile(ctx, name, maxSecret)
+		text, err := readfile.Read(ctx, name, maxSecret)
 		if err != nil {
 			return "", err
 		}
-		return cleanSecret(text.content)
+		return cleanSecret(text.Content)
 	}
 }
 

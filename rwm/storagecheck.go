@@ -144,7 +144,7 @@ func (m *Manager) locationForCheck(ctx context.Context, moment s3state.Moment) (
 }
 
 func (m *Manager) asItIs(now *s3state.View) restic.Location {
-	return restic.AsOf(m.client, m.cfg.ResticBucket, "", "as it is now", objectVersions(now))
+	return restic.AsOfObjects(m.client, m.cfg.ResticBucket, "", "as it is now", viewObjects{now})
 }
 
 func (m *Manager) openForCheck(ctx context.Context, loc restic.Location) (*restic.Session, error) {

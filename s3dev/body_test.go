@@ -2,9 +2,14 @@ package s3dev_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,6 +120,30 @@ func TestConnectionsStayUsable(t *testing.T) {
 		if resp.StatusCode != want {
 			t.Fatalf("request %d: %d %s", i, resp.StatusCode, body)
 		}
+	}
+}
+
+// Requests without a body go over one connection, whatever their outcome.
+func TestConnectionsAreKept(t *testing.T) {
+	e := start(t)
+	e.bucket("kept", true)
+	var dialed atomic.Int32
+	tr := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dialed.Add(1)
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
+	}}
+	defer tr.CloseIdleConnections()
+	for i, method := range []string{"GET", "HEAD", "DELETE", "GET", "HEAD"} {
+		req, err := http.NewRequest(method, fmt.Sprintf("%s/kept/k%d", e.URL(), i), http.NoBody)
+		e.ok(err)
+		req.Header.Set("X-Amz-Content-Sha256", sha256Hex(nil))
+		resp, err := tr.RoundTrip(signer.SignV4(*req, adminUser.AccessKey, adminUser.SecretKey, "", "us-east-1"))
+		e.ok(err)
+		_, err = io.Copy(io.Discard, resp.Body)
+		e.ok(errors.Join(err, resp.Body.Close()))
+	}
+	if n := dialed.Load(); n != 1 {
+		t.Errorf("%d connections", n)
 	}
 }
 

@@ -94,7 +94,8 @@ func (m *memory) anonymous(c fiber.Ctx, bucket, key string) bool {
 // read, or closes it.
 func finish(c fiber.Ctx) {
 	rc := c.RequestCtx()
-	if rc.Request.Header.ContentLength() < 0 || c.Get("X-Amz-Decoded-Content-Length") == "0" {
+	const chunked = -1 // as fasthttp has it; -2 is a request without a body
+	if rc.Request.Header.ContentLength() == chunked || c.Get("X-Amz-Decoded-Content-Length") == "0" {
 		// What is left of a chunked body cannot be told from a new request.
 		rc.Response.Header.SetConnectionClose()
 		return

@@ -8,7 +8,8 @@
 //
 // Begin with [New], which takes the *minio.Client the program uses anyway, and
 //
-//   - as the admin, [Store.Create] a policed bucket and [Store.CheckPolicy] it;
+//   - as the admin, [Store.Create] a policed bucket, or [Store.Adopt] one that exists,
+//     and [Store.CheckPolicy] it;
 //   - as the host, [Store.Save] the state after every backup;
 //   - as the admin, find a state with [Store.States] or [Store.Info], and
 //     [Store.Restore] it into a new bucket;
@@ -74,6 +75,7 @@
 //	  history_locks*.go   which deletions restic's locks explain
 //	  history_suspicion.go   add a suspicious sign here
 //	policy*.go            writing, reading and checking the policy; Create, Access
+//	adopt*.go             a policed bucket of one that exists: look, judge, steps
 //	restore*.go           into a bucket (copy, compare) or a directory (download, file)
 //	drop*.go              DropVersions: check, keep, select, remove; drop_bucket.go Delete
 //	check*.go             CheckStorage: what is current against the last verified state

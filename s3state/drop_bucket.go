@@ -78,6 +78,7 @@ func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (
 		}
 		return res, err
 	}
+	s.bucketIsNew(bucket)
 	res.BucketRemoved = true
 	ev.emit(StepDone{Bucket: bucket, Step: "remove the bucket"})
 	s.s3.Forget(bucket)

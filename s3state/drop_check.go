@@ -50,7 +50,7 @@ func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOpt
 	if !opts.Reviewed {
 		history := HistoryOptions{Inspector: opts.Inspector, ReviewedUntil: opts.ReviewedUntil, ReadAll: true}
 		now.h.reviewed = opts.ReviewedUntil
-		if err := s.judge(ctx, bucket, now.h, history, ev); err != nil {
+		if err := s.judge(ctx, bucket, now.h, nil, history, ev); err != nil {
 			return c, err
 		}
 		c.suspicions(now.h)

@@ -93,6 +93,9 @@ type HistoryOptions struct {
 	// Known remembers what earlier calls have read of this bucket, and then what this one
 	// has: only what is new is read, with the same result. nil reads everything again.
 	Known *Known
+	// Settings remembers the bucket's settings as earlier calls have seen them: a change
+	// is a mark of its own. This call adds what it finds. nil watches no settings.
+	Settings *KnownSettings
 	// VerifyStates is how many of the newest saved states are compared with the
 	// version history: 0 for ten, negative for all. NoVerify compares none.
 	VerifyStates int
@@ -109,7 +112,8 @@ type HistoryOptions struct {
 //     allows it, or the last snapshot or key;
 //   - objects too short or too large for what they should be, or that do not belong;
 //   - keys, indexes, snapshots and locks whose bytes are not those of their names;
-//   - saved states that the version history contradicts or that cannot be read.
+//   - saved states that the version history contradicts or that cannot be read;
+//   - bucket settings that somebody has changed, see HistoryOptions.Settings.
 //
 // What an attacker does with restic itself looks like an ordinary run to all but the
 // Inspector and the Prover, which may know the repository's password.
@@ -129,14 +133,39 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 	h := newTimeline(bucket)
 	h.unread.every = opts.ReadAll
 	h.review(opts)
-	if err := s.listVersions(ctx, bucket, "", ev, func(entries []Version) error { h.take(entries); return nil }); err != nil {
+	var newest *newestView
+	if opts.Prover != nil {
+		newest = newNewestView()
+	}
+	if err := s.listHistory(ctx, bucket, h, newest, ev); err != nil {
 		return nil, err
 	}
 	h.end(cmp.Or(max(opts.Gap, 0), defaultGap))
-	if err := s.judge(ctx, bucket, h, opts, ev); err != nil {
+	if err := s.judge(ctx, bucket, h, newest, opts, ev); err != nil {
 		return nil, err
 	}
+	if opts.Settings != nil {
+		if err := s.LookAtSettings(ctx, bucket, opts.Settings); err != nil {
+			return nil, err
+		}
+		h.settings(opts.Settings)
+	}
 	return h.res, nil
+}
+
+// listHistory lists a bucket for a timeline, and for newest if that is not nil.
+func (s *Store) listHistory(ctx context.Context, bucket string, h *timeline, newest *newestView, ev *reporter) error {
+	err := s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+		h.take(entries)
+		if newest == nil {
+			return nil
+		}
+		return newest.take(entries)
+	})
+	if err == nil && newest != nil {
+		err = newest.end()
+	}
+	return err
 }
 
 func (h *timeline) review(opts HistoryOptions) {
@@ -149,9 +178,9 @@ func (h *timeline) review(opts HistoryOptions) {
 // judge goes beyond the listing: it reads metadata and compares states. ReadAll reads
 // every lock that matters; which keys, indexes and snapshots are read was decided while
 // h took the listing.
-func (s *Store) judge(ctx context.Context, bucket string, h *timeline, opts HistoryOptions, ev *reporter) error {
+func (s *Store) judge(ctx context.Context, bucket string, h *timeline, newest *newestView, opts HistoryOptions, ev *reporter) error {
 	h.res.Unread = h.unread.total
-	look := newSearch(s, bucket, opts.Prover, ev)
+	look := newSearch(s, bucket, opts.Prover, newest, ev)
 	prove := func() error {
 		if opts.Prover == nil {
 			return nil

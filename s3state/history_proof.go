@@ -52,22 +52,27 @@ type search struct {
 	bucket string
 	prover Prover
 	ev     *reporter
+	newest *newestView // of the listing that the timeline is made of; nil without
 	known  map[int64]*Proof
 	spent  bool
 	sum    Proof // Tried, Requests, Bytes
 }
 
-func newSearch(s *Store, bucket string, prover Prover, ev *reporter) *search {
-	return &search{s: s, bucket: bucket, prover: prover, ev: ev, known: make(map[int64]*Proof)}
+func newSearch(s *Store, bucket string, prover Prover, newest *newestView, ev *reporter) *search {
+	return &search{s: s, bucket: bucket, prover: prover, newest: newest, ev: ev, known: make(map[int64]*Proof)}
 }
 
 func (p *search) at(ctx context.Context, h *timeline, at time.Time) (*Proof, error) {
 	if known := p.known[at.UnixNano()]; known != nil {
 		return known, nil
 	}
-	view, err := p.s.View(ctx, p.bucket, Moment{At: at}, ViewOptions{})
-	if err != nil {
-		return nil, err
+	view := p.newest.at(p.bucket, at, p.s.now())
+	if view == nil {
+		p.newest = nil // the next moments are earlier: one view in memory is enough
+		var err error
+		if view, err = p.s.View(ctx, p.bucket, Moment{At: at}, ViewOptions{}); err != nil {
+			return nil, err
+		}
 	}
 	proof, err := p.prover(ctx, view, h.writtenTwice)
 	if err != nil {
@@ -122,10 +127,11 @@ func (p *search) latest(ctx context.Context, h *timeline, moments []time.Time) (
 // is suspected.
 func (s *Store) Prove(ctx context.Context, bucket string, at time.Time, prover Prover) (*Proof, error) {
 	h := newTimeline(bucket)
-	if err := s.listVersions(ctx, bucket, "", nil, func(entries []Version) error { h.take(entries); return nil }); err != nil {
+	newest := newNewestView()
+	if err := s.listHistory(ctx, bucket, h, newest, nil); err != nil {
 		return nil, err
 	}
-	return newSearch(s, bucket, prover, nil).at(ctx, h, at)
+	return newSearch(s, bucket, prover, newest, nil).at(ctx, h, at)
 }
 
 // moments are those that History may name, the newest first: ends of steps and of

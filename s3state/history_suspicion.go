@@ -13,6 +13,9 @@ type Suspicion struct {
 	Key       string // "" if it concerns many
 	VersionID string
 	Reason    string
+	// Setting is the bucket setting that was changed, "" for what concerns objects.
+	// Such a mark is dated when the change was found and ends no good time.
+	Setting string
 	// Standing says why a mark no longer counts; "" if it does.
 	Standing Standing
 

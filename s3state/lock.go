@@ -222,7 +222,7 @@ func (s *Store) putDefaultRetention(ctx context.Context, bucket string, mode Loc
 	if err != nil {
 		return err
 	}
-	if _, err = s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Query: url.Values{"object-lock": {""}}, Body: body}); err != nil {
+	if err = s.putSetting(ctx, bucket, "object-lock", body); err != nil {
 		return s3err.Wrap(err, "set the object lock of bucket %s", bucket)
 	}
 	var l Lock

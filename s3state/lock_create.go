@@ -44,7 +44,7 @@ func (m *maker) lockBucket(ctx context.Context, admin string) {
 		return err
 	})
 	m.step("set the lifecycle", func() error {
-		return m.s.putLifecycle(ctx, m.bucket, m.lock.Days)
+		return m.s.putRules(ctx, m.bucket, m.keptRules, m.lock.Days)
 	})
 	m.step("lock what is written", func() error {
 		return m.s.putDefaultRetention(ctx, m.bucket, m.lock.Mode, m.lock.retainDays())

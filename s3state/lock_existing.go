@@ -71,9 +71,11 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	}
 	m := &maker{s: s, ev: ev, op: "lock", bucket: bucket, lock: &want, seal: check.seal(), next: "run the same again", resumed: true}
 	if !has.Enabled {
-		m.step("turn on object lock", func() error { return s.turnOnLock(ctx, bucket, want.Mode) })
+		m.step("turn on object lock", func() error {
+			return s.turnOnLock(ctx, bucket, want.Mode, fmt.Sprintf("rwm storage-restore-state %s NEW --at '1m ago' --lock 30d", bucket))
+		})
 	}
-	res.Check = m.police(ctx, check.Admin, check.Target, res.Keeper)
+	res.Check = m.police(ctx, only(roles{check.Admin, check.Target, res.Keeper, check.all}))
 	m.lockBucket(ctx, "")
 	m.endProof(ctx)
 	res.LockProof = m.proof
@@ -84,8 +86,9 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	return res, err
 }
 
-// turnOnLock gives an existing bucket object lock, without a default retention.
-func (s *Store) turnOnLock(ctx context.Context, bucket string, mode LockMode) error {
+// turnOnLock gives an existing bucket object lock, without a default retention. Where it
+// cannot be done, the error names the command that copies instead.
+func (s *Store) turnOnLock(ctx context.Context, bucket string, mode LockMode, instead string) error {
 	err := s.putDefaultRetention(ctx, bucket, mode, 0)
 	switch refused := s3err.Status(err) == http.StatusConflict; {
 	case err == nil || s3err.Transient(err) && !refused || ctx.Err() != nil || hopeless(err):
@@ -94,5 +97,5 @@ func (s *Store) turnOnLock(ctx context.Context, bucket string, mode LockMode) er
 		return err
 	}
 	return fmt.Errorf("%w: it takes object lock for new buckets only. To move, restore into a new bucket: "+
-		"rwm storage-restore-state %s NEW --at '1m ago' --lock 30d (RestoreOptions.Lock): %w", ErrNoLock, bucket, err)
+		"%s (RestoreOptions.Lock): %w", ErrNoLock, instead, err)
 }

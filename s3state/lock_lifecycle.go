@@ -133,9 +133,15 @@ func (x *ruleXML) rule() LifecycleRule {
 	return r
 }
 
-// putLifecycle has the server remove, after so many days, what is no longer current and
-// no longer locked, then the delete markers left alone, and unfinished uploads.
-func (s *Store) putLifecycle(ctx context.Context, bucket string, days int) error {
+// putRules sets the lifecycle to rules of others, as they are written, and with days the
+// one that a lock needs: the server removes, after so many days, what is no longer
+// current and no longer locked, then the delete markers left alone, and unfinished
+// uploads.
+func (s *Store) putRules(ctx context.Context, bucket string, kept []storedRule, days int) error {
+	if len(kept) == 0 && days == 0 {
+		err := s.changeSetting(ctx, "lifecycle", s3versions.Request{Method: http.MethodDelete, Bucket: bucket})
+		return s3err.Wrap(err, "remove the lifecycle of bucket %s", bucket)
+	}
 	all := ""
 	rule := ruleXML{
 		ID: ruleID, Status: "Enabled", Filter: &filterXML{Prefix: &all},
@@ -143,10 +149,24 @@ func (s *Store) putLifecycle(ctx context.Context, bucket string, days int) error
 		NoncurrentVersionExpiration:    &noncurrentXML{NoncurrentDays: days},
 		AbortIncompleteMultipartUpload: &uploadsXML{uploadDays},
 	}
-	body, err := xml.Marshal(lifecycleXML{Namespace: s3Namespace, Rule: []ruleXML{rule}})
+	type anyRule struct {
+		Text string `xml:",innerxml"`
+	}
+	var doc struct {
+		XMLName   xml.Name `xml:"LifecycleConfiguration"`
+		Namespace string   `xml:"xmlns,attr"`
+		Rule      []any    `xml:"Rule"`
+	}
+	doc.Namespace = s3Namespace
+	for _, r := range kept {
+		doc.Rule = append(doc.Rule, anyRule{r.text})
+	}
+	if days > 0 {
+		doc.Rule = append(doc.Rule, rule)
+	}
+	body, err := xml.Marshal(doc)
 	if err != nil {
 		return err
 	}
-	_, err = s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Query: url.Values{"lifecycle": {""}}, Body: body})
-	return s3err.Wrap(err, "set the lifecycle of bucket %s", bucket)
+	return s3err.Wrap(s.putSetting(ctx, bucket, "lifecycle", body), "set the lifecycle of bucket %s", bucket)
 }

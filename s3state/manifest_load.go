@@ -116,58 +116,48 @@ func (s *Store) manifestOf(ctx context.Context, bucket string, m Moment, ev *rep
 // in the future, everything in the bucket is the past.
 const offAtMost = 48 * time.Hour
 
-// manifestAt takes from the version listing what was current at a time, see asOf.
-// Versions removed since are not in it. prefixes, in order and without overlap, are the
-// only keys of interest; none means all.
+// manifestAt takes from the version listing what was current at a time, see listAt.
 func (s *Store) manifestAt(ctx context.Context, bucket string, at time.Time, ev *reporter, prefixes ...string) (*manifest, error) {
-	if err := s3versions.CheckBucketName(bucket); err != nil {
-		return nil, err
-	}
 	p := &manifest{header: StateHeader{BucketName: bucket, TimeStart: at, TimeEnd: at}}
-	now, last := asOf{at: at, now: at.After(s.now().Add(offAtMost))}, ""
-	var first time.Time // when anything was written
-	add := func() error {
-		if v := now.object(); v != nil {
-			return p.add(entryFrom(v))
-		}
-		return nil
-	}
-	take := func(entries []Version) error {
-		for i := range entries {
-			v := &entries[i]
-			if v.Key != last {
-				if err := add(); err != nil {
-					return err
-				}
-				now.begin()
-				last = v.Key
-			}
-			now.take(v)
-			if !v.DeleteMarker && (first.IsZero() || v.LastModified.Before(first)) {
-				first = v.LastModified
-			}
-		}
-		return nil
-	}
-	if len(prefixes) == 0 {
-		prefixes = []string{""}
-	}
-	var err error
-	for i := 0; i < len(prefixes) && err == nil; i++ {
-		err = s.listVersions(ctx, bucket, prefixes[i], ev, take)
-	}
-	if err == nil {
-		err = add()
-	}
-	if err == nil && p.count == 0 {
-		err = fmt.Errorf("bucket %s: %w: it held no object at %s", bucket, ErrNoState, at.Format(time.RFC3339))
-		if first.After(at) {
-			err = fmt.Errorf("%w; the earliest moment is %s", err, first.In(at.Location()).Format(time.RFC3339Nano))
-		}
-	}
-	if err != nil {
+	if err := s.listAt(ctx, bucket, at, ev, prefixes, func(v *Version) error { return p.add(entryFrom(v)) }); err != nil {
 		p.close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// listAt gives add what was current at a time, see asOf, in the order of keys. Versions
+// removed since are not in it. prefixes, in order and without overlap, are the only keys
+// of interest; none means all.
+func (s *Store) listAt(ctx context.Context, bucket string, at time.Time, ev *reporter, prefixes []string, add func(*Version) error) error {
+	if err := s3versions.CheckBucketName(bucket); err != nil {
+		return err
+	}
+	var first time.Time // when anything was written
+	c := chooser{asOf: asOf{at: at, now: at.After(s.now().Add(offAtMost))}, add: add}
+	take := func(entries []Version) error {
+		for i := range entries {
+			v := &entries[i]
+			if !v.DeleteMarker && (first.IsZero() || v.LastModified.Before(first)) {
+				first = v.LastModified
+			}
+		}
+		return c.take(entries)
+	}
+	if len(prefixes) == 0 {
+		prefixes = []string{""}
+	}
+	for _, prefix := range prefixes {
+		if err := s.listVersions(ctx, bucket, prefix, ev, take); err != nil {
+			return err
+		}
+	}
+	if err := c.end(); err != nil || c.count > 0 {
+		return err
+	}
+	err := fmt.Errorf("bucket %s: %w: it held no object at %s", bucket, ErrNoState, at.Format(time.RFC3339))
+	if first.After(at) {
+		err = fmt.Errorf("%w; the earliest moment is %s", err, first.In(at.Location()).Format(time.RFC3339Nano))
+	}
+	return err
 }

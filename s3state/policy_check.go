@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -39,6 +40,8 @@ type PolicyCheck struct {
 	Versioning string
 	// UnfinishedRestore is not nil while Restore has not completed this bucket.
 	UnfinishedRestore *RestoreOrigin
+
+	all string // the admin's action, see roles
 }
 
 // TargetUser is the user name in Target.
@@ -119,6 +122,9 @@ func checkPolicy(bucket string, f *bucketConfig) *PolicyCheck {
 			seals = append(seals, g)
 			continue
 		}
+		if onlyTLS(bucket, g) {
+			continue
+		}
 		c.checkStatement(i+1, bucket, g)
 		switch {
 		case g.effect == "Deny" && g.except != nil:
@@ -166,6 +172,16 @@ func (c *PolicyCheck) checkDenials(denials []grant) {
 	c.VersionsDenied = slices.Contains(denied, "s3:GetObjectVersion") && slices.Contains(denied, "s3:DeleteObjectVersion")
 }
 
+// onlyTLS recognises the usual statement that denies requests without TLS. It takes
+// nothing from those with a role, and gives nothing.
+func onlyTLS(bucket string, g grant) bool {
+	if g.effect != "Deny" || !slices.Equal(g.principals, []string{"*"}) || !slices.Equal(g.other, []string{"Condition"}) || !subset(g.resources, resources(bucket)) {
+		return false
+	}
+	text, err := json.Marshal(plain(g.rest["Condition"]))
+	return err == nil && (string(text) == `{"Bool":{"aws:SecureTransport":"false"}}` || string(text) == `{"Bool":{"aws:SecureTransport":false}}`)
+}
+
 // checkStatement checks what all statements have in common.
 func (c *PolicyCheck) checkStatement(n int, bucket string, g grant) {
 	if g.effect != "Allow" && g.effect != "Deny" {
@@ -201,7 +217,9 @@ func (c *PolicyCheck) checkRoles(admins, targets []grant) {
 	case 0:
 		c.problem("no statement allows the admin everything")
 	case 1:
-		if !sameSet(admins[0].actions, []string{"*"}) {
+		if len(admins[0].actions) == 1 {
+			c.all = admins[0].actions[0] // not every server takes "*"
+		} else {
 			c.problem(`the admin's actions are %s, not "*"`, s3err.Clip(strings.Join(admins[0].actions, ", ")))
 		}
 	default:
@@ -249,6 +267,10 @@ func (c *PolicyCheck) checkOwner() {
 	case c.Owner.ID == "":
 		c.problem("the bucket's owner is unknown")
 	case c.Admin == want && known, c.Admin == c.Owner.ID, c.Admin == "CanonicalUser:"+c.Owner.ID:
+	case accountOwner(c.Owner.ID) && tenantOf(c.Admin) == c.Owner.ID:
+		c.Notes = append(c.Notes, "the owner is an account: what its other users may do, their own policies say, too")
+	case tenantOf(c.Admin) == zeroAccount && tenantOf(c.Target) == zeroAccount:
+		c.Notes = append(c.Notes, "whether the owner is the admin cannot be told from this provider's principals")
 	case canonicalID(c.Owner.ID) && strings.HasPrefix(c.Admin, "arn:"):
 		if tenantOf(c.Admin) != tenantOf(c.Target) {
 			c.problem("admin %s and target %s are of different accounts", s3err.Clip(c.Admin), s3err.Clip(c.Target))

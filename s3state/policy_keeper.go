@@ -30,34 +30,47 @@ type rolesPolicy struct {
 	bucket, admin, target string
 	keeper                string // "" without one
 	ceph                  bool   // the server consults ACLs before the policy
+	all                   string // see roles
 	lock                  *LockOptions
 	seal                  seal
 }
 
-func (p rolesPolicy) String() string {
-	var more []policyStatement
+// of is the policy with other roles.
+func (p rolesPolicy) of(who roles) rolesPolicy {
+	p.admin, p.target, p.keeper, p.all = who.admin, who.target, who.keeper, who.all
+	return p
+}
+
+func (p rolesPolicy) String() string { return encodePolicy(p.statements()...) }
+
+func (p rolesPolicy) statements() []policyStatement {
+	all := []policyStatement{adminStatement(p.bucket, p.admin)}
+	if p.all != "" {
+		all[0].Action = []string{p.all}
+	}
 	statement := func(effect, principal string, actions []string) {
-		more = append(more, policyStatement{
+		all = append(all, policyStatement{
 			Effect: effect, Principal: map[string][]string{"AWS": {principal}}, Action: actions, Resource: resources(p.bucket),
 		})
 	}
+	statement("Allow", p.target, targetActions)
 	if p.keeper != "" {
 		statement("Allow", p.keeper, keeperActions)
 	}
 	if p.ceph {
-		more = append(more, denial(p.bucket, p.target))
+		all = append(all, denial(p.bucket, p.target))
 		if p.keeper != "" {
 			statement("Deny", p.keeper, keeperDenied)
 		}
-		more = append(more, p.strangers())
+		all = append(all, p.strangers())
 	}
 	if p.lock != nil && p.lock.Mode == Governance {
 		statement("Deny", p.admin, adminDenied)
 	}
 	if p.seal.on {
-		more = append(more, p.seal.statement(p.bucket, p.target))
+		all = append(all, p.seal.statement(p.bucket, p.target))
 	}
-	return bucketPolicy(p.bucket, p.admin, p.target, more...)
+	return all
 }
 
 // keeperPrincipal is the principal of the keeper, "" for no keeper. It is a third one.

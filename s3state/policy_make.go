@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
@@ -21,6 +20,7 @@ type maker struct {
 	pab        bool
 	lock       *LockOptions // nil for a bucket without object lock; filled
 	seal       seal
+	keptRules  []storedRule // of the lifecycle, beside that of the lock
 	proof      *LockProof
 	canary     *lockCanary
 	resumed    bool  // an earlier run made the bucket
@@ -43,8 +43,7 @@ func (m *maker) step(name string, fn func() error) {
 }
 
 func (m *maker) setPolicy(ctx context.Context, policy string) error {
-	_, err := m.s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: m.bucket, Query: url.Values{"policy": {""}}, Body: []byte(policy)})
-	return s3err.Wrap(err, "bucket %s", m.bucket)
+	return s3err.Wrap(m.s.putSetting(ctx, m.bucket, "policy", []byte(policy)), "bucket %s", m.bucket)
 }
 
 // setSealed sets a policy with the maker's seal: one that denies attributes, too, or
@@ -80,6 +79,9 @@ func (m *maker) makeBucket(ctx context.Context, region string) {
 			if err == nil && !found {
 				err = fmt.Errorf("%w: the bucket is not there", s3versions.ErrTruncated)
 			}
+			if err == nil {
+				m.s.bucketIsNew(m.bucket)
+			}
 			return err
 		})
 		return s3err.Wrap(err, "bucket %s", m.bucket)
@@ -88,30 +90,35 @@ func (m *maker) makeBucket(ctx context.Context, region string) {
 
 // protect turns on what must be on before the host may write.
 func (m *maker) protect(ctx context.Context) {
-	m.step("enable versioning", func() error {
-		const body = `<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`
-		_, err := m.s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: m.bucket, Query: url.Values{"versioning": {""}}, Body: []byte(body)})
-		return s3err.Wrap(err, "bucket %s", m.bucket)
-	})
+	m.enableVersioning(ctx)
 	m.step("ignore public ACLs", func() (err error) {
 		m.pab, err = m.s.putPublicAccessBlock(ctx, m.bucket)
 		return err
 	})
 }
 
-// police sets the policy and reads everything back. keeper is "" without one.
-func (m *maker) police(ctx context.Context, admin, target, keeper string) (check *PolicyCheck) {
+func (m *maker) enableVersioning(ctx context.Context) {
+	m.step("enable versioning", func() error {
+		const body = `<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`
+		return s3err.Wrap(m.s.putSetting(ctx, m.bucket, "versioning", []byte(body)), "bucket %s", m.bucket)
+	})
+}
+
+// police sets the policy and reads everything back. forms gives the roles in the forms
+// to try.
+func (m *maker) police(ctx context.Context, forms func(ceph bool) []roles) *PolicyCheck {
 	m.step("set the policy", func() error {
 		ceph, err := m.s.isCeph(ctx, m.bucket)
 		if err != nil {
 			return err
 		}
-		return m.setSealed(ctx, func(s seal) (string, error) {
-			return rolesPolicy{
-				bucket: m.bucket, admin: admin, target: target, keeper: keeper, ceph: ceph, lock: m.lock, seal: s,
-			}.String(), nil
-		})
+		return m.setTried(ctx, rolesPolicy{bucket: m.bucket, ceph: ceph, lock: m.lock, seal: m.seal}.variants(forms(ceph), nil))
 	})
+	return m.checkPoliced(ctx)
+}
+
+// checkPoliced checks what was set.
+func (m *maker) checkPoliced(ctx context.Context) (check *PolicyCheck) {
 	m.step("check the policy", func() (err error) {
 		if check, err = m.s.CheckPolicy(ctx, m.bucket); err != nil {
 			return err

@@ -14,31 +14,54 @@ import (
 // which the owner of an object can set. It reports whether the server knows the
 // setting. (BlockPublicAcls would make Ceph refuse every upload of the host.)
 func (s *Store) putPublicAccessBlock(ctx context.Context, bucket string) (bool, error) {
-	const body = `<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
-		`<BlockPublicAcls>false</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>` +
-		`<BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>false</RestrictPublicBuckets>` +
-		`</PublicAccessBlockConfiguration>`
-	_, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Query: url.Values{"publicAccessBlock": {""}}, Body: []byte(body)})
+	return s.sendAccessBlock(ctx, bucket, accessBlockXML{IgnorePublicAcls: true})
+}
+
+func (s *Store) sendAccessBlock(ctx context.Context, bucket string, block accessBlockXML) (bool, error) {
+	body, err := xml.Marshal(struct {
+		XMLName   xml.Name `xml:"PublicAccessBlockConfiguration"`
+		Namespace string   `xml:"xmlns,attr"`
+		accessBlockXML
+	}{Namespace: s3Namespace, accessBlockXML: block})
+	if err != nil {
+		return false, err
+	}
+	err = s.putSetting(ctx, bucket, "publicAccessBlock", body)
 	if noSuchFeature(err) {
 		return false, nil
 	}
 	return err == nil, s3err.Wrap(err, "ignore public ACLs in bucket %s", bucket)
 }
 
-// publicACLsIgnored reads what putPublicAccessBlock sets.
-func (s *Store) publicACLsIgnored(ctx context.Context, bucket string) (bool, error) {
+// accessBlock is a bucket's public access block.
+type accessBlock struct {
+	known bool // to the server
+	accessBlockXML
+}
+
+type accessBlockXML struct {
+	BlockPublicAcls       bool
+	IgnorePublicAcls      bool
+	BlockPublicPolicy     bool
+	RestrictPublicBuckets bool
+}
+
+func (s *Store) accessBlock(ctx context.Context, bucket string) (accessBlock, error) {
 	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{"publicAccessBlock": {""}}})
 	if s3err.Code(err) == "NoSuchPublicAccessBlockConfiguration" {
-		return false, nil
+		return accessBlock{known: true}, nil
 	}
 	if err != nil {
-		return false, err
+		return accessBlock{}, err
 	}
-	var doc struct{ IgnorePublicAcls bool } // the root's name is another one on RGW
-	if err := xml.Unmarshal(data, &doc); err != nil {
-		return false, err
-	}
-	return doc.IgnorePublicAcls, nil
+	b := accessBlock{known: true}
+	return b, xml.Unmarshal(data, &b.accessBlockXML) // the root's name is another one on RGW
+}
+
+// publicACLsIgnored tells what putPublicAccessBlock sets.
+func (s *Store) publicACLsIgnored(ctx context.Context, bucket string) (bool, error) {
+	b, err := s.accessBlock(ctx, bucket)
+	return b.IgnorePublicAcls, err
 }
 
 // noSuchFeature tells the errors of servers that lack the feature.

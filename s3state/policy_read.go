@@ -20,10 +20,17 @@ type grant struct {
 	resources  []string
 	other      []string // elements that narrow, widen or invert the statement
 	condition  json.RawMessage
+	rest       map[string]any // the values of other
 }
 
 // readPolicy reads a bucket policy as S3 and RGW allow it to be written.
 func readPolicy(policy []byte) ([]grant, error) {
+	_, grants, err := splitPolicy(policy)
+	return grants, err
+}
+
+// splitPolicy is readPolicy with each statement as it was written, too.
+func splitPolicy(policy []byte) (statements []json.RawMessage, grants []grant, err error) {
 	// States saved by the Python RWM may hold the policy as a string of JSON.
 	var quoted string
 	if json.Unmarshal(policy, &quoted) == nil {
@@ -33,25 +40,23 @@ func readPolicy(policy []byte) ([]grant, error) {
 		Statement json.RawMessage
 	}
 	if err := json.Unmarshal(policy, &doc); err != nil {
-		return nil, fmt.Errorf("the policy is not JSON: %v", err)
+		return nil, nil, fmt.Errorf("the policy is not JSON: %v", err)
 	}
-	var raw []map[string]json.RawMessage
-	if err := json.Unmarshal(doc.Statement, &raw); err != nil {
-		var one map[string]json.RawMessage
-		if err := json.Unmarshal(doc.Statement, &one); err != nil {
-			return nil, fmt.Errorf("the policy has no statements: %v", err)
+	if err := json.Unmarshal(doc.Statement, &statements); err != nil {
+		statements = []json.RawMessage{doc.Statement}
+	}
+	for i, raw := range statements {
+		var st map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &st); err != nil {
+			return nil, nil, fmt.Errorf("the policy has no statements: %v", err)
 		}
-		raw = append(raw, one)
-	}
-	grants := make([]grant, 0, len(raw))
-	for i, st := range raw {
 		g, err := readStatement(st)
 		if err != nil {
-			return nil, fmt.Errorf("statement %d: %v", i+1, err)
+			return nil, nil, fmt.Errorf("statement %d: %v", i+1, err)
 		}
 		grants = append(grants, g)
 	}
-	return grants, nil
+	return statements, grants, nil
 }
 
 func readStatement(st map[string]json.RawMessage) (grant, error) {
@@ -73,9 +78,9 @@ func readStatement(st map[string]json.RawMessage) (grant, error) {
 			g.except, err = readPrincipal(value)
 		case "Condition":
 			g.condition = value
-			g.other = append(g.other, name)
+			err = g.also(name, value)
 		default:
-			g.other = append(g.other, name)
+			err = g.also(name, value)
 		}
 		if err != nil {
 			return grant{}, fmt.Errorf("%s: %v", s3err.Clip(name), err)
@@ -83,6 +88,19 @@ func readStatement(st map[string]json.RawMessage) (grant, error) {
 	}
 	slices.Sort(g.other)
 	return g, nil
+}
+
+// also notes an element that narrows, widens or inverts the statement.
+func (g *grant) also(name string, value json.RawMessage) error {
+	var v any
+	if err := json.Unmarshal(value, &v); err != nil {
+		return err
+	}
+	if g.rest == nil {
+		g.rest = map[string]any{}
+	}
+	g.other, g.rest[name] = append(g.other, name), v
+	return nil
 }
 
 func readPrincipal(value json.RawMessage) ([]string, error) {

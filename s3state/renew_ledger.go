@@ -42,6 +42,9 @@ func OpenRenewLedger(path string) (*RenewLedger, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("record of renewals: %w", err)
 	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("record of renewals: %s is not a regular file", path)
+	}
 	var err error
 	if l.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 		return nil, fmt.Errorf("record of renewals: %w", err)

@@ -240,7 +240,7 @@ func TestRenewKeepsThePromise(t *testing.T) {
 	if err := r.admin.putDefaultRetention(r.ctx, r.bucket, Compliance, 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.admin.putLifecycle(r.ctx, r.bucket, 1); err != nil {
+	if err := r.admin.putRules(r.ctx, r.bucket, nil, 1); err != nil {
 		t.Fatal(err)
 	}
 	r.backUp()

@@ -2,11 +2,14 @@ package s3state
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
-	"sort"
 	"strings"
 	"time"
+
+	"github.com/cesnet/rwm/internal/objectlist"
+	"github.com/cesnet/rwm/internal/s3err"
 )
 
 // Object is an object as it was at a moment: a version that still exists, whatever
@@ -29,7 +32,7 @@ type View struct {
 	// Verification is nil unless it was asked for.
 	Verification *Verification
 
-	objects []Object // by key
+	objects *objectlist.List
 }
 
 // ViewOptions refine View.
@@ -46,74 +49,99 @@ type ViewOptions struct {
 
 // View returns a bucket as of a moment. A view at a time is taken from the version
 // listing and needs no trust in the host; versions removed since are not in it. A time
-// more than two days in the future gives what is current. It takes about 250 bytes of
+// more than two days in the future gives what is current. It takes about 90 bytes of
 // memory an object.
 //
 // Errors: ErrNoState, ErrBadState, ErrStateDiffers, ErrMissing, ErrNoBucket.
 func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOptions) (*View, error) {
 	ev := newReporter(opts.OnEvent)
 	defer ev.close()
-	p, saved, err := s.manifestOf(ctx, bucket, m, ev, opts.Prefixes...)
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	if m.StateKey == "" {
+		v := &View{Bucket: bucket, Moment: m, Time: m.At, objects: &objectlist.List{}}
+		if opts.Verify { // there is nothing to compare the history with
+			v.Verification = &Verification{Status: Verified, From: m.At, To: m.At}
+		}
+		if err := s.listAt(ctx, bucket, m.At, ev, opts.Prefixes, addTo(v.objects)); err != nil {
+			return nil, err
+		}
+		return v, nil
+	}
+	p, saved, err := s.loadManifest(ctx, bucket, m.StateKey, m.StateVersion)
 	if err != nil {
 		return nil, err
 	}
 	defer p.close()
 	v := &View{Bucket: bucket, Moment: m, Time: saved.Time}
-	if m.StateKey != "" {
-		v.Moment.StateVersion = saved.VersionID
-	}
+	v.Moment.StateVersion = saved.VersionID
 	var verr error
 	if opts.Verify {
 		if v.Verification, verr = s.verifyMoment(ctx, bucket, m, p, saved, ev); verr != nil && v.Verification == nil {
 			return nil, verr
 		}
 	}
-	if v.objects, err = objectsOf(p); err != nil {
-		return nil, err
+	wanted := func(key string) bool {
+		return len(opts.Prefixes) == 0 || slices.ContainsFunc(opts.Prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
 	}
-	if m.StateKey != "" && len(opts.Prefixes) > 0 {
-		v.objects = slices.DeleteFunc(v.objects, func(o Object) bool {
-			return !slices.ContainsFunc(opts.Prefixes, func(p string) bool { return strings.HasPrefix(o.Key, p) })
-		})
+	if v.objects, err = objectsOf(p, wanted); err != nil {
+		return nil, err
 	}
 	return v, verr
 }
 
 // viewOf is a View of the current objects.
 func viewOf(bucket string, p *manifest) (*View, error) {
-	objects, err := objectsOf(p)
+	objects, err := objectsOf(p, func(string) bool { return true })
 	return &View{Bucket: bucket, objects: objects}, err
 }
 
-func objectsOf(p *manifest) ([]Object, error) {
-	objects := make([]Object, 0, p.count)
+func objectsOf(p *manifest, wanted func(key string) bool) (*objectlist.List, error) {
+	objects := &objectlist.List{}
 	err := p.each(func(o entry) error {
-		objects = append(objects, Object{o.Key, o.VersionID, o.ETag, o.Size, o.Modified})
-		return nil
+		if !wanted(o.Key) {
+			return nil
+		}
+		return addEntry(objects, o)
 	})
 	return objects, err
 }
 
+func addTo(l *objectlist.List) func(*Version) error {
+	return func(v *Version) error { return addEntry(l, entryFrom(v)) }
+}
+
+func addEntry(l *objectlist.List, o entry) error {
+	if !l.Add(objectlist.Object{Key: o.Key, VersionID: o.VersionID, ETag: o.ETag, Size: o.Size, Modified: o.Modified}) {
+		return fmt.Errorf("key %q is listed out of order", s3err.Clip(o.Key))
+	}
+	return nil
+}
+
 // Len is the number of objects.
-func (v *View) Len() int { return len(v.objects) }
+func (v *View) Len() int { return v.objects.Len() }
 
 // Get finds an object by its key.
 func (v *View) Get(key string) (Object, bool) {
-	i := sort.Search(len(v.objects), func(i int) bool { return v.objects[i].Key >= key })
-	if i == len(v.objects) || v.objects[i].Key != key {
+	o, ok := v.objects.Get(key)
+	if !ok {
 		return Object{}, false
 	}
-	return v.objects[i], true
+	return objectFrom(o), true
 }
 
 // All iterates over the objects whose keys begin with prefix, in order.
 func (v *View) All(prefix string) iter.Seq[Object] {
 	return func(yield func(Object) bool) {
-		i := sort.Search(len(v.objects), func(i int) bool { return v.objects[i].Key >= prefix })
-		for ; i < len(v.objects) && strings.HasPrefix(v.objects[i].Key, prefix); i++ {
-			if !yield(v.objects[i]) {
+		for o := range v.objects.All(prefix) {
+			if !yield(objectFrom(o)) {
 				return
 			}
 		}
 	}
+}
+
+func objectFrom(o objectlist.Object) Object {
+	return Object{o.Key, o.VersionID, o.ETag, o.Size, o.Modified}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/readfile"
 	"github.com/cesnet/rwm/rwm"
 )
 
@@ -23,7 +25,9 @@ credentials of the configuration reach it through its environment, not its argum
   rwm aws s3api list-object-versions --bucket backups --max-items 5
   rwm aws -- s3api --help
 
-The exit code is that of the AWS CLI.`
+The certificates are those of the other commands: RESTIC_CACERT, or --cacert in
+backup_extras, unless AWS_CA_BUNDLE is set. The exit code is that of the AWS CLI; it is 1
+if what it prints is lost, on a full disk for instance.`
 }
 
 func (c awsCmd) Run(a *app) error {
@@ -46,7 +50,42 @@ func (c awsCmd) Run(a *app) error {
 	// Older ones, such as Debian 12's, take the endpoint from no environment: they would
 	// go to Amazon with the configured credentials.
 	args := append([]string{"--endpoint-url", cfg.S3EndpointURL}, c.Args...)
-	return a.runProgram(program, args, awsEnv(cfg, settings))
+	env := awsEnv(cfg, settings)
+	tls := a.httpFlags(cfg)
+	if _, set := os.LookupEnv("AWS_CA_BUNDLE"); !set && len(tls.Cacert) > 0 {
+		bundle, err := writeBundle(a.ctx, tls.Cacert)
+		if err != nil {
+			return err
+		}
+		defer os.Remove(bundle) //nolint:errcheck // certificates are public
+		env = append(env, "AWS_CA_BUNDLE="+bundle)
+	}
+	if tls.InsecureTLS {
+		args = append([]string{"--no-verify-ssl"}, args...)
+	}
+	return a.runProgram(program, args, env)
+}
+
+// writeBundle writes the certificates into one file: the AWS CLI takes no more.
+func writeBundle(ctx context.Context, files []string) (string, error) {
+	f, err := os.CreateTemp("", "rwm-ca-*.pem")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range files {
+		pem, readErr := readfile.Read(ctx, name, 0)
+		if readErr != nil {
+			err = fmt.Errorf("--cacert: %w", readErr)
+			break
+		}
+		_, writeErr := f.Write(append(pem.Content, '\n'))
+		err = errors.Join(err, writeErr)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(f.Name())
+		return "", err
+	}
+	return f.Name(), nil
 }
 
 // writeAWSConfig writes what the AWS CLI takes from a file only: path-style
@@ -83,13 +122,20 @@ func awsEnv(cfg *rwm.Config, settings string) []string {
 const region = "us-east-1"
 
 // runProgram runs a program on our own stdin, stdout and stderr. It gets Ctrl-C
-// from the terminal itself; a SIGTERM to us is passed on.
+// from the terminal itself; a SIGTERM to us is passed on. Output that goes elsewhere
+// than to a terminal passes through here: the AWS CLI ends with 0 on a full disk.
 func (a *app) runProgram(path string, args, env []string) error {
 	cmd := exec.CommandContext(a.ctx, path, args...)
 	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, os.Stdout, os.Stderr
+	if !a.stdout.terminal {
+		cmd.Stdout = a.written
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	err := cmd.Run()
+	if failed := a.written.failure(); failed != nil && !errors.Is(context.Cause(a.ctx), errInterrupted) {
+		return failed // the program itself can only say that nobody reads any more
+	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.Exited() {
 		return &exitError{code: exit.ExitCode()}

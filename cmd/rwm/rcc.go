@@ -31,7 +31,8 @@ or written.
 A purge of a policed bucket is refused. The certificates are those of the other
 commands: RESTIC_CACERT, or --cacert in backup_extras. Help of rclone: rwm rcc -- help.
 
-The exit code is rclone's: 3 and 4 directory or file not found, 5 a temporary error.`
+The exit code is rclone's: 3 and 4 directory or file not found, 5 a temporary error. It
+is 1 if what is printed is lost, on a full disk for instance.`
 }
 
 func (c rccCmd) Run(a *app) error {
@@ -71,7 +72,14 @@ func (a *app) prepareRCC(config *rcc.Config, cfg *rwm.Config, args []string) err
 	if err != nil {
 		return err
 	}
-	if _, err := m.Client().BucketExists(a.ctx, config.Bucket); err != nil && minio.ToErrorResponse(err).StatusCode == 0 && a.observed.LastFailure() != nil {
+	_, err = m.Client().BucketExists(a.ctx, config.Bucket)
+	switch {
+	case err == nil || minio.ToErrorResponse(err).StatusCode != 0: // the server has answered
+	case a.ctx.Err() != nil:
+		return err
+	case a.observed.LastFailure() == nil: // it was not asked
+		return usageError{fmt.Errorf("rcc_crypt_bucket: %s: %w", config.Bucket, err)}
+	default:
 		return fmt.Errorf("%s cannot be reached; nothing was done: %w", cfg.S3EndpointURL, err)
 	}
 	for _, bucket := range config.Purges(args) {

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
+	"github.com/cesnet/rwm/internal/readfile"
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -46,11 +47,11 @@ func (c resticDumpCmd) Run(a *app) error {
 		}
 		return err
 	}
-	return c.toFile(func(w io.Writer) error { return s.Dump(a.ctx, opts, w) })
+	return c.toFile(a.ctx, func(w io.Writer) error { return s.Dump(a.ctx, opts, w) })
 }
 
-func (c resticDumpCmd) toFile(dump func(io.Writer) error) error {
-	f, err := os.Create(c.Target)
+func (c resticDumpCmd) toFile(ctx context.Context, dump func(io.Writer) error) error {
+	f, err := readfile.Create(ctx, c.Target, 0o666)
 	if err != nil {
 		return err
 	}

@@ -37,12 +37,14 @@ var notLinked = []string{"sftp", "rest", "b2", "azure", "gs", "swift", "rclone"}
 
 // location understands what restic takes after -r, as far as it is linked.
 func (a *app) location(name string, cfg *rwm.Config, options resticflags.S3) (restic.Location, error) {
-	if a.cli.Restic.HTTP.Given() { // a misspelt file is an error for every repository, as with restic
+	scheme, rest, found := strings.Cut(name, ":")
+	// A misspelt file is an error for every repository, as with restic. It may be a pipe:
+	// it is read once.
+	if a.cli.Restic.HTTP.Given() && scheme != "s3" {
 		if _, err := a.transport(cfg); err != nil {
 			return nil, err
 		}
 	}
-	scheme, rest, found := strings.Cut(name, ":")
 	switch {
 	case !found || strings.ContainsAny(scheme, `/\`) || len(scheme) == 1:
 		return restic.Local(name), nil

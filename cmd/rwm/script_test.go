@@ -35,11 +35,16 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"rwm": main})
 func TestScripts(t *testing.T) {
 	server := s3test.Start(t)
 	roles := serveRoles(t, server.Host)
+	tlsEndpoint, ca := serveTLS(t, server)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			bucket := "b" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(filepath.Base(env.WorkDir))) + strconv.FormatInt(time.Now().UnixNano()%1e9, 36)
 			env.Setenv("ROLES", roles)
+			env.Setenv("TLS_ENDPOINT", tlsEndpoint)
+			if err := setupTLS(t, env, ca); err != nil {
+				return err
+			}
 			return setupScript(env, server, bucket)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -81,7 +86,7 @@ func setupScript(env *testscript.Env, server *s3test.Server, bucket string) erro
 		if c.password != "" {
 			text += "restic_password: " + c.password + "\n"
 		}
-		text += c.more + strings.NewReplacer("$WORK", env.WorkDir, "$HOOKS", env.Getenv("HOOKS")).Replace(string(more))
+		text += c.more + strings.NewReplacer("$WORK", env.WorkDir, "$HOOKS", env.Getenv("HOOKS"), "$BUCKET", bucket).Replace(string(more))
 		if err := os.WriteFile(filepath.Join(env.WorkDir, file), []byte(text), 0o600); err != nil {
 			return err
 		}

@@ -54,6 +54,13 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// failure is the first failure, or nil.
+func (o *output) failure() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
 // result makes a failed write the end of a command that otherwise succeeded.
 func (o *output) result(code int, err error) (int, error) {
 	o.mu.Lock()

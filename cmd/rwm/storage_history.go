@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/readfile"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
@@ -66,6 +67,9 @@ compared with their names; with the password, those that were not encrypted with
 repository's key are marked, and so are snapshots with a false time, which make your
 retention delete the genuine ones.
 
+A setting of the bucket that was changed since the last storage-history on this machine,
+such as its lifecycle or policy, is marked too, unless RWM changed it here.
+
 Once you have reviewed the marks, --reviewed-until settles them.
 
   rwm --config admin.conf storage-history backups
@@ -116,7 +120,7 @@ func (c storageHistoryCmd) Run(a *app) error {
 // writeHistoryPage leaves no half-written page behind. Keys are in it, but no
 // secrets; still it is the admin's.
 func (a *app) writeHistoryPage(name string, h *s3state.History) (err error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := readfile.Create(a.ctx, name, 0o600)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ type jsonSuspicion struct {
 	Key       string    `json:"key,omitempty"`
 	VersionID string    `json:"version_id,omitempty"`
 	Reason    string    `json:"reason"`
+	Setting   string    `json:"setting,omitempty"` // of the bucket, that was changed
 
 	Standing s3state.Standing `json:"standing,omitempty"`
 }
@@ -52,7 +53,7 @@ type jsonSuspicion struct {
 func newJSONSuspicions(list []s3state.Suspicion) []jsonSuspicion {
 	out := []jsonSuspicion{}
 	for _, s := range list {
-		out = append(out, jsonSuspicion{s.Time, s.Key, s.VersionID, s.Reason, s.Standing})
+		out = append(out, jsonSuspicion{s.Time, s.Key, s.VersionID, s.Reason, s.Setting, s.Standing})
 	}
 	return out
 }

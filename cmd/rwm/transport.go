@@ -18,7 +18,7 @@ func (a *app) transport(cfg *rwm.Config) (http.RoundTripper, error) {
 		return nil, err
 	}
 	flags := a.httpFlags(cfg)
-	rt, err := flags.Transport(base)
+	rt, err := flags.Transport(a.ctx, base)
 	if err != nil {
 		return nil, usageError{err}
 	}

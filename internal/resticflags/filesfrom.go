@@ -9,6 +9,8 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+
+	"github.com/cesnet/rwm/internal/readfile"
 )
 
 // listedPaths are the paths in the files of the --files-from… flags.
@@ -20,7 +22,7 @@ func (b *Backup) listedPaths(ctx context.Context, stdin io.Reader, warn func(tex
 			}
 			var data []byte
 			if name == "-" {
-				data, err = until(ctx, func() ([]byte, error) { return readAll(stdin) })
+				data, err = readfile.Until(ctx, func() ([]byte, error) { return readAll(stdin) })
 			} else {
 				data, err = load(ctx, name)
 			}

@@ -1,11 +1,11 @@
 package resticflags
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net/http"
-	"os"
 )
 
 // Given says whether any of the flags was.
@@ -15,7 +15,7 @@ func (h *HTTP) Given() bool {
 
 // Transport applies the flags to a transport of one's own. It reads the files they
 // name.
-func (h *HTTP) Transport(transport *http.Transport) (http.RoundTripper, error) {
+func (h *HTTP) Transport(ctx context.Context, transport *http.Transport) (http.RoundTripper, error) {
 	if transport.TLSClientConfig == nil {
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
@@ -24,7 +24,7 @@ func (h *HTTP) Transport(transport *http.Transport) (http.RoundTripper, error) {
 	if len(h.Cacert) > 0 {
 		config.RootCAs = x509.NewCertPool()
 		for _, file := range h.Cacert {
-			pem, err := os.ReadFile(file)
+			pem, err := readFile(ctx, file)
 			if err != nil {
 				return nil, fmt.Errorf("--cacert: %w", err)
 			}
@@ -34,7 +34,11 @@ func (h *HTTP) Transport(transport *http.Transport) (http.RoundTripper, error) {
 		}
 	}
 	if h.TLSClientCert != "" {
-		pair, err := tls.LoadX509KeyPair(h.TLSClientCert, h.TLSClientCert)
+		pem, err := readFile(ctx, h.TLSClientCert)
+		if err != nil {
+			return nil, fmt.Errorf("--tls-client-cert: %w", err)
+		}
+		pair, err := tls.X509KeyPair(pem, pem)
 		if err != nil {
 			return nil, fmt.Errorf("--tls-client-cert: %s: %w", h.TLSClientCert, err)
 		}

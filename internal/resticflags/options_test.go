@@ -175,7 +175,7 @@ func TestTransport(t *testing.T) {
 		args []string
 		ok   bool
 	}{{nil, false}, {[]string{"--cacert", ca}, true}, {[]string{"--insecure-tls", "--http-user-agent", "me/1"}, true}} {
-		transport, err := parse(t, test.args...).Transport(&http.Transport{})
+		transport, err := parse(t, test.args...).Transport(t.Context(), &http.Transport{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +191,7 @@ func TestTransport(t *testing.T) {
 		t.Errorf("user agent %q", agent)
 	}
 	for _, args := range [][]string{{"--cacert", ca + "x"}, {"--tls-client-cert", ca}} {
-		if _, err := parse(t, args...).Transport(&http.Transport{}); err == nil {
+		if _, err := parse(t, args...).Transport(t.Context(), &http.Transport{}); err == nil {
 			t.Errorf("%q: no error", args)
 		}
 	}

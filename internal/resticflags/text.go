@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"os"
 	"unicode/utf16"
+
+	"github.com/cesnet/rwm/internal/readfile"
 )
 
 // ReadText reads a file with text, as restic takes it: UTF-8, or UTF-16 with a byte
@@ -27,26 +28,10 @@ func ReadText(ctx context.Context, name string) ([]byte, error) {
 	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
 }
 
-// readFile is os.ReadFile that ends with ctx, since a pipe may never have a writer. The
-// goroutine that reads is then left behind until there is one.
 func readFile(ctx context.Context, name string) ([]byte, error) {
-	return until(ctx, func() ([]byte, error) { return os.ReadFile(name) })
-}
-
-func until(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
-	type result struct {
-		data []byte
-		err  error
+	file, err := readfile.Read(ctx, name, 0)
+	if err != nil {
+		return nil, err
 	}
-	done := make(chan result, 1)
-	go func() {
-		data, err := read()
-		done <- result{data, err}
-	}()
-	select {
-	case r := <-done:
-		return r.data, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return file.Content, nil
 }

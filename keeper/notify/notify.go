@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nicholas-fedor/shoutrrr"
@@ -25,6 +27,9 @@ type Sender struct {
 	ping   string
 	client *http.Client
 	limit  time.Duration
+
+	mu     sync.Mutex
+	silent map[int]time.Time // services that did not answer, and since when
 }
 
 var _ keeper.Teller = (*Sender)(nil)
@@ -42,7 +47,7 @@ func New(urls []string, ping string) (*Sender, error) {
 			return nil, errors.New("the ping URL must begin with https:// or http://")
 		}
 	}
-	return &Sender{urls: urls, ping: strings.TrimSuffix(ping, "/"), client: &http.Client{Timeout: 20 * time.Second}, limit: time.Minute}, nil
+	return &Sender{urls: urls, ping: strings.TrimSuffix(ping, "/"), client: &http.Client{Timeout: 20 * time.Second}, limit: time.Minute, silent: map[int]time.Time{}}, nil
 }
 
 // service names the service of a URL without what may be secret.
@@ -67,22 +72,62 @@ func hide(err error, u string) error {
 	return errors.New(text)
 }
 
-// Tell sends a change of state to every service. The error names those it did not
-// reach; the others got it.
+// Tell sends a change of state to every service, or to those that the change names. The
+// error names those it did not reach; if others got it, it is a *keeper.UntoldError.
 func (s *Sender) Tell(ctx context.Context, c keeper.Change) error {
-	return s.Send(ctx, c.Title, c.Text)
+	left, reached, err := s.send(ctx, c.Title, c.Text, c.Only)
+	if err != nil && (reached > 0 || c.Only != nil) {
+		return &keeper.UntoldError{Left: left, Err: err}
+	}
+	return err
 }
 
 // Send sends a message to every service.
 func (s *Sender) Send(ctx context.Context, title, text string) error {
+	_, _, err := s.send(ctx, title, text, nil)
+	return err
+}
+
+func (s *Sender) send(ctx context.Context, title, text string, only []string) (left []string, reached int, err error) {
 	var errs []error
 	for i, u := range s.urls {
-		if err := s.one(ctx, u, title, text); err != nil {
-			errs = append(errs, fmt.Errorf("notify URL %d (%s): %w", i+1, service(u), hide(err, u)))
+		name := fmt.Sprintf("%d (%s)", i+1, service(u))
+		if only != nil && !slices.Contains(only, name) {
+			continue
 		}
+		if err := s.unlessSilent(ctx, i, title, text); err != nil {
+			left = append(left, name)
+			errs = append(errs, fmt.Errorf("notify URL %s: %w", name, hide(err, u)))
+			continue
+		}
+		reached++
 	}
-	return errors.Join(errs...)
+	return left, reached, errors.Join(errs...)
 }
+
+// silence is for how long a service that did not answer is not asked again. Without it,
+// one that hangs would hold up a pass for the limit with each storage.
+const silence = 10 * time.Minute
+
+func (s *Sender) unlessSilent(ctx context.Context, i int, title, text string) error {
+	s.mu.Lock()
+	since, silent := s.silent[i]
+	s.mu.Unlock()
+	if silent && time.Since(since) < silence {
+		return errors.New("it did not answer before, and was not asked again")
+	}
+	err := s.one(ctx, s.urls[i], title, text)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(err, errNoAnswer) && ctx.Err() == nil {
+		s.silent[i] = time.Now()
+	} else {
+		delete(s.silent, i)
+	}
+	return err
+}
+
+var errNoAnswer = errors.New("no answer")
 
 // one waits for a service no longer than the limit: shoutrrr takes no context.
 func (s *Sender) one(ctx context.Context, u, title, text string) error {
@@ -103,7 +148,7 @@ func (s *Sender) one(ctx context.Context, u, title, text string) error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("no answer: %w", ctx.Err())
+		return fmt.Errorf("%w: %w", errNoAnswer, ctx.Err())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -148,8 +149,20 @@ func TestOneServiceDown(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "marker") || !strings.Contains(err.Error(), "URL 1") {
 		t.Errorf("error %v", err)
 	}
-	if len(good.bodies) != 1 {
-		t.Errorf("the other service got %q", good.bodies)
+	var untold *keeper.UntoldError
+	if !errors.As(err, &untold) || !slices.Equal(untold.Left, []string{"1 (generic+http)"}) || len(good.bodies) != 1 {
+		t.Fatalf("%#v; the other service got %q", err, good.bodies)
+	}
+	again := change
+	again.Only = untold.Left
+	if err := s.Tell(t.Context(), again); !errors.As(err, &untold) {
+		t.Errorf("error %v", err)
+	}
+	bad.mu.Lock()
+	bad.status = http.StatusOK
+	bad.mu.Unlock()
+	if err := s.Tell(t.Context(), again); err != nil || len(good.bodies) != 1 || len(bad.bodies) != 3 {
+		t.Errorf("%v; %d, and the other one %d", err, len(bad.bodies), len(good.bodies))
 	}
 }
 

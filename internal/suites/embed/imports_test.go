@@ -21,17 +21,19 @@ const (
 // below it included. Packages of internal/ that are not named take no part in the
 // library.
 var layers = map[string][]string{
-	"keeper":               {"rwm", "s3state", "restic"},
-	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest"},
+	"keeper":               {"rwm", "s3state", "restic", "internal/readfile"},
+	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest", "internal/readfile"},
 	"fusemount":            {"restic"},
-	"s3state":              {"s3versions", "internal/s3err", "internal/events"},
+	"s3state":              {"s3versions", "internal/s3err", "internal/events", "internal/objectlist"},
 	"s3tool":               {"s3versions", "internal/s3err"},
 	"s3versions":           {"internal/s3err"},
-	"restic":               {"s3versions", "internal/s3err", "internal/events"},
+	"restic":               {"s3versions", "internal/s3err", "internal/events", "internal/objectlist", "internal/readfile"},
 	"internal/s3err":       {},
-	"internal/resticflags": {"restic", "internal/suggest"},
+	"internal/resticflags": {"restic", "internal/suggest", "internal/readfile"},
 	"internal/events":      {},
+	"internal/objectlist":  {},
 	"internal/suggest":     {},
+	"internal/readfile":    {},
 }
 
 // mayLink are the packages that may import restic's linked internals.

@@ -32,7 +32,7 @@ var (
 		"WithOutput": rwm.WithOutput(nil, nil), "WithSessionOptions": rwm.WithSessionOptions(), "WithStoreOptions": rwm.WithStoreOptions(nil),
 	}
 	nilState = map[string]s3state.Option{
-		"WithTransport": s3state.WithTransport(nil), "WithLogger": s3state.WithLogger(nil), "WithClock": s3state.WithClock(nil),
+		"WithSettingMade": s3state.WithSettingMade(nil), "WithTransport": s3state.WithTransport(nil), "WithLogger": s3state.WithLogger(nil), "WithClock": s3state.WithClock(nil),
 	}
 	nilVersions = map[string]s3versions.Option{
 		"WithTransport": s3versions.WithTransport(nil), "WithLogger": s3versions.WithLogger(nil),
@@ -63,6 +63,7 @@ func TestNilTablesAreComplete(t *testing.T) {
 	tables := map[string][]string{
 		"restic": names(nilRestic), "rwm": names(nilRWM), "s3state": names(nilState), "s3versions": names(nilVersions),
 		"s3tool": names(nilTool), "keeper": names(nilKeeper),
+		"fusemount": nil, "rcc": nil, "keeper/notify": nil, "keeper/signs": nil,
 	}
 	var paths []string
 	for name := range tables {

@@ -2,16 +2,24 @@ package embed
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"go/types"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 // stable are the packages whose API is promised to stay.
-var stable = []string{"rwm", "restic", "restic/restictest", "s3state", "s3versions", "s3tool", "fusemount"}
+var stable = []string{
+	"rwm", "restic", "restic/restictest", "s3state", "s3versions", "s3tool", "fusemount", "rcc",
+	"keeper", "keeper/metrics", "keeper/notify", "keeper/page", "keeper/signs",
+}
 
 const apiFile = "testdata/api.txt"
 
@@ -32,26 +40,140 @@ func TestNothingVanishesFromTheAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	promised := 0
-	for line := range strings.Lines(string(text)) {
-		promised++
+	if promised := strings.Count(string(text), "\n"); promised < 500 {
+		t.Errorf("only %d lines are promised", promised)
+	}
+	for _, broken := range brokenPromises(string(text), now) {
+		t.Error(broken.what)
+	}
+}
+
+// What the last release exported is still there. Before v1 it may change, and the
+// changelog says so.
+func TestNothingVanishesSinceTheLastTag(t *testing.T) {
+	tag, old := lastAPI(t, root(t))
+	if tag == "" {
+		t.Skip("no tag vX.Y.Z leads to this commit, or its history is not here")
+	}
+	changelog, err := os.ReadFile(filepath.Join(root(t), "CHANGELOG.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, broken := range sinceTag(tag, old, api(t), string(changelog)) {
+		t.Error(broken)
+	}
+}
+
+// sinceTag lists what the API of a tag promised, is broken, and may not be. A name that
+// the part of the changelog about what is not released yet has in backquotes may be,
+// before v1.
+func sinceTag(tag, old string, now []string, changelog string) (wrong []string) {
+	_, unreleased, _ := strings.Cut(changelog, "\n## Unreleased\n")
+	unreleased, _, _ = strings.Cut(unreleased, "\n## ")
+	for _, broken := range brokenPromises(old, now) {
+		_, name, _ := strings.Cut(broken.name, "/") // restic/restictest.World
+		if name == "" {
+			name = broken.name
+		}
+		if !strings.HasPrefix(tag, "v0.") || !strings.Contains(unreleased, "`"+name+"`") {
+			wrong = append(wrong, fmt.Sprintf("since %s, and %s is not in CHANGELOG.md: %s", tag, name, broken.what))
+		}
+	}
+	return wrong
+}
+
+// lastAPI is the committed API of the last version that leads to the commit in dir. The
+// tag is "" if there is none.
+func lastAPI(t *testing.T, dir string) (tag, api string) {
+	t.Helper()
+	git := func(args ...string) (string, error) {
+		out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).Output()
+		return strings.TrimSuffix(string(out), "\n"), err
+	}
+	tag, err := git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*", "HEAD")
+	if err != nil {
+		return "", ""
+	}
+	if api, err = git("show", tag+":internal/suites/embed/"+apiFile); err != nil {
+		t.Fatalf("the API of %s: %v", tag, err)
+	}
+	return tag, api
+}
+
+type brokenPromise struct{ name, what string }
+
+// brokenPromises lists what of a promised API is gone or different.
+func brokenPromises(promised string, now []string) (broken []brokenPromise) {
+	name := func(line string) string {
+		_, rest, _ := strings.Cut(line, " ")
+		name, _, _ := strings.Cut(rest, " ")
+		return name
+	}
+	for line := range strings.Lines(promised) {
 		if line = strings.TrimSuffix(line, "\n"); !slices.Contains(now, line) {
-			t.Errorf("no longer there: %s", line)
+			broken = append(broken, brokenPromise{name(line), "no longer there: " + line})
 		}
 	}
 	// Who implements an interface of ours no longer does when it gains a method.
 	for _, line := range now {
-		method, ok := strings.CutPrefix(line, "method ")
-		name, _, _ := strings.Cut(method, " ")
-		if dot := strings.LastIndex(name, "."); ok && dot > 0 {
-			of := "type " + name[:dot] + " interface"
-			if strings.Contains(string(text), of+"\n") && !strings.Contains(string(text), line+"\n") {
-				t.Errorf("a promised interface has a new method: %s", line)
-			}
+		method := name(line)
+		dot := strings.LastIndex(method, ".")
+		if !strings.HasPrefix(line, "method ") || dot < 0 {
+			continue
+		}
+		of := "type " + method[:dot] + " interface"
+		if strings.Contains(promised, of+"\n") && !strings.Contains(promised+"\n", line+"\n") {
+			broken = append(broken, brokenPromise{method, "a promised interface has a new method: " + line})
 		}
 	}
-	if promised < 500 {
-		t.Errorf("only %d lines are promised", promised)
+	return broken
+}
+
+// The comparison with a tag finds what it looks for.
+func TestComparisonWithATag(t *testing.T) {
+	harness.NeedPrograms(t, "install git", "git")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "internal/suites/embed", apiFile)
+	old := "func rwm.New func()\ntype rwm.Event interface\nmethod rwm.Event.Old func()\n"
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(old), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	git := func(args ...string) {
+		t.Helper()
+		args = append([]string{"-C", dir, "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false"}, args...)
+		if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v %s", args, err, out)
+		}
+	}
+	git("init", "-q")
+	git("add", ".")
+	git("commit", "-qm", "one")
+	if tag, _ := lastAPI(t, dir); tag != "" {
+		t.Errorf("tag %q before there is one", tag)
+	}
+	git("tag", "v0.9.0")
+	git("tag", "restic/link/v0.9.1") // another module's
+	if err := os.WriteFile(file, []byte("later"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	git("commit", "-qam", "two")
+	tag, promised := lastAPI(t, dir)
+	if tag != "v0.9.0" || promised+"\n" != old {
+		t.Fatalf("%q %q", tag, promised)
+	}
+	now := []string{"type rwm.Event interface", "method rwm.Event.Old func()", "method rwm.Event.New func()"}
+	const named = "# Changelog\n\n## Unreleased\n\n- `rwm.New` and `rwm.Event.New` changed.\n\n## 0.9.0\n"
+	const late = "# Changelog\n\n## Unreleased\n\n- Faster.\n\n## 0.9.0\n\n- `rwm.New` and `rwm.Event.New` changed.\n"
+	for _, test := range []struct {
+		tag, changelog string
+		want           int
+	}{{"v0.9.0", named, 0}, {"v0.9.0", late, 2}, {"v1.0.0", named, 2}} {
+		if got := sinceTag(test.tag, promised, now, test.changelog); len(got) != test.want {
+			t.Errorf("%+v: %q", test, got)
+		}
+	}
+	if got := sinceTag("v1.0.0", promised, append(strings.Split(promised, "\n"), "func rwm.More func()"), late); len(got) != 0 {
+		t.Errorf("nothing is broken: %q", got)
 	}
 }
 

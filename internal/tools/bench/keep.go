@@ -24,7 +24,10 @@ func keep(ctx context.Context, l *lab, t table.Writer) error {
 	if err := l.keepThousand(ctx, t); err != nil {
 		return err
 	}
-	return l.keepMillion(ctx, t)
+	if err := l.keepMillion(ctx, t); err != nil {
+		return err
+	}
+	return l.keepAmong(ctx, t)
 }
 
 const storages = 1000
@@ -106,6 +109,54 @@ func (l *lab) keepMillion(ctx context.Context, t table.Writer) error {
 		return err
 	}
 	again.row(t, "keep: uneventful pass over 1,000,000 versions, 20 ms", fmt.Sprintf("%d requests", again.Requests), "≤ 60 s")
+	return nil
+}
+
+// keepAmong measures what a pass that proves takes beside a million current objects: a
+// small repository in a bucket whose packs the server makes up.
+func (l *lab) keepAmong(ctx context.Context, t table.Writer) error {
+	if err := l.s3.Tell(http.MethodPost, "/synthetic", map[string]any{"bucket": "among", "owner": "bench$bench", "versions": million}, nil); err != nil {
+		return err
+	}
+	r, err := l.configure("among", "")
+	if err != nil {
+		return err
+	}
+	source := filepath.Join(l.dir, "among-files")
+	conf, err := l.keeperConf("among", "policy: off\n  read_all_within: off\n", r.bucket, []string{"among"})
+	if err != nil {
+		return err
+	}
+	backup := func(n int) error {
+		if err := writeRandom(filepath.Join(source, fmt.Sprintf("file%d", n)), 100<<10); err != nil {
+			return err
+		}
+		return l.runRwm(ctx, r, "restic", "backup", source)
+	}
+	if err := l.runRwm(ctx, r, "restic", "init"); err != nil {
+		return err
+	}
+	if err := backup(1); err != nil {
+		return err
+	}
+	for _, name := range []string{"first pass", "uneventful pass", "pass after a backup"} {
+		if name == "pass after a backup" {
+			if err := backup(2); err != nil {
+				return err
+			}
+		}
+		if err := l.latency(networkDelay); err != nil {
+			return err
+		}
+		p, err := l.pass(ctx, conf, 0)
+		if err != nil {
+			return err
+		}
+		if err := l.latency(0); err != nil {
+			return err
+		}
+		p.row(t, "keep: "+name+" over 1,000,000 current objects, 20 ms", fmt.Sprintf("%d requests", p.Requests), "≤ 60 s, ≤ 200 MiB")
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import "github.com/restic/restic/internal/filter"
 type (
 	ExcludePatternOptions = filter.ExcludePatternOptions
 	IncludePatternOptions = filter.IncludePatternOptions
+	IncludeByNameFunc     = filter.IncludeByNameFunc
 	RejectByNameFunc      = filter.RejectByNameFunc
 )
 

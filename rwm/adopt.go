@@ -1,0 +1,47 @@
+package rwm
+
+import (
+	"context"
+
+	"github.com/cesnet/rwm/s3state"
+)
+
+// AdoptOptions configure [Manager.AdoptStorage].
+type AdoptOptions struct {
+	s3state.AdoptOptions
+	// Renew configures the renewal that locks what is in the bucket already, if
+	// AdoptOptions.Lock is set. Its Lock is set by AdoptStorage.
+	Renew s3state.RenewOptions
+}
+
+// AdoptResult describes an adopted bucket.
+type AdoptResult struct {
+	*s3state.AdoptResult
+	// Renewed is nil without a lock.
+	Renewed *s3state.RenewResult
+}
+
+// AdoptStorage makes a policed bucket of one that exists with a repository in it, made
+// by restic, rustic or the Python RWM ([s3state.Store.Adopt]): nothing is copied, and
+// the repository stays usable. It takes the credentials of the bucket's owner.
+//
+// With a lock, what is in the bucket already is locked, too ([Manager.RenewLocks]). The
+// result is not nil even with most errors, and its Plan says what was found.
+func (m *Manager) AdoptStorage(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptResult, error) {
+	r, err := m.store.Adopt(ctx, bucket, targetUser, opts.AdoptOptions)
+	if r == nil {
+		return nil, err
+	}
+	res := &AdoptResult{AdoptResult: r}
+	if err != nil || opts.DryRun || opts.Lock == nil {
+		return res, err
+	}
+	opts.Renew.Lock = opts.Lock
+	res.Renewed, err = m.RenewLocks(ctx, bucket, opts.Renew)
+	return res, err
+}
+
+// PlanAdoption says what [Manager.AdoptStorage] would do, and changes nothing.
+func (m *Manager) PlanAdoption(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*s3state.AdoptPlan, error) {
+	return m.store.PlanAdoption(ctx, bucket, targetUser, opts.AdoptOptions)
+}

@@ -1,0 +1,202 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cesnet/rwm/s3versions"
+)
+
+// ErrNotAdoptable: the bucket cannot be made a policed one in place. The error is a
+// *NotAdoptableError, which says why.
+var ErrNotAdoptable = errors.New("the bucket cannot be adopted as it is")
+
+// AdoptOptions configure Adopt.
+type AdoptOptions struct {
+	// Lock locks the bucket, too; nil leaves it locked or not, as it is.
+	Lock *LockOptions
+	// Keeper gets the keeper's access, a user name or an ARN; empty for the one that the
+	// policy names, if any.
+	Keeper string
+	// Sealed keeps the host from reading file data back; a sealed bucket stays sealed.
+	Sealed bool
+	// Replace drops statements of the policy, grants of the ACL and lifecycle rules that
+	// cannot be kept. Without it they are a reason not to adopt.
+	Replace bool
+	// DryRun changes nothing: the result has the plan.
+	DryRun bool
+	// Confirm is called with a plan that changes something, before anything is changed.
+	// Its error ends Adopt.
+	Confirm func(*AdoptPlan) error
+	// Host is a Store with the host's credentials. With it, Adopt proves at the end what
+	// they allow.
+	Host    *Store
+	OnEvent func(Event)
+}
+
+// AdoptPlan says what a bucket is like and what Adopt changes. It is plain data.
+type AdoptPlan struct {
+	Bucket string `json:"bucket"`
+	// Owner is the bucket's, Caller who asks; "" if the server does not tell.
+	Owner  string `json:"owner"`
+	Caller string `json:"caller,omitempty"`
+	// Admin, Target and Keeper are principals, as the policy will name them.
+	Admin  string `json:"admin,omitempty"`
+	Target string `json:"target,omitempty"`
+	Keeper string `json:"keeper,omitempty"`
+	// Versioning is Enabled, Suspended or "" for never enabled.
+	Versioning string `json:"versioning"`
+	// Repositories are the prefixes at which there is one; "" is the bucket itself.
+	Repositories []string  `json:"repositories"`
+	Settings     *Settings `json:"settings,omitempty"`
+	// Found is what decides about access and removal, and what becomes of each.
+	Found []AdoptFinding `json:"found"`
+	// Steps are the changes, in their order. None means that all is as it should be.
+	Steps []AdoptStep `json:"steps"`
+	// Refused are the reasons why nothing can be changed.
+	Refused []string `json:"refused,omitempty"`
+	// Instead is what to do then.
+	Instead string   `json:"instead,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
+	Policy  string   `json:"policy,omitempty"` // that will be set, in the form that is tried first
+}
+
+// AdoptFinding is one statement of the policy, grant of the ACL or lifecycle rule.
+type AdoptFinding struct {
+	Kind string    `json:"kind"` // policy, acl, lifecycle
+	Name string    `json:"name"` // which one
+	Text string    `json:"text"` // what it says
+	Fate AdoptFate `json:"fate"`
+	Why  string    `json:"why,omitempty"`
+}
+
+// AdoptFate is what becomes of a finding.
+type AdoptFate string
+
+// Fates.
+const (
+	AdoptKept     AdoptFate = "kept"     // it stays as it is written
+	AdoptReplaced AdoptFate = "replaced" // what Adopt sets says it, or less
+	AdoptDropped  AdoptFate = "dropped"  // because of AdoptOptions.Replace
+	AdoptRefused  AdoptFate = "refused"  // it is a reason not to adopt
+)
+
+// AdoptStep is one change.
+type AdoptStep struct {
+	Name string `json:"name"`
+	Text string `json:"text,omitempty"` // what it means
+}
+
+// AdoptResult describes an adopted bucket.
+type AdoptResult struct {
+	Plan *AdoptPlan
+	Done []string // names of the steps that were carried out
+	// Check, Lock, LockProof and Access are nil as far as they do not apply or were not
+	// reached.
+	Check     *PolicyCheck
+	Lock      *Lock
+	LockProof *LockProof
+	Access    *AccessReport
+}
+
+// NotAdoptableError says why a bucket cannot be adopted. It is an ErrNotAdoptable, and
+// nothing was changed.
+type NotAdoptableError struct{ Plan *AdoptPlan }
+
+func (e *NotAdoptableError) Error() string {
+	text := fmt.Sprintf("adopt %s: %v, and nothing was changed: %s", e.Plan.Bucket, ErrNotAdoptable, strings.Join(e.Plan.Refused, "; "))
+	if e.Plan.Instead != "" {
+		text += ". " + e.Plan.Instead
+	}
+	return text
+}
+
+func (e *NotAdoptableError) Is(target error) bool { return target == ErrNotAdoptable }
+
+// Adopt makes a policed bucket of one that exists and has a repository in it, in which
+// targetUser then has the host's access. It takes the credentials of the bucket's owner,
+// who becomes the admin. Nothing is copied, and a repository that targetUser can use
+// stays usable all the while.
+//
+// First everything is read and the plan is made (PlanAdoption). Its steps come in an
+// order in which each leaves the bucket as it was or safer, so after a failure, a
+// *StepError, the same call goes on. A bucket that is as it should be is not changed.
+//
+// With AdoptOptions.Lock, what is in the bucket already is not locked by that: call
+// Renew next. Where the server cannot lock a bucket that exists, the error wraps
+// ErrNoLock, and nothing but versioning was changed.
+func (s *Store) Adopt(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptResult, error) {
+	ev := newReporter(opts.OnEvent)
+	defer ev.close()
+	a, err := s.adoption(ctx, bucket, targetUser, opts)
+	if err != nil {
+		return nil, fmt.Errorf("adopt %s: %w; nothing was changed", bucket, err)
+	}
+	res := &AdoptResult{Plan: a.plan}
+	switch {
+	case len(a.plan.Refused) > 0:
+		return res, &NotAdoptableError{a.plan}
+	case opts.DryRun:
+		return res, nil
+	}
+	if opts.Confirm != nil && len(a.plan.Steps) > 0 {
+		if err := opts.Confirm(a.plan); err != nil {
+			return res, err
+		}
+	}
+	if err := a.run(ctx, ev, res); err != nil {
+		return res, err
+	}
+	return res, a.prove(ctx, res)
+}
+
+// PlanAdoption looks at a bucket and says what Adopt would do. It changes nothing. What
+// cannot be done is in Refused of the plan.
+func (s *Store) PlanAdoption(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptPlan, error) {
+	a, err := s.adoption(ctx, bucket, targetUser, opts)
+	if err != nil {
+		return nil, fmt.Errorf("adopt %s: %w", bucket, err)
+	}
+	return a.plan, nil
+}
+
+func (s *Store) adoption(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*adoption, error) {
+	if err := s3versions.CheckBucketName(bucket); err != nil {
+		return nil, err
+	}
+	lock, err := opts.Lock.copied()
+	if err != nil {
+		return nil, err
+	}
+	a := &adoption{s: s, bucket: bucket, user: targetUser, opts: opts, lock: lock, plan: &AdoptPlan{
+		Bucket: bucket, Repositories: []string{}, Found: []AdoptFinding{}, Steps: []AdoptStep{},
+	}}
+	if err := a.look(ctx); err != nil {
+		return nil, err
+	}
+	a.judge()
+	return a, nil
+}
+
+// prove tries what the host's credentials allow, if they were given.
+func (a *adoption) prove(ctx context.Context, res *AdoptResult) (err error) {
+	if a.opts.Host == nil {
+		return nil
+	}
+	if res.Access, err = a.opts.Host.Access(ctx, a.bucket, AccessOptions{}); err != nil {
+		return fmt.Errorf("adopt %s: all steps are done, but what the host can do is not proved: %w", a.bucket, err)
+	}
+	if res.Access.OK {
+		return nil
+	}
+	var wrong []string
+	for _, r := range res.Access.Results {
+		if r.Harm || r.Expected == Allowed && r.Outcome != Allowed {
+			wrong = append(wrong, fmt.Sprintf("%s: %s", r.Action, r.Outcome))
+		}
+	}
+	return fmt.Errorf("adopt %s: all steps are done, but the host's credentials can do harm or lack a right they need: %w: %s",
+		a.bucket, ErrPolicy, strings.Join(wrong, ", "))
+}

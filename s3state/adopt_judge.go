@@ -1,0 +1,236 @@
+package s3state
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cesnet/rwm/internal/s3err"
+)
+
+// judge makes the plan of what was read.
+func (a *adoption) judge() {
+	if !a.owned() {
+		a.refuse("it belongs to %s, and these are the credentials of %s: an owner can destroy everything in it, whatever a policy says", a.plan.Owner, a.plan.Caller)
+		a.plan.Instead = "Copy it into a bucket of your own, on the server, once its owner lets you read it and its versions: " + a.copyCommand()
+		return
+	}
+	if r := a.check.UnfinishedRestore; r != nil {
+		a.refuse("restoring into it has not been completed (%s); run the same restore again", r)
+	}
+	if len(a.plan.Repositories) == 0 {
+		a.refuse("no restic repository was found in it, down to %d prefixes deep; for a new one, make a bucket with storage-create", repositoryDepth)
+	}
+	if a.lock != nil && a.has.RetainDays > 0 && a.has.Mode == Compliance && a.lock.Mode == Governance {
+		a.refuse("it is locked in %s, and %s is weaker", Compliance, Governance)
+	}
+	a.judgePolicy()
+	a.judgeACL()
+	for i := range a.rules {
+		r := &a.rules[i]
+		fate, why := a.judgeRule(r)
+		if a.found("lifecycle", fmt.Sprintf("rule %q", s3err.Clip(r.ID)), r.String(), fate, why) == AdoptKept {
+			a.keptRules = append(a.keptRules, *r)
+		}
+	}
+	if len(a.plan.Refused) == 0 {
+		a.planSteps()
+	}
+	a.notes()
+}
+
+func (a *adoption) refuse(format string, args ...any) {
+	a.plan.Refused = append(a.plan.Refused, fmt.Sprintf(format, args...))
+}
+
+func (a *adoption) copyCommand() string {
+	lock := ""
+	if a.lock != nil {
+		lock = fmt.Sprintf(" --lock %dd", a.lock.Days)
+	}
+	return fmt.Sprintf("rwm storage-restore-state %s NEW --at '1m ago' --target-user %s%s", a.bucket, s3err.Clip(a.user), lock)
+}
+
+// found notes what becomes of one thing. A refused one is dropped if that is wanted.
+func (a *adoption) found(kind, name, text string, fate AdoptFate, why string) AdoptFate {
+	if fate == AdoptRefused && a.opts.Replace {
+		fate = AdoptDropped
+	}
+	a.plan.Found = append(a.plan.Found, AdoptFinding{Kind: kind, Name: name, Text: text, Fate: fate, Why: why})
+	if fate == AdoptRefused {
+		a.refuse("%s %s: %s (drop it with --replace)", map[string]string{"policy": "policy", "acl": "ACL,", "lifecycle": "lifecycle"}[kind], name, why)
+	}
+	return fate
+}
+
+// judgePolicy decides about every statement of the policy: what a role may is replaced
+// by what the role is for; what denies more than RWM asks is kept; what lets others in is
+// refused.
+func (a *adoption) judgePolicy() {
+	if a.config.policy == nil {
+		return
+	}
+	statements, grants, err := splitPolicy(a.config.policy)
+	if err != nil {
+		a.found("policy", "as a whole", "it cannot be read", AdoptRefused, err.Error())
+		return
+	}
+	wanted, _ := canonical([]byte(a.wanted().variants(a.who[:1], nil)[0]))
+	for i, g := range grants {
+		fate, why := a.judgeStatement(statements[i], g, wanted)
+		name := fmt.Sprintf("statement %d", i+1)
+		if g.sid != "" {
+			name += fmt.Sprintf(" (%s)", s3err.Clip(g.sid))
+		}
+		if a.found("policy", name, g.String(), fate, why) == AdoptKept {
+			a.kept = append(a.kept, statements[i])
+		}
+	}
+}
+
+// wanted is the policy without what is kept.
+func (a *adoption) wanted() rolesPolicy {
+	return rolesPolicy{bucket: a.bucket, ceph: a.ceph, lock: a.lock, seal: a.seal}.of(a.who[0])
+}
+
+func (a *adoption) judgeStatement(raw json.RawMessage, g grant, wanted []string) (AdoptFate, string) {
+	roles := []string{a.admin, a.target}
+	if a.keeper != "" {
+		roles = append(roles, a.keeper)
+	}
+	switch {
+	case slices.Contains(wanted, g.canonical()):
+		return AdoptReplaced, "it stays the same"
+	case isTrial(a.bucket, g):
+		return AdoptReplaced, "an interrupted storage-unseal left it"
+	case isSeal(a.bucket, g) && sameSet(g.principals, []string{a.target}) && a.seal.on:
+		return AdoptReplaced, "the host stays sealed"
+	case g.effect == "Deny":
+		return a.judgeDeny(raw, g)
+	case g.effect != "Allow":
+		return AdoptRefused, "it is neither an Allow nor a Deny"
+	case len(g.other) > 0:
+		return AdoptRefused, fmt.Sprintf("its %s would be lost", s3err.Clip(strings.Join(g.other, ", ")))
+	case g.except != nil || len(g.principals) == 0:
+		return AdoptRefused, "it lets everybody in but some"
+	}
+	for _, p := range g.principals {
+		if !slices.Contains(roles, p) {
+			return AdoptRefused, fmt.Sprintf("it lets %s in, who is neither the admin nor %s", s3err.Clip(p), a.hosts())
+		}
+	}
+	return AdoptReplaced, "each role gets what it is for"
+}
+
+func (a *adoption) hosts() string {
+	if a.keeper == "" {
+		return "the host"
+	}
+	return "the host nor the keeper"
+}
+
+// judgeDeny keeps a Deny with which the policy is still a policed bucket's.
+func (a *adoption) judgeDeny(raw json.RawMessage, g grant) (AdoptFate, string) {
+	f := *a.config
+	f.versioning, f.acl.Grants = "Enabled", nil
+	f.policy = []byte(withKept(a.wanted().statements(), []json.RawMessage{raw}))
+	if c := checkPolicy(a.bucket, &f); !c.OK {
+		return AdoptRefused, "with it the policy would not be in order: " + strings.Join(c.Problems, "; ")
+	}
+	// One of a wider set of actions or resources is in the wanted policy already.
+	for _, st := range a.wanted().statements() {
+		if st.Effect == "Deny" && st.Condition == nil && len(g.other) == 0 && sameSet(st.Principal["AWS"], g.principals) &&
+			sameSet(st.Except["AWS"], g.except) && subset(g.actions, st.Action) && subset(g.resources, st.Resource) {
+			return AdoptReplaced, "a wider one is set"
+		}
+	}
+	return AdoptKept, ""
+}
+
+func subset(a, b []string) bool {
+	return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
+}
+
+// String says in a line what a statement says.
+func (g grant) String() string {
+	list := func(all []string) string {
+		const most = 4
+		text := strings.Join(all[:min(len(all), most)], ", ")
+		if len(all) > most {
+			text += fmt.Sprintf(" and %d more", len(all)-most)
+		}
+		return s3err.Clip(text)
+	}
+	who := list(g.principals)
+	if g.except != nil {
+		who = "everybody but " + list(g.except)
+	}
+	text := fmt.Sprintf("%s %s to %s", g.effect, list(g.actions), who)
+	if len(g.other) > 0 {
+		text += ", with " + list(g.other)
+	}
+	return text
+}
+
+// judgeACL decides about the grants of the bucket's ACL: none but the owner's stays.
+func (a *adoption) judgeACL() {
+	owner := a.config.acl.Owner
+	for _, g := range a.config.acl.Grants {
+		who := g.Grantee.ID
+		if g.Grantee.URI != "" {
+			who = shortName(g.Grantee.URI)
+		} else if who == owner.ID {
+			continue
+		}
+		fate, why := AdoptRefused, "it lets others in than the roles"
+		if arn, known := ownerPrincipal(g.Grantee.ID); g.Grantee.URI == "" && known && (arn == a.target || arn == a.keeper) {
+			fate, why = AdoptReplaced, "the policy gives the role what it is for"
+		}
+		a.found("acl", "grant to "+s3err.Clip(who), s3err.Clip(g.Permission), fate, why)
+	}
+}
+
+// notes say what the changes do not undo.
+func (a *adoption) notes() {
+	note := func(format string, args ...any) { a.plan.Notes = append(a.plan.Notes, fmt.Sprintf(format, args...)) }
+	if !a.check.OK {
+		note("if keys of %s have been on the host, give the owner new ones and remove the old: an owner can undo all of this", s3err.Clip(a.plan.Owner))
+	}
+	switch a.plan.Versioning {
+	case "Enabled":
+	case "Suspended":
+		note("what was overwritten or deleted while versioning was suspended has no old version")
+	default:
+		note("what was overwritten or deleted before now has no old version")
+	}
+	set := a.plan.Settings
+	if set.Uploads > 0 {
+		what := fmt.Sprintf("unfinished uploads are in it (%d, %d bytes, the first of %s)", set.Uploads, set.UploadBytes, set.FirstUpload.UTC().Format("2006-01-02"))
+		if a.lock != nil {
+			note("%s; lifecycle removes them after %d days", what, uploadDays)
+		} else {
+			note("%s; they take room and do no harm", what)
+		}
+	}
+	if len(set.Replication) > 0 {
+		note("new versions are replicated to %s, which is not protected by this", strings.Join(set.Replication, ", "))
+	}
+	if a.lock != nil && a.plan.Versioning != "" && !a.ownRule() {
+		note("lifecycle will remove versions that have not been current for %d days: moments before that can no longer be restored", a.lock.Days)
+	}
+	if a.lock == nil && a.has.Enabled && a.has.RetainDays == 0 {
+		note("object lock is on, but nothing is locked for want of a default retention; --lock sets one")
+	}
+	if a.lock != nil && a.has.RetainDays > a.lock.retainDays() {
+		note("new versions were locked for %d days until now; what is locked stays so", a.has.RetainDays)
+	}
+	if a.ceph && a.seal.on && !a.check.Sealed {
+		note("on Ceph 16, what the host wrote before can still be copied in parts and read; storage-access finds out")
+	}
+	for _, prefix := range a.plan.Repositories {
+		if prefix != "" {
+			note("there is a repository at the prefix %s", s3err.Clip(prefix))
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package s3state
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/minio/minio-go/v7"
+)
+
+// adoption is a bucket on its way to a policed one.
+type adoption struct {
+	s            *Store
+	bucket, user string
+	opts         AdoptOptions
+	lock         *LockOptions // filled
+	plan         *AdoptPlan
+
+	// What is there.
+	config *bucketConfig
+	check  *PolicyCheck // of the policy as it is
+	has    *Lock
+	rules  []storedRule
+	block  accessBlock
+	ceph   bool
+
+	// What is to be.
+	who                   []roles // in the forms to try, that of the policy first
+	admin, target, keeper string  // of the first form
+	seal                  seal
+	kept                  []json.RawMessage // statements
+	keptRules             []storedRule
+}
+
+// look reads all that decides.
+func (a *adoption) look(ctx context.Context) (err error) {
+	if a.config, err = a.s.bucketConfig(ctx, a.bucket); err != nil {
+		if s3err.Forbidden(s3err.Classify(err)) {
+			return fmt.Errorf("%w; it takes the credentials of the bucket's owner", err)
+		}
+		return err
+	}
+	a.check = checkPolicy(a.bucket, a.config)
+	a.plan.Owner, a.plan.Versioning = a.config.acl.Owner.ID, a.config.versioning
+	caller, _, err := a.s.ownBuckets(ctx)
+	if err != nil && !s3err.Forbidden(s3err.Classify(err)) {
+		return err
+	}
+	a.plan.Caller = caller.ID
+	if a.ceph, err = a.s.isCeph(ctx, a.bucket); err != nil {
+		return err
+	}
+	if a.owned() {
+		if err := a.findRoles(); err != nil {
+			return err
+		}
+	}
+	set, err := a.s.Settings(ctx, a.bucket)
+	if err != nil {
+		return err
+	}
+	a.plan.Settings = set
+	if len(set.Unknown) > 0 && a.owned() {
+		return fmt.Errorf("%w: these credentials may not read the bucket's %s", ErrAccessDenied, strings.Join(set.Unknown, ", "))
+	}
+	if !a.owned() {
+		return nil // what follows may not be read, and is of no use
+	}
+	if a.has, err = a.s.Lock(ctx, a.bucket); err != nil {
+		return err
+	}
+	if a.rules, err = a.s.storedRules(ctx, a.bucket); err != nil {
+		return err
+	}
+	if a.block, err = a.s.accessBlock(ctx, a.bucket); err != nil && !noSuchFeature(err) {
+		return s3err.Wrap(err, "read the public-access block of bucket %s", a.bucket)
+	}
+	a.plan.Repositories, err = a.s.findRepositories(ctx, a.bucket)
+	return err
+}
+
+// owned tells whether the caller is the owner, as far as the server tells.
+func (a *adoption) owned() bool {
+	return a.plan.Caller == "" || a.plan.Owner == "" || a.plan.Caller == a.plan.Owner
+}
+
+func (a *adoption) findRoles() (err error) {
+	if a.admin, err = a.s.adminOf(a.config.acl.Owner); err != nil {
+		return err
+	}
+	if a.target, err = targetPrincipal(a.user, a.admin); err != nil {
+		return err
+	}
+	if a.target == a.admin {
+		return fmt.Errorf("%w: %s owns the bucket, and an owner can destroy everything in it: make another user for the host", ErrInvalid, a.target)
+	}
+	if a.keeper, err = keeperPrincipal(a.opts.Keeper, a.admin, a.target); err != nil {
+		return err
+	}
+	if a.keeper == "" && a.check.Keeper != a.target && a.check.Keeper != a.admin {
+		a.keeper = a.check.Keeper
+	}
+	a.chooseForm()
+	a.seal = seal{on: a.opts.Sealed}
+	if a.check.Sealed && a.check.Target == a.target {
+		a.seal = a.check.seal()
+	}
+	a.plan.Admin, a.plan.Target, a.plan.Keeper = a.admin, a.target, a.keeper
+	return nil
+}
+
+// chooseForm begins with the form that the policy is in already.
+func (a *adoption) chooseForm() {
+	keeper := a.opts.Keeper
+	if keeper == "" {
+		keeper = shortName(a.keeper)
+	}
+	a.who = a.s.forms(roles{admin: a.admin, target: a.target, keeper: a.keeper}, a.user, keeper, a.ceph)
+	for i, r := range a.who {
+		if a.check.Target == r.target && a.check.Admin == r.admin && (a.check.all == r.all || a.check.all == "*" && r.all == "") {
+			if a.opts.Keeper == "" {
+				r.keeper = a.keeper // as the policy names it
+			}
+			a.who = append([]roles{r}, slices.Delete(slices.Clone(a.who), i, i+1)...)
+			break
+		}
+	}
+	a.admin, a.target, a.keeper = a.who[0].admin, a.who[0].target, a.who[0].keeper
+}
+
+// Bounds of the search for repositories.
+const (
+	repositoryDepth = sealDepth // deeper ones could not be sealed everywhere
+	repositoryLists = 100       // requests
+)
+
+// findRepositories looks for restic's config and keys at the root of a bucket and below
+// its prefixes. A repository is not searched for others.
+func (s *Store) findRepositories(ctx context.Context, bucket string) ([]string, error) {
+	found := []string{}
+	level := []string{""}
+	lists := 0
+	for range repositoryDepth + 1 {
+		var next []string
+		for _, prefix := range level {
+			if lists++; lists > repositoryLists {
+				return found, nil
+			}
+			is, below, err := s.repositoryAt(ctx, bucket, prefix)
+			switch {
+			case err != nil:
+				return nil, err
+			case is:
+				found = append(found, prefix)
+			default:
+				next = append(next, below...)
+			}
+		}
+		level = next
+	}
+	return found, nil
+}
+
+func (s *Store) repositoryAt(ctx context.Context, bucket, prefix string) (is bool, below []string, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var config, keys bool
+	entries := 0
+	for o := range s.client.ListObjects(ctx, bucket, minio.ListObjectsOptions{Prefix: prefix}) {
+		if o.Err != nil {
+			return false, nil, s3err.Wrap(o.Err, "list bucket %s", bucket)
+		}
+		switch name := strings.TrimPrefix(o.Key, prefix); {
+		case name == "config":
+			config = true
+		case name == "keys/":
+			keys = true
+		case strings.HasSuffix(name, "/") && name != "rwm/":
+			below = append(below, o.Key)
+		}
+		if entries++; config && keys || entries == maxListed {
+			break
+		}
+	}
+	return config && keys, below, nil
+}

@@ -1,0 +1,137 @@
+package s3state
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
+)
+
+// storedRule is a lifecycle rule as it is written, and what it removes.
+type storedRule struct {
+	text string // XML inside of Rule
+	LifecycleRule
+	enabled bool
+	moves   []string // storage classes that it moves objects to
+}
+
+// storedRules reads the whole lifecycle of a bucket, with what RWM has no use for.
+func (s *Store) storedRules(ctx context.Context, bucket string) ([]storedRule, error) {
+	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{"lifecycle": {""}}})
+	if s3err.Code(err) == "NoSuchLifecycleConfiguration" || noSuchFeature(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s3err.Wrap(err, "read the lifecycle of bucket %s", bucket)
+	}
+	type move struct{ StorageClass string }
+	var doc struct {
+		Rule []struct {
+			Text string `xml:",innerxml"`
+			ruleXML
+			Transition, NoncurrentVersionTransition []move
+		}
+	}
+	if err := xml.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("read the lifecycle of bucket %s: %w", bucket, err)
+	}
+	var rules []storedRule
+	for i := range doc.Rule {
+		x := &doc.Rule[i]
+		r := storedRule{text: x.Text, LifecycleRule: x.rule(), enabled: x.Status == "Enabled"}
+		for _, m := range append(x.Transition, x.NoncurrentVersionTransition...) {
+			r.moves = append(r.moves, m.StorageClass)
+		}
+		rules = append(rules, r)
+	}
+	return rules, nil
+}
+
+func (r *storedRule) String() string {
+	var does []string
+	say := func(format string, args ...any) { does = append(does, fmt.Sprintf(format, args...)) }
+	if r.ExpireDays > 0 {
+		say("deletes current objects after %d days", r.ExpireDays)
+	}
+	if !r.ExpireDate.IsZero() {
+		say("deletes current objects on %s", r.ExpireDate.Format("2006-01-02"))
+	}
+	if r.NoncurrentDays > 0 {
+		say("removes old versions after %d days", r.NoncurrentDays)
+	}
+	if r.NewerNoncurrent > 0 {
+		say("but leaves the newest %d", r.NewerNoncurrent)
+	}
+	if r.LoneMarkers {
+		say("removes lone delete markers")
+	}
+	if r.UploadDays > 0 {
+		say("removes unfinished uploads after %d days", r.UploadDays)
+	}
+	if len(r.moves) > 0 {
+		say("moves objects to %s", s3err.Clip(strings.Join(r.moves, ", ")))
+	}
+	if len(does) == 0 {
+		say("nothing that is known here")
+	}
+	text := strings.Join(does, ", ")
+	if r.Prefix != "" {
+		text += " below " + s3err.Clip(r.Prefix)
+	}
+	if r.Narrowed {
+		text += ", of certain tags or sizes"
+	}
+	if !r.enabled {
+		text += " (disabled)"
+	}
+	return text
+}
+
+// judgeRule decides about one lifecycle rule: what is removed must be only what the
+// promise, or without one a person's time to look, lets go.
+func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
+	if r.ID == ruleID && a.lock != nil {
+		return AdoptReplaced, "it is the rule of a lock"
+	}
+	if !r.enabled {
+		return AdoptKept, ""
+	}
+	// Judged as the bucket will be.
+	if a.lock != nil {
+		l := &Lock{Enabled: true, Mode: Compliance, RetainDays: a.lock.retainDays(), Lifecycle: []LifecycleRule{{NoncurrentDays: a.lock.Days}, r.LifecycleRule}}
+		if l.judge(); len(l.Problems) > 0 {
+			return AdoptRefused, l.Problems[0]
+		}
+		if l.Days != a.lock.Days {
+			return AdoptRefused, fmt.Sprintf("the lock promises %d days", a.lock.Days)
+		}
+		return AdoptKept, ""
+	}
+	set := &Settings{Lock: a.has, Lifecycle: []LifecycleForecast{{LifecycleRule: r.LifecycleRule}}}
+	if set.judge(); len(set.Problems) > 0 {
+		return AdoptRefused, set.Problems[0]
+	}
+	return AdoptKept, ""
+}
+
+// ownRule is whether the lifecycle has the rule of the lock as it would be set.
+func (a *adoption) ownRule() bool {
+	n := 0
+	for i := range a.rules {
+		r := &a.rules[i]
+		if r.ID != ruleID {
+			continue
+		}
+		want := LifecycleRule{ID: ruleID, NoncurrentDays: a.lock.Days, LoneMarkers: true, UploadDays: uploadDays}
+		if !r.enabled || r.LifecycleRule != want {
+			return false
+		}
+		n++
+	}
+	return n == 1
+}

@@ -1,0 +1,110 @@
+package s3state
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/harness/s3test"
+)
+
+const rulesOf = `<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">%s</LifecycleConfiguration>`
+
+func rule(id, prefix, what string) string {
+	return `<Rule><ID>` + id + `</ID><Filter><Prefix>` + prefix + `</Prefix></Filter><Status>Enabled</Status>` + what + `</Rule>`
+}
+
+// Lifecycle rules are treated alike: harmless ones stay as they are written.
+func TestAdoptLifecycleOfOthers(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	uploads := rule("uploads", "", `<AbortIncompleteMultipartUpload><DaysAfterInitiation>2</DaysAfterInitiation></AbortIncompleteMultipartUpload>`)
+	current := rule("current", "", `<Expiration><Days>90</Days></Expiration>`)
+	old10 := rule("old", "", `<NoncurrentVersionExpiration><NoncurrentDays>10</NoncurrentDays></NoncurrentVersionExpiration>`)
+	old60 := rule("old", "", `<NoncurrentVersionExpiration><NoncurrentDays>60</NoncurrentDays></NoncurrentVersionExpiration>`)
+	logs := rule("logs", "logs/", `<Expiration><Days>9</Days></Expiration>`)
+	for name, c := range map[string]struct {
+		rules string
+		lock  int
+		want  string
+	}{
+		"harmless":          {uploads + old60, 0, "old kept, uploads kept"},
+		"harmful":           {uploads + current, 0, "current refused, uploads kept"},
+		"too soon":          {old10, 0, "old refused"},
+		"elsewhere":         {logs, 0, "logs kept"},
+		"with a lock":       {uploads + old60, 20, "old kept, uploads kept"},
+		"sooner than it":    {uploads + old10, 20, "old refused, uploads kept"},
+		"later, and longer": {old10, 5, "old kept"},
+		"elsewhere, locked": {logs, 20, "logs refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{t: t, ctx: t.Context(), srv: srv}
+			w.admin, w.host = w.store(srv.Admin), w.store(srv.Host)
+			// Older Ceph locks no other bucket that exists, and lists rules by their IDs.
+			w.plainWith(w.admin, minio.MakeBucketOptions{ObjectLocking: c.lock > 0})
+			a := &accessor{s: w.admin, bucket: w.bucket}
+			if err := a.put(w.ctx, "lifecycle", fmt.Sprintf(rulesOf, c.rules)); err != nil {
+				t.Fatal(err)
+			}
+			opts := AdoptOptions{DryRun: name == "sooner than it" || name == "later, and longer"} // trying out a lock takes seconds
+			if c.lock > 0 {
+				opts.Lock = &LockOptions{Days: c.lock}
+			}
+			res, err := w.admin.Adopt(w.ctx, w.bucket, srv.Host.Name, opts)
+			var got []string
+			refused := false
+			for _, f := range res.Plan.Found {
+				got = append(got, strings.Trim(strings.TrimPrefix(f.Name, "rule "), `"`)+" "+string(f.Fate))
+				refused = refused || f.Fate == AdoptRefused
+			}
+			if slices.Sort(got); strings.Join(got, ", ") != c.want {
+				t.Fatalf("%q, want %q", got, c.want)
+			}
+			if opts.DryRun {
+				return
+			}
+			if refused {
+				if !errors.Is(err, ErrNotAdoptable) {
+					t.Errorf("%v", err)
+				}
+				opts.Replace = true
+				res, err = w.admin.Adopt(w.ctx, w.bucket, srv.Host.Name, opts)
+			}
+			if err != nil || !res.Check.OK {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			rules, err := w.admin.Lifecycle(w.ctx, w.bucket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var left []string
+			for _, r := range rules {
+				left = append(left, r.ID)
+			}
+			var want []string
+			for part := range strings.SplitSeq(c.want, ", ") {
+				if id, kept := strings.CutSuffix(part, " kept"); kept {
+					want = append(want, id)
+				}
+			}
+			if c.lock > 0 {
+				want = append(want, ruleID)
+				if res.Lock.Days != c.lock || len(res.Lock.Problems) > 0 {
+					t.Errorf("%+v", res.Lock)
+				}
+			}
+			slices.Sort(left)
+			if slices.Sort(want); !slices.Equal(left, want) {
+				t.Errorf("rules %q, want %q", left, want)
+			}
+			if res, err := w.admin.Adopt(w.ctx, w.bucket, srv.Host.Name, opts); err != nil || len(res.Plan.Steps) > 0 {
+				t.Errorf("the second time: %+v, %v", res, err)
+			}
+		})
+	}
+}

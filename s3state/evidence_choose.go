@@ -1,0 +1,84 @@
+package s3state
+
+import (
+	"time"
+
+	"github.com/cesnet/rwm/internal/objectlist"
+)
+
+// chooser gives add what was current at a time, of each key of a listing.
+type chooser struct {
+	asOf
+	last  string // key
+	add   func(*Version) error
+	count int64 // given
+}
+
+// take takes the next entries of the listing.
+func (c *chooser) take(entries []Version) error {
+	for i := range entries {
+		v := &entries[i]
+		if v.Key != c.last {
+			if err := c.end(); err != nil {
+				return err
+			}
+			c.begin()
+			c.last = v.Key
+		}
+		c.asOf.take(v)
+	}
+	return nil
+}
+
+// end is called after the last entry.
+func (c *chooser) end() error {
+	v := c.object()
+	if v == nil {
+		return nil
+	}
+	c.count++
+	return c.add(v)
+}
+
+// endOfTime is later than anything a server records.
+var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// newestView makes the View of the last moment of a listing while that is read for
+// something else, which saves a proof of that moment a listing of its own.
+type newestView struct {
+	chooser
+	objects *objectlist.List
+	since   time.Time // from then on the view does not change
+	above   Version   // the entry before
+}
+
+func newNewestView() *newestView {
+	n := &newestView{objects: &objectlist.List{}}
+	n.chooser = chooser{asOf: asOf{at: endOfTime}, add: addTo(n.objects)}
+	return n
+}
+
+func (n *newestView) take(entries []Version) error {
+	for i := range entries {
+		v := &entries[i]
+		if v.LastModified.After(n.since) {
+			n.since = v.LastModified
+		}
+		// That a version may be later than it is dated counts if there is an older one to
+		// choose.
+		if at, known := latest(&n.above); known && n.above.Key == v.Key && at.After(n.since) {
+			n.since = at
+		}
+		n.above = *v
+	}
+	return n.chooser.take(entries)
+}
+
+// at is the View of a time, nil if it is not the same as that of the last moment. now is
+// the machine's time.
+func (n *newestView) at(bucket string, at, now time.Time) *View {
+	if n == nil || n.objects.Len() == 0 || at.Before(n.since) || at.After(now.Add(offAtMost)) {
+		return nil
+	}
+	return &View{Bucket: bucket, Moment: Moment{At: at}, Time: at, objects: n.objects}
+}

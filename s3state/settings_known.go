@@ -1,0 +1,136 @@
+package s3state
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// KnownSettings remembers the settings of a bucket as they were last seen, so that a
+// later look tells what has changed. It survives JSON and speaks for one bucket: keep it
+// where no host can write. The zero value knows nothing, so the first look finds no
+// change.
+type KnownSettings struct {
+	Seen time.Time `json:"seen,omitzero"` // when they were last looked at
+	// Settings are what each setting says, in parts whose order means nothing. A setting
+	// that nobody could read is missing; one that the bucket does not have is empty.
+	Settings map[string][]string `json:"settings,omitempty"`
+	// Changes are those that were found, the oldest first, at most 100.
+	Changes []SettingChange `json:"changes,omitempty"`
+}
+
+// SettingChange is a change of a bucket setting that the admin did not make through this
+// machine's RWM.
+type SettingChange struct {
+	Setting string    `json:"setting"` // such as "lifecycle"
+	Since   time.Time `json:"since"`   // when it was last seen as it was before
+	Seen    time.Time `json:"seen"`    // when the change was found
+	Removed []string  `json:"removed,omitempty"`
+	Added   []string  `json:"added,omitempty"`
+}
+
+// String is for people.
+func (c SettingChange) String() string {
+	text := fmt.Sprintf("the bucket's %s was changed after %s", c.Setting, c.Since.UTC().Format(time.RFC3339))
+	for _, side := range []struct {
+		name  string
+		parts []string
+	}{{"removed", c.Removed}, {"added", c.Added}} {
+		if len(side.parts) > 0 {
+			text += fmt.Sprintf("; %s: %s", side.name, clipSetting(strings.Join(side.parts, ", ")))
+		}
+	}
+	return text
+}
+
+// clipSetting keeps what a setting says short enough for a line; JSON of the record has it
+// whole.
+func clipSetting(text string) string {
+	const most = 400
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
+// mostChanges is how many changes are remembered.
+const mostChanges = 100
+
+// LookAtSettings reads the settings of a bucket and adds to known what has changed since.
+// What the caller may not read stays as it was known.
+func (s *Store) LookAtSettings(ctx context.Context, bucket string, known *KnownSettings) error {
+	found, err := s.settingsNow(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	known.Look(found, s.now().UTC())
+	return nil
+}
+
+// Look adds what has changed in found, which are Settings of another look, since the last
+// one. What is not in found stays as it was known.
+func (k *KnownSettings) Look(found map[string][]string, at time.Time) {
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		k.take(name, found[name], at)
+	}
+	k.Seen = at
+}
+
+// Made replaces what is known of a setting that the admin has changed through RWM. before
+// is what the setting was until then: what somebody else had made of it stays a change.
+func (k *KnownSettings) Made(setting string, before, after []string, at time.Time) {
+	k.take(setting, before, at)
+	k.Settings[setting] = after
+}
+
+// take notes what a setting is now.
+func (k *KnownSettings) take(setting string, parts []string, now time.Time) {
+	if k.Settings == nil {
+		k.Settings = make(map[string][]string)
+	}
+	was, known := k.Settings[setting]
+	k.Settings[setting] = parts
+	if !known || slices.Equal(was, parts) {
+		return
+	}
+	k.Changes = append(k.Changes, SettingChange{
+		Setting: setting, Since: k.Seen, Seen: now, Removed: without(was, parts), Added: without(parts, was),
+	})
+	k.Changes = k.Changes[max(len(k.Changes)-mostChanges, 0):]
+}
+
+// without returns what of a is not in b.
+func without(a, b []string) (rest []string) {
+	left := slices.Clone(b)
+	for _, one := range a {
+		if i := slices.Index(left, one); i >= 0 {
+			left = slices.Delete(left, i, i+1)
+		} else {
+			rest = append(rest, one)
+		}
+	}
+	return rest
+}
+
+// settings adds the changes of settings to the marks of a history. They end no good time:
+// what is in the bucket is judged for itself.
+func (h *timeline) settings(known *KnownSettings) {
+	r := h.res
+	for _, c := range known.Changes {
+		s := Suspicion{Time: c.Seen, Reason: c.String(), Setting: c.Setting}
+		if s.Time.After(h.reviewed) {
+			r.Suspicions = append(r.Suspicions, s)
+			r.Total++
+		} else {
+			s.Standing = Reviewed
+			r.Notes = append(r.Notes, s)
+			r.TotalNotes++
+		}
+	}
+	for _, list := range []*[]Suspicion{&r.Suspicions, &r.Notes} {
+		slices.SortStableFunc(*list, func(a, b Suspicion) int { return a.Time.Compare(b.Time) })
+	}
+}

@@ -1,0 +1,264 @@
+package s3state
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
+)
+
+// watched are the settings of a bucket that decide what is safe: the name for people, that
+// of the request, and the error of a bucket without it.
+var watched = []struct{ name, query, none string }{
+	{"versioning", "versioning", ""},
+	{"policy", "policy", "NoSuchBucketPolicy"},
+	{"access control list", "acl", ""},
+	{"public access block", "publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"},
+	{"object lock", "object-lock", "ObjectLockConfigurationNotFoundError"},
+	{"lifecycle", "lifecycle", "NoSuchLifecycleConfiguration"},
+	{"default encryption", "encryption", "ServerSideEncryptionConfigurationNotFoundError"},
+	{"replication", "replication", "ReplicationConfigurationNotFoundError"},
+	{"notifications", "notification", ""},
+}
+
+// settingsNow reads all watched settings but those that the caller may not read.
+func (s *Store) settingsNow(ctx context.Context, bucket string) (map[string][]string, error) {
+	if err := s3versions.CheckBucketName(bucket); err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	found := make(map[string][]string)
+	g, ctx := errgroup.WithContext(ctx)
+	for _, what := range watched {
+		g.Go(func() error {
+			parts, ok, err := s.settingNow(ctx, bucket, what.query, what.none)
+			mu.Lock()
+			defer mu.Unlock()
+			if ok {
+				found[what.name] = parts
+			}
+			return s3err.Wrap(err, "read the %s of bucket %s", what.name, bucket)
+		})
+	}
+	return found, g.Wait()
+}
+
+// settingNow reads one setting; ok is false if the caller may not.
+func (s *Store) settingNow(ctx context.Context, bucket, query, none string) (parts []string, ok bool, err error) {
+	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{query: {""}}})
+	switch {
+	case err == nil:
+	case s3err.Code(err) == none && none != "", noSuchFeature(err):
+		return []string{}, true, nil
+	case s3err.Status(err) == http.StatusForbidden && !errors.Is(s3err.Classify(err), ErrCredentials):
+		return nil, false, nil
+	default:
+		return nil, false, err
+	}
+	parts, err = settingParts(bucket, query, data)
+	return parts, err == nil, err
+}
+
+func settingParts(bucket, query string, data []byte) ([]string, error) {
+	if query == "policy" {
+		return policyParts(bucket, data)
+	}
+	return xmlParts(data)
+}
+
+// settingAfter reads a setting that was just changed to body. AWS may give the one before
+// for a moment.
+func (s *Store) settingAfter(ctx context.Context, bucket, query, none string, before []string, body []byte) (parts []string, ok bool) {
+	asked, err := settingParts(bucket, query, body)
+	stale := err == nil && !slices.Equal(asked, before)
+	for range 5 {
+		if parts, ok, err = s.settingNow(ctx, bucket, query, none); err != nil || !stale || !slices.Equal(parts, before) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+	return parts, ok
+}
+
+// putSetting sets a setting of a bucket, see changeSetting.
+func (s *Store) putSetting(ctx context.Context, bucket, query string, body []byte) error {
+	return s.changeSetting(ctx, query, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Body: body})
+}
+
+// changeSetting sends a request that changes a setting of a bucket, and tells who wants to
+// know what it was before and is now. All of the Store's own changes come through here, so
+// that a later look can tell them from anybody else's.
+func (s *Store) changeSetting(ctx context.Context, query string, req s3versions.Request) error {
+	bucket := req.Bucket
+	req.Query = url.Values{query: {""}}
+	i := -1
+	if s.onSetting != nil {
+		for n, what := range watched {
+			if what.query == query {
+				i = n
+			}
+		}
+	}
+	var before []string
+	known := false
+	if i >= 0 {
+		before, known, _ = s.settingNow(ctx, bucket, query, watched[i].none)
+	}
+	_, err := s.s3.Call(ctx, req)
+	if known {
+		// Also after an error: the answer may have been lost, not the request.
+		if after, ok := s.settingAfter(context.WithoutCancel(ctx), bucket, query, watched[i].none, before, req.Body); ok {
+			s.onSetting(bucket, watched[i].name, before, after)
+		}
+	}
+	return err
+}
+
+// bucketIsNew tells who wants to know that nothing that was known of a bucket holds.
+func (s *Store) bucketIsNew(bucket string) {
+	if s.onSetting != nil {
+		s.onSetting(bucket, "", nil, nil)
+	}
+}
+
+// WithSettingMade calls fn whenever the Store itself has changed a setting of a bucket, as
+// Create, Seal and LockBucket do: see [KnownSettings.Made]. An empty setting says that the
+// bucket was made or removed, and that nothing known of it holds any more.
+func WithSettingMade(fn func(bucket, setting string, before, after []string)) Option {
+	return func(s *Store) { s.onSetting = fn }
+}
+
+// node is an element of XML without what means nothing: the order of its children, white
+// space, namespaces, attributes, and elements without content.
+type node struct {
+	XMLName  xml.Name
+	Text     string `xml:",chardata"`
+	Children []node `xml:",any"`
+}
+
+// String is one way of writing a node; "" if there is nothing in it.
+func (n *node) String() string {
+	if len(n.Children) == 0 {
+		if text := strings.TrimSpace(n.Text); text != "" {
+			return n.XMLName.Local + "=" + text
+		}
+		return ""
+	}
+	parts := n.parts()
+	if len(parts) == 0 {
+		return ""
+	}
+	return n.XMLName.Local + "{" + strings.Join(parts, " ") + "}"
+}
+
+func (n *node) parts() []string {
+	parts := []string{}
+	for i := range n.Children {
+		c := &n.Children[i]
+		switch c.XMLName.Local {
+		case "AccessControlList":
+			parts = append(parts, c.parts()...)
+			continue
+		case "DisplayName": // a user may be called another name
+			continue
+		}
+		if text := c.String(); text != "" {
+			parts = append(parts, text)
+		}
+	}
+	slices.Sort(parts)
+	return parts
+}
+
+func xmlParts(data []byte) ([]string, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return []string{}, nil
+	}
+	var root node
+	if err := xml.Unmarshal(data, &root); err != nil {
+		return nil, err
+	}
+	return root.parts(), nil
+}
+
+// policyParts are the statements of a policy. Until when a sealed host may read is left
+// out: storage-unseal changes it, perhaps on another machine, and it ends by itself.
+func policyParts(bucket string, data []byte) ([]string, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return []string{}, nil
+	}
+	grants, err := readPolicy(data)
+	if err != nil {
+		// Not for us to judge here; the check of the policy does.
+		return []string{string(data)}, nil //nolint:nilerr // see above
+	}
+	var doc struct {
+		Statement json.RawMessage
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return []string{string(data)}, nil //nolint:nilerr // see above
+	}
+	var list []map[string]any
+	if json.Unmarshal(doc.Statement, &list) != nil {
+		list = make([]map[string]any, 1)
+		if err := json.Unmarshal(doc.Statement, &list[0]); err != nil {
+			return nil, fmt.Errorf("the policy's statement: %w", err)
+		}
+	}
+	parts := []string{}
+	for i, st := range list {
+		if isSeal(bucket, grants[i]) {
+			delete(st, "Condition")
+		}
+		text, err := json.Marshal(sortedJSON(st))
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, string(text))
+	}
+	slices.Sort(parts)
+	return parts, nil
+}
+
+// sortedJSON puts lists, whose order means nothing in a policy, in an order; one of a
+// single text is that text.
+func sortedJSON(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, one := range v {
+			v[k] = sortedJSON(one)
+		}
+	case []any:
+		texts := make([]string, len(v))
+		for i, one := range v {
+			text, _ := json.Marshal(sortedJSON(one)) // it came from JSON
+			texts[i] = string(text)
+		}
+		slices.Sort(texts)
+		if len(texts) == 1 {
+			return json.RawMessage(texts[0])
+		}
+		raw := make([]json.RawMessage, len(texts))
+		for i, text := range texts {
+			raw[i] = json.RawMessage(text)
+		}
+		return raw
+	}
+	return v
+}
