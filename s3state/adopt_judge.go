@@ -83,7 +83,7 @@ func (a *adoption) judgePolicy() {
 		if g.sid != "" {
 			name += fmt.Sprintf(" (%s)", s3err.Clip(g.sid))
 		}
-		if a.found("policy", name, g.String(), fate, why) == AdoptKept {
+		if a.found("policy", name, g.String(), fate, why) == AdoptKept && !slices.Contains(wanted, g.canonical()) {
 			a.kept = append(a.kept, statements[i])
 		}
 	}
@@ -101,7 +101,7 @@ func (a *adoption) judgeStatement(raw json.RawMessage, g grant, wanted []string)
 	}
 	switch {
 	case slices.Contains(wanted, g.canonical()):
-		return AdoptReplaced, "it stays the same"
+		return AdoptKept, "as it should be"
 	case isTrial(a.bucket, g):
 		return AdoptReplaced, "an interrupted storage-unseal left it"
 	case isSeal(a.bucket, g) && sameSet(g.principals, []string{a.target}) && a.seal.on:

@@ -104,7 +104,7 @@ func (a *adoption) findRoles() (err error) {
 		a.keeper = a.check.Keeper
 	}
 	a.chooseForm()
-	a.seal = seal{on: a.opts.Sealed}
+	a.seal = seal{on: a.opts.Sealed || a.check.Sealed} // for another host, too
 	if a.check.Sealed && a.check.Target == a.target {
 		a.seal = a.check.seal()
 	}
