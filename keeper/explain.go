@@ -78,7 +78,7 @@ func (k *Keeper) Explain(passEvery time.Duration, names ...string) ([]*Plan, err
 	}
 	var plans []*Plan
 	for _, name := range names {
-		r, err := k.state.load(name, k.cfg.Storages[name].ResticBucket)
+		r, err := k.state.load(name, k.cfg.Storages[name].ResticBucket, k.now())
 		if err != nil {
 			return nil, err
 		}

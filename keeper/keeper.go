@@ -169,7 +169,7 @@ func (k *Keeper) Status(names ...string) ([]*Status, error) {
 	}
 	var all []*Status
 	for _, name := range names {
-		r, err := k.state.load(name, k.cfg.Storages[name].ResticBucket)
+		r, err := k.state.load(name, k.cfg.Storages[name].ResticBucket, k.now())
 		if err != nil {
 			return nil, err
 		}
@@ -204,7 +204,7 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 		return err
 	}
 	defer unlock()
-	r, err := k.state.load(storage, k.cfg.Storages[storage].ResticBucket)
+	r, err := k.state.load(storage, k.cfg.Storages[storage].ResticBucket, k.now())
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ func openManaged(ctx context.Context, name string, cfg *StorageConfig, rt http.R
 	s.password = rc.ResticPassword
 	opts := []rwm.Option{
 		rwm.WithTransport(rt), rwm.WithClock(now), rwm.WithLogger(log), rwm.WithProof(rwm.ProofOptions{MaxRequests: -1}),
+		rwm.WithStoreOptions(s3state.WithPromise(s.promised)),
 		rwm.WithSessionOptions(restic.WithCacheDir(cache), restic.WithRetryFor(time.Minute)),
 	}
 	evidence := rwm.WithEvidence(filepath.Join(state, "evidence", name+".json"))
@@ -134,6 +135,15 @@ func proofFrom(found *s3state.Proof, at time.Time) *Proof {
 	}
 	if p.Proved && p.Snapshots == 0 {
 		p.Proved, p.Why = false, "there is no snapshot in the repository"
+	}
+	return p
+}
+
+// promised is what the keeper has renewed the bucket's locks for.
+func (s *managed) promised(string) s3state.Promise {
+	p, _, err := s3state.ReadRenewLedger(s.ledger)
+	if err != nil {
+		return s3state.Promise{} // the renewal says why
 	}
 	return p
 }

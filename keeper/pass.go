@@ -103,7 +103,7 @@ func (k *Keeper) visit(ctx context.Context, name string) (v *visit, err error) {
 	ctx, meter, done := newMeter(ctx, v.cfg.Budget, k.base)
 	defer done()
 	v.meter = meter
-	if v.r, err = k.state.load(name, v.cfg.ResticBucket); err != nil {
+	if v.r, err = k.state.load(name, v.cfg.ResticBucket, k.now()); err != nil {
 		v.r = &record{Tasks: map[Task]*taskRecord{}}
 		v.status = k.status(name, v.r)
 		v.status.Green = false

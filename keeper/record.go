@@ -168,7 +168,7 @@ func (d stateDir) file(storage string) string {
 
 // load reads a record. One that cannot be understood is put aside and begun anew: it
 // costs only time.
-func (d stateDir) load(storage, bucket string) (*record, error) {
+func (d stateDir) load(storage, bucket string, now time.Time) (*record, error) {
 	fresh := &record{Version: recordVersion, Bucket: bucket, Tasks: map[Task]*taskRecord{}, Backups: map[string]*backupRecord{}}
 	text, err := os.ReadFile(d.file(storage))
 	if errors.Is(err, os.ErrNotExist) {
@@ -187,7 +187,35 @@ func (d stateDir) load(storage, bucket string) (*record, error) {
 	if r.Backups == nil {
 		r.Backups = map[string]*backupRecord{}
 	}
+	r.forgetFuture(now)
 	return r, nil
+}
+
+// mostStep is how far a clock may be set back without anything being forgotten.
+const mostStep = time.Hour
+
+// forgetFuture forgets when things were done if that lies in the future: the clock was
+// wrong then, or is now. A storage would else be green for as long as that without
+// anything having been proved.
+func (r *record) forgetFuture(now time.Time) {
+	limit := now.Add(mostStep)
+	for t, task := range r.Tasks {
+		if task != nil && (task.Tried.After(limit) || task.Proved.After(limit)) {
+			delete(r.Tasks, t)
+		}
+	}
+	if r.LastPass.After(limit) {
+		r.LastPass = time.Time{}
+	}
+	if r.ReadSince.After(limit) {
+		r.ReadSince = now
+	}
+	for i, at := range r.Slices {
+		if at.After(limit) {
+			r.Slices[i] = time.Time{}
+		}
+	}
+	r.Sizes = slices.DeleteFunc(r.Sizes, func(s sizeAt) bool { return s.Time.After(limit) })
 }
 
 // holes reports whether something is null that a keeper never leaves so. A task may be:

@@ -134,6 +134,10 @@ func (j *judge) passes() {
 	case t != nil && t.Outcome != Proved:
 		j.red("unreachable", again, "The bucket cannot be listed: %s.", t.Text)
 	}
+	if s := j.r.Survey; s != nil && s.Newest.Sub(j.now) > 24*time.Hour {
+		j.red("clock", "timedatectl", "By the server's clock something was written at %s, and here it is %s: one of the clocks is wrong, so what is due cannot be told.",
+			s.Newest.UTC().Format(time.RFC3339), j.now.UTC().Format(time.RFC3339))
+	}
 }
 
 func (j *judge) alarms() {

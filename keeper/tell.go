@@ -107,7 +107,7 @@ func (k *Keeper) tell(ctx context.Context, report *Report) error {
 		return func(err error) { failed = append(failed, fmt.Sprintf("storage %s: %v", s.Storage, err)) }
 	}
 	for _, s := range report.Storages {
-		r, err := k.state.load(s.Storage, s.Bucket)
+		r, err := k.state.load(s.Storage, s.Bucket, k.now())
 		if err != nil {
 			return err
 		}

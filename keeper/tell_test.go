@@ -124,6 +124,38 @@ func TestStateDirectory(t *testing.T) {
 	}
 }
 
+// A pass made while the clock was a year ahead keeps nothing green once it is right again,
+// and a clock that is behind the server's is red.
+func TestClockJumps(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "web1")
+	w.backup("web1")
+	right := w.clock()
+	w.mu.Lock()
+	w.now = right.Add(365 * day) // the keeper's, not the server's
+	w.mu.Unlock()
+	w.pass()
+	w.set(right.Add(time.Hour))
+	all, err := w.keeper().Status()
+	must(t, err)
+	if all[0].Green || !slices.Contains(codes(all[0]), "never-run") {
+		t.Errorf("red for %v before a pass with the right clock", codes(all[0]))
+	}
+	report := w.pass()
+	green(t, report)
+	for _, task := range report.Storages[0].Tasks {
+		if task.Proved.After(w.clock()) {
+			t.Errorf("%s was proved at %v", task.Task, task.Proved)
+		}
+	}
+	w.mu.Lock()
+	w.now = right.Add(-365 * day)
+	w.mu.Unlock()
+	if s := w.pass().Storages[0]; s.Green || !slices.Contains(codes(s), "clock") {
+		t.Errorf("a year behind: red for %v", codes(s))
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -51,6 +51,9 @@ func (m *Manager) LocationAsOf(ctx context.Context, moment s3state.Moment) (rest
 	if err != nil {
 		return nil, view, err
 	}
+	if v := view.Verification; v != nil && v.Lapse != nil {
+		m.warn(v.Lapse.String())
+	}
 	return restic.AsOfObjects(m.client, m.cfg.ResticBucket, "", MomentString(view, time.Local), viewObjects{view}), view, nil
 }
 

@@ -71,7 +71,7 @@ func New(cfg *Config, opts ...Option) (*Manager, error) {
 	if err := m.connect(); err != nil {
 		return nil, err
 	}
-	storeOpts := []s3state.Option{s3state.WithLogger(m.log), s3state.WithClock(m.now)}
+	storeOpts := []s3state.Option{s3state.WithLogger(m.log), s3state.WithClock(m.now), s3state.WithPromise(m.promised)}
 	if m.transport != nil {
 		storeOpts = append(storeOpts, s3state.WithTransport(m.transport))
 	}

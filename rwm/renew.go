@@ -61,6 +61,31 @@ func (m *Manager) liveNeeds(ctx context.Context) (needed func(string) bool, brok
 	return nil, "", nil
 }
 
+// LastRenewal tells what the last renewal of a bucket's locks on this machine, by
+// [Manager.RenewLedgerPath], proved at its end; zero if there was none.
+func (m *Manager) LastRenewal(bucket string) (s3state.FloorProof, error) {
+	path, err := m.RenewLedgerPath(bucket)
+	if err != nil {
+		return s3state.FloorProof{}, err
+	}
+	_, proof, err := s3state.ReadRenewLedger(path)
+	return proof, err
+}
+
+// promised is what this machine has renewed a bucket's locks for; zero if that is not
+// known, and then the bucket's settings count.
+func (m *Manager) promised(bucket string) s3state.Promise {
+	path, err := m.RenewLedgerPath(bucket)
+	if err != nil {
+		return s3state.Promise{}
+	}
+	p, _, err := s3state.ReadRenewLedger(path)
+	if err != nil {
+		m.log.Warn("what was promised is not known", "error", err)
+	}
+	return p
+}
+
 // RenewLedgerPath returns the path of the record of a bucket's renewals that the
 // command keeps: in the user's cache directory, by endpoint and bucket.
 func (m *Manager) RenewLedgerPath(bucket string) (string, error) {

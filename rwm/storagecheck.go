@@ -73,6 +73,8 @@ func (m *Manager) CheckStorage(ctx context.Context, bucket string, opts s3state.
 // decide says what was proved.
 func (c *StorageCheck) decide(bucket string, inside error, opts s3state.CheckStorageOptions, m *Manager) {
 	switch {
+	case c.Lapse != nil: // broken or whole, it may not be all there was
+		c.Proof = s3state.Proof{Verdict: s3state.NotProved, Reason: c.Lapse.String()}
 	case c.Total > 0 && m.knows(bucket):
 		c.Proof = s3state.Proof{Verdict: s3state.Broken, Reason: c.Problems[0].Reason}
 	case c.Repository != nil && inside == nil:

@@ -76,14 +76,14 @@ func (a *adoption) judgePolicy() {
 		a.found("policy", "as a whole", "it cannot be read", AdoptRefused, err.Error())
 		return
 	}
-	wanted, _ := canonical([]byte(a.wanted().variants(nil)[0]))
+	wanted, _ := canonical([]byte(a.wanted().variants(a.who[:1], nil)[0]))
 	for i, g := range grants {
 		fate, why := a.judgeStatement(statements[i], g, wanted)
 		name := fmt.Sprintf("statement %d", i+1)
 		if g.sid != "" {
 			name += fmt.Sprintf(" (%s)", s3err.Clip(g.sid))
 		}
-		if a.found("policy", name, g.String(), fate, why) == AdoptKept {
+		if a.found("policy", name, g.String(), fate, why) == AdoptKept && !slices.Contains(wanted, g.canonical()) {
 			a.kept = append(a.kept, statements[i])
 		}
 	}
@@ -91,7 +91,7 @@ func (a *adoption) judgePolicy() {
 
 // wanted is the policy without what is kept.
 func (a *adoption) wanted() rolesPolicy {
-	return rolesPolicy{bucket: a.bucket, admin: a.admin, target: a.target, keeper: a.keeper, ceph: a.ceph, lock: a.lock, seal: a.seal}
+	return rolesPolicy{bucket: a.bucket, ceph: a.ceph, lock: a.lock, seal: a.seal}.of(a.who[0])
 }
 
 func (a *adoption) judgeStatement(raw json.RawMessage, g grant, wanted []string) (AdoptFate, string) {
@@ -101,7 +101,7 @@ func (a *adoption) judgeStatement(raw json.RawMessage, g grant, wanted []string)
 	}
 	switch {
 	case slices.Contains(wanted, g.canonical()):
-		return AdoptReplaced, "it stays the same"
+		return AdoptKept, "as it should be"
 	case isTrial(a.bucket, g):
 		return AdoptReplaced, "an interrupted storage-unseal left it"
 	case isSeal(a.bucket, g) && sameSet(g.principals, []string{a.target}) && a.seal.on:

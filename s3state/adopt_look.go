@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cesnet/rwm/internal/s3err"
@@ -27,7 +28,8 @@ type adoption struct {
 	ceph   bool
 
 	// What is to be.
-	admin, target, keeper string // principals
+	who                   []roles // in the forms to try, that of the policy first
+	admin, target, keeper string  // of the first form
 	seal                  seal
 	kept                  []json.RawMessage // statements
 	keptRules             []storedRule
@@ -48,7 +50,10 @@ func (a *adoption) look(ctx context.Context) (err error) {
 		return err
 	}
 	a.plan.Caller = caller.ID
-	if caller.ID == "" || a.plan.Owner == "" || caller.ID == a.plan.Owner {
+	if a.ceph, err = a.s.isCeph(ctx, a.bucket); err != nil {
+		return err
+	}
+	if a.owned() {
 		if err := a.findRoles(); err != nil {
 			return err
 		}
@@ -72,9 +77,6 @@ func (a *adoption) look(ctx context.Context) (err error) {
 	}
 	if a.block, err = a.s.accessBlock(ctx, a.bucket); err != nil && !noSuchFeature(err) {
 		return s3err.Wrap(err, "read the public-access block of bucket %s", a.bucket)
-	}
-	if a.ceph, err = a.s.isCeph(ctx, a.bucket); err != nil {
-		return err
 	}
 	a.plan.Repositories, err = a.s.findRepositories(ctx, a.bucket)
 	return err
@@ -101,12 +103,32 @@ func (a *adoption) findRoles() (err error) {
 	if a.keeper == "" && a.check.Keeper != a.target && a.check.Keeper != a.admin {
 		a.keeper = a.check.Keeper
 	}
-	a.seal = seal{on: a.opts.Sealed}
+	a.chooseForm()
+	a.seal = seal{on: a.opts.Sealed || a.check.Sealed} // for another host, too
 	if a.check.Sealed && a.check.Target == a.target {
 		a.seal = a.check.seal()
 	}
 	a.plan.Admin, a.plan.Target, a.plan.Keeper = a.admin, a.target, a.keeper
 	return nil
+}
+
+// chooseForm begins with the form that the policy is in already.
+func (a *adoption) chooseForm() {
+	keeper := a.opts.Keeper
+	if keeper == "" {
+		keeper = shortName(a.keeper)
+	}
+	a.who = a.s.forms(roles{admin: a.admin, target: a.target, keeper: a.keeper}, a.user, keeper, a.ceph)
+	for i, r := range a.who {
+		if a.check.Target == r.target && a.check.Admin == r.admin && (a.check.all == r.all || a.check.all == "*" && r.all == "") {
+			if a.opts.Keeper == "" {
+				r.keeper = a.keeper // as the policy names it
+			}
+			a.who = append([]roles{r}, slices.Delete(slices.Clone(a.who), i, i+1)...)
+			break
+		}
+	}
+	a.admin, a.target, a.keeper = a.who[0].admin, a.who[0].target, a.who[0].keeper
 }
 
 // Bounds of the search for repositories.

@@ -62,7 +62,7 @@ func optional(yes bool, text string) string {
 	return ""
 }
 
-func (a *adoption) variants() []string { return a.wanted().variants(a.kept) }
+func (a *adoption) variants() []string { return a.wanted().variants(a.who, a.kept) }
 
 // policyIsSet reports whether the bucket has the policy already.
 func (a *adoption) policyIsSet() bool {

@@ -165,6 +165,11 @@ func TestAdopt(t *testing.T) {
 			if got := w.changes(); len(got) > 0 {
 				t.Errorf("the second time changed something: %q", got)
 			}
+			// Nor is a seal lost when another user takes the host's place.
+			p, err := w.admin.PlanAdoption(w.ctx, w.bucket, "host3", AdoptOptions{Replace: true})
+			if err != nil || !strings.Contains(p.Policy, `:user/host3"]},"Action":["s3:GetObject","s3:GetObjectVersion"`) {
+				t.Errorf("another host: %s, %v", p.Policy, err)
+			}
 			// Without the options nothing is taken back.
 			res, err = w.admin.Adopt(w.ctx, w.bucket, w.srv.Host.Name, AdoptOptions{})
 			if err != nil || len(res.Plan.Steps) > 0 || !res.Check.Sealed || res.Check.Keeper == "" {
@@ -268,9 +273,9 @@ func TestAdoptKeepsTLSOnly(t *testing.T) {
 			t.Errorf("%s for %s: OK", bad, old)
 		}
 	}
-	a := &adoption{bucket: "b", user: "host", admin: aAdmin, target: aHost, config: f, plan: &AdoptPlan{}}
+	a := &adoption{bucket: "b", user: "host", admin: aAdmin, target: aHost, who: []roles{{admin: aAdmin, target: aHost}}, config: f, plan: &AdoptPlan{}}
 	a.judgePolicy()
-	if got := fates(a.plan); got != "policy statement 1 replaced\npolicy statement 2 replaced\npolicy statement 3 (tls) kept" || string(a.kept[0]) != text || !a.policyIsSet() {
+	if got := fates(a.plan); got != "policy statement 1 kept\npolicy statement 2 kept\npolicy statement 3 (tls) kept" || len(a.kept) != 1 || string(a.kept[0]) != text || !a.policyIsSet() {
 		t.Errorf("%s %q", got, a.kept)
 	}
 }

@@ -14,9 +14,11 @@ type BucketSummary struct {
 	// Check is nil if it could not be made; Err says why.
 	Check *PolicyCheck
 	Err   error
+	// Lock is how the bucket is locked; nil if the credentials may not know.
+	Lock *Lock
 }
 
-// List returns the caller's buckets with the policy check of each. A bucket that cannot
+// List returns the caller's buckets with the policy check and the lock of each. A bucket that cannot
 // be checked is listed with its error.
 func (s *Store) List(ctx context.Context) ([]BucketSummary, error) {
 	_, buckets, err := s.ownBuckets(ctx)
@@ -30,7 +32,12 @@ func (s *Store) List(ctx context.Context) ([]BucketSummary, error) {
 		list[i].Name = b.Name
 		list[i].Created, _ = time.Parse(time.RFC3339Nano, b.CreationDate)
 		g.Go(func() error {
-			list[i].Check, list[i].Err = s.CheckPolicy(ctx, b.Name)
+			if list[i].Check, list[i].Err = s.CheckPolicy(ctx, b.Name); list[i].Err == nil {
+				list[i].Lock, list[i].Err = s.Lock(ctx, b.Name)
+			}
+			if refusedAlone(list[i].Err) && list[i].Check != nil {
+				list[i].Err = nil // a host may not know how it is locked
+			}
 			return nil
 		})
 	}

@@ -47,6 +47,9 @@ type StorageCheck struct {
 	Proof    Proof
 	Problems []Difference // at most the first 1000
 	Total    int
+	// Lapse is set for a Moment at which the bucket had versions that the storage's own
+	// rule may have removed since: then OK is not.
+	Lapse *Lapse
 	// State is the state that the bucket was compared with. It is nil if no state can
 	// be verified; then only damage that shows without a state was looked for.
 	State          *SavedState
@@ -87,7 +90,10 @@ func (c *StorageCheck) decide(repository bool) {
 	if !repository {
 		c.Proof.Reason = "there never was a repository in the bucket"
 	}
-	c.OK = c.Complete() && !repository
+	if c.Lapse != nil {
+		c.Proof.Reason = c.Lapse.String()
+	}
+	c.OK = c.Complete() && !repository && c.Lapse == nil
 }
 
 func (c *StorageCheck) suspicions(h *timeline) {
@@ -142,6 +148,7 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 		c.Total = v.Total + v.TotalMissing
 		c.State = saved
 		c.Objects, c.Bytes = p.count, p.bytes
+		c.Lapse = v.Lapse
 	} else {
 		now, err := s.checkCurrent(ctx, bucket, c, ev)
 		if err != nil {

@@ -150,6 +150,22 @@ func (p *search) anyOf(ctx context.Context, h *timeline, moments []time.Time) (g
 	return nil, failed, nil
 }
 
+// whole leaves out the moments of which the storage's own rule may have removed something:
+// what is left of them may hold together, as an empty repository does, and still be no
+// moment that ever was. The newest is as it was, however old it is.
+func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
+	oldest := moments[len(moments)-1]
+	lapse := (&ownRule{s: p.s, bucket: p.bucket}).lapse(ctx, oldest)
+	if lapse == nil {
+		return moments
+	}
+	n := 1
+	for n < len(moments) && !moments[n].Before(lapse.Since) {
+		n++
+	}
+	return moments[:n]
+}
+
 // Prove has a moment of a bucket proved as History does: what was written more than once
 // is suspected.
 func (s *Store) Prove(ctx context.Context, bucket string, at time.Time, prover Prover) (*Proof, error) {
@@ -206,7 +222,10 @@ func (h *timeline) prove(ctx context.Context, p *search) error {
 			moments = append(moments, at)
 		}
 	}
-	good, failed, err := p.latest(ctx, h, moments)
+	good, failed, err := p.latest(ctx, h, moments[:min(len(moments), 1)])
+	if err == nil && good == nil && !p.spent && len(moments) > 1 {
+		good, failed, err = p.latest(ctx, h, p.whole(ctx, moments))
+	}
 	if err != nil {
 		return err
 	}

@@ -103,23 +103,6 @@ func (l *Lock) Promise() time.Duration { return time.Duration(l.Days) * Day }
 // Retention returns N+G as a duration.
 func (l *Lock) Retention() time.Duration { return time.Duration(l.RetainDays) * Day }
 
-// Reclaimable reports whether lifecycle may rightly have removed a version by now,
-// which tells "reclaimed" from "missing". v was seen to be current at the time current,
-// such as that of a saved state that names it. It is conservative: a version that a
-// renewal had locked for longer cannot be told from another.
-func (l *Lock) Reclaimable(v *Version, current, now time.Time) bool {
-	if l.Enabled && now.Before(v.LastModified.Add(l.Retention())) {
-		return false
-	}
-	for i := range l.Lifecycle {
-		if r := &l.Lifecycle[i]; r.NoncurrentDays > 0 && r.concerns(v.Key) &&
-			!now.Before(current.Add(time.Duration(r.NoncurrentDays)*Day)) {
-			return true
-		}
-	}
-	return false
-}
-
 // Lock reads how a bucket is locked. It needs the rights to read the bucket's object
 // lock configuration and its lifecycle, which the admin and the keeper have.
 func (s *Store) Lock(ctx context.Context, bucket string) (*Lock, error) {

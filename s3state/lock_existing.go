@@ -75,7 +75,7 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 			return s.turnOnLock(ctx, bucket, want.Mode, fmt.Sprintf("rwm storage-restore-state %s NEW --at '1m ago' --lock 30d", bucket))
 		})
 	}
-	res.Check = m.police(ctx, check.Admin, check.Target, res.Keeper)
+	res.Check = m.police(ctx, only(roles{check.Admin, check.Target, res.Keeper, check.all}))
 	m.lockBucket(ctx, "")
 	m.endProof(ctx)
 	res.LockProof = m.proof

@@ -56,14 +56,15 @@ type AccessOptions struct {
 // delete marker; the host rightly cannot remove them.
 //
 // Called with the owner's credentials it tries nothing: the error wraps ErrOwner,
-// and the report has only the policy check.
+// and the report has only the policy check. Where the owner is an account of many users,
+// that cannot be told, and the attempts show it.
 func (s *Store) Access(ctx context.Context, bucket string, opts AccessOptions) (*AccessReport, error) {
 	f, err := s.bucketConfig(ctx, bucket)
 	if err != nil {
 		return nil, err
 	}
 	report := &AccessReport{Bucket: bucket, Check: checkPolicy(bucket, f), OK: true}
-	if caller, _, err := s.ownBuckets(ctx); err == nil && caller.ID != "" && caller.ID == f.acl.Owner.ID {
+	if caller, _, err := s.ownBuckets(ctx); err == nil && report.Check.ownerIsAdmin() && caller.ID == f.acl.Owner.ID {
 		return report, fmt.Errorf("%w %s, who may do everything; use the host's", ErrOwner, caller.ID)
 	}
 	a := &accessor{s: s, bucket: bucket, config: f, report: report}

@@ -40,6 +40,8 @@ type PolicyCheck struct {
 	Versioning string
 	// UnfinishedRestore is not nil while Restore has not completed this bucket.
 	UnfinishedRestore *RestoreOrigin
+
+	all string // the admin's action, see roles
 }
 
 // TargetUser is the user name in Target.
@@ -215,7 +217,9 @@ func (c *PolicyCheck) checkRoles(admins, targets []grant) {
 	case 0:
 		c.problem("no statement allows the admin everything")
 	case 1:
-		if !sameSet(admins[0].actions, []string{"*"}) {
+		if len(admins[0].actions) == 1 {
+			c.all = admins[0].actions[0] // not every server takes "*"
+		} else {
 			c.problem(`the admin's actions are %s, not "*"`, s3err.Clip(strings.Join(admins[0].actions, ", ")))
 		}
 	default:
@@ -263,6 +267,10 @@ func (c *PolicyCheck) checkOwner() {
 	case c.Owner.ID == "":
 		c.problem("the bucket's owner is unknown")
 	case c.Admin == want && known, c.Admin == c.Owner.ID, c.Admin == "CanonicalUser:"+c.Owner.ID:
+	case accountOwner(c.Owner.ID) && tenantOf(c.Admin) == c.Owner.ID:
+		c.Notes = append(c.Notes, "the owner is an account: what its other users may do, their own policies say, too")
+	case tenantOf(c.Admin) == zeroAccount && tenantOf(c.Target) == zeroAccount:
+		c.Notes = append(c.Notes, "whether the owner is the admin cannot be told from this provider's principals")
 	case canonicalID(c.Owner.ID) && strings.HasPrefix(c.Admin, "arn:"):
 		if tenantOf(c.Admin) != tenantOf(c.Target) {
 			c.problem("admin %s and target %s are of different accounts", s3err.Clip(c.Admin), s3err.Clip(c.Target))

@@ -76,13 +76,15 @@ func (s *Store) Create(ctx context.Context, bucket, targetUser string, opts Crea
 		}
 	}
 	m.lockBucket(ctx, admin)
-	check := m.police(ctx, admin, target, keeper)
+	check := m.police(ctx, func(ceph bool) []roles {
+		return s.forms(roles{admin: admin, target: target, keeper: keeper}, targetUser, opts.Keeper, ceph)
+	})
 	m.endProof(ctx)
 	if m.err != nil {
 		return nil, m.err
 	}
 	res := &CreateResult{
-		Bucket: bucket, Admin: admin, Target: target, Keeper: keeper, PublicAccessBlock: m.pab, Check: check, LockProof: m.proof,
+		Bucket: bucket, Admin: check.Admin, Target: check.Target, Keeper: check.Keeper, PublicAccessBlock: m.pab, Check: check, LockProof: m.proof,
 	}
 	if lock != nil {
 		res.Lock, err = s.Lock(ctx, bucket)

@@ -30,14 +30,24 @@ type rolesPolicy struct {
 	bucket, admin, target string
 	keeper                string // "" without one
 	ceph                  bool   // the server consults ACLs before the policy
+	all                   string // see roles
 	lock                  *LockOptions
 	seal                  seal
+}
+
+// of is the policy with other roles.
+func (p rolesPolicy) of(who roles) rolesPolicy {
+	p.admin, p.target, p.keeper, p.all = who.admin, who.target, who.keeper, who.all
+	return p
 }
 
 func (p rolesPolicy) String() string { return encodePolicy(p.statements()...) }
 
 func (p rolesPolicy) statements() []policyStatement {
 	all := []policyStatement{adminStatement(p.bucket, p.admin)}
+	if p.all != "" {
+		all[0].Action = []string{p.all}
+	}
 	statement := func(effect, principal string, actions []string) {
 		all = append(all, policyStatement{
 			Effect: effect, Principal: map[string][]string{"AWS": {principal}}, Action: actions, Resource: resources(p.bucket),

@@ -104,16 +104,15 @@ func (m *maker) enableVersioning(ctx context.Context) {
 	})
 }
 
-// police sets the policy and reads everything back. keeper is "" without one.
-func (m *maker) police(ctx context.Context, admin, target, keeper string) *PolicyCheck {
+// police sets the policy and reads everything back. forms gives the roles in the forms
+// to try.
+func (m *maker) police(ctx context.Context, forms func(ceph bool) []roles) *PolicyCheck {
 	m.step("set the policy", func() error {
 		ceph, err := m.s.isCeph(ctx, m.bucket)
 		if err != nil {
 			return err
 		}
-		return m.setTried(ctx, rolesPolicy{
-			bucket: m.bucket, admin: admin, target: target, keeper: keeper, ceph: ceph, lock: m.lock, seal: m.seal,
-		}.variants(nil))
+		return m.setTried(ctx, rolesPolicy{bucket: m.bucket, ceph: ceph, lock: m.lock, seal: m.seal}.variants(forms(ceph), nil))
 	})
 	return m.checkPoliced(ctx)
 }

@@ -8,6 +8,65 @@ import (
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
+// roles are the principals of a bucket's policy, in one of the forms in which servers
+// name users.
+type roles struct {
+	admin, target string
+	keeper        string // "" without one
+	all           string // the action that means everything; "" for "*"
+}
+
+// zeroAccount is the account of every user on SeaweedFS.
+const zeroAccount = "000000000000"
+
+// forms are the roles in the forms that servers take, in the order in which they are
+// tried (setTried): as base has them, which is what Ceph and AWS take, and where users
+// were given by their names, as SeaweedFS and as versitygw name them. Which one a server
+// takes is found out nowhere else.
+func (s *Store) forms(base roles, user, keeper string, ceph bool) []roles {
+	if ceph {
+		return []roles{base}
+	}
+	list := []roles{base}
+	if named := !strings.Contains(user+keeper, ":") && !strings.HasPrefix(s.adminPrincipal, "arn:"); named && strings.HasPrefix(base.admin, "arn:") {
+		other := func(form func(name string) string) {
+			r := roles{admin: form(shortName(base.admin)), target: form(user)}
+			if keeper != "" {
+				r.keeper = form(keeper)
+			}
+			list = append(list, r)
+		}
+		other(func(name string) string { return userARN(zeroAccount, name) })
+		if tenantOf(base.admin) == "" { // versitygw's owners have none
+			other(func(name string) string { return name })
+		}
+	}
+	var all []roles
+	for _, r := range list {
+		some := r
+		some.all = "s3:*"
+		all = append(all, r, some)
+	}
+	return all
+}
+
+// only is for police: the form is known.
+func only(who roles) func(bool) []roles { return func(bool) []roles { return []roles{who} } }
+
+// accountOwner recognises an account of Ceph as an owner: its users own nothing by
+// themselves.
+func accountOwner(id string) bool {
+	digits, ok := strings.CutPrefix(id, "RGW")
+	return ok && len(digits) == 17 && strings.Trim(digits, "0123456789") == ""
+}
+
+// ownerIsAdmin reports whether the owner's ID is the admin's alone, not that of an
+// account with many users.
+func (c *PolicyCheck) ownerIsAdmin() bool {
+	id := c.Owner.ID
+	return id != "" && !accountOwner(id) && !canonicalID(id) && tenantOf(c.Admin) != zeroAccount
+}
+
 // userARN is how policies of Ceph RGW (and AWS, where the tenant is the
 // account) name a user.
 func userARN(tenant, name string) string { return "arn:aws:iam::" + tenant + ":user/" + name }
@@ -72,6 +131,9 @@ func targetPrincipal(user, admin string) (string, error) {
 	if user == "" || strings.ContainsAny(user, "*?$:/ \t\r\n\"\\<>&") {
 		return "", fmt.Errorf("%w: %q is not a user name; give the name without its tenant, or an ARN", ErrInvalid, user)
 	}
+	if !strings.Contains(admin, ":") && admin != "" {
+		return user, nil // servers that name users by their keys
+	}
 	if !strings.HasPrefix(admin, "arn:") {
 		return "", fmt.Errorf("%w: give the target user as an ARN, for the admin's principal %q is none", ErrInvalid, admin)
 	}
@@ -89,7 +151,7 @@ func accountID(principal string) bool {
 // does not tell.
 func (s *Store) principals(ctx context.Context, targetUser string) (admin, target string, err error) {
 	admin = s.adminPrincipal
-	if admin == "" {
+	if !strings.Contains(admin, ":") {
 		owner, _, err := s.ownBuckets(ctx)
 		switch {
 		case s3err.Forbidden(err):
@@ -131,12 +193,17 @@ func (s *Store) principalsOf(ctx context.Context, bucket, targetUser string) (ad
 }
 
 func (s *Store) adminOf(owner Owner) (string, error) {
-	if s.adminPrincipal != "" {
+	switch {
+	case s.adminPrincipal != "" && accountOwner(owner.ID) && !strings.Contains(s.adminPrincipal, ":"):
+		return userARN(owner.ID, s.adminPrincipal), nil
+	case s.adminPrincipal != "":
 		return s.adminPrincipal, nil
+	case accountOwner(owner.ID):
+		return "", fmt.Errorf("%w: the owner is the account %s; say which of its users is the admin, with --admin NAME (WithAdminPrincipal)", ErrInvalid, owner.ID)
 	}
 	arn, known := ownerPrincipal(owner.ID)
 	if !known {
-		return "", fmt.Errorf("%w: the admin's principal cannot be told from the owner id %q here; give it with WithAdminPrincipal", ErrInvalid, owner.ID)
+		return "", fmt.Errorf("%w: the admin's principal cannot be told from the owner id %q here; give it with --admin ARN (WithAdminPrincipal)", ErrInvalid, owner.ID)
 	}
 	return arn, nil
 }

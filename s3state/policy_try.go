@@ -16,15 +16,16 @@ import (
 
 // variants are the policy in the forms that servers take, the best first, each with the
 // statements that are kept of another one.
-func (p rolesPolicy) variants(kept []json.RawMessage) []string {
-	forms := []rolesPolicy{p}
-	if p.seal.on {
-		// Not every server knows the actions of reading attributes.
-		forms[0].seal.attributes = true
-		forms = append(forms, p)
-	}
+func (p rolesPolicy) variants(who []roles, kept []json.RawMessage) []string {
 	var texts []string
-	for _, form := range forms {
+	for _, r := range who {
+		form := p.of(r)
+		if p.seal.on {
+			// Not every server knows the actions of reading attributes.
+			form.seal.attributes = true
+			texts = append(texts, withKept(form.statements(), kept))
+			form.seal.attributes = false
+		}
 		texts = append(texts, withKept(form.statements(), kept))
 	}
 	return texts

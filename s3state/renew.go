@@ -160,6 +160,7 @@ func (r *renewer) run(ctx context.Context) error {
 			r.res.Frozen = text
 		}
 	}
+	r.opts.Ledger.setProof(FloorProof{r.res.Time, r.res.Floor, r.res.Needed, r.res.Young, r.res.Failed, r.res.Sampled})
 	if r.failed.Total > 0 {
 		r.failed.Next = "the other locks are renewed; run the same again"
 		return &r.failed

@@ -25,7 +25,25 @@ type RenewLedger struct {
 	w        *bufio.Writer
 	entries  map[[16]byte]int64 // until, in seconds since 1970
 	promised renewPromise
+	proof    FloorProof
 	lines    int // in the file
+}
+
+// FloorProof is what a run of Renew has found at its end: until when everything needed
+// was locked, but for what was younger than a minute.
+type FloorProof struct {
+	Time    time.Time `json:"proved,omitzero"` // of the run
+	Floor   time.Time `json:"floor,omitzero"`
+	Needed  int64     `json:"needed,omitempty"` // versions
+	Young   int64     `json:"young,omitempty"`  // of these, just written: the default locks them
+	Failed  int64     `json:"failed,omitempty"`
+	Sampled bool      `json:"sampled,omitempty"`
+}
+
+// ledgerHeader is a line of the ledger that is about no version.
+type ledgerHeader struct {
+	renewPromise
+	FloorProof
 }
 
 // renewPromise is what a renewal must keep.
@@ -68,9 +86,9 @@ func OpenRenewLedger(path string) (*RenewLedger, error) {
 func (l *RenewLedger) take(line string) {
 	l.lines++
 	if strings.HasPrefix(line, "{") {
-		var p renewPromise
-		if json.Unmarshal([]byte(line), &p) == nil && p.Days >= 0 && p.RetainDays >= 0 && p.RetainDays <= 365*maxLockDays {
-			l.promised = p
+		var h ledgerHeader
+		if json.Unmarshal([]byte(line), &h) == nil && h.Days >= 0 && h.RetainDays >= 0 && h.RetainDays <= 365*maxLockDays {
+			l.promised, l.proof = h.renewPromise, h.FloorProof
 		}
 		return
 	}
@@ -134,8 +152,44 @@ func (l *RenewLedger) setPromise(p renewPromise) {
 	}
 }
 
+// setProof remembers what a run has proved.
+func (l *RenewLedger) setProof(p FloorProof) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.proof = p
+	l.lines++
+	l.header()
+}
+
+// ReadRenewLedger reads from a record of renewals what was promised and what was proved
+// last, and changes nothing. Both are zero if there is no record.
+func ReadRenewLedger(path string) (Promise, FloorProof, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return Promise{}, FloorProof{}, nil
+	}
+	if err != nil {
+		return Promise{}, FloorProof{}, fmt.Errorf("record of renewals: %w", err)
+	}
+	defer f.Close()
+	var l RenewLedger
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "{") {
+			l.take(lines.Text())
+		}
+	}
+	if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
+		return Promise{}, FloorProof{}, fmt.Errorf("record of renewals: %w", err)
+	}
+	return Promise{Days: l.promised.Days, RetainDays: l.promised.RetainDays}, l.proof, nil
+}
+
 func (l *RenewLedger) header() {
-	line, _ := json.Marshal(l.promised) // a struct of numbers and a string
+	line, _ := json.Marshal(ledgerHeader{l.promised, l.proof}) // numbers, times and a string
 	_, _ = l.w.Write(append(line, '\n'))
 }
 

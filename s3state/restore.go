@@ -220,7 +220,7 @@ func (r *restorer) fill(ctx context.Context) error {
 	if err := r.stillOurs(ctx, true); err != nil {
 		return r.partial(err)
 	}
-	r.res.Check = m.police(ctx, r.admin, r.target, r.keeper)
+	r.res.Check = m.police(ctx, only(roles{admin: r.admin, target: r.target, keeper: r.keeper}))
 	r.res.LockProof = m.proof
 	r.res.TargetUser, r.res.Keeper = r.target, r.keeper
 	return m.err

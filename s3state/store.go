@@ -30,7 +30,8 @@ type Store struct {
 	guardEvery     time.Duration // between checks that a restore's target is still its own
 	trialWait      time.Duration // for a new policy to be applied
 
-	versions []s3versions.Option // for s3
+	promised func(bucket string) Promise // nil if nothing is known
+	versions []s3versions.Option         // for s3
 
 	// onSetting is told of settings that the Store changes, may be nil.
 	onSetting func(bucket, setting string, before, after []string)
@@ -91,7 +92,8 @@ func WithRetries(attempts int, backoff time.Duration) Option {
 
 // WithAdminPrincipal names the admin's principal for Create and Restore on
 // providers where it cannot be told from the bucket owner's id (on Ceph RGW it
-// can), for example "arn:aws:iam::123456789012:user/backup-admin".
+// can), for example "arn:aws:iam::123456789012:user/backup-admin". In an account of Ceph
+// a user's name is enough.
 func WithAdminPrincipal(principal string) Option {
 	return func(s *Store) { s.adminPrincipal = principal }
 }

@@ -14,6 +14,12 @@ type Verification struct {
 	Total        int          // how many there are
 	Missing      []MissingVersion
 	TotalMissing int
+	// Reclaimed counts, of TotalMissing, what the storage's own rule may have removed: it
+	// had not been current for as many days as the rule waits.
+	Reclaimed int
+	// Lapse is set for a time, not a saved state, of which nothing tells what the
+	// storage's own rule has removed since.
+	Lapse *Lapse
 	// StatesGone counts earlier saved states that this one names and that no longer
 	// exist. DropVersions removes them, and a repository is complete without them.
 	StatesGone int
@@ -33,6 +39,10 @@ const (
 	Differs VerifyStatus = "differs"
 	// Unverifiable: versions the state names are gone, so neither can be told.
 	Unverifiable VerifyStatus = "unverifiable"
+	// Reclaimed: versions the state names are gone, so neither can be told, but the
+	// storage's own rule accounts for each: it removes what has not been current for a
+	// number of days. Of a time, not a state, it may have removed some.
+	Reclaimed VerifyStatus = "reclaimed"
 )
 
 // Difference is one contradiction.

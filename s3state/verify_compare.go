@@ -32,6 +32,7 @@ const spreadSlack = 5 * time.Second
 // the order of keys, so neither is held.
 type verifier struct {
 	res     Verification
+	explain explainer
 	gone    []entry // saved states
 	forged  bool    // a version is there, but not as the state says
 	walk    *walk
@@ -55,6 +56,10 @@ type verifier struct {
 	last  event // at the earliest, the end
 	above Version
 	lives []life
+
+	// What of the key was written after the state was saved.
+	newer    int
+	replaced time.Time // by the oldest
 }
 
 // event is something that happened to a key.
@@ -66,20 +71,19 @@ type event struct {
 // life is a time within the window in which a key held an object.
 type life struct{ from, to time.Time }
 
-// newVerifier begins to compare the manifest of a state saved at saved, by the
-// server's clock.
-func newVerifier(p *manifest, saved time.Time) (*verifier, error) {
-	window := captureWindow(p.count)
+// newVerifier begins to compare the manifest of a saved state.
+func newVerifier(p *manifest, st *SavedState, explain explainer) (*verifier, error) {
+	window, saved := captureWindow(p.count), st.Time
 	took := max(p.header.TimeEnd.Sub(p.header.TimeStart), 0)
 	// Servers that give whole seconds round down.
-	v := &verifier{from: saved.Add(-window), to: saved.Add(time.Second), took: min(took, window)}
+	v := &verifier{explain: explain, from: saved.Add(-window), to: saved.Add(time.Second), took: min(took, window)}
 	if c := p.contradiction; c != nil {
 		v.differs(c.Key, c.VersionID, "%s", c.Reason)
 	}
 	v.res.From, v.res.To = v.from, v.to
 	var err error
 	v.walk, err = newWalk(p, func(o entry) error {
-		v.missing(&o, "the bucket has no version of this key")
+		v.lost(&o, "the bucket has no version of this key", time.Time{}, 0)
 		return nil
 	})
 	return v, err
@@ -115,8 +119,10 @@ func (v *verifier) end() (*Verification, error) {
 	switch {
 	case v.res.Total > 0 || v.forged:
 		v.res.Status = Differs
-	case v.res.TotalMissing > 0:
+	case v.res.TotalMissing > v.res.Reclaimed:
 		v.res.Status = Unverifiable
+	case v.res.TotalMissing > 0:
+		v.res.Status = Reclaimed
 	default:
 		v.res.Status = Verified
 	}
@@ -141,6 +147,18 @@ func (v *verifier) missing(o *entry, reason string) {
 	}
 }
 
+// lost notes an entry that the bucket no longer has: the storage's rule may have
+// removed it.
+func (v *verifier) lost(o *entry, reason string, replaced time.Time, newer int) {
+	if !isState(&Version{Key: o.Key}) {
+		if why, ok := v.explain(o, replaced, newer); ok {
+			v.res.Reclaimed++
+			reason = why
+		}
+	}
+	v.missing(o, reason)
+}
+
 func (v *verifier) differs(key, version, format string, args ...any) {
 	v.res.Total++
 	if len(v.res.Differences) < maxListed {
@@ -151,6 +169,7 @@ func (v *verifier) differs(key, version, format string, args ...any) {
 func (v *verifier) beginKey(key string) (err error) {
 	v.key = key
 	v.above, v.lives = Version{}, v.lives[:0]
+	v.newer, v.replaced = 0, time.Time{}
 	v.found, v.ok, v.settled, v.absent, v.present, v.why = false, false, false, false, false, ""
 	v.want, err = v.walk.to(key)
 	return err
@@ -170,6 +189,9 @@ func (v *verifier) entry(e *Version) {
 		} else {
 			v.present = true
 		}
+	}
+	if later {
+		v.newer, v.replaced = v.newer+1, e.LastModified // the oldest comes last
 	}
 	v.noteLife(e)
 	v.above = *e
@@ -206,7 +228,7 @@ func (v *verifier) endKey() {
 	v.spread()
 	switch {
 	case v.want != nil && !v.found:
-		v.missing(v.want, "no such version")
+		v.lost(v.want, "no such version", v.replaced, v.newer)
 	case v.want != nil && !v.ok:
 		v.differs(v.key, v.want.VersionID, "%s", v.why)
 	case v.want == nil && v.settled && v.present && !v.absent && !strings.HasPrefix(v.key, statePrefix):

@@ -18,7 +18,7 @@ const verifyAtOnce = 16
 // the caller may not read versions, and eachState returns those errors.
 func (s *Store) eachState(ctx context.Context, bucket string, states []SavedState, fn func(st *SavedState, p **manifest) (more bool, err error)) error {
 	var denied error
-	readable := false
+	readable, r := false, &ownRule{s: s, bucket: bucket}
 	// Mostly the newest is enough, so it is compared alone.
 	for n, size := len(states), 1; n > 0; n, size = n-size, verifyAtOnce {
 		size = min(size, n)
@@ -26,7 +26,7 @@ func (s *Store) eachState(ctx context.Context, bucket string, states []SavedStat
 		for i := range size {
 			group = append(group, &states[n-1-i])
 		}
-		more, err := s.verifyGroup(ctx, bucket, group, func(st *SavedState, p **manifest) (bool, error) {
+		more, err := s.verifyGroup(ctx, bucket, r, group, func(st *SavedState, p **manifest) (bool, error) {
 			if refusedAlone(st.Unreadable) {
 				denied = errors.Join(denied, st.Unreadable)
 			} else {
@@ -44,7 +44,7 @@ func (s *Store) eachState(ctx context.Context, bucket string, states []SavedStat
 	return nil
 }
 
-func (s *Store) verifyGroup(ctx context.Context, bucket string, states []*SavedState, fn func(*SavedState, **manifest) (bool, error)) (more bool, err error) {
+func (s *Store) verifyGroup(ctx context.Context, bucket string, r *ownRule, states []*SavedState, fn func(*SavedState, **manifest) (bool, error)) (more bool, err error) {
 	manifests := make([]*manifest, len(states))
 	defer func() {
 		for _, p := range manifests {
@@ -65,7 +65,7 @@ func (s *Store) verifyGroup(ctx context.Context, bucket string, states []*SavedS
 		if err != nil {
 			return false, err
 		}
-		if verifiers[i], err = newVerifier(manifests[i], st.Time); err != nil {
+		if verifiers[i], err = newVerifier(manifests[i], st, r.explain(ctx, st)); err != nil {
 			return false, err
 		}
 		compare = true

@@ -6,13 +6,19 @@ import (
 )
 
 // verifyMoment compares a saved state with the version history; a moment taken
-// from the history needs no comparing. The error is what Restore would refuse
+// from the history needs no comparing, but what the storage's rule has removed is not in
+// it. The error is what Restore would refuse
 // the state with.
 func (s *Store) verifyMoment(ctx context.Context, bucket string, m Moment, p *manifest, saved *SavedState, ev *reporter) (*Verification, error) {
 	if m.StateKey == "" {
-		return &Verification{Status: Verified, From: m.At, To: m.At}, nil
+		v := &Verification{Status: Verified, From: m.At, To: m.At}
+		var err error
+		if v.Lapse, err = s.lapse(ctx, bucket, m); v.Lapse != nil {
+			v.Status = Reclaimed
+		}
+		return v, err
 	}
-	v, err := s.verify(ctx, bucket, p, saved.Time, ev)
+	v, err := s.verify(ctx, bucket, p, saved, ev)
 	switch {
 	case err != nil:
 		return nil, err

@@ -1,9 +1,6 @@
 package s3state
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // VerifyState compares a saved state with the version history at its own time.
 // An empty version id means the current version of the key.
@@ -13,13 +10,12 @@ func (s *Store) VerifyState(ctx context.Context, bucket, key, versionID string) 
 		return nil, err
 	}
 	defer p.close()
-	return s.verify(ctx, bucket, p, saved.Time, nil)
+	return s.verify(ctx, bucket, p, saved, nil)
 }
 
-// verify compares the manifest of a state saved at saved (by the server's clock)
-// with the bucket's listing.
-func (s *Store) verify(ctx context.Context, bucket string, p *manifest, saved time.Time, ev *reporter) (*Verification, error) {
-	v, err := newVerifier(p, saved)
+// verify compares the manifest of a saved state with the bucket's listing.
+func (s *Store) verify(ctx context.Context, bucket string, p *manifest, saved *SavedState, ev *reporter) (*Verification, error) {
+	v, err := newVerifier(p, saved, (&ownRule{s: s, bucket: bucket}).explain(ctx, saved))
 	if err != nil {
 		return nil, err
 	}

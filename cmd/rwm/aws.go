@@ -25,7 +25,9 @@ credentials of the configuration reach it through its environment, not its argum
   rwm aws s3api list-object-versions --bucket backups --max-items 5
   rwm aws -- s3api --help
 
-The exit code is that of the AWS CLI.`
+The certificates are those of the other commands: RESTIC_CACERT, or --cacert in
+backup_extras, unless AWS_CA_BUNDLE is set. The exit code is that of the AWS CLI; it is 1
+if what it prints is lost, on a full disk for instance.`
 }
 
 func (c awsCmd) Run(a *app) error {

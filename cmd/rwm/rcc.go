@@ -31,7 +31,8 @@ or written.
 A purge of a policed bucket is refused. The certificates are those of the other
 commands: RESTIC_CACERT, or --cacert in backup_extras. Help of rclone: rwm rcc -- help.
 
-The exit code is rclone's: 3 and 4 directory or file not found, 5 a temporary error.`
+The exit code is rclone's: 3 and 4 directory or file not found, 5 a temporary error. It
+is 1 if what is printed is lost, on a full disk for instance.`
 }
 
 func (c rccCmd) Run(a *app) error {

@@ -15,7 +15,7 @@ import (
 type storageAdoptCmd struct {
 	Bucket         string `arg:"" help:"Name of the bucket."`
 	TargetUsername string `arg:"" name:"target-username" help:"The host's user, who gets access to objects but not to versions: a name in the admin's tenant, or an ARN."`
-	Admin          string `help:"Your own principal, where the server does not tell it, as on AWS: arn:aws:iam::ACCOUNT:user/NAME." placeholder:"ARN"`
+	Admin          string `help:"Your own principal, where the server does not tell it: on AWS arn:aws:iam::ACCOUNT:user/NAME, in an account of Ceph your user's name." placeholder:"ARN"`
 	lockFlags
 	keeperFlag
 	Sealed     bool   `help:"Keep the host from reading file data back (see storage-seal)."`

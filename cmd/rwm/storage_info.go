@@ -22,7 +22,8 @@ writes, it is
 
   verified       the history shows exactly these objects at its time
   differs        the history contradicts it: it may be forged
-  unverifiable   versions that it names are gone
+  reclaimed      the storage's rule has removed versions that it names, in its time
+  unverifiable   versions that it names are gone, and no rule explains it
   unreadable     not a state, or one of another bucket`
 }
 
@@ -44,13 +45,20 @@ func (c storageInfoCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	renewed, err := m.LastRenewal(c.Bucket)
+	if err != nil {
+		return err
+	}
 	if a.cli.JSON {
 		out := newJSONInfo(info)
+		if !renewed.Time.IsZero() {
+			out.Renewed = &renewed
+		}
 		out.Locked, out.Keeper, out.Repository = floor, info.Check.Keeper, proof
 		return a.emit(out)
 	}
 	a.showInfo(info, proof)
-	a.showLock(floor)
+	a.showLock(floor, renewed)
 	return nil
 }
 
@@ -230,14 +238,16 @@ type jsonInfo struct {
 	Versioning string   `json:"versioning"`
 	Keeper     string   `json:"keeper,omitempty"`
 	// Locked is left out where nothing is locked, or the credentials may not know.
-	Locked          *s3state.LockFloor `json:"locked,omitempty"`
-	Objects         int64              `json:"objects"`
-	ObjectBytes     int64              `json:"object_bytes"`
-	OldVersions     int64              `json:"old_versions"`
-	OldVersionBytes int64              `json:"old_version_bytes"`
-	DeleteMarkers   int64              `json:"delete_markers"`
-	ACL             s3state.ACL        `json:"acl"`
-	Policy          json.RawMessage    `json:"policy"`
+	Locked *s3state.LockFloor `json:"locked,omitempty"`
+	// Renewed is what the last renewal on this machine has proved.
+	Renewed         *s3state.FloorProof `json:"renewed,omitempty"`
+	Objects         int64               `json:"objects"`
+	ObjectBytes     int64               `json:"object_bytes"`
+	OldVersions     int64               `json:"old_versions"`
+	OldVersionBytes int64               `json:"old_version_bytes"`
+	DeleteMarkers   int64               `json:"delete_markers"`
+	ACL             s3state.ACL         `json:"acl"`
+	Policy          json.RawMessage     `json:"policy"`
 
 	Settings   *s3state.Settings `json:"settings,omitempty"`
 	States     []jsonState       `json:"states"`
@@ -252,7 +262,7 @@ type jsonState struct {
 	Size      int64     `json:"size"`
 	Latest    bool      `json:"latest"`
 	// Set where the state was compared with the version history.
-	Verification string   `json:"verification,omitempty"` // verified, differs, unverifiable, unreadable
+	Verification string   `json:"verification,omitempty"` // verified, differs, reclaimed, unverifiable, unreadable
 	Differences  []string `json:"differences,omitempty"`
 	Total        int      `json:"total_differences,omitempty"`
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/cesnet/rwm/s3state"
@@ -22,7 +23,7 @@ func (storageListCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	g := &grid{header: []string{"NAME", "POLICY", "OWNER", "TARGET USER", ""}}
+	g := &grid{header: []string{"NAME", "POLICY", "OWNER", "TARGET USER", "LOCK", ""}}
 	for _, b := range list {
 		row := newJSONBucket(b)
 		if a.cli.JSON {
@@ -33,7 +34,7 @@ func (storageListCmd) Run(a *app) error {
 		if b.Check != nil {
 			seal = sealText(b.Check)
 		}
-		g.add(printable(row.Name), yesNo(row.PolicyOK, "OK", "FAILED"), printable(cmp.Or(shortOwner(row.Owner), "-")), printable(cmp.Or(row.TargetUser, "-")), seal)
+		g.add(printable(row.Name), yesNo(row.PolicyOK, "OK", "FAILED"), printable(cmp.Or(shortOwner(row.Owner), "-")), printable(cmp.Or(row.TargetUser, "-")), lockText(b.Lock), seal)
 		if b.Err != nil {
 			a.warning(printable("bucket " + b.Name + ": " + b.Err.Error()))
 		}
@@ -51,6 +52,8 @@ type jsonBucket struct {
 	TargetUser string   `json:"target_user"`
 	Problems   []string `json:"problems,omitempty"`
 	Error      string   `json:"error,omitempty"`
+	// Locked is left out where nothing is locked, or the credentials may not know.
+	Locked *s3state.Lock `json:"locked,omitempty"`
 	jsonSeal
 }
 
@@ -63,7 +66,23 @@ func newJSONBucket(b s3state.BucketSummary) jsonBucket {
 		out.PolicyOK, out.Owner, out.TargetUser, out.Problems = c.OK, c.Owner.ID, c.TargetUser(), c.Problems
 		out.jsonSeal = newJSONSeal(c)
 	}
+	if b.Lock != nil && b.Lock.Enabled {
+		out.Locked = b.Lock
+	}
 	return out
+}
+
+// lockText is for how long everything stays restorable, in a word.
+func lockText(l *s3state.Lock) string {
+	switch {
+	case l == nil:
+		return "?"
+	case !l.Enabled:
+		return "-"
+	case len(l.Problems) > 0:
+		return "FAILED"
+	}
+	return fmt.Sprintf("%dd", l.Days)
 }
 
 // shortOwner leaves out the tenant that an owner on Ceph begins with.

@@ -145,7 +145,7 @@ func (a *app) lockOf(m *rwm.Manager, bucket string) (*s3state.LockFloor, error) 
 	return f, nil
 }
 
-func (a *app) showLock(f *s3state.LockFloor) {
+func (a *app) showLock(f *s3state.LockFloor, renewed s3state.FloorProof) {
 	if f == nil {
 		return
 	}
@@ -162,6 +162,16 @@ func (a *app) showLock(f *s3state.LockFloor) {
 			a.field("Locked until", formatZoned(f.Floor)+yesNo(f.Kept(), "", ", less than is promised: run rwm storage-renew"))
 		}
 		a.field("  proved now", fmt.Sprintf("%d of %d needed%s", f.Proved, f.Needed, yesNo(f.Sampled, ", all metadata and a sample of packs", "")))
+		switch {
+		case renewed.Time.IsZero():
+			a.field("  last renewal", "not known on this machine")
+		case renewed.Floor.IsZero() && renewed.Failed == 0:
+			a.field("  last renewal", formatZoned(renewed.Time)+": all that is needed was just written, and locked by that")
+		case renewed.Floor.IsZero():
+			a.field("  last renewal", formatZoned(renewed.Time)+": not all that is needed was locked")
+		default:
+			a.field("  last renewal", formatZoned(renewed.Time)+": all that is needed locked until "+formatZoned(renewed.Floor))
+		}
 		if f.Longer > 0 {
 			a.field("  note", fmt.Sprintf("locked for more than twice as long as new ones, by their writer: %s", count(f.Longer, "object")))
 		}

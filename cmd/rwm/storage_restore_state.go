@@ -83,6 +83,7 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.sayLapse(r.Verification)
 	if a.cli.JSON {
 		return a.emit(jsonRestoredState{
 			Source: r.Source, Target: r.Target, StateKey: r.Moment.StateKey, StateVersion: r.Moment.StateVersion, StateTime: r.StateTime,
@@ -106,6 +107,13 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 		a.say("locked: what is in it at any moment can be restored for %d more days; run rwm storage-renew once a day", lock.Days)
 	}
 	return nil
+}
+
+// sayLapse warns of a moment of which the storage's own rule may have removed something.
+func (a *app) sayLapse(v *s3state.Verification) {
+	if v != nil && v.Lapse != nil {
+		a.warning(v.Lapse.String())
+	}
 }
 
 type jsonRestoredState struct {
@@ -132,6 +140,7 @@ func (a *app) download(m *rwm.Manager, c storageRestoreStateCmd, moment s3state.
 	if err != nil {
 		return err
 	}
+	a.sayLapse(r.Verification)
 	if a.cli.JSON {
 		return a.emit(map[string]any{
 			"source": r.Source, "directory": r.Dir, "objects": r.Objects, "bytes": r.Bytes, "downloaded": r.Downloaded,

@@ -26,14 +26,19 @@ type Identity struct {
 	Tenant    string `json:"tenant"`
 	AccessKey string `json:"access_key"`
 	SecretKey string `json:"secret_key"`
+	// Account is the identity's account on Ceph, which then owns what it makes.
+	Account string `json:"account,omitempty"`
 }
 
 // ARN names the identity in a bucket policy.
-func (id Identity) ARN() string { return "arn:aws:iam::" + id.Tenant + ":user/" + id.Name }
+func (id Identity) ARN() string { return "arn:aws:iam::" + id.Account + id.Tenant + ":user/" + id.Name }
 
 // OwnerID names the identity as the owner of buckets and objects.
 func (id Identity) OwnerID() string {
-	if id.Tenant == "" {
+	switch {
+	case id.Account != "":
+		return id.Account
+	case id.Tenant == "":
 		return id.Name
 	}
 	return id.Tenant + "$" + id.Name
@@ -57,6 +62,7 @@ type Option func(*options)
 type options struct {
 	args    []string
 	dialect string
+	account string
 }
 
 // dialectOfCeph is that of the real server that the suites run on.
@@ -65,8 +71,15 @@ const dialectOfCeph = "rgw"
 // Dialect makes the server answer as another one does: see s3dev's documentation. On a
 // real server only tests of its own dialect run.
 func Dialect(name string) Option {
-	return func(o *options) { o.dialect, o.args = name, append(o.args, "--dialect="+name) }
+	return func(o *options) {
+		if o.dialect, o.args = name, append(o.args, "--dialect="+name); name == "versitygw" {
+			o.args = append(o.args, "--tenant=") // it has none
+		}
+	}
 }
+
+// Account puts the users into one account of Ceph.
+func Account(id string) Option { return func(o *options) { o.account = id } }
 
 // RGW makes the server answer in Ceph's dialect.
 func RGW() Option { return Dialect(dialectOfCeph) }
@@ -85,7 +98,7 @@ func Start(t testing.TB, opts ...Option) *Server {
 		}
 		return external(t, endpoint)
 	}
-	s, file, err := newServer(t.TempDir())
+	s, file, err := newServer(t.TempDir(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,8 +116,16 @@ func Start(t testing.TB, opts ...Option) *Server {
 
 // newServer invents the users and writes them into a file below dir, where only we can
 // read them.
-func newServer(dir string) (s *Server, users string, err error) {
+func newServer(dir string, o options) (s *Server, users string, err error) {
 	s = &Server{Admin: newIdentity("admin"), Host: newIdentity("host"), Host2: newIdentity("host2")}
+	for _, id := range []*Identity{&s.Admin, &s.Host, &s.Host2} {
+		switch id.Account = o.account; {
+		case o.account != "":
+			id.Tenant = ""
+		case o.dialect == "versitygw": // it knows users by their keys only
+			id.Tenant, id.Name = "", id.AccessKey
+		}
+	}
 	list, err := json.Marshal([]Identity{s.Admin, s.Host, s.Host2})
 	if err != nil {
 		return nil, "", err

@@ -9,7 +9,7 @@ import (
 )
 
 var shared = sync.OnceValues(func() (*Server, error) {
-	s, file, err := newServer(os.TempDir())
+	s, file, err := newServer(os.TempDir(), options{})
 	if err != nil {
 		return nil, err
 	}
