@@ -72,7 +72,6 @@ func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
 		return fmt.Errorf("dump: unknown archive format %d", int(o.Archive))
 	}
 	return s.inSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, _ string) error {
-		d := engdump.New(o.Archive.String(), repo, w)
 		name := path.Join("/", o.Path)
 		node, err := findNode(ctx, repo, *sn.Tree, name)
 		if err != nil {
@@ -80,13 +79,17 @@ func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
 		}
 		switch {
 		case node.Type == engdata.NodeTypeFile:
-			err = d.WriteNode(ctx, node)
+			err = s.dumpAhead(ctx, repo, func(a *dumpAhead) { a.planFile(idsOf(node.Content)) }, func(l blobLoader) error {
+				return engdump.New(o.Archive.String(), l, w).WriteNode(ctx, node)
+			})
 		case node.Type != engdata.NodeTypeDir:
 			err = fmt.Errorf("it is a %s, neither a file nor a directory", node.Type)
 		case o.FileOnly:
 			err = ErrIsDir
 		default:
-			err = dumpTree(ctx, repo, d, *node.Subtree, name)
+			err = s.dumpAhead(ctx, repo, func(a *dumpAhead) { a.planTree(*node.Subtree) }, func(l blobLoader) error {
+				return dumpTree(ctx, l, engdump.New(o.Archive.String(), l, w), *node.Subtree, name)
+			})
 		}
 		if err != nil && ctx.Err() == nil {
 			err = fmt.Errorf("dumping %s of snapshot %s: %w", name, sn.ID().Str(), err)
@@ -95,7 +98,7 @@ func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
 	})
 }
 
-func dumpTree(ctx context.Context, repo *engrepository.Repository, d *engdump.Dumper, id engrestic.ID, name string) error {
+func dumpTree(ctx context.Context, repo engrestic.BlobLoader, d *engdump.Dumper, id engrestic.ID, name string) error {
 	nodes, err := engdata.LoadTree(ctx, repo, id)
 	if err != nil {
 		return err

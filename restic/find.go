@@ -72,6 +72,7 @@ func (s *Session) Find(ctx context.Context, o FindOptions, fn func(Found) error)
 		if err := f.prepare(); err != nil {
 			return err
 		}
+		defer f.loadAhead(selected)()
 		for _, sn := range selected {
 			if err := f.snapshot(sn); err != nil {
 				return err
@@ -106,7 +107,7 @@ func (o *FindOptions) check() error {
 }
 
 // matches reports whether a node matches, and whether something below it may.
-func (o *FindOptions) matches(name string, node *engdata.Node) (found, below bool, err error) {
+func (o *FindOptions) matches(name string, modified time.Time) (found, below bool, err error) {
 	if o.IgnoreCase {
 		name = strings.ToLower(name)
 	}
@@ -124,7 +125,7 @@ func (o *FindOptions) matches(name string, node *engdata.Node) (found, below boo
 		}
 		found, below = found || match, below || child
 	}
-	if !o.Oldest.IsZero() && node.ModTime.Before(o.Oldest) || !o.Newest.IsZero() && node.ModTime.After(o.Newest) {
+	if !o.Oldest.IsZero() && modified.Before(o.Oldest) || !o.Newest.IsZero() && modified.After(o.Newest) {
 		found = false
 	}
 	return found, below, nil

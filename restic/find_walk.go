@@ -24,6 +24,10 @@ type finder struct {
 	found        int             // trees found so far
 	sn           Snapshot
 	unread       []ItemError
+
+	ahead *treeAhead // nil when IDs are searched for
+	known map[treePlace][]Found
+	kept  int // matches in known
 }
 
 // errSnapshotDone ends the search of a snapshot: restic stops once every requested tree
@@ -98,10 +102,17 @@ func (f *finder) snapshot(sn *engdata.Snapshot) error {
 }
 
 func (f *finder) dir(id engrestic.ID, dir string) error {
+	if f.ahead != nil {
+		return f.dirAhead(id, dir)
+	}
 	nodes, err := engdata.LoadTree(f.ctx, f.repo, id)
 	if err != nil {
 		return f.skip(dir, err)
 	}
+	return f.nodes(id, dir, nodes)
+}
+
+func (f *finder) nodes(id engrestic.ID, dir string, nodes engdata.TreeNodeIterator) error {
 	for item := range soundNodes(nodes) {
 		if item.Error != nil {
 			return f.skip(dir, item.Error)
@@ -126,7 +137,7 @@ func (f *finder) node(tree engrestic.ID, dir string, node *engdata.Node) error {
 	name := strings.TrimSuffix(dir, "/") + "/" + node.Name
 	below := true
 	if len(f.o.Patterns) > 0 {
-		found, child, err := f.o.matches(name, node)
+		found, child, err := f.o.matches(name, node.ModTime)
 		if err != nil {
 			return err
 		}

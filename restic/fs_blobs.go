@@ -1,8 +1,6 @@
 package restic
 
 import (
-	"bytes"
-	"cmp"
 	"container/list"
 	"context"
 	"fmt"
@@ -17,10 +15,6 @@ const (
 	fsMemory = 64 << 20
 	// fsAhead is how much is loaded ahead of a sequential reader, in bytes as stored.
 	fsAhead = 16 << 20
-	// fsRun is how much is loaded with one request, and fsGap how much of a pack is
-	// loaded unneeded to save a request.
-	fsRun = 8 << 20
-	fsGap = 256 << 10
 )
 
 // blobStore loads blobs, each once however many readers want it, and keeps the latest.
@@ -220,30 +214,15 @@ type blobRun struct {
 // end is the offset after the run.
 func (r *blobRun) end() uint { last := r.places[len(r.places)-1]; return last.Offset + last.Length }
 
-// runs puts blobs together that one request can load. The engine fills several packs at
-// the same time, so that the blobs of a file are spread over these.
+// runs puts blobs together that one request can load.
 func (b *blobStore) runs(wanted []*storedBlob) (runs []*blobRun) {
-	type located struct {
-		entry *storedBlob
-		place BlobLocation
-	}
-	all := make([]located, len(wanted))
-	for i, entry := range wanted {
-		all[i] = located{entry, b.location(entry.handle.ID)}
-	}
-	slices.SortStableFunc(all, func(a, c located) int {
-		return cmp.Or(bytes.Compare(a.place.Pack[:], c.place.Pack[:]), cmp.Compare(a.place.Offset, c.place.Offset))
-	})
-	for _, l := range all {
-		if len(runs) > 0 {
-			last := runs[len(runs)-1]
-			if begin := last.places[0]; l.place.Length > 0 && begin.Pack == l.place.Pack && l.place.Offset >= last.end() &&
-				l.place.Offset-last.end() <= fsGap && l.place.Offset+l.place.Length-begin.Offset <= fsRun {
-				last.entries, last.places = append(last.entries, l.entry), append(last.places, l.place)
-				continue
-			}
+	place := func(entry *storedBlob) BlobLocation { return b.location(entry.handle.ID) }
+	for _, entries := range packRuns(wanted, place) {
+		run := &blobRun{entries: entries}
+		for _, entry := range entries {
+			run.places = append(run.places, place(entry))
 		}
-		runs = append(runs, &blobRun{[]*storedBlob{l.entry}, []BlobLocation{l.place}})
+		runs = append(runs, run)
 	}
 	return runs
 }

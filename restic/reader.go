@@ -83,7 +83,7 @@ func (s *Session) Reader(ctx context.Context) (*Reader, error) {
 	if s.closing.Err() != nil {
 		return nil, fmt.Errorf("%s: %w", s.loc, ErrClosed)
 	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecodeAllCapLimit(true))
+	dec, err := newDecoder()
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +110,22 @@ func (s *Session) Reader(ctx context.Context) (*Reader, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// bareReader is a reader for an operation that runs already, whose lock it relies on.
+// The caller closes its zstd at the end, and not the reader.
+func (s *Session) bareReader(repo *engrepository.Repository) (*Reader, error) {
+	dec, err := newDecoder()
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{s: s, data: s.stack, trees: s.stack, zstd: dec}
+	r.repo.Store(repo)
+	return r, nil
+}
+
+func newDecoder() (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecodeAllCapLimit(true))
 }
 
 // hold keeps the session in use and its lock held until life ends. If the lock is lost,

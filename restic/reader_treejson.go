@@ -14,36 +14,45 @@ import (
 // that overflow, odd times or escapes, text that is not UTF-8. The engine's own decoder
 // is used then.
 func decodeTreeFast(raw []byte) (nodes []TreeNode, ok bool) {
-	p := treeParser{raw: raw}
+	return (&treeParser{raw: raw}).tree()
+}
+
+func (p *treeParser) tree() (nodes []TreeNode, ok bool) {
 	if !p.token('{') {
 		return nil, false
 	}
 	if key, ok := p.plain(); !ok || string(key) != "nodes" || !p.token(':') || !p.token('[') {
 		return nil, false
 	}
-	nodes = make([]TreeNode, 0, bytes.Count(raw, []byte(`"name":`)))
+	nodes = make([]TreeNode, 0, bytes.Count(p.raw, []byte(`"name":`)))
 	for !p.token(']') {
 		if len(nodes) > 0 && !p.token(',') {
 			return nil, false
 		}
 		nodes = append(nodes, TreeNode{})
+		p.space()
+		start := p.pos
 		if !p.node(&nodes[len(nodes)-1]) {
 			return nil, false
+		}
+		if p.spans != nil {
+			p.spans = append(p.spans, [2]int{start, p.pos})
 		}
 	}
 	if !p.token('}') {
 		return nil, false
 	}
 	p.space()
-	return nodes, p.pos == len(raw)
+	return nodes, p.pos == len(p.raw)
 }
 
 type treeParser struct {
 	raw []byte
 	pos int
 
-	bare   bool // without fingerprints, and content goes into buffer
-	buffer []ID
+	bare   bool     // without fingerprints
+	buffer []ID     // if not nil, content goes here
+	spans  [][2]int // if not nil, where in raw each node is
 }
 
 func (p *treeParser) space() {
@@ -167,7 +176,7 @@ func (p *treeParser) ids() ([]ID, bool) {
 		return nil, false
 	}
 	var ids []ID
-	if p.bare {
+	if p.buffer != nil {
 		ids = p.buffer[:0]
 	}
 	for !p.token(']') {
@@ -179,7 +188,7 @@ func (p *treeParser) ids() ([]ID, bool) {
 			return nil, false
 		}
 	}
-	if p.bare {
+	if p.buffer != nil {
 		p.buffer = ids
 	}
 	return ids, true

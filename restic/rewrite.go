@@ -7,8 +7,6 @@ import (
 	"time"
 
 	engdata "github.com/restic/restic/rwmlink/data"
-	engrepository "github.com/restic/restic/rwmlink/repository"
-	engrestic "github.com/restic/restic/rwmlink/restic"
 	engwalker "github.com/restic/restic/rwmlink/walker"
 )
 
@@ -67,17 +65,7 @@ func (s *Session) Rewrite(ctx context.Context, o RewriteOptions) (*RewriteResult
 	}
 	defer r.rep.stop()
 	if !o.empty() || o.Summary {
-		r.tree = func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, saver engrestic.BlobSaver) (engrestic.ID, *engdata.SnapshotSummary, error) {
-			node, keepDir := patterns.rewriteFilter()
-			tw, size := engwalker.NewSnapshotSizeRewriter(node, keepDir)
-			id, err := tw.RewriteTree(ctx, repo, saver, "/", *sn.Tree)
-			summary := engdata.SnapshotSummary{}
-			if sn.Summary != nil {
-				summary = *sn.Summary
-			}
-			summary.TotalFilesProcessed, summary.TotalBytesProcessed = size().FileCount, size().FileSize
-			return id, &summary, err
-		}
+		r.patterns = &patterns
 	}
 	return r.run(ctx, s, o.Filter)
 }

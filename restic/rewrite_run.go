@@ -16,6 +16,8 @@ type rewriter struct {
 	rep *reporter
 	res *RewriteResult
 
+	// patterns select what stays in the trees; nil if trees are not filtered.
+	patterns *compiled
 	// tree returns another tree for a snapshot, and its summary; nil if only metadata
 	// changes.
 	tree func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, saver engrestic.BlobSaver) (engrestic.ID, *engdata.SnapshotSummary, error)
@@ -72,6 +74,11 @@ func (r *rewriter) all(ctx context.Context, s *Session, repo *engrepository.Repo
 	bar := r.rep.counter("snapshots")
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
+	if r.patterns != nil {
+		w, end := newTreeRewriter(ctx, repo, *r.patterns, list)
+		defer end()
+		r.tree = w.snapshot
+	}
 	var gone []ID
 	for _, sn := range list {
 		old := ID(*sn.ID())

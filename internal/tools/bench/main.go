@@ -84,7 +84,12 @@ func bench(ctx context.Context, l *lab, rounds int, only string) error {
 			return err
 		}
 	}
-	t.Render()
+	if t.Length() > 0 {
+		t.Render()
+	}
+	if err := reading(ctx, l, rounds, pattern); err != nil {
+		return err
+	}
 	if pattern.MatchString("backups") {
 		return backups(ctx, l, rounds)
 	}

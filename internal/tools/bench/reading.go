@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/table"
+)
+
+const (
+	readFiles     = 4000
+	readSnapshots = 60
+)
+
+// readingWork is a command that reads a history of small files.
+type readingWork struct {
+	name       string
+	args       []string
+	cold, warm string       // goals at networkDelay
+	before     func() error // not timed
+}
+
+// reading compares commands that read: rwm and restic in turn on one repository, with a
+// warm cache and without one.
+func reading(ctx context.Context, l *lab, rounds int, only *regexp.Regexp) error {
+	target := filepath.Join(l.dir, "read-target")
+	list := []readingWork{
+		{"dump of 4,000 files as tar", []string{"dump", "latest", "/"}, "≥ 50×", "", nil},
+		{"restore of them", []string{"restore", "latest", "--target", target}, "≥ 4×", "", func() error { return os.RemoveAll(target) }},
+		{"restore over them", []string{"restore", "latest", "--target", target}, "", "all cores", nil},
+		{"find in 60 snapshots", []string{"find", "report-0042.txt"}, "≥ 3×", "≥ 5×", nil},
+		{"rewrite --dry-run of 60 snapshots", []string{"rewrite", "--dry-run", "--exclude", "report-0042.txt"}, "", "≥ 5×", nil},
+		{"stats", []string{"stats"}, "", "≥ 3×", nil},
+		{"stats --mode raw-data", []string{"stats", "--mode", "raw-data"}, "", "≥ 3×", nil},
+		{"diff of the first and the last", []string{"diff", "$FIRST", "latest"}, "≥ 2×", "", nil},
+		{"ls", []string{"ls", "latest"}, "≥ 2×", "", nil},
+	}
+	list = slices.DeleteFunc(list, func(w readingWork) bool { return !only.MatchString("reading: " + w.name) })
+	if len(list) == 0 {
+		return nil
+	}
+	r, first, err := l.smallFiles(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.dropBucket(ctx, r)
+	t := table.NewWriter()
+	t.SetOutputMirror(os.Stdout)
+	t.AppendHeader(table.Row{"reading", "delay", "cache", "program", "takes", "CPU", "peak memory", "requests", "restic / rwm", "CPU", "goal"})
+	for _, work := range list {
+		if i := slices.Index(work.args, "$FIRST"); i >= 0 {
+			work.args[i] = first
+		}
+		for _, delay := range []time.Duration{0, networkDelay} {
+			for _, warm := range []bool{false, true} {
+				if err := l.readingRow(ctx, t, r, rounds, delay, warm, work); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	t.Render()
+	return nil
+}
+
+func (l *lab) readingRow(ctx context.Context, t table.Writer, r repository, rounds int, delay time.Duration, warm bool, work readingWork) error {
+	programs := []struct {
+		name, cache string
+		command     func() *exec.Cmd
+	}{
+		{"rwm", filepath.Join(l.dir, "cache-rwm"), func() *exec.Cmd { return l.rwmCommand(ctx, r, append([]string{"restic"}, work.args...)...) }},
+		{"restic", filepath.Join(l.dir, "cache-restic"), func() *exec.Cmd { return l.resticCommand(ctx, r, work.args...) }},
+	}
+	cache, goal, first := "cold", work.cold, 1
+	if warm {
+		cache, goal, first = "warm", work.warm, 0 // one that does not count
+	}
+	if delay == 0 {
+		goal = ""
+	}
+	var costs [2][]cost
+	for round := first; round <= rounds; round++ {
+		for i, p := range programs {
+			if !warm {
+				if err := os.RemoveAll(p.cache); err != nil {
+					return err
+				}
+			}
+			if work.before != nil {
+				if err := work.before(); err != nil {
+					return err
+				}
+			}
+			if err := l.latency(delay); err != nil {
+				return err
+			}
+			c, err := l.measure(p.command())
+			if err := l.latency(0); err != nil {
+				return err
+			}
+			if err != nil {
+				return err
+			}
+			if round > 0 {
+				costs[i] = append(costs[i], c)
+			}
+		}
+	}
+	ours, restic := medianCost(costs[0]), medianCost(costs[1])
+	for i, p := range programs {
+		c := medianCost(costs[i])
+		row := table.Row{work.name, delay, cache, p.name, c.took.Round(10 * time.Millisecond), c.cpu.Round(10 * time.Millisecond), humanize.IBytes(uint64(c.resident)), c.requests}
+		if i == 0 {
+			row = append(row, fmt.Sprintf("%.1f×", restic.took.Seconds()/ours.took.Seconds()), fmt.Sprintf("%.1f×", restic.cpu.Seconds()/ours.cpu.Seconds()), goal)
+		}
+		t.AppendRow(row)
+	}
+	t.AppendSeparator()
+	return nil
+}
+
+// smallFiles makes the repository, each of whose snapshots has changes in one file of a
+// hundred, and returns the first of them.
+func (l *lab) smallFiles(ctx context.Context) (r repository, first string, err error) {
+	r, err = l.newRepository(ctx, "reading", "")
+	if err != nil {
+		return r, "", err
+	}
+	dir := filepath.Join(l.dir, "reading")
+	defer os.RemoveAll(dir)
+	rng := rand.New(rand.NewPCG(2, 2))
+	if err := manyFiles(dir, readFiles, rng); err != nil {
+		return r, "", err
+	}
+	for i := range readSnapshots {
+		if err := changeSome(dir, readFiles, i, rng); err != nil {
+			return r, "", err
+		}
+		if err := l.runRestic(ctx, r, "backup", dir); err != nil {
+			return r, "", err
+		}
+	}
+	first, err = l.firstSnapshot(ctx, r)
+	return r, first, err
+}
+
+func (l *lab) firstSnapshot(ctx context.Context, r repository) (string, error) {
+	out, err := l.resticCommand(ctx, r, "snapshots", "--json").Output()
+	if err != nil {
+		return "", err
+	}
+	var list []struct{ ID string }
+	if err := json.Unmarshal(out, &list); err != nil {
+		return "", err
+	}
+	if len(list) == 0 {
+		return "", errors.New("no snapshots")
+	}
+	return list[0].ID, nil
+}

@@ -1,0 +1,248 @@
+package restic
+
+import (
+	"context"
+	"path"
+	"slices"
+	"sync"
+
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrestic "github.com/restic/restic/rwmlink/restic"
+)
+
+const (
+	// aheadTrees bounds the trees loaded ahead of a walk, in bytes.
+	aheadTrees = 32 << 20
+	// aheadTreeCost is what a byte of a tree takes in memory with its decoded entries.
+	aheadTreeCost = 6
+)
+
+// blobLoader is what the engine's readers need of a repository.
+type blobLoader interface {
+	engrestic.BlobLoader
+	LookupBlobSize(t engrestic.BlobType, id engrestic.ID) (uint, bool)
+	Connections() uint
+}
+
+// treeAhead loads the trees of a walk before the walk reaches them, several at a time.
+// A walk goes depth first, so the trees on top of the stack come next.
+type treeAhead struct {
+	ctx   context.Context
+	repo  engrestic.BlobLoader
+	limit int // loads at a time
+	// wants says, with once, which entries of a tree at a path the walk will go into.
+	wants func(name string, n *TreeNode) bool
+	// prepare, if not nil, does with a loaded tree what can be done beside the walk.
+	prepare func(t *aheadTree)
+	once    bool // the walk goes through a tree only the first time it comes to it
+	loads   sync.WaitGroup
+
+	mu      sync.Mutex
+	next    []treePlace // to be loaded; the last one first
+	trees   map[engrestic.ID]*aheadTree
+	known   engrestic.IDSet // with once: what was expected
+	used    int64           // bytes of trees that are loaded and not taken
+	running int
+	done    bool
+}
+
+// aheadTree is a tree that is loaded or on its way. What follows ready is set before it
+// is closed.
+type aheadTree struct {
+	id    engrestic.ID
+	path  string // with once: where the walk comes to it first
+	uses  int    // how often the walk will take it
+	ready chan struct{}
+	raw   []byte
+	nodes []TreeNode
+	spans [][2]int // where in raw each of the nodes is; nil if that is not known
+	err   error    // of loading it
+	odd   error    // of decoding it
+
+	engine []*engdata.Node // from prepare, as the next ones
+	stable bool
+	fault  error
+}
+
+// treePlace is a tree at a path.
+type treePlace struct {
+	tree engrestic.ID
+	path string
+}
+
+func newTreeAhead(ctx context.Context, repo blobLoader) *treeAhead {
+	return &treeAhead{
+		ctx: ctx, repo: repo, limit: max(4*int(repo.Connections()), 8),
+		trees: make(map[engrestic.ID]*aheadTree), known: engrestic.NewIDSet(),
+	}
+}
+
+// begin begins to load the trees at which walks begin, in their order.
+func (t *treeAhead) begin(roots []engrestic.ID) {
+	list := make([]treePlace, len(roots))
+	for i, id := range roots {
+		list[i] = treePlace{id, "/"}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.expect(list)
+}
+
+// wait returns when nothing is being loaded any more. The context must have ended, or
+// the walk.
+func (t *treeAhead) wait() {
+	t.mu.Lock()
+	t.done = true
+	t.mu.Unlock()
+	t.loads.Wait()
+}
+
+// expect notes that the walk will go through these trees next. The caller holds mu.
+func (t *treeAhead) expect(list []treePlace) {
+	for _, at := range slices.Backward(list) {
+		if t.once && t.known.Has(at.tree) {
+			continue
+		}
+		t.next = append(t.next, at)
+	}
+	t.start()
+}
+
+// start starts loading what comes next. The caller holds mu.
+func (t *treeAhead) start() {
+	for len(t.next) > 0 && t.running < t.limit && t.used < aheadTrees && !t.done && t.ctx.Err() == nil {
+		last := len(t.next) - 1
+		id, path := t.next[last].tree, t.next[last].path
+		t.next = t.next[:last]
+		if t.once {
+			if t.known.Has(id) {
+				continue
+			}
+			t.known.Insert(id)
+		}
+		if e := t.trees[id]; e != nil {
+			e.uses++
+			continue
+		}
+		e := &aheadTree{id: id, path: path, uses: 1, ready: make(chan struct{})}
+		t.trees[id] = e
+		t.running++
+		t.loads.Go(func() {
+			t.load(t.ctx, e)
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.running--
+			t.start()
+		})
+	}
+}
+
+func (t *treeAhead) load(ctx context.Context, e *aheadTree) {
+	defer close(e.ready)
+	if e.raw, e.err = t.repo.LoadBlob(ctx, engrestic.TreeBlob, e.id, nil); e.err != nil {
+		return
+	}
+	e.decode()
+	if t.prepare != nil {
+		t.prepare(e)
+	}
+	below := t.below(e)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.uses > 0 {
+		t.used += e.cost()
+	}
+	t.expect(below)
+}
+
+func (e *aheadTree) cost() int64 { return aheadTreeCost * int64(len(e.raw)) }
+
+// below returns the trees below one that the walk will go into, up to a directory that
+// has none: there every walk ends.
+func (t *treeAhead) below(e *aheadTree) (list []treePlace) {
+	for i := range e.nodes {
+		n := &e.nodes[i]
+		if n.Type != NodeDir {
+			continue
+		}
+		if n.Subtree == nil {
+			break
+		}
+		at := treePlace{tree: engrestic.ID(*n.Subtree)}
+		if t.once {
+			at.path = path.Join(e.path, n.Name)
+			if !t.wants(at.path, n) {
+				continue
+			}
+		}
+		list = append(list, at)
+	}
+	return list
+}
+
+// take returns a tree that the walk has reached, at a path. One that nobody expected is
+// loaded here.
+func (t *treeAhead) take(ctx context.Context, id engrestic.ID, path string) (*aheadTree, error) {
+	t.mu.Lock()
+	e := t.trees[id]
+	if e == nil {
+		for i, next := range slices.Backward(t.next) {
+			if next.tree == id {
+				t.next = slices.Delete(t.next, i, i+1)
+				break
+			}
+		}
+		if t.once {
+			t.known.Insert(id)
+		}
+		t.mu.Unlock()
+		e = &aheadTree{id: id, path: path, ready: make(chan struct{})}
+		t.load(ctx, e)
+		return e, e.err
+	}
+	t.mu.Unlock()
+	select {
+	case <-e.ready:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.uses--; e.uses > 0 {
+		t.expect(t.below(e)) // the walk goes through all of it once more
+	} else if t.trees[id] == e {
+		delete(t.trees, id)
+		if e.err == nil {
+			t.used -= e.cost()
+		}
+		t.start()
+	}
+	return e, e.err
+}
+
+// peek returns the bytes of a tree if they are there. It stays expected.
+func (t *treeAhead) peek(id engrestic.ID) []byte {
+	t.mu.Lock()
+	e := t.trees[id]
+	t.mu.Unlock()
+	if e == nil {
+		return nil
+	}
+	select {
+	case <-e.ready:
+		return e.raw
+	default:
+		return nil
+	}
+}
+
+// decode decodes the tree without fingerprints.
+func (e *aheadTree) decode() {
+	p := treeParser{raw: e.raw, bare: true, spans: [][2]int{}}
+	var ok bool
+	if e.nodes, ok = p.tree(); ok {
+		e.spans = p.spans
+	} else {
+		e.nodes, e.odd = decodeTreeSlowly(e.raw)
+	}
+}

@@ -1,0 +1,171 @@
+package restic
+
+import (
+	"context"
+
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
+)
+
+// dumpCache is the size of the cache of blobs in the engine's dumper.
+const dumpCache = 64 << 20
+
+// dumpAhead is the repository as a dump reads it. A planner walks the trees in the
+// order of the archive, ahead of the engine's dumper, and has data loaded that the
+// dumper will ask for; trees it hands on. What the planner does not have, the dumper
+// loads from the repository: it always gets the same bytes and the same errors.
+//
+// Beside the dumper's own cache, it holds up to aheadData of blobs, a blob as stored for
+// each connection, and aheadTrees of trees twice: loaded ahead of the planner, and
+// handed on by it.
+type dumpAhead struct {
+	blobLoader // the repository
+	*dataAhead
+	trees *treeAhead
+	end   context.CancelFunc
+
+	// guarded by the mutex of dataAhead
+	feed     []*aheadTree // trees that the dumper has not asked for yet
+	feedSize int64
+	first    int // the number of feed[0], counting all trees from the beginning
+	asked    int // how many the dumper has asked for
+	noMore   bool
+}
+
+// dumpAhead runs dump on the repository with a planner ahead of it.
+func (s *Session) dumpAhead(ctx context.Context, repo *engrepository.Repository, plan func(*dumpAhead), dump func(blobLoader) error) error {
+	r, err := s.bareReader(repo)
+	if err != nil {
+		return err
+	}
+	a := newDumpAhead(ctx, r, repo)
+	defer a.stop()
+	a.begin(plan)
+	return dump(a)
+}
+
+func newDumpAhead(ctx context.Context, r *Reader, repo blobLoader) *dumpAhead {
+	ctx, end := context.WithCancel(ctx)
+	a := &dumpAhead{blobLoader: repo, dataAhead: newDataAhead(ctx, r, dumpCache), end: end}
+	a.trees = newTreeAhead(ctx, repo)
+	context.AfterFunc(ctx, a.finish)
+	return a
+}
+
+// begin starts the planner.
+func (a *dumpAhead) begin(plan func(*dumpAhead)) {
+	a.loads.Go(func() {
+		plan(a)
+		a.flush()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.noMore = true
+		a.changed.Broadcast()
+	})
+}
+
+// stop ends everything and waits until it has ended.
+func (a *dumpAhead) stop() {
+	a.end()
+	a.trees.wait()
+	a.wait()
+	a.reader.zstd.Close()
+}
+
+// planTree plans a directory, and returns false at the end of the dump.
+func (a *dumpAhead) planTree(id engrestic.ID) bool {
+	e, err := a.trees.take(a.ctx, id, "")
+	if err != nil || !a.hand(e) || e.odd != nil {
+		return false
+	}
+	for i := range e.nodes {
+		switch n := &e.nodes[i]; n.Type {
+		case NodeFile:
+			if !a.planFile(n.Content) {
+				return false
+			}
+		case NodeDir:
+			if n.Subtree == nil || !a.planTree(engrestic.ID(*n.Subtree)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (a *dumpAhead) planFile(content []ID) bool {
+	for _, id := range content {
+		if !a.plan(id) {
+			return false
+		}
+	}
+	return true
+}
+
+// hand hands a tree to the dumper, unless that has gone past it.
+func (a *dumpAhead) hand(e *aheadTree) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for a.feedSize > 0 && a.feedSize+e.cost() > aheadTrees && !a.ended {
+		a.split()
+		a.changed.Wait()
+	}
+	a.feed = append(a.feed, e)
+	a.feedSize += e.cost()
+	a.changed.Broadcast()
+	return !a.ended
+}
+
+func (a *dumpAhead) LoadBlob(ctx context.Context, t engrestic.BlobType, id engrestic.ID, buf []byte) ([]byte, error) {
+	var found []byte
+	if t == engrestic.TreeBlob {
+		found = a.handed(ctx, id)
+	} else {
+		found = a.take(ctx, ID(id))
+	}
+	if found != nil {
+		return found, nil
+	}
+	return a.blobLoader.LoadBlob(ctx, t, id, buf)
+}
+
+// handed returns the tree that the dumper asks for, if the planner has it. While the
+// planner waits for the dumper, the dumper does not wait for it.
+func (a *dumpAhead) handed(ctx context.Context, id engrestic.ID) []byte {
+	defer context.AfterFunc(ctx, a.wake)()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := a.asked
+	a.asked++
+	for {
+		for len(a.feed) > 0 && a.first <= n {
+			e := a.feed[0]
+			a.feed[0] = nil
+			a.feed = a.feed[1:]
+			a.first++
+			a.feedSize -= e.cost()
+			a.changed.Broadcast()
+			if a.first > n && e.id == id {
+				return e.raw
+			}
+		}
+		if a.first > n || a.noMore || a.ended || a.waiting || ctx.Err() != nil {
+			return a.trees.peek(id)
+		}
+		a.changed.Wait()
+	}
+}
+
+func (a *dumpAhead) wake() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.changed.Broadcast()
+}
+
+func idsOf(list engrestic.IDs) []ID {
+	out := make([]ID, len(list))
+	for i, id := range list {
+		out[i] = ID(id)
+	}
+	return out
+}

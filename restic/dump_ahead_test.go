@@ -1,0 +1,191 @@
+package restic
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engdata "github.com/restic/restic/rwmlink/data"
+	engdump "github.com/restic/restic/rwmlink/dump"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+)
+
+// dumpSource is a directory with all that a dump meets: odd names, hard links, empty
+// files and directories, large files, and the same content many times.
+func dumpSource(t *testing.T, rng *rand.Rand) string {
+	dir := t.TempDir()
+	contents := make([]string, 12)
+	for i := range contents {
+		contents[i] = noise([]int{0, 1, 500, 4000, 20_000, 200_000}[i%6], rng.Uint64())
+	}
+	names := []string{"a", "b b", "ä", "x\ny", `q"\t`, "-n", "z.z", "\xff\xfe"}
+	var fill func(dir string, depth int)
+	fill = func(dir string, depth int) {
+		for range 2 + rng.IntN(6) {
+			path := filepath.Join(dir, names[rng.IntN(len(names))]+fmt.Sprint(rng.IntN(20)))
+			if _, err := os.Lstat(path); err == nil {
+				continue
+			}
+			var err error
+			switch kind := rng.IntN(10); {
+			case kind < 3 && depth < 4:
+				if err = os.Mkdir(path, 0o755); err == nil && rng.IntN(4) > 0 {
+					fill(path, depth+1)
+				}
+			case kind == 3:
+				err = os.Symlink("a", path)
+			case kind == 4:
+				if err = os.WriteFile(path, []byte("linked"), 0o600); err == nil {
+					err = os.Link(path, path+".link")
+				}
+			default:
+				err = os.WriteFile(path, []byte(contents[rng.IntN(len(contents))]), 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	fill(dir, 0)
+	return dir
+}
+
+// TestDumpAhead compares dumps with the engine's own, with limits so small that the
+// planner has to wait for the dumper, and the dumper often comes before it.
+func TestDumpAhead(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	s, m := initMemory(t)
+	for range 3 {
+		mustBackup(t, s, dumpSource(t, rng))
+		var loads atomic.Int64
+		m.before(func(op string, h engbackend.Handle) error {
+			if op == "load" && h.Type == engbackend.PackFile {
+				loads.Add(1)
+			}
+			return nil
+		})
+		for _, format := range []string{"tar", "zip"} {
+			dump := func(limit int64) (out []byte) {
+				var buf bytes.Buffer
+				err := s.inSnapshot(t.Context(), "latest", SnapshotFilter{}, func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, _ string) error {
+					if limit < 0 {
+						return dumpTree(ctx, repo, engdump.New(format, repo, &buf), *sn.Tree, "/")
+					}
+					r, err := s.bareReader(repo)
+					if err != nil {
+						return err
+					}
+					a := newDumpAhead(ctx, r, repo)
+					defer a.stop()
+					a.room, a.batch = limit, limit/4
+					a.begin(func(a *dumpAhead) { a.planTree(*sn.Tree) })
+					return dumpTree(ctx, a, engdump.New(format, a, &buf), *sn.Tree, "/")
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return buf.Bytes()
+			}
+			want := dump(-1)
+			theirs := loads.Swap(0)
+			for _, limit := range []int64{0, 1 << 10, 1 << 20, aheadData} {
+				if got := dump(limit); !bytes.Equal(got, want) {
+					t.Errorf("%s, limit %d: %d bytes differ from the engine's %d", format, limit, len(got), len(want))
+				}
+				if ours := loads.Swap(0); limit == aheadData && ours > theirs {
+					t.Errorf("%s: %d requests, the engine needs %d", format, ours, theirs)
+				}
+			}
+		}
+	}
+}
+
+// TestDumpAheadOfDamage: what cannot be loaded is reported as the engine does, and what
+// has a second copy is dumped.
+func TestDumpAheadOfDamage(t *testing.T) {
+	s, m := initMemory(t)
+	mustBackup(t, s, writeTree(t, map[string]string{"a": noise(3000, 1), "b": noise(5000, 2), "c": noise(7000, 3)}))
+	for name, ft := range map[string]bool{"data": false, "trees": true} {
+		failed := 0
+		m.before(func(op string, h engbackend.Handle) error {
+			if op == "load" && h.Type == engbackend.PackFile && h.IsMetadata == ft {
+				failed++
+				return errInjected
+			}
+			return nil
+		})
+		var out bytes.Buffer
+		err := s.Dump(t.Context(), DumpOptions{Snapshot: "latest", Path: "/"}, &out)
+		if !errors.Is(err, errInjected) || failed == 0 {
+			t.Errorf("%s: %v after %d failures", name, err, failed)
+		}
+		m.before(nil)
+		out.Reset()
+		if err := s.Dump(t.Context(), DumpOptions{Snapshot: "latest", Path: "/"}, &out); err != nil {
+			t.Errorf("%s: %v once the storage works again", name, err)
+		}
+	}
+}
+
+// TestDumpAheadEnds cancels dumps whose reader does not go on, and dumps into writers
+// that fail: nothing goes on afterwards.
+func TestDumpAheadEnds(t *testing.T) {
+	s, m := initMemory(t)
+	mustBackup(t, s, dumpSource(t, rand.New(rand.NewPCG(1, 2))))
+	for range 10 {
+		ctx, cancel := context.WithCancel(t.Context())
+		var open atomic.Int64
+		m.before(func(op string, h engbackend.Handle) error {
+			if op == "load" && h.Type == engbackend.PackFile && open.Add(1) == 3 {
+				cancel()
+			}
+			return nil
+		})
+		if err := s.Dump(ctx, DumpOptions{Snapshot: "latest", Path: "/"}, &failingWriter{after: 1 << 30}); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		after := open.Load()
+		runtime.Gosched()
+		if now := open.Load(); now != after {
+			t.Errorf("%d requests after the dump's end", now-after)
+		}
+		cancel()
+		m.before(nil)
+		if err := s.Dump(t.Context(), DumpOptions{Snapshot: "latest", Path: "/"}, &failingWriter{after: 1 << 12}); !errors.Is(err, errInjected) {
+			t.Error(err)
+		}
+	}
+}
+
+func TestPackRuns(t *testing.T) {
+	pack := func(n byte) (id ID) { id[0] = n; return id }
+	blobs := []BlobLocation{
+		{Pack: pack(2), Offset: 0, Length: 10},
+		{Pack: pack(1), Offset: 100, Length: 10},
+		{Pack: pack(1), Offset: 0, Length: 100},
+		{Pack: pack(1), Offset: 110 + runGap, Length: 5},
+		{Pack: pack(1), Offset: 116 + 2*runGap, Length: 5},
+		{}, {},
+		{Pack: pack(2), Offset: 5, Length: 10}, // overlaps the first
+		{Pack: pack(3), Offset: 0, Length: runSize},
+		{Pack: pack(3), Offset: runSize, Length: 1},
+	}
+	var got []string
+	for _, run := range packRuns([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, func(i int) BlobLocation { return blobs[i] }) {
+		got = append(got, fmt.Sprint(run))
+	}
+	if want := []string{"[0]", "[2 1 3]", "[4]", "[5]", "[6]", "[7]", "[8]", "[9]"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

@@ -1,0 +1,160 @@
+package restic
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path"
+
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
+	engwalker "github.com/restic/restic/rwmlink/walker"
+)
+
+// maxRewritten bounds what a rewrite remembers of the trees it has been through.
+const maxRewritten = 200_000
+
+// treeRewriter rewrites the trees of snapshots as the engine's walker does, with the
+// same result and the same errors. A tree that several snapshots have at one path is
+// rewritten once, and trees are loaded and decoded ahead, beside each other.
+type treeRewriter struct {
+	node    engwalker.NodeRewriteFunc
+	keepDir engwalker.NodeKeepEmptyDirectoryFunc // nil keeps every one
+	ahead   *treeAhead
+	known   map[treePlace]rewritten
+}
+
+// rewritten is what became of a tree: its ID, null if nothing is left of it, and the
+// files in it.
+type rewritten struct {
+	id    engrestic.ID
+	count uint
+	size  uint64
+}
+
+// newTreeRewriter begins to load the trees of snapshots. The caller calls end.
+func newTreeRewriter(ctx context.Context, repo blobLoader, c compiled, list engdata.Snapshots) (w *treeRewriter, end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	w = &treeRewriter{ahead: newTreeAhead(ctx, repo), known: make(map[treePlace]rewritten)}
+	w.node, w.keepDir = c.rewriteFilter()
+	w.ahead.once, w.ahead.prepare = true, (*aheadTree).forEngine
+	w.ahead.wants = func(name string, n *TreeNode) bool {
+		return w.node(&engdata.Node{Type: engdata.NodeTypeDir, Name: n.Name}, name) != nil
+	}
+	w.ahead.begin(treeIDs(list))
+	return w, func() { cancel(); w.ahead.wait() }
+}
+
+// forEngine decodes a tree for the engine, and checks that it can be encoded again without
+// losing anything.
+func (e *aheadTree) forEngine() {
+	nodes, err := engdata.NewTreeNodeIterator(bytes.NewReader(e.raw))
+	if err != nil {
+		e.fault = err
+		return
+	}
+	b := engdata.NewTreeJSONBuilder()
+	for item := range nodes {
+		if e.fault = item.Error; e.fault == nil {
+			e.fault = b.AddNode(item.Node)
+		}
+		if e.fault != nil {
+			return
+		}
+		e.engine = append(e.engine, item.Node)
+	}
+	raw, err := b.Finalize()
+	e.fault, e.stable = err, err == nil && bytes.Equal(raw, e.raw)
+}
+
+// snapshot returns the new tree of a snapshot and its summary.
+func (w *treeRewriter) snapshot(ctx context.Context, _ *engrepository.Repository, sn *engdata.Snapshot, saver engrestic.BlobSaver) (engrestic.ID, *engdata.SnapshotSummary, error) {
+	out, err := w.tree(ctx, saver, "/", *sn.Tree)
+	summary := engdata.SnapshotSummary{}
+	if sn.Summary != nil {
+		summary = *sn.Summary
+	}
+	summary.TotalFilesProcessed, summary.TotalBytesProcessed = out.count, out.size
+	return out.id, &summary, err
+}
+
+func (w *treeRewriter) tree(ctx context.Context, saver engrestic.BlobSaver, dir string, id engrestic.ID) (out rewritten, err error) {
+	at := treePlace{id, dir}
+	if out, ok := w.known[at]; ok {
+		return out, nil
+	}
+	e, err := w.ahead.take(ctx, id, dir)
+	if err == nil {
+		err = e.fault
+	}
+	if err != nil {
+		return out, err
+	}
+	if !e.stable {
+		return out, fmt.Errorf("cannot encode tree at %q without losing information", dir)
+	}
+	if out, err = w.change(ctx, saver, dir, e); err == nil && len(w.known) < maxRewritten {
+		w.known[at] = out
+	}
+	return out, err
+}
+
+func (w *treeRewriter) change(ctx context.Context, saver engrestic.BlobSaver, dir string, e *aheadTree) (out rewritten, err error) {
+	kept := make([]*engdata.Node, 0, len(e.engine))
+	same := true
+	for _, n := range e.engine {
+		if ctx.Err() != nil {
+			return out, ctx.Err()
+		}
+		name := path.Join(dir, n.Name)
+		if n = w.node(n, name); n == nil {
+			same = false
+			continue
+		}
+		switch n.Type {
+		case engdata.NodeTypeFile:
+			out.count++
+			out.size += n.Size
+		case engdata.NodeTypeDir:
+			var id engrestic.ID
+			if n.Subtree != nil {
+				id = *n.Subtree
+			}
+			sub, err := w.tree(ctx, saver, name, id)
+			if err != nil {
+				return out, err
+			}
+			out.count += sub.count
+			out.size += sub.size
+			if sub.id != id {
+				same = false
+				n.Subtree = &sub.id
+			}
+			if sub.id.IsNull() {
+				continue
+			}
+		}
+		kept = append(kept, n)
+	}
+	out.id = e.id
+	if !same {
+		if out.id, err = saveTree(ctx, saver, kept); err != nil {
+			return out, err
+		}
+	}
+	if len(kept) == 0 && w.keepDir != nil && !w.keepDir(dir) {
+		out.id = engrestic.ID{} // after it was saved, as the engine does
+	}
+	return out, nil
+}
+
+func saveTree(ctx context.Context, saver engrestic.BlobSaver, nodes []*engdata.Node) (engrestic.ID, error) {
+	tw := engdata.NewTreeWriter(saver)
+	for _, n := range nodes {
+		if err := tw.AddNode(n); err != nil {
+			return engrestic.ID{}, err
+		}
+	}
+	return tw.Finalize(ctx)
+}
