@@ -72,7 +72,7 @@ func (b *BackupOptions) byInfo(targets []string, source engfs.FS, warn warnFunc)
 	}
 	for _, spec := range present {
 		if err == nil {
-			err = add(engarchiver.RejectIfPresent(spec, warn))
+			err = add(rejectIfPresent(spec, warn))
 		}
 	}
 	if b.Select != nil {
