@@ -29,6 +29,9 @@ type access struct {
 	// are found that the task walks: the other way round, the data of a snapshot that
 	// another process saved in between would seem to be missing.
 	choose task
+	// lists says that the task, or choose, lists the snapshots. They are asked for while
+	// the lock is being taken.
+	lists bool
 	// sealed says that the task can do without packs that a sealed host is refused. Any
 	// other ends with the first of them.
 	sealed bool
@@ -88,6 +91,11 @@ func (s *Session) run(ctx context.Context, a access, fn task) error {
 	defer s.users.Release(users)
 	if s.shut {
 		return fmt.Errorf("%s: %w", s.loc, ErrClosed)
+	}
+	if a.lists {
+		var over func()
+		ctx, over = s.readAhead(ctx)
+		defer over()
 	}
 	var err error
 	switch {

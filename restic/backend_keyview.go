@@ -21,11 +21,11 @@ import (
 // derivation.
 type keyView struct {
 	engbackend.Backend
-	done        atomic.Bool
-	name        string
-	raw         []byte // content of the key, when it is not in the storage
-	config      []byte // content of the config, when it is known
-	configAsked atomic.Bool
+	done   atomic.Bool
+	name   string
+	raw    []byte     // content of the key, when it is not in the storage
+	config []byte     // content of the config, when it is known
+	ahead  *aheadLoad // of the config, nil if it was not asked for yet
 }
 
 func (v *keyView) List(ctx context.Context, t engbackend.FileType, fn func(engbackend.FileInfo) error) error {
@@ -43,18 +43,27 @@ func (v *keyView) Load(ctx context.Context, h engbackend.Handle, length int, off
 		case h.Type == engbackend.ConfigFile && v.config != nil:
 			return fn(bytes.NewReader(v.config))
 		case h.Type == engbackend.ConfigFile:
-			v.configAsked.Store(true)
-			return v.Backend.Load(ctx, h, length, offset, func(rd io.Reader) error {
-				raw, err := io.ReadAll(rd)
-				if err != nil {
-					return err
-				}
-				v.config = raw
-				return fn(bytes.NewReader(raw))
-			})
+			return v.loadConfig(ctx, fn)
 		}
 	}
 	return v.Backend.Load(ctx, h, length, offset, fn)
+}
+
+// loadConfig gives the engine the config that was asked for ahead. A config that the
+// engine asks for again, because its content is not right, is read again.
+func (v *keyView) loadConfig(ctx context.Context, fn func(rd io.Reader) error) error {
+	ahead := v.ahead
+	v.ahead = nil
+	if ahead == nil {
+		ahead = loadAhead(ctx, v.Backend, engbackend.Handle{Type: engbackend.ConfigFile})
+		defer ahead.stop()
+	}
+	raw, err := ahead.wait(ctx)
+	if err != nil {
+		return err
+	}
+	v.config = raw
+	return fn(bytes.NewReader(raw))
 }
 
 func (v *keyView) Unwrap() engbackend.Backend { return v.Backend }

@@ -115,7 +115,11 @@ func (t *tracker) saveLock(ctx context.Context, h engbackend.Handle, rd engbacke
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(lockTimeCancelled, cancel) })()
 	detached, saved := t.forLock(detached)
 	defer saved()
-	return t.Backend.Save(detached, h, rd)
+	err := t.Backend.Save(detached, h, rd)
+	if err == nil {
+		takingOf(ctx).lockWritten()
+	}
+	return err
 }
 
 func (t *tracker) Remove(ctx context.Context, h engbackend.Handle) error {
@@ -146,6 +150,9 @@ func (t *tracker) Remove(ctx context.Context, h engbackend.Handle) error {
 }
 
 func (t *tracker) List(ctx context.Context, ft engbackend.FileType, fn func(engbackend.FileInfo) error) error {
+	if ft == engbackend.LockFile && takingOf(ctx).firstLook() {
+		return ctx.Err()
+	}
 	if ft != engbackend.IndexFile {
 		return t.Backend.List(ctx, ft, fn)
 	}

@@ -89,6 +89,8 @@ package restic
 //	session.go, access.go     the open repository; how an operation uses it
 //	session_index.go          when the index is loaded again
 //	open.go, init.go          from a location and a password to a session
+//	ahead.go, lock_taking.go  what is read while a lock is being taken, and when it counts
+//	internal/scrypt           the key derivation on several processors
 //	options.go                options of Open and Init
 //	location.go, asof.go      where a repository is: bucket, directory, the past
 //	lock*.go, unlock*.go      taking, refreshing, judging and removing locks
@@ -118,6 +120,7 @@ package restic
 //	backend_guard*.go         rejects objects that would make the engine panic
 //	backend_track.go          remembers locks and indexes of the session
 //	backend_keyview.go        shows the engine one key at a time
+//	backend_ahead.go          an object that is asked for before it is needed
 //	cache_dirs.go             the local caches
 //
 // The layers of stack.go stay in this package. Apart from the requests themselves they

@@ -105,12 +105,8 @@ func reopen(ctx context.Context, loc Location, stack *tracker, o options, repo *
 	if err != nil {
 		return nil, fmt.Errorf("reading back the new repository: %w", err)
 	}
-	s, err := newSession(loc, stack, o, again, view.config)
-	if err == nil {
-		keyID := ID(repo.KeyID())
-		s.keyID.Store(&keyID)
-	}
-	return s, err
+	k.config = view.config
+	return newSession(loc, stack, o, &opened{again, k, ID(repo.KeyID())})
 }
 
 // refuseExisting looks for a config, keys and snapshots.

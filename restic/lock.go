@@ -98,15 +98,21 @@ func (s *Session) acquire(ctx context.Context, repo *engrepository.Repository, e
 }
 
 func (s *Session) tryAcquire(ctx context.Context, repo *engrepository.Repository, exclusive bool) (*heldLock, error) {
-	if err := s.clearTheWay(ctx, repo, exclusive); err != nil {
+	taking, err := s.clearTheWay(ctx, repo, exclusive)
+	if err != nil {
 		return nil, err
+	}
+	reads := aheadOf(ctx)
+	if taking != nil && reads != nil {
+		taking.begin = func() { reads.start(ctx, repo) }
+		taking.drop = reads.drop
 	}
 	// The engine ties the lock's life to its context, so it does not get the caller's,
 	// which only bounds the acquisition.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, end)
 	quiet := func(string) {}
-	unlocker, lockCtx, err := engrepository.Lock(life, repo, exclusive, 0, quiet, s.logLock)
+	unlocker, lockCtx, err := engrepository.Lock(taking.in(life), repo, exclusive, 0, quiet, s.logLock)
 	switch {
 	case err == nil && stop():
 		return &heldLock{unlocker: unlocker, ctx: lockCtx, cancel: end}, nil
@@ -115,6 +121,7 @@ func (s *Session) tryAcquire(ctx context.Context, repo *engrepository.Repository
 		return nil, errors.Join(ctx.Err(), err)
 	}
 	end()
+	reads.drop()
 	left := s.removeLeftLocks(ctx)
 	if ctx.Err() != nil {
 		return nil, errors.Join(ctx.Err(), left)
@@ -122,7 +129,7 @@ func (s *Session) tryAcquire(ctx context.Context, repo *engrepository.Repository
 	err = errors.Join(err, left)
 	if engrestic.IsAlreadyLocked(err) {
 		// another process was faster
-		if err := s.clearTheWay(ctx, repo, exclusive); err != nil {
+		if _, err := s.clearTheWay(ctx, repo, exclusive); err != nil {
 			return nil, err
 		}
 		return nil, fmt.Errorf("%s: %w: another process took a lock at the same moment", s.loc, ErrLocked)

@@ -19,23 +19,25 @@ type otherLock struct {
 	lock *engrestic.Lock
 }
 
-// otherLocks loads the locks that this session did not take.
-func (s *Session) otherLocks(ctx context.Context, repo *engrepository.Repository) ([]otherLock, error) {
+// otherLocks loads the locks that this session did not take. empty is set if there is
+// no lock whatever.
+func (s *Session) otherLocks(ctx context.Context, repo *engrepository.Repository) (locks []otherLock, empty bool, err error) {
 	var names []string
-	err := s.stack.List(ctx, engbackend.LockFile, func(fi engbackend.FileInfo) error {
+	empty = true
+	err = s.stack.List(ctx, engbackend.LockFile, func(fi engbackend.FileInfo) error {
+		empty = false
 		if _, err := engrestic.ParseID(fi.Name); err == nil && fi.Size > 0 && !s.stack.ownLock(fi.Name) {
 			names = append(names, fi.Name)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var locks []otherLock
 	for _, name := range names {
 		id, err := engrestic.ParseID(name)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		lock, err := engrestic.LoadLock(ctx, repo, id)
 		switch {
@@ -43,22 +45,27 @@ func (s *Session) otherLocks(ctx context.Context, repo *engrepository.Repository
 			locks = append(locks, otherLock{name, lock})
 		case s.stack.IsNotExist(err): // released meanwhile
 		case ctx.Err() != nil:
-			return nil, ctx.Err()
+			return nil, false, ctx.Err()
 		case errors.Is(err, ErrDamaged):
-			return nil, err
+			return nil, false, err
 		default:
-			return nil, &damagedError{s.loc.String(), "locks/" + name, oneLine(err) + "; unlock with RemoveAll removes it"}
+			return nil, false, &damagedError{s.loc.String(), "locks/" + name, oneLine(err) + "; unlock with RemoveAll removes it"}
 		}
 	}
-	return locks, nil
+	return locks, empty, nil
 }
 
 // clearTheWay removes stale locks and returns a LockedError for the first that
-// conflicts.
-func (s *Session) clearTheWay(ctx context.Context, repo *engrepository.Repository, exclusive bool) error {
-	locks, err := s.otherLocks(ctx, repo)
+// conflicts. If there was none at all, what it returns lets the engine do without its
+// own first listing.
+func (s *Session) clearTheWay(ctx context.Context, repo *engrepository.Repository, exclusive bool) (*lockTaking, error) {
+	taking := &lockTaking{looked: time.Now()}
+	locks, empty, err := s.otherLocks(ctx, repo)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if empty {
+		return taking, nil
 	}
 	for _, l := range locks {
 		if s.abandoned(l) {
@@ -68,19 +75,19 @@ func (s *Session) clearTheWay(ctx context.Context, repo *engrepository.Repositor
 			switch {
 			case err == nil || s.stack.IsNotExist(err):
 			case ctx.Err() != nil:
-				return ctx.Err()
+				return nil, ctx.Err()
 			case exclusive || l.lock.Exclusive:
-				return fmt.Errorf("%s: the stale lock %s is in the way and cannot be removed: %w", s.loc, l.name, err)
+				return nil, fmt.Errorf("%s: the stale lock %s is in the way and cannot be removed: %w", s.loc, l.name, err)
 			default: // a shared lock is in nobody's way who needs one
 				s.opts.logger.Warn("a stale lock cannot be removed", "location", s.loc.String(), "lock", l.name, "error", oneLine(err))
 			}
 			continue
 		}
 		if exclusive || l.lock.Exclusive {
-			return s.lockedError(l)
+			return nil, s.lockedError(l)
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (s *Session) lockedError(l otherLock) *LockedError {

@@ -11,12 +11,11 @@ import (
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
 	engcache "github.com/restic/restic/rwmlink/cache"
-	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// Open opens the repository at a location: three requests and one key derivation (0.1
-// to 0.5 s by design). No lock is taken yet.
+// Open opens the repository at a location: three requests and one key derivation, half a
+// second of one processor by design, which up to three share. No lock is taken yet.
 //
 // It returns ErrNoRepository (with ErrNoBucket where the bucket is missing, and as
 // ErrRepositoryGone where the bucket's history holds a deleted one),
@@ -45,11 +44,11 @@ func Open(ctx context.Context, loc Location, password string, opts ...Option) (*
 }
 
 func open(ctx context.Context, loc Location, stack *tracker, o options, password string) (*Session, error) {
-	repo, config, err := openKeys(ctx, loc, stack, o, password)
+	op, err := openKeys(ctx, loc, stack, o, password)
 	if err != nil {
 		return nil, err
 	}
-	return newSession(loc, stack, o, repo, config)
+	return newSession(loc, stack, o, op)
 }
 
 func keyNames(ctx context.Context, be engbackend.Backend) (names []string, err error) {
@@ -92,28 +91,23 @@ func openConfigError(ctx context.Context, loc Location, be engbackend.Backend, e
 	return &damagedError{loc.String(), "config", oneLine(err)}
 }
 
-func newSession(loc Location, stack *tracker, o options, repo *engrepository.Repository, config []byte) (*Session, error) {
-	k, err := wrapMaster(repo.Key(), config)
-	if err != nil {
-		return nil, err
-	}
-	cfg := repo.Config()
+func newSession(loc Location, stack *tracker, o options, op *opened) (*Session, error) {
+	cfg := op.repo.Config()
 	if _, err := ParseID(cfg.ID); err != nil {
 		// it names the directory of the cache
 		return nil, &damagedError{loc.String(), "config", fmt.Sprintf("the repository's ID in it is not 64 hexadecimal digits: %.80q", cfg.ID)}
 	}
 	if g, ok := unwrap[*guard](stack); ok {
-		g.key.Store(repo.Key())
+		g.key.Store(op.repo.Key())
 	}
 	s := &Session{
-		loc: loc, opts: o, stack: stack, known: k, id: cfg.ID,
+		loc: loc, opts: o, stack: stack, known: op.known, id: cfg.ID,
 		engine: o.engine(),
 		users:  semaphore.NewWeighted(allUsers), writer: semaphore.NewWeighted(1), state: semaphore.NewWeighted(1),
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.aborting, s.abort = context.WithCancelCause(context.Background())
-	keyID := ID(repo.KeyID())
-	s.keyID.Store(&keyID)
+	s.keyID.Store(&op.keyID)
 	s.version.Store(uint64(cfg.Version))
 	s.cache = openCache(&o, loc, cfg.ID)
 	return s, nil

@@ -92,9 +92,9 @@ func TestKeyBudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	repo, _, err := trial.try(t.Context(), name, loadedKey{raw: raw})
-	if repo != nil || err != nil || trial.untried != 1 {
-		t.Errorf("%v %v %+v", repo, err, trial)
+	opened, err := trial.try(t.Context(), name, loadedKey{raw: raw})
+	if opened != nil || err != nil || trial.untried != 1 {
+		t.Errorf("%v %v %+v", opened, err, trial)
 	}
 	if err := trial.failed(1); !errors.Is(err, ErrTooManyKeys) || errors.Is(err, ErrWrongPassword) {
 		t.Error(err)

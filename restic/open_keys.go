@@ -14,8 +14,11 @@ import (
 	"time"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
+	engcrypto "github.com/restic/restic/rwmlink/crypto"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
+
+	"github.com/cesnet/rwm/restic/internal/scrypt"
 )
 
 const (
@@ -36,32 +39,43 @@ const (
 // Anybody who can write into the bucket can put keys there, so neither their number nor
 // their costs may keep the right one from being found: the hinted key comes first, then
 // the oldest by the server's clock, since junk is younger than the keys it is to hide.
-func openKeys(ctx context.Context, loc Location, stack *tracker, o options, password string) (*engrepository.Repository, []byte, error) {
+//
+// The config is asked for beside the first key, and is here before the key is derived.
+func openKeys(ctx context.Context, loc Location, stack *tracker, o options, password string) (*opened, error) {
 	names, err := keyNames(ctx, stack)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(names) == 0 {
-		return nil, nil, noKeys(ctx, loc, stack)
+		return nil, noKeys(ctx, loc, stack)
 	}
 	sortKeys(names, keyTimes(stack), o.keyHint)
-	t := keyTrial{loc: loc, stack: stack, o: o, password: password}
+	config := loadAhead(ctx, stack, engbackend.Handle{Type: engbackend.ConfigFile})
+	defer config.stop()
+	t := keyTrial{loc: loc, stack: stack, o: o, password: password, config: config}
 	size := 1 // as a rule the first one opens it
 	for rest := names[:min(len(names), maxKeysRead)]; len(rest) > 0; size = min(2*size, keysAtOnce) {
 		batch := rest[:min(size, len(rest))]
 		rest = rest[len(batch):]
 		for i, k := range t.load(ctx, batch) {
 			if err := ctx.Err(); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			repo, config, err := t.try(ctx, batch[i], k)
-			if repo != nil || err != nil {
-				return repo, config, err
+			opened, err := t.try(ctx, batch[i], k)
+			if opened != nil || err != nil {
+				return opened, err
 			}
 		}
 	}
 	t.untried += max(0, len(names)-maxKeysRead)
-	return nil, nil, t.failed(len(names))
+	return nil, t.failed(len(names))
+}
+
+// opened is a repository object, what opens it again, and the key that did.
+type opened struct {
+	repo  *engrepository.Repository
+	known *known
+	keyID ID
 }
 
 // sortKeys puts the hinted key first, then the oldest. Keys of unknown age come last.
@@ -106,6 +120,7 @@ type keyTrial struct {
 	stack    *tracker
 	o        options
 	password string
+	config   *aheadLoad // nil if it was not asked for
 
 	spent   uint64 // of maxKDFTotal
 	wrong   int    // keys that do not open with the password
@@ -143,32 +158,24 @@ func (t *keyTrial) loadKey(ctx context.Context, name string) (raw []byte, err er
 	return nil, &damagedError{t.loc.String(), objectName(h), "its content is not the one its name stands for"}
 }
 
-// try opens the repository with a key. Without an error and a repository the next key
-// is to be tried.
-func (t *keyTrial) try(ctx context.Context, name string, k loadedKey) (*engrepository.Repository, []byte, error) {
-	view := &keyView{Backend: t.stack, name: name, raw: k.raw}
-	var repo *engrepository.Repository
-	err := k.err
-	if err == nil {
-		cost := keyCost(k.raw)
-		if t.spent+cost > maxKDFTotal {
-			t.untried++
-			return nil, nil, nil
-		}
-		t.spent += cost
-		repo, err = openWithKey(ctx, view, t.o.engine(), t.password)
+// try opens the repository with a key. Without an error and a result the next key is to
+// be tried.
+func (t *keyTrial) try(ctx context.Context, name string, k loadedKey) (*opened, error) {
+	master, err := t.unlock(ctx, k)
+	if errors.Is(err, errNotTried) {
+		t.untried++
+		return nil, nil
+	}
+	if err == nil { // the key is right
+		return t.open(ctx, name, master)
 	}
 	switch {
-	case err == nil:
-		return repo, view.config, nil
 	case ctx.Err() != nil:
-		return nil, nil, ctx.Err()
-	case errors.Is(err, engrepository.ErrNoKeyFound):
+		return nil, ctx.Err()
+	case errors.Is(err, engcrypto.ErrUnauthenticated):
 		t.wrong++
-	case view.configAsked.Load(): // the key was right
-		return nil, nil, openConfigError(ctx, t.loc, t.stack, err)
 	case t.stack.IsNotExist(err): // removed meanwhile
-	case errors.Is(err, ErrDamaged), errors.Is(err, engrestic.ErrInvalidData), k.err == nil:
+	case errors.Is(err, ErrDamaged), k.err == nil:
 		if !errors.Is(err, ErrDamaged) {
 			err = &damagedError{t.loc.String(), "keys/" + name, oneLine(err)}
 		}
@@ -177,9 +184,74 @@ func (t *keyTrial) try(ctx context.Context, name string, k loadedKey) (*engrepos
 			t.damaged = append(t.damaged, err)
 		}
 	default:
-		return nil, nil, err
+		return nil, err
 	}
-	return nil, nil, nil
+	return nil, nil
+}
+
+var errNotTried = errors.New("too costly")
+
+// unlock derives the user's key and unseals the master key with it, as the engine does
+// but on all processors: nothing else can go on meanwhile.
+func (t *keyTrial) unlock(ctx context.Context, k loadedKey) (*engcrypto.Key, error) {
+	if k.err != nil {
+		return nil, k.err
+	}
+	cost := keyCost(k.raw)
+	if t.spent+cost > maxKDFTotal {
+		return nil, errNotTried
+	}
+	t.spent += cost
+	var file engrepository.Key
+	if err := json.Unmarshal(k.raw, &file); err != nil {
+		return nil, err
+	}
+	params := scrypt.Params{N: file.N, R: file.R, P: file.P}
+	derived, err := scrypt.Key(ctx, params, file.Salt, t.password, 64)
+	if err != nil {
+		return nil, err
+	}
+	user := &engcrypto.Key{}
+	rest := derived[copy(user.EncryptionKey[:], derived):]
+	copy(user.MACKey.R[:], rest[copy(user.MACKey.K[:], rest):])
+	if len(file.Data) < minStored { // the guard has seen to it
+		return nil, errors.New("its sealed part is too short")
+	}
+	nonce, sealed := file.Data[:user.NonceSize()], file.Data[user.NonceSize():]
+	plain, err := user.Open(nil, nonce, sealed, nil)
+	if err != nil {
+		return nil, err
+	}
+	master := &engcrypto.Key{}
+	if err := json.Unmarshal(plain, master); err != nil {
+		return nil, err
+	}
+	if !master.Valid() {
+		return nil, errors.New("the master key in it is not valid")
+	}
+	return master, nil
+}
+
+// open gives the engine the master key that the key called name holds.
+func (t *keyTrial) open(ctx context.Context, name string, master *engcrypto.Key) (*opened, error) {
+	id, err := ParseID(name)
+	if err != nil {
+		return nil, err
+	}
+	k, err := wrapMaster(master, nil)
+	if err != nil {
+		return nil, err
+	}
+	view := &keyView{Backend: t.stack, name: k.name, raw: k.raw, ahead: t.config}
+	repo, err := openWithKey(ctx, view, t.o.engine(), k.password)
+	switch {
+	case err == nil:
+		k.config = view.config
+		return &opened{repo, k, id}, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	}
+	return nil, openConfigError(ctx, t.loc, t.stack, err)
 }
 
 // failed says why no key opened the repository.

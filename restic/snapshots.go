@@ -70,7 +70,7 @@ func (sn Snapshot) MarshalJSON() ([]byte, error) {
 func (s *Session) Snapshots(ctx context.Context, f SnapshotFilter) ([]Snapshot, error) {
 	var found []Snapshot
 	var problem error
-	err := s.run(ctx, access{}, func(ctx context.Context, repo *engrepository.Repository) error {
+	err := s.run(ctx, access{lists: true}, func(ctx context.Context, repo *engrepository.Repository) error {
 		list, err := s.view.load(ctx, repo)
 		if err != nil {
 			return err

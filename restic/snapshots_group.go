@@ -98,7 +98,7 @@ type SnapshotGroup struct {
 func (s *Session) SnapshotGroups(ctx context.Context, f SnapshotFilter, by GroupBy) ([]SnapshotGroup, error) {
 	var groups []SnapshotGroup
 	var problem error
-	err := s.run(ctx, access{}, func(ctx context.Context, repo *engrepository.Repository) error {
+	err := s.run(ctx, access{lists: true}, func(ctx context.Context, repo *engrepository.Repository) error {
 		list, err := s.view.load(ctx, repo)
 		if err != nil {
 			return err

@@ -20,8 +20,12 @@ type snapshotView struct {
 	byID map[engrestic.ID]*engdata.Snapshot
 }
 
-// load lists the snapshots and reads, in parallel, those not known yet.
+// load lists the snapshots and reads, in parallel, those not known yet. An operation
+// that read them ahead gets those.
 func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository) (snapshotList, error) {
+	if list, ok := aheadOf(ctx).snapshots(); ok {
+		return list, nil
+	}
 	v.mu.Lock()
 	known := v.byID
 	v.mu.Unlock()

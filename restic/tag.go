@@ -59,7 +59,7 @@ func (s *Session) Tag(ctx context.Context, o TagOptions) (*TagResult, error) {
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 	res := &TagResult{}
-	err := s.run(ctx, access{lock: exclusiveLock}, func(ctx context.Context, repo *engrepository.Repository) error {
+	err := s.run(ctx, access{lock: exclusiveLock, lists: true}, func(ctx context.Context, repo *engrepository.Repository) error {
 		list, err := s.view.load(ctx, repo)
 		if err != nil {
 			return err

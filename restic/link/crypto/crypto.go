@@ -13,4 +13,6 @@ var (
 	KDF              = crypto.KDF
 	NewRandomNonce   = crypto.NewRandomNonce
 	NewSalt          = crypto.NewSalt
+
+	ErrUnauthenticated = crypto.ErrUnauthenticated
 )

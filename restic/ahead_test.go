@@ -1,0 +1,192 @@
+package restic
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrestic "github.com/restic/restic/rwmlink/restic"
+)
+
+// recorded notes the requests for anything but keys and config, in order. Before the
+// second listing of the locks, the one that decides, it calls deciding.
+type recorded struct {
+	*memory
+	deciding func()
+
+	mu    sync.Mutex
+	lines []string
+	locks int
+	seen  chan struct{} // closed when snapshots are listed
+}
+
+func (r *recorded) backend(context.Context, *options, bool) (engbackend.Backend, error) {
+	return r, nil
+}
+
+func (r *recorded) note(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, line)
+}
+
+func (r *recorded) List(ctx context.Context, t engbackend.FileType, fn func(engbackend.FileInfo) error) error {
+	switch t {
+	case engbackend.LockFile:
+		r.mu.Lock()
+		r.locks++
+		decides := r.locks == 2
+		r.mu.Unlock()
+		if decides {
+			r.deciding()
+		}
+	case engbackend.SnapshotFile:
+		defer func() {
+			select {
+			case <-r.seen:
+			default:
+				close(r.seen)
+			}
+		}()
+	}
+	r.note("list " + t.String())
+	return r.memory.List(ctx, t, fn)
+}
+
+func (r *recorded) Save(ctx context.Context, h engbackend.Handle, rd engbackend.RewindReader) error {
+	r.note("save " + h.Type.String())
+	return r.memory.Save(ctx, h, rd)
+}
+
+// record opens m's repository anew, which has two snapshots.
+func record(t *testing.T, opts ...Option) (*Session, *recorded, []ID) {
+	t.Helper()
+	first, m := initMemory(t)
+	ids := []ID{mustBackup(t, first, t.TempDir()).SnapshotID, mustBackup(t, first, t.TempDir()).SnapshotID}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := &recorded{memory: m, seen: make(chan struct{}), deciding: func() {}}
+	s := openAgain(t, r, append(opts, WithLockDir(t.TempDir()))...)
+	r.lines = nil
+	return s, r, ids
+}
+
+// The snapshots are listed once the lock is written, not after the pause that follows;
+// and nothing is asked for twice.
+func TestSnapshotsAreReadWhileLocking(t *testing.T) {
+	s, r, ids := record(t)
+	r.deciding = func() { <-r.seen }
+	list, err := s.Snapshots(t.Context(), SnapshotFilter{})
+	if err != nil || len(list) != len(ids) {
+		t.Fatal(list, err)
+	}
+	if got := strings.Join(r.lines, ", "); got != "list lock, save lock, list snapshot, list lock" {
+		t.Error(got)
+	}
+	// the lock is held now: a further listing is made when it is asked for
+	r.lines = nil
+	if list, err = s.Snapshots(t.Context(), SnapshotFilter{}); err != nil || len(list) != len(ids) {
+		t.Fatal(list, err)
+	}
+	if got := strings.Join(r.lines, ", "); got != "list snapshot" {
+		t.Error(got)
+	}
+}
+
+// If the other listing is so old that somebody may have taken a lock since and be done
+// with it before we look, nothing is listed before that look.
+func TestNothingIsReadAheadOfAnOldListing(t *testing.T) {
+	s, r, ids := record(t)
+	r.before(func(op string, h engbackend.Handle) error {
+		if op == "save" && h.Type == engbackend.LockFile {
+			time.Sleep(othersWait + time.Millisecond)
+		}
+		return nil
+	})
+	list, err := s.Snapshots(t.Context(), SnapshotFilter{})
+	if err != nil || len(list) != len(ids) {
+		t.Fatal(list, err)
+	}
+	if got := strings.Join(r.lines, ", "); got != "list lock, save lock, list lock, list snapshot" {
+		t.Error(got)
+	}
+}
+
+// Somebody else's exclusive lock shows only when it is decided who holds one: what was
+// read until then is not used, neither by this attempt nor by the next.
+func TestReadAheadWithoutTheLock(t *testing.T) {
+	for _, retry := range []time.Duration{0, 30 * time.Second} {
+		s, r, ids := record(t, WithRetryLock(retry))
+		other := ""
+		r.deciding = func() {
+			<-r.seen
+			other = r.plantLock(t, s, &engrestic.Lock{Time: time.Now(), Hostname: "elsewhere", PID: 1, Exclusive: true})
+			h := engbackend.Handle{Type: engbackend.SnapshotFile, Name: ids[0].String()}
+			if err := r.Backend.Remove(t.Context(), h); err != nil {
+				t.Error(err)
+			}
+		}
+		loads := 0
+		r.before(func(op string, h engbackend.Handle) error {
+			if op == "load" && h.Name == other && retry > 0 {
+				if loads++; loads == 3 {
+					return r.Backend.Remove(t.Context(), h)
+				}
+			}
+			return nil
+		})
+		list, err := s.Snapshots(t.Context(), SnapshotFilter{})
+		if retry == 0 {
+			if !errors.Is(err, ErrLocked) || list != nil {
+				t.Error(list, err)
+			}
+			continue
+		}
+		if err != nil || len(list) != 1 || list[0].ID != ids[1] {
+			t.Error(list, err)
+		}
+	}
+}
+
+// What was read ahead belongs to the operation that asked for it.
+func TestReadAheadIsNotKept(t *testing.T) {
+	s, r, ids := record(t)
+	r.deciding = func() { <-r.seen }
+	if _, err := s.Tag(t.Context(), TagOptions{Add: []string{"new"}}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.Snapshots(t.Context(), SnapshotFilter{})
+	if err != nil || len(list) != len(ids) {
+		t.Fatal(list, err)
+	}
+	for _, sn := range list {
+		if slices.Contains(ids, sn.ID) || !slices.Contains(sn.Tags, "new") {
+			t.Errorf("%+v", sn)
+		}
+	}
+}
+
+// The config is read before it is known whether the password is right; what is wrong
+// with it is no answer to a wrong one.
+func TestWrongPasswordAndNoConfig(t *testing.T) {
+	_, m := initMemory(t)
+	broken := errors.New("no config today")
+	m.before(func(_ string, h engbackend.Handle) error {
+		if h.Type == engbackend.ConfigFile {
+			return broken
+		}
+		return nil
+	})
+	if _, err := Open(t.Context(), m, "wrong", WithoutCache(), WithRetryFor(0)); !errors.Is(err, ErrWrongPassword) || errors.Is(err, broken) {
+		t.Error(err)
+	}
+	if _, err := Open(t.Context(), m, testPassword, WithoutCache(), WithRetryFor(0)); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), broken.Error()) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,68 @@
+package restic
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// lockTaking is what the tracker is told of a lock that the engine is taking: it comes
+// with the context of the engine's requests. It is made when a listing has found no
+// lock at all; whoever finds one does without.
+type lockTaking struct {
+	looked time.Time // when that listing was asked for
+	// begin starts to read ahead, once the lock is in the storage; drop forgets what
+	// was read. Both are nil for an operation that does not read ahead.
+	begin, drop func()
+
+	shown, told atomic.Bool
+}
+
+type takingKey struct{}
+
+// in returns a context that carries l.
+func (l *lockTaking) in(ctx context.Context) context.Context {
+	if l == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, takingKey{}, l)
+}
+
+func takingOf(ctx context.Context) *lockTaking {
+	l, _ := ctx.Value(takingKey{}).(*lockTaking)
+	return l
+}
+
+// firstLook reports, once, that the listing was made a moment ago, so that the engine
+// need not list again before it writes its lock. The look that counts is the one after
+// that.
+func (l *lockTaking) firstLook() bool { return l != nil && l.shown.CompareAndSwap(false, true) }
+
+// othersWait is how long restic waits between writing a lock and the look for locks of
+// others that decides whether it holds its own (200 ms), with some slack.
+const othersWait = 150 * time.Millisecond
+
+// closed reports whether nobody else can hold a conflicting lock from the listing on
+// until ours is released. Since there was none, another one is written later; its owner
+// waits 200 ms, looks, and then finds ours. So what is listed from now on stays as it is
+// found, provided that our own look finds nobody either.
+//
+// It is to be asked as soon as our lock is written. A clock that stands still while the
+// machine sleeps is not believed alone.
+func (l *lockTaking) closed(now time.Time) bool {
+	within := func(d time.Duration) bool { return d >= 0 && d <= othersWait }
+	return within(now.Sub(l.looked)) && within(now.Round(0).Sub(l.looked.Round(0)))
+}
+
+// lockWritten says that our lock is in the storage. The engine writes a second one if it
+// gave the first back, because somebody else held one; what was read under the first
+// does not count then.
+func (l *lockTaking) lockWritten() {
+	switch {
+	case l == nil || l.begin == nil:
+	case !l.told.CompareAndSwap(false, true):
+		l.drop()
+	case l.closed(time.Now()):
+		l.begin()
+	}
+}
