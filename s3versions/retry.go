@@ -12,6 +12,8 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
+var errConnection = errors.New("the connection was closed together with another request")
+
 // Retry reports a transient failure of a request that is about to be repeated.
 type Retry struct {
 	Bucket  string
@@ -42,6 +44,11 @@ func (c *Client) Retry(
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, context.Canceled) {
+			// Not ours, but that of another request: net/http hands a connection on before
+			// a cancellation has reached it.
+			err = fmt.Errorf("%w: %w", ErrUnreachable, errConnection)
 		}
 		if !transient(err) || attempt >= c.attempts {
 			return final(err, attempt)
@@ -82,7 +89,7 @@ func transient(err error) bool {
 	if err == nil || errors.As(err, &r) {
 		return s3err.Transient(err)
 	}
-	for _, final := range []error{ErrInvalid, ErrBadListing, errNeedsEncoding, context.Canceled} {
+	for _, final := range []error{ErrInvalid, ErrBadListing, errNeedsEncoding} {
 		if errors.Is(err, final) {
 			return false
 		}

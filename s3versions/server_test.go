@@ -2,12 +2,14 @@ package s3versions
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -140,5 +142,33 @@ func TestOnRetry(t *testing.T) {
 	failures = 1
 	if got := c.mustList(t, "bucket", ""); len(got) != 1 || len(retries) != 1 {
 		t.Errorf("%d entries, %d retries", len(got), len(retries))
+	}
+}
+
+// canceledOnce fails the first request as net/http does that gave it the connection of a
+// request which was cancelled.
+type canceledOnce struct {
+	http.RoundTripper
+	done atomic.Bool
+}
+
+func (c *canceledOnce) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.done.CompareAndSwap(false, true) {
+		return nil, context.Canceled
+	}
+	return c.RoundTripper.RoundTrip(r)
+}
+
+// The cancellation of one request does not end another, whose context lives on.
+func TestCancelledWithAnother(t *testing.T) {
+	f := &fakeListing{entries: []Version{fakeVersion("a", 0)}}
+	tr := &http.Transport{}
+	t.Cleanup(tr.CloseIdleConnections)
+	if got := fakeClient(t, f, WithTransport(&canceledOnce{RoundTripper: tr})).mustList(t, "bucket", ""); len(got) != 1 {
+		t.Errorf("%d entries", len(got))
+	}
+	one := fakeClient(t, f, WithTransport(&canceledOnce{RoundTripper: tr}), WithRetries(1, time.Millisecond))
+	if _, err := all(one, t); !errors.Is(err, ErrUnreachable) || errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
