@@ -26,6 +26,7 @@ type keyView struct {
 	raw    []byte     // content of the key, when it is not in the storage
 	config []byte     // content of the config, when it is known
 	ahead  *aheadLoad // of the config, nil if it was not asked for yet
+	sizes  packSizes
 }
 
 func (v *keyView) List(ctx context.Context, t engbackend.FileType, fn func(engbackend.FileInfo) error) error {
@@ -45,6 +46,11 @@ func (v *keyView) Load(ctx context.Context, h engbackend.Handle, length int, off
 		case h.Type == engbackend.ConfigFile:
 			return v.loadConfig(ctx, fn)
 		}
+	}
+	if h.Type == engbackend.PackFile {
+		return v.Backend.Load(ctx, h, length, offset, func(rd io.Reader) error {
+			return v.sizes.load(ctx, h, offset, rd, fn)
+		})
 	}
 	return v.Backend.Load(ctx, h, length, offset, fn)
 }
@@ -79,6 +85,10 @@ func openWithKey(ctx context.Context, view *keyView, engine engrepository.Option
 		return nil, err
 	}
 	view.done.Store(true)
+	if g, ok := unwrap[*guard](view.Backend); ok {
+		view.sizes.location = g.location
+	}
+	view.sizes.repo.Store(repo)
 	return repo, nil
 }
 

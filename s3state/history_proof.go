@@ -103,7 +103,9 @@ func (p *search) latest(ctx context.Context, h *timeline, moments []time.Time) (
 			break
 		}
 		lo, failed = hi, proof
-		if p.spent || hi == len(moments)-1 {
+		if end := hi == len(moments)-1; end && !p.spent && proof.Verdict == NotProved {
+			return p.anyOf(ctx, h, moments)
+		} else if end || p.spent {
 			return nil, failed, nil
 		}
 		hi = min(hi+step, len(moments)-1)
@@ -121,6 +123,31 @@ func (p *search) latest(ctx context.Context, h *timeline, moments []time.Time) (
 		}
 	}
 	return good, failed, nil
+}
+
+// mostSkipped bounds how many moments anyOf looks at.
+const mostSkipped = 64
+
+// anyOf looks at the newest moments one by one, after none of those that latest has tried
+// holds and the oldest does not open: those before a change of the password do not, and
+// the steps back may have gone past all that do.
+func (p *search) anyOf(ctx context.Context, h *timeline, moments []time.Time) (good, failed *Proof, err error) {
+	for i, at := range moments {
+		if i >= mostSkipped && i < len(moments)-1 {
+			continue // the last one is what was tried last
+		}
+		proof, err := p.at(ctx, h, at)
+		if err != nil {
+			return nil, nil, err
+		}
+		if proof.Verdict == Proved {
+			return proof, failed, nil
+		}
+		if failed = proof; p.spent {
+			break
+		}
+	}
+	return nil, failed, nil
 }
 
 // whole leaves out the moments of which the storage's own rule may have removed something:
@@ -163,7 +190,9 @@ func (h *timeline) moments() []time.Time {
 	}
 	for _, m := range h.minutes {
 		if m.n(TypeSnapshot, Written) > 0 {
-			all = append(all, endOf(m.last))
+			// What else is of that minute may be an attack, also a later one: an upload in
+			// parts may be dated to when it was begun. restic writes the snapshot last.
+			all = append(all, endOf(m.last), endOf(m.snapshot))
 		}
 	}
 	slices.SortFunc(all, func(a, b time.Time) int { return b.Compare(a) })

@@ -18,6 +18,7 @@ type minute struct {
 	first, last time.Time
 	counts      map[countKey]Count
 	deletions   map[FileType]time.Time // the first of each type
+	snapshot    time.Time              // when the last one was written
 }
 
 func (m *minute) n(t FileType, c Change) int64 { return m.counts[countKey{t, c}].N }

@@ -228,11 +228,52 @@ func TestHistorySearchesForAProof(t *testing.T) {
 			t.Errorf("%d: %v %+v", last, h.LastGood, h.LastGoodState)
 		}
 	}
+	// Only moments between a change of the password and an attack hold, which the steps
+	// back go past.
+	between := func(_ context.Context, at *View, _ func(string) bool) (*Proof, error) {
+		switch {
+		case at.Time.After(states[17].Time):
+			return &Proof{Verdict: Broken, Reason: "a pack is missing"}, nil
+		case at.Time.Before(states[17].Time):
+			return &Proof{Verdict: NotProved, Reason: "wrong password"}, nil
+		}
+		return &Proof{Verdict: Proved}, nil
+	}
+	if h, err := r.admin.History(r.ctx, r.bucket, HistoryOptions{Prover: between}); err != nil || h.LastGoodState == nil || h.LastGoodState.Key != states[17].Key {
+		t.Errorf("between: %v %+v", err, h)
+	}
 	spent := func(context.Context, *View, func(string) bool) (*Proof, error) {
 		return &Proof{Verdict: NotProved, Reason: "budget spent", Spent: true}, nil
 	}
 	if h, err := r.admin.History(r.ctx, r.bucket, HistoryOptions{Prover: spent}); err != nil || h.Total != 0 || !h.LastGood.IsZero() || h.Proof.Verdict != NotProved || h.Proof.Tried != 1 {
 		t.Errorf("%v %+v", err, h)
+	}
+}
+
+// The end of a backup is a moment of its own, though an attack is dated to its minute.
+func TestHistoryOfAnAttackInTheMinuteOfABackup(t *testing.T) {
+	r := newFakeRestic(t)
+	r.backup()
+	r.srv.AdvanceClock(t, time.Second)
+	r.blob("snapshots", r.body("snapshot"))
+	var end time.Time
+	for v, err := range r.admin.Versions(r.ctx, r.bucket, "snapshots/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		end = later(end, v.LastModified)
+	}
+	r.srv.AdvanceClock(t, 3*time.Second)
+	r.put(r.packs[0], strings.Repeat("x", 100))
+	prover := func(_ context.Context, at *View, _ func(string) bool) (*Proof, error) {
+		if at.Time.After(endOf(end)) {
+			return &Proof{Verdict: Broken, Reason: "a pack is damaged"}, nil
+		}
+		return &Proof{Verdict: Proved}, nil
+	}
+	h, err := r.admin.History(r.ctx, r.bucket, HistoryOptions{Prover: prover})
+	if err != nil || !h.LastGood.Equal(endOf(end)) {
+		t.Errorf("%v, named %v, the backup ended %v", err, h.LastGood, end)
 	}
 }
 

@@ -146,6 +146,9 @@ func (h *timeline) change(v, older *Version) {
 	if (t == TypeSnapshot || t == TypePack) && c != Deleted && (h.first.IsZero() || v.LastModified.Before(h.first)) {
 		h.first = v.LastModified
 	}
+	if t == TypeSnapshot && c == Written && v.LastModified.After(m.snapshot) {
+		m.snapshot = v.LastModified
+	}
 	if t == TypeSnapshot && c == Deleted && len(h.gone) < mostTwice {
 		if _, later := h.gone[v.Key]; !later {
 			h.gone[v.Key] = v.LastModified
