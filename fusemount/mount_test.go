@@ -48,8 +48,8 @@ func mountRepo(t *testing.T, s *restic.Session, opts Options) *FileSystem {
 	return f
 }
 
-// noFUSE tells the kernel or the container that has no FUSE from a package that could be
-// installed.
+// noFUSE tells the kernel or the container that has no FUSE from a package that could
+// be installed.
 func noFUSE(t *testing.T, err error) {
 	t.Helper()
 	if f, notThere := os.OpenFile("/dev/fuse", os.O_RDWR, 0); notThere != nil {

@@ -181,8 +181,8 @@ func (v *visit) forgotten(b *backupRecord, list []restic.Snapshot) {
 			gone++
 		}
 	}
-	// In weeks in which nobody looked a retention has replaced most snapshots, and there
-	// are as many as before.
+	// In weeks in which nobody looked a retention has replaced most snapshots, and
+	// there are as many as before.
 	away := v.k.now().Sub(v.r.task(TaskSigns).Proved) > longAway
 	if a := signs.Forgotten(len(b.Known), gone, b.Vanished, v.cfg.Sensitivity); a != nil && !(away && len(list) >= len(b.Known)) {
 		a.Time = b.Latest

@@ -41,10 +41,10 @@ func (s *simStorage) Renew(_ context.Context, freeze string) (*keeper.Renewal, e
 // sealed is what a storage without a password answers.
 var errSealed = errors.New("the repository's password is not configured")
 
-// TestQuarter lets a fleet live for a quarter, with locked buckets, hosts whose password
-// the keeper does not have, and troubles at random: locks that are lost, a keeper that is
-// dead for weeks, outages, attacks. Whatever is wrong with a storage is red at the pass
-// after it; nothing else is, ever; and each change is told once.
+// TestQuarter lets a fleet live for a quarter, with locked buckets, hosts whose
+// password the keeper does not have, and troubles at random: locks that are lost, a
+// keeper that is dead for weeks, outages, attacks. Whatever is wrong with a storage is
+// red at the pass after it; nothing else is, ever; and each change is told once.
 func TestQuarter(t *testing.T) {
 	harness.NotShort(t)
 	t.Parallel()
@@ -136,7 +136,8 @@ func TestQuarter(t *testing.T) {
 	if len(f.told) == 0 {
 		t.Error("nothing was told in a quarter with troubles")
 	}
-	// Ransomware on the last day: what is locked is extended whole, deleted objects too.
+	// Ransomware on the last day: what is locked is extended whole, deleted objects
+	// too.
 	for _, name := range locked {
 		s := f.storages[name]
 		s.lock.lost, s.outage = false, false

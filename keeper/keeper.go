@@ -192,9 +192,9 @@ func (c *Config) named() string {
 }
 
 // Acknowledge records that a person has looked at an alarm of a storage: one by its ID,
-// "history" for the marks of the history, "settings" for changed settings of the bucket, or
-// "all". The alarm no longer makes the storage red, and the tasks that it froze resume. by
-// and note are kept with the alarm.
+// "history" for the marks of the history, "settings" for changed settings of the
+// bucket, or "all". The alarm no longer makes the storage red, and the tasks that it
+// froze resume. by and note are kept with the alarm.
 func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 	if _, err := k.names([]string{storage}); err != nil {
 		return err

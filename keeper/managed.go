@@ -114,9 +114,10 @@ func (s *managed) session(ctx context.Context) (*restic.Session, error) {
 }
 
 // Prove opens the repository as of the moment and proves that it holds together, as
-// storage-history does: key, config, indexes, snapshots and trees are there and whole, and
-// so is every pack with its size and its header. What was written more than once is read
-// whole, and so is everything in a small repository. What was proved before is known.
+// storage-history does: key, config, indexes, snapshots and trees are there and whole,
+// and so is every pack with its size and its header. What was written more than once is
+// read whole, and so is everything in a small repository. What was proved before is
+// known.
 func (s *managed) Prove(ctx context.Context, at time.Time) (*Proof, error) {
 	if s.cfg.sealed() {
 		return nil, errNoPassword

@@ -301,8 +301,8 @@ storages:
 }
 
 // A change of a bucket's settings turns a storage red and holds back what removes
-// anything, until a person has looked at it; the first look and one that finds nothing new
-// do not.
+// anything, until a person has looked at it; the first look and one that finds nothing
+// new do not.
 func TestChangedSettings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "web1")

@@ -36,8 +36,8 @@ func newMeter(ctx context.Context, budget Budget, next http.RoundTripper) (conte
 	return ctx, m, done
 }
 
-// RoundTrip sends a request. It never refuses one: the one that is stopped may still have
-// to tidy up.
+// RoundTrip sends a request. It never refuses one: the one that is stopped may still
+// have to tidy up.
 func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	if n := m.requests.Add(1); m.budget.Requests > 0 && n > m.budget.Requests {
 		m.stop(fmt.Errorf("%w: %d requests", ErrBudget, m.budget.Requests))

@@ -55,8 +55,8 @@ type record struct {
 	Forgot []string `json:"forgot,omitempty"`
 	// Reviewed is up to when a person has looked at the marks of the history.
 	Reviewed time.Time `json:"reviewed,omitzero"`
-	// Settings are the bucket's settings as the last pass has found them, SettingsReviewed
-	// up to when a person has looked at their changes.
+	// Settings are the bucket's settings as the last pass has found them,
+	// SettingsReviewed up to when a person has looked at their changes.
 	Settings         *s3state.KnownSettings `json:"settings,omitempty"`
 	SettingsReviewed time.Time              `json:"settings_reviewed,omitzero"`
 	Told             *told                  `json:"told,omitempty"`

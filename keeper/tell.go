@@ -10,8 +10,8 @@ import (
 
 // Teller tells people and machines. The package notify has one.
 type Teller interface {
-	// Tell sends one message about a change of state. An error means that nobody got it,
-	// unless it is an *UntoldError.
+	// Tell sends one message about a change of state. An error means that nobody got
+	// it, unless it is an *UntoldError.
 	Tell(ctx context.Context, c Change) error
 	// Ping reports the beginning and the end of a pass.
 	Ping(ctx context.Context, p Ping, text string) error

@@ -75,8 +75,8 @@ func TestEachReceiverIsToldOnce(t *testing.T) {
 	}
 }
 
-// Whatever became of the state directory, a pass is made and says what is wrong with it;
-// nothing is green that was not proved.
+// Whatever became of the state directory, a pass is made and says what is wrong with
+// it; nothing is green that was not proved.
 func TestStateDirectory(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(t *testing.T, dir string){
@@ -124,8 +124,8 @@ func TestStateDirectory(t *testing.T) {
 	}
 }
 
-// A pass made while the clock was a year ahead keeps nothing green once it is right again,
-// and a clock that is behind the server's is red.
+// A pass made while the clock was a year ahead keeps nothing green once it is right
+// again, and a clock that is behind the server's is red.
 func TestClockJumps(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "web1")

@@ -1,5 +1,6 @@
-// Package packaging_test tries what is packaged with rwm: the dump hooks on real database
-// servers, the cron helper, the systemd units, the Debian package and the container image.
+// Package packaging_test tries what is packaged with rwm: the dump hooks on real
+// database servers, the cron helper, the systemd units, the Debian package and the
+// container image.
 package packaging_test
 
 import (

@@ -119,8 +119,8 @@ func (e *engine) build(t *testing.T, version string) {
 	output(t, cmd)
 }
 
-// debianStable returns a tarball of Debian's smallest installation, made from the mirror
-// that this machine's apt uses and kept for a month.
+// debianStable returns a tarball of Debian's smallest installation, made from the
+// mirror that this machine's apt uses and kept for a month.
 func debianStable(t *testing.T) string {
 	t.Helper()
 	tools := absolute(t, "../.tools")

@@ -20,8 +20,8 @@ const ExitOutput = 1
 const ExitBrokenPipe = 141
 
 // watchedOutput passes on what rclone prints, and remembers whether all of it arrived.
-// Most of rclone's commands do not look: a list written to a full disk would end with 0.
-// rclone prints to the variable os.Stdout, so that one is a pipe to here meanwhile.
+// Most of rclone's commands do not look: a list written to a full disk would end with
+// 0. rclone prints to the variable os.Stdout, so that one is a pipe to here meanwhile.
 type watchedOutput struct {
 	real, write *os.File
 	copied      chan error // what became of the copy, once
@@ -70,8 +70,8 @@ func (o *watchedOutput) finish() {
 	}
 }
 
-// interrupt makes finish return: all of rclone's exit functions have to run, and the exit
-// code is another's.
+// interrupt makes finish return: all of rclone's exit functions have to run, and the
+// exit code is another's.
 func (o *watchedOutput) interrupt() {
 	if o != nil {
 		o.interrupted.Store(true)

@@ -19,8 +19,8 @@ type ObjectVersion struct {
 	Key       string // in the bucket, prefix included
 	VersionID string
 	Size      int64 // bytes
-	// Modified is when the version was written by the server's clock. Of keys the oldest
-	// is tried first; zero if it is not known.
+	// Modified is when the version was written by the server's clock. Of keys the
+	// oldest is tried first; zero if it is not known.
 	Modified time.Time
 }
 

@@ -99,7 +99,8 @@ func sizesOf(ctx context.Context, repo *engrepository.Repository, treesOnly bool
 	return table, nil
 }
 
-// load has fn read a part of a pack, until the first blob in it that unpacks to too much.
+// load has fn read a part of a pack, until the first blob in it that unpacks to too
+// much.
 func (s *packSizes) load(ctx context.Context, h engbackend.Handle, offset int64, rd io.Reader, fn func(io.Reader) error) error {
 	blobs, err := s.blobs(ctx, h)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 
 const (
 	nonceSize = aes.BlockSize
-	// maxOverlap is how many blobs may lie at one place of a pack: restic puts one there.
+	// maxOverlap is how many blobs may lie at one place of a pack: restic puts one
+	// there.
 	maxOverlap = 64
 	// unsaidBlock is the most that a compressed block without a stated size unpacks to
 	// (RFC 8878, 3.1.1.2.4).

@@ -17,9 +17,9 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// ErrSealed: the policy of the bucket keeps this host from reading file data back. It is
-// an ErrAccessDenied, too. Backup, Forget and listing snapshots work; what needs file
-// data does not until the admin unseals the host for a time.
+// ErrSealed: the policy of the bucket keeps this host from reading file data back. It
+// is an ErrAccessDenied, too. Backup, Forget and listing snapshots work; what needs
+// file data does not until the admin unseals the host for a time.
 var ErrSealed = s3err.ErrSealed
 
 // sealFor is how long a backend remembers what the policy says.
@@ -35,8 +35,8 @@ type sealing struct {
 	refused sync.Map // names of packs and when they were refused
 }
 
-// sealed reports whether the bucket's policy denies a principal the packs. Together with a
-// refusal that says who is meant.
+// sealed reports whether the bucket's policy denies a principal the packs. Together
+// with a refusal that says who is meant.
 func (b *s3Backend) sealed(ctx context.Context) bool {
 	s := &b.sealing
 	s.mu.Lock()
@@ -106,8 +106,8 @@ func (b *s3Backend) packRefused(ctx context.Context, h engbackend.Handle, err er
 	return e
 }
 
-// refusedBefore is the error of a pack that was refused within the last minute: a backup
-// asks for each tree it lacks more than once.
+// refusedBefore is the error of a pack that was refused within the last minute: a
+// backup asks for each tree it lacks more than once.
 func (b *s3Backend) refusedBefore(ctx context.Context, h engbackend.Handle) error {
 	at, ok := b.sealing.refused.Load(h.Name)
 	if !ok || h.Type != engbackend.PackFile {
@@ -146,8 +146,8 @@ func untilSealed(fn task) task {
 }
 
 // packGrant is what a pack is uploaded with so that its writer cannot read it: on Ceph
-// the ACL of a source decides about copying it in parts, whatever the policy says. "" is
-// nothing, where the host is not sealed or the server no Ceph.
+// the ACL of a source decides about copying it in parts, whatever the policy says. ""
+// is nothing, where the host is not sealed or the server no Ceph.
 func (b *s3Backend) packGrant(ctx context.Context, h engbackend.Handle) string {
 	if h.Type != engbackend.PackFile || !b.ceph.Load() || !b.sealed(ctx) {
 		return ""

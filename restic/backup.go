@@ -28,9 +28,9 @@ import (
 // no snapshot, and the error wraps the stream's own.
 //
 // On Linux, directories are compared with the parent's trees in parallel, ahead of
-// restic's archiver, which then sees only what differs. The snapshot is the one it would
-// make alone; BackupScanned may then come at the end, and BackupError for the scan not
-// at all. WithAtime and Items leave everything to the archiver.
+// restic's archiver, which then sees only what differs. The snapshot is the one it
+// would make alone; BackupScanned may then come at the end, and BackupError for the
+// scan not at all. WithAtime and Items leave everything to the archiver.
 //
 // restic's command collects garbage twice as often as other Go programs (GOGC=50). A
 // library cannot decide that for its program; call debug.SetGCPercent if memory is

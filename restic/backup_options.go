@@ -30,18 +30,19 @@ type BackupOptions struct {
 	// error becomes Warning events.
 	Command    []string
 	ReaderName string
-	// AllowEmpty accepts a Reader or a Command that gives no data. By default that is an
-	// error, ErrEmptySource: it is mostly a dump that failed.
+	// AllowEmpty accepts a Reader or a Command that gives no data. By default that is
+	// an error, ErrEmptySource: it is mostly a dump that failed.
 	AllowEmpty bool
 
 	// FS is backed up instead of Paths, as the directory FSRoot of the snapshot ("/" by
-	// default). Everything in it is read, since an fs.FS does not tell what has changed.
+	// default). Everything in it is read, since an fs.FS does not tell what has
+	// changed.
 	FS     fs.FS
 	FSRoot string
-	// Files are backed up instead of Paths, in the order and as they come: one is closed
-	// before the next is asked for. An error, of the sequence or of a file, is the
-	// backup's, and there is no snapshot. The headers of all of them are held in memory.
-	// Excludes and Select apply.
+	// Files are backed up instead of Paths, in the order and as they come: one is
+	// closed before the next is asked for. An error, of the sequence or of a file, is
+	// the backup's, and there is no snapshot. The headers of all of them are held in
+	// memory. Excludes and Select apply.
 	Files iter.Seq2[FileHeader, io.ReadCloser]
 
 	// Select is asked about every file and directory that the excludes leave; false

@@ -11,8 +11,8 @@ import (
 )
 
 // parentTrees reads the trees of a backup's parent. To a sealed host one that is not in
-// the cache is refused. That is no damage: without it, the directory has no parent here,
-// its files are read again, and what the repository has is not stored again.
+// the cache is refused. That is no damage: without it, the directory has no parent
+// here, its files are read again, and what the repository has is not stored again.
 type parentTrees struct {
 	repo *engrepository.Repository
 
@@ -47,8 +47,8 @@ func (p *parentTrees) warn(em *emitter) {
 	}
 }
 
-// sealedRepository is the archiver's view of the repository: it reads the parent's trees
-// as parentTrees does.
+// sealedRepository is the archiver's view of the repository: it reads the parent's
+// trees as parentTrees does.
 type sealedRepository struct {
 	*engrepository.Repository
 	trees *parentTrees

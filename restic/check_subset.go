@@ -43,8 +43,8 @@ func SubsetPercent(p float64) ReadSubset { return ReadSubset{kind: subsetPercent
 // SubsetBytes selects packs at random, about n bytes of them and at least one.
 func SubsetBytes(n uint64) ReadSubset { return ReadSubset{kind: subsetBytes, size: n} }
 
-// SubsetFunc selects the packs for which choose returns true. It is called once for each
-// pack that the index names.
+// SubsetFunc selects the packs for which choose returns true. It is called once for
+// each pack that the index names.
 func SubsetFunc(choose func(ID) bool) ReadSubset { return ReadSubset{kind: subsetFunc, choose: choose} }
 
 // ParseReadSubset reads "n/t", a percentage like "2.5%" or a size like "10G", as

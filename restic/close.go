@@ -7,8 +7,8 @@ import (
 )
 
 // Close releases the lock. It waits for running operations, however long they take, and
-// ends every Reader and FS. The session cannot be used afterwards; closing it again does
-// nothing. CloseContext does not wait for ever.
+// ends every Reader and FS. The session cannot be used afterwards; closing it again
+// does nothing. CloseContext does not wait for ever.
 func (s *Session) Close() error { return s.CloseContext(context.Background()) }
 
 // abortTime is how long CloseContext waits for operations that it has cancelled.

@@ -76,9 +76,9 @@
 // # Zero and negative values
 //
 // The zero value of an option is its default, which its comment names. A negative count
-// of snapshots means all of them ([KeepAll] in a [Policy]); negative sizes and times are
-// refused. What an operation produces one by one goes to a function, whose error aborts
-// the operation and is returned.
+// of snapshots means all of them ([KeepAll] in a [Policy]); negative sizes and times
+// are refused. What an operation produces one by one goes to a function, whose error
+// aborts the operation and is returned.
 package restic
 
 // A map of the files. An operation is one file with its options, its result and its

@@ -15,8 +15,8 @@ const dumpCache = 64 << 20
 // dumper will ask for; trees it hands on. What the planner does not have, the dumper
 // loads from the repository: it always gets the same bytes and the same errors.
 //
-// Beside the dumper's own cache, it holds up to aheadData of blobs, a blob as stored for
-// each connection, and aheadTrees of trees twice: loaded ahead of the planner, and
+// Beside the dumper's own cache, it holds up to aheadData of blobs, a blob as stored
+// for each connection, and aheadTrees of trees twice: loaded ahead of the planner, and
 // handed on by it.
 type dumpAhead struct {
 	blobLoader // the repository

@@ -54,8 +54,8 @@ var (
 	// ErrEmptySource: the Reader or Command to back up gave no data, and AllowEmpty was
 	// not set. No snapshot was made.
 	ErrEmptySource = errors.New("the stream to back up is empty")
-	// ErrReaderBusy: a Read of the caller's Reader was still in progress when the backup
-	// had to end, so the Reader is still in use.
+	// ErrReaderBusy: a Read of the caller's Reader was still in progress when the
+	// backup had to end, so the Reader is still in use.
 	ErrReaderBusy = errors.New("the reader is still in use")
 	// ErrReadOnly: the session was opened for reading only (WithoutLock) and the call
 	// would write.

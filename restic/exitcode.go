@@ -7,8 +7,8 @@ import (
 
 // ExitCode returns the exit code the restic command would end with: 0 for no error, 3
 // incomplete source or removal (ErrIncomplete, ErrNotRemoved), 10 no repository or no
-// bucket, 11 locked, 12 wrong password, 130 interrupted (the context was cancelled or its
-// deadline has passed), and 1 for anything else.
+// bucket, 11 locked, 12 wrong password, 130 interrupted (the context was cancelled or
+// its deadline has passed), and 1 for anything else.
 func ExitCode(err error) int {
 	switch {
 	case err == nil:

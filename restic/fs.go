@@ -48,9 +48,9 @@ var (
 // FS returns a snapshot as a file system: an ID, a prefix of one or "latest", and
 // optionally a folder in it, "latest:/home/me". All reads end with ctx.
 //
-// It holds a Reader, and so the session's shared lock, until it is closed; until then an
-// operation of this session that needs an exclusive lock returns ErrReaderOpen. Closing
-// the session closes it, too.
+// It holds a Reader, and so the session's shared lock, until it is closed; until then
+// an operation of this session that needs an exclusive lock returns ErrReaderOpen.
+// Closing the session closes it, too.
 func (s *Session) FS(ctx context.Context, snapshot string) (*FS, error) {
 	if snapshot == "" {
 		return nil, errors.New("no snapshot given; \"latest\" is the newest one")

@@ -15,8 +15,8 @@ import (
 
 // ErrRepositoryGone: there is no repository now, but the bucket's history holds the
 // config of one, so it was deleted; the error is a *GoneError. It is an
-// ErrNoRepository, too. Init makes no new one unless WithFreshStart is given: that would
-// hide the loss.
+// ErrNoRepository, too. Init makes no new one unless WithFreshStart is given: that
+// would hide the loss.
 var ErrRepositoryGone = s3err.Kind("the repository was deleted", ErrNoRepository)
 
 // GoneError says what is left of a deleted repository in the bucket's history.

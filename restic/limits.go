@@ -89,8 +89,8 @@ func (w *limitedWriter) Write(p []byte) (n int, err error) {
 }
 
 // pass waits until n bytes may pass, but looks once a second whether the rate has
-// changed. The request's own end is what ends the wait early: its stream is closed then,
-// and the next read fails.
+// changed. The request's own end is what ends the wait early: its stream is closed
+// then, and the next read fails.
 func pass(limit *rate.Limiter, n int) {
 	reserved := limit.ReserveN(time.Now(), n)
 	for left := reserved.Delay(); left > 0 && limit.Limit() != rate.Inf; {

@@ -96,7 +96,8 @@ func (s *Session) lockedError(l otherLock) *LockedError {
 }
 
 // ownProcess reports whether a lock is of another session of this process. A process
-// with the same number that has ended, such as an earlier one of a container, is not it.
+// with the same number that has ended, such as an earlier one of a container, is not
+// it.
 func (s *Session) ownProcess(l otherLock) bool {
 	host, err := os.Hostname()
 	return err == nil && host == l.lock.Hostname && os.Getpid() == l.lock.PID && s.stack.alive.state(l.name) != processEnded
@@ -112,9 +113,9 @@ func clip(name string) string {
 }
 
 // expired reports whether a lock has not been refreshed for half an hour, which is
-// restic's rule. The time is the real one: a clock that the caller injects, which may be
-// ahead, must not take the locks of others away. A process that is known to live keeps
-// its lock whatever its age, for it may have been suspended.
+// restic's rule. The time is the real one: a clock that the caller injects, which may
+// be ahead, must not take the locks of others away. A process that is known to live
+// keeps its lock whatever its age, for it may have been suspended.
 func (s *Session) expired(l otherLock) bool {
 	return time.Since(l.lock.Time) > engrestic.StaleLockTimeout && s.stack.alive.state(l.name) != processLives
 }

@@ -44,8 +44,8 @@ const othersWait = 150 * time.Millisecond
 
 // closed reports whether nobody else can hold a conflicting lock from the listing on
 // until ours is released. Since there was none, another one is written later; its owner
-// waits 200 ms, looks, and then finds ours. So what is listed from now on stays as it is
-// found, provided that our own look finds nobody either.
+// waits 200 ms, looks, and then finds ours. So what is listed from now on stays as it
+// is found, provided that our own look finds nobody either.
 //
 // It is to be asked as soon as our lock is written. A clock that stands still while the
 // machine sleeps is not believed alone.
@@ -54,8 +54,8 @@ func (l *lockTaking) closed(now time.Time) bool {
 	return within(now.Sub(l.looked)) && within(now.Round(0).Sub(l.looked.Round(0)))
 }
 
-// lockWritten says that our lock is in the storage. The engine writes a second one if it
-// gave the first back, because somebody else held one; what was read under the first
+// lockWritten says that our lock is in the storage. The engine writes a second one if
+// it gave the first back, because somebody else held one; what was read under the first
 // does not count then.
 func (l *lockTaking) lockWritten() {
 	switch {

@@ -23,9 +23,9 @@ type LsOptions struct {
 	Dirs []string
 	// Recursive lists everything below Dirs.
 	Recursive bool
-	// Sort orders all nodes; SortByPath, the default, lists them in the order of the trees,
-	// directories before what is in them. Any other order, and Reverse, holds all nodes
-	// in memory.
+	// Sort orders all nodes; SortByPath, the default, lists them in the order of the
+	// trees, directories before what is in them. Any other order, and Reverse, holds
+	// all nodes in memory.
 	Sort    SortBy
 	Reverse bool
 }

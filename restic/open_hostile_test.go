@@ -176,8 +176,8 @@ func bomb(t testing.TB, n int, says bool, begin, end string) []byte {
 	return buf.Bytes()
 }
 
-// A few bytes that unpack to very many are refused wherever they are read, with an error
-// that names the object.
+// A few bytes that unpack to very many are refused wherever they are read, with an
+// error that names the object.
 func TestBombs(t *testing.T) {
 	const size = 80 << 20
 	whole := wholeRepository(t)

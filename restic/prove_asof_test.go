@@ -64,7 +64,8 @@ func TestProveAsOf(t *testing.T) {
 				list = append(list, other)
 			}
 		}
-		// from the listing alone this cannot be told; the caller knows what was overwritten
+		// from the listing alone this cannot be told; the caller knows what was
+		// overwritten
 		proof, err := prove("rewritten", list, ProveOptions{Suspect: func(key string) bool { return key == o.Key }})
 		if !errors.Is(err, ErrBroken) || !slices.ContainsFunc(proof.Broken, func(b BrokenObject) bool { return b.Object == o.Key }) {
 			t.Errorf("%s rewritten: %+v %v", o.Key, proof, err)

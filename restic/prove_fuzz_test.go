@@ -12,8 +12,8 @@ import (
 )
 
 // FuzzReadIndex compares the parser with encoding/json, which is what the engine uses:
-// whatever both read must mean the same, and nothing may pass that would make the engine
-// panic.
+// whatever both read must mean the same, and nothing may pass that would make the
+// engine panic.
 func FuzzReadIndex(f *testing.F) {
 	id := strings.Repeat("ab", 32)
 	blob := fmt.Sprintf(`{"id":"%s","type":"data","offset":1,"length":100,"uncompressed_length":200}`, id)

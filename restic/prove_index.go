@@ -64,8 +64,8 @@ func (p *proof) each(ctx context.Context, t engbackend.FileType, task string, fn
 		return nil, err
 	}
 	if _, past := p.loc.(*asOfLocation); t == engbackend.IndexFile && !past {
-		// What these indexes name is listed from now on, so there is no need to wait until
-		// they are read.
+		// What these indexes name is listed from now on, so there is no need to wait
+		// until they are read.
 		p.listing = make(chan error, 1)
 		go func(ctx context.Context) { p.listing <- p.listPacks(ctx) }(ctx)
 	}

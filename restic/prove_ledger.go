@@ -55,8 +55,8 @@ func (s *Session) Identity(ctx context.Context) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// ledgerForm is how a Ledger is written: this byte, the repository, the key of the tags,
-// and the tags in ascending order.
+// ledgerForm is how a Ledger is written: this byte, the repository, the key of the
+// tags, and the tags in ascending order.
 const ledgerForm = 1
 
 // MarshalBinary writes what is known. It holds no secret.

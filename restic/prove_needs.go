@@ -61,8 +61,8 @@ func (n *Needed) Among(keys iter.Seq[string]) []string {
 }
 
 // Needs proves a repository as Prove does and lists the objects it needs: the config,
-// all keys, all indexes, the snapshots, and packs as the options say. Where a blob is in
-// several packs one of them is enough.
+// all keys, all indexes, the snapshots, and packs as the options say. Where a blob is
+// in several packs one of them is enough.
 //
 // If the repository is broken the list is there together with the error, and names also
 // what is missing, as far as that could be found out; it is nil if nothing could. It

@@ -35,9 +35,9 @@ import (
 // They are used only if their hash and the listed size agree with their name. Nothing
 // is locked or written.
 //
-// The proof is never nil. err is nil if and only if the verdict is Proved; else it wraps
-// ErrBroken or ErrNotProved. A moment at which no key opens with the password is not
-// proved (ErrWrongPassword), one that lost its config or all its keys is broken.
+// The proof is never nil. err is nil if and only if the verdict is Proved; else it
+// wraps ErrBroken or ErrNotProved. A moment at which no key opens with the password is
+// not proved (ErrWrongPassword), one that lost its config or all its keys is broken.
 //
 // A proof asks for the key, the config and what the cache does not have of indexes,
 // snapshots and packs of trees, all in parallel. It needs about 30 bytes of memory for

@@ -120,7 +120,8 @@ func (s *objectStore) part(ctx context.Context, from engbackend.Backend, h engba
 	})
 }
 
-// tidy removes from the cache what other moments had, once it is more than this one has.
+// tidy removes from the cache what other moments had, once it is more than this one
+// has.
 func (s *objectStore) tidy(p *proof) {
 	if s.dir == "" {
 		return

@@ -72,7 +72,8 @@ func (s *sealer) put(kind string, raw []byte) string {
 	return name
 }
 
-// pack makes a pack of data or trees that is right in itself, and the index's entry for it.
+// pack makes a pack of data or trees that is right in itself, and the index's entry for
+// it.
 func (s *sealer) pack(kind string, plain ...string) (name string, entry map[string]any) {
 	s.t.Helper()
 	var body, header []byte
@@ -126,8 +127,8 @@ func wholeRepository(t testing.TB) Location {
 	return loc
 }
 
-// A whole repository is proved, with a cold cache, a warm one and none; and a warm cache
-// spares the requests.
+// A whole repository is proved, with a cold cache, a warm one and none; and a warm
+// cache spares the requests.
 func TestProve(t *testing.T) {
 	loc := wholeRepository(t)
 	check, err := openAgain(t, loc, WithoutLock()).Check(t.Context(), CheckOptions{})

@@ -46,8 +46,8 @@ func newTreeRewriter(ctx context.Context, repo blobLoader, c compiled, list engd
 	return w, func() { cancel(); w.ahead.wait() }
 }
 
-// forEngine decodes a tree for the engine, and checks that it can be encoded again without
-// losing anything.
+// forEngine decodes a tree for the engine, and checks that it can be encoded again
+// without losing anything.
 func (e *aheadTree) forEngine() {
 	nodes, err := engdata.NewTreeNodeIterator(bytes.NewReader(e.raw))
 	if err != nil {

@@ -101,9 +101,9 @@ func (b *sealedBucket) restored(t *testing.T, dir string) {
 	}
 }
 
-// A sealed host backs up: with a warm cache as ever, with a cold one by reading its files
-// again. Nothing is uploaded twice, nothing is called damaged, and one warning says why
-// it took longer.
+// A sealed host backs up: with a warm cache as ever, with a cold one by reading its
+// files again. Nothing is uploaded twice, nothing is called damaged, and one warning
+// says why it took longer.
 func TestBackupOfASealedHost(t *testing.T) {
 	for _, dialect := range []string{"aws", "rgw", "rgw20"} {
 		for _, plain := range []bool{false, true} { // the archiver alone, or behind the walker
@@ -136,7 +136,8 @@ func TestBackupOfASealedHost(t *testing.T) {
 				if len(warnings) != 1 || !strings.Contains(warnings[0], "sealed") {
 					t.Errorf("cold: %q", warnings)
 				}
-				// What is gone meanwhile is not taken over from a tree that cannot be read.
+				// What is gone meanwhile is not taken over from a tree that cannot be
+				// read.
 				if err := os.Remove(filepath.Join(dir, "gone/file")); err != nil {
 					t.Fatal(err)
 				}

@@ -75,8 +75,8 @@ func Misdated(snapshots iter.Seq[StoredSnapshot], tolerance time.Duration) []Mis
 			right[s.Snapshot.ID] = s.Snapshot.Time
 		}
 	}
-	// Of a chain of changes only the first snapshot was written at its own time, and all
-	// name that one as their original.
+	// Of a chain of changes only the first snapshot was written at its own time, and
+	// all name that one as their original.
 	var out []MisdatedSnapshot
 	for _, m := range wrong {
 		original := m.Snapshot.Original

@@ -12,8 +12,8 @@ import (
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// Stat returns the node at a path of a snapshot: an ID, a prefix of one or "latest", and
-// optionally a folder in it, which the path is then in. It costs one tree for each
+// Stat returns the node at a path of a snapshot: an ID, a prefix of one or "latest",
+// and optionally a folder in it, which the path is then in. It costs one tree for each
 // directory on the way, mostly from the cache. The error wraps ErrNoPath, which is
 // fs.ErrNotExist, if there is no such path.
 func (s *Session) Stat(ctx context.Context, snapshot, name string) (node Node, err error) {

@@ -27,9 +27,9 @@ func (w *world) adminManager() *rwm.Manager {
 	return m
 }
 
-// A repository of the restic command, in a bucket with object lock but without a default
-// retention (older Ceph locks no other one that exists), is adopted while restic backs
-// up into it. restic goes on, and what was there is locked.
+// A repository of the restic command, in a bucket with object lock but without a
+// default retention (older Ceph locks no other one that exists), is adopted while
+// restic backs up into it. restic goes on, and what was there is locked.
 func TestAdoptRepositoryOfRestic(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -14,19 +14,19 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// WithEvidence names a file in which [Manager.History] and [Manager.Prove] remember what
-// they have read and found right of the configured bucket: which keys, indexes,
+// WithEvidence names a file in which [Manager.History] and [Manager.Prove] remember
+// what they have read and found right of the configured bucket: which keys, indexes,
 // snapshots, locks and packs. The next ones read only what is new and come to the same
-// result. Keep it where no host can write. It is created when needed; one that cannot be
-// read, or is that of another bucket, is replaced. By default nothing is remembered.
+// result. Keep it where no host can write. It is created when needed; one that cannot
+// be read, or is that of another bucket, is replaced. By default nothing is remembered.
 func WithEvidence(file string) Option {
 	return func(m *Manager) { m.evidence = &evidence{file: file} }
 }
 
 const evidenceVersion = 1
 
-// evidence is what is known of the configured bucket and its repository. A nil one knows
-// nothing and remembers nothing.
+// evidence is what is known of the configured bucket and its repository. A nil one
+// knows nothing and remembers nothing.
 type evidence struct {
 	file string
 
@@ -160,7 +160,8 @@ func (e *evidence) haveRead(names []string) {
 	}
 }
 
-// readName is "" for what was written while versioning was off: that can be overwritten.
+// readName is "" for what was written while versioning was off: that can be
+// overwritten.
 func readName(o s3state.Object) string {
 	if o.VersionID == "" || o.VersionID == "null" {
 		return ""

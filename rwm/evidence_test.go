@@ -80,7 +80,8 @@ func TestHistoryReadsOnlyWhatIsNew(t *testing.T) {
 	first := look("")
 	whole := judged(t, w.history(w.admin()))
 	again := look(whole)
-	// The config and a key open the repository, each time, and saved states are compared.
+	// The config and a key open the repository, each time, and saved states are
+	// compared.
 	if first < 3*again {
 		t.Errorf("%d objects were read at first, %d again", first, again)
 	}

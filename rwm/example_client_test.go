@@ -15,8 +15,8 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// A client of the program's own, with its credentials and transport, instead of one made
-// from the configuration.
+// A client of the program's own, with its credentials and transport, instead of one
+// made from the configuration.
 func ExampleNew() {
 	transport, err := minio.DefaultTransport(true)
 	if err != nil {

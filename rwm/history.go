@@ -28,8 +28,8 @@ const mostAhead = 24 * time.Hour
 //     false time that made the retention remove genuine ones.
 //
 // With [WithReviews] it also marks changes of the bucket's settings, such as lifecycle,
-// since the last History; the first one only remembers them. What this machine's RWM has
-// changed itself is not marked.
+// since the last History; the first one only remembers them. What this machine's RWM
+// has changed itself is not marked.
 //
 // A config replaced by another one of the same repository, as by a migration, is not
 // marked.

@@ -278,8 +278,9 @@ func TestHistoryOfRepairs(t *testing.T) {
 	}
 }
 
-// What was written more than once is read whole, however little data may be read: here a
-// pack was deleted and written again with the right size and the right table of contents.
+// What was written more than once is read whole, however little data may be read: here
+// a pack was deleted and written again with the right size and the right table of
+// contents.
 func TestHistoryReadsWhatWasWrittenAgain(t *testing.T) {
 	w := newWorld(t).policed()
 	w.run()
@@ -457,8 +458,8 @@ func TestReviewed(t *testing.T) {
 	}
 }
 
-// What was uploaded in parts over a pack is in no view of a moment, so what is current is
-// looked at, too.
+// What was uploaded in parts over a pack is in no view of a moment, so what is current
+// is looked at, too.
 func TestHistoryOfAPackOverwrittenInParts(t *testing.T) {
 	w := newWorld(t).policed()
 	w.run()

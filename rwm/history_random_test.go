@@ -19,12 +19,12 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// TestRandomHistories lets a host, its admin and in every second one an attacker do things
-// at random. What is named good opens and can be read whole; honest use has no marks, its
-// newest moment is named and its old versions can be dropped; and after a drop every
-// moment within the time to keep is as it was. At any time what remembers what it has read
-// says the same as what reads everything. RWM_HISTORIES says how many, RWM_SEED the
-// first of them.
+// TestRandomHistories lets a host, its admin and in every second one an attacker do
+// things at random. What is named good opens and can be read whole; honest use has no
+// marks, its newest moment is named and its old versions can be dropped; and after a
+// drop every moment within the time to keep is as it was. At any time what remembers
+// what it has read says the same as what reads everything. RWM_HISTORIES says how many,
+// RWM_SEED the first of them.
 func TestRandomHistories(t *testing.T) {
 	count, seed := 6, uint64(time.Now().UnixNano())
 	if os.Getenv("RWM_TEST_ALL") != "" {

@@ -119,7 +119,8 @@ func (m *Manager) readData(ctx context.Context, at *s3state.View, p *s3state.Pro
 }
 
 // Prove finds out whether the configured repository holds together as of a moment, as
-// [Manager.History] does of those that it names. An error says nothing about the moment.
+// [Manager.History] does of those that it names. An error says nothing about the
+// moment.
 func (m *Manager) Prove(ctx context.Context, at time.Time, opts ...restic.Option) (*s3state.Proof, error) {
 	if err := m.needRepository(); err != nil {
 		return nil, err

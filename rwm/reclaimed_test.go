@@ -14,7 +14,8 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// lockedLife is a locked bucket of a host that backs up, with a clock that the test moves.
+// lockedLife is a locked bucket of a host that backs up, with a clock that the test
+// moves.
 type lockedLife struct {
 	*world
 	start, now time.Time
@@ -93,9 +94,9 @@ func (l *lockedLife) history() *s3state.History {
 	return h
 }
 
-// A locked bucket after its rule has begun to remove what was pruned: nothing is marked,
-// what is gone is called reclaimed, and no moment of which something is gone is called
-// whole.
+// A locked bucket after its rule has begun to remove what was pruned: nothing is
+// marked, what is gone is called reclaimed, and no moment of which something is gone is
+// called whole.
 func TestLockedBucketAfterWeeks(t *testing.T) {
 	t.Parallel()
 	l := newLockedLife(t, s3state.LockOptions{Days: 6, GraceDays: 4})
@@ -136,8 +137,9 @@ func TestLockedBucketAfterWeeks(t *testing.T) {
 	if c, err := l.keeper.CheckStorage(t.Context(), bucket, s3state.CheckStorageOptions{}); err != nil || !c.OK {
 		t.Errorf("as it is: %+v %v", c, err)
 	}
-	// A host that deletes what is needed, and waits while the keeper is dead, is not good
-	// for that: no moment is whole, not an old one of which little is left, either.
+	// A host that deletes what is needed, and waits while the keeper is dead, is not
+	// good for that: no moment is whole, not an old one of which little is left,
+	// either.
 	pack := l.objects("data/")[0]
 	client := l.Client(t, l.Host)
 	for _, key := range l.objects("data/") {

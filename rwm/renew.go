@@ -38,8 +38,8 @@ func (m *Manager) RenewLocks(ctx context.Context, bucket string, opts s3state.Re
 	return m.store.Renew(ctx, bucket, opts)
 }
 
-// liveNeeds finds what the live snapshots of the configured repository need. broken says
-// what is missing. Both are zero if that cannot be told.
+// liveNeeds finds what the live snapshots of the configured repository need. broken
+// says what is missing. Both are zero if that cannot be told.
 func (m *Manager) liveNeeds(ctx context.Context) (needed func(string) bool, broken string, err error) {
 	loc, err := m.locationForCheck(ctx, s3state.Moment{})
 	if err == nil {

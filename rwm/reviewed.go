@@ -20,8 +20,8 @@ type Review struct {
 	Until time.Time `json:"reviewed_until,omitzero"`
 	// Proved is the latest moment that [Manager.History] proved.
 	Proved time.Time `json:"proved,omitzero"`
-	// Settings are the bucket's settings as [Manager.History] last saw them, and what was
-	// changed since the first look; nil before that.
+	// Settings are the bucket's settings as [Manager.History] last saw them, and what
+	// was changed since the first look; nil before that.
 	Settings *s3state.KnownSettings `json:"settings,omitempty"`
 }
 
@@ -83,7 +83,8 @@ func (m *Manager) noteProved(bucket string, at time.Time) {
 }
 
 // settingMade keeps what RWM itself has changed of a bucket from looking like somebody
-// else's change. An error here is logged only: the change is then a mark to be reviewed.
+// else's change. An error here is logged only: the change is then a mark to be
+// reviewed.
 func (m *Manager) settingMade(bucket, setting string, before, after []string) {
 	if m.reviews == "" {
 		return
@@ -101,8 +102,8 @@ func (m *Manager) settingMade(bucket, setting string, before, after []string) {
 	}
 }
 
-// watchSettings has a history compare the bucket's settings with those kept in the file of
-// the reviews, and returns what keeps them there.
+// watchSettings has a history compare the bucket's settings with those kept in the file
+// of the reviews, and returns what keeps them there.
 func (m *Manager) watchSettings(bucket string, review Review, opts *s3state.HistoryOptions) (keep func()) {
 	if opts.Settings != nil || m.reviews == "" {
 		return func() {}

@@ -118,7 +118,8 @@ func TestHarmfulCredentialsWarn(t *testing.T) {
 	}
 }
 
-// A prune under way elsewhere must be noticed before a hook has stopped or dumped anything.
+// A prune under way elsewhere must be noticed before a hook has stopped or dumped
+// anything.
 func TestLockedRepositoryStopsBeforeHooks(t *testing.T) {
 	w := newWorld(t).policed()
 	if _, err := w.manager().BackupAll(t.Context()); err != nil {

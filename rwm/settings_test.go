@@ -52,9 +52,9 @@ const (
 	shortened = `<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status><Filter><Prefix></Prefix></Filter><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule></LifecycleConfiguration>`
 )
 
-// A change of a bucket's settings is a mark of its own until a person has looked at it. It
-// ends no good time. The first look, another way of writing the same, and another machine
-// raise none.
+// A change of a bucket's settings is a mark of its own until a person has looked at it.
+// It ends no good time. The first look, another way of writing the same, and another
+// machine raise none.
 func TestHistoryWatchesSettings(t *testing.T) {
 	w := newWorld(t).policed()
 	w.run()
@@ -119,8 +119,8 @@ func (w *world) widerPolicy() string {
 	return wider
 }
 
-// What the admin changes through RWM is no mark; what somebody else changed before is one
-// all the same.
+// What the admin changes through RWM is no mark; what somebody else changed before is
+// one all the same.
 func TestOwnChangesOfSettings(t *testing.T) {
 	w := newWorld(t)
 	m := w.reviewing("reviews.json")

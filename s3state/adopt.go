@@ -17,21 +17,21 @@ var ErrNotAdoptable = errors.New("the bucket cannot be adopted as it is")
 type AdoptOptions struct {
 	// Lock locks the bucket, too; nil leaves it locked or not, as it is.
 	Lock *LockOptions
-	// Keeper gets the keeper's access, a user name or an ARN; empty for the one that the
-	// policy names, if any.
+	// Keeper gets the keeper's access, a user name or an ARN; empty for the one that
+	// the policy names, if any.
 	Keeper string
 	// Sealed keeps the host from reading file data back; a sealed bucket stays sealed.
 	Sealed bool
-	// Replace drops statements of the policy, grants of the ACL and lifecycle rules that
-	// cannot be kept. Without it they are a reason not to adopt.
+	// Replace drops statements of the policy, grants of the ACL and lifecycle rules
+	// that cannot be kept. Without it they are a reason not to adopt.
 	Replace bool
 	// DryRun changes nothing: the result has the plan.
 	DryRun bool
 	// Confirm is called with a plan that changes something, before anything is changed.
 	// Its error ends Adopt.
 	Confirm func(*AdoptPlan) error
-	// Host is a Store with the host's credentials. With it, Adopt proves at the end what
-	// they allow.
+	// Host is a Store with the host's credentials. With it, Adopt proves at the end
+	// what they allow.
 	Host    *Store
 	OnEvent func(Event)
 }
@@ -116,9 +116,9 @@ func (e *NotAdoptableError) Error() string {
 func (e *NotAdoptableError) Is(target error) bool { return target == ErrNotAdoptable }
 
 // Adopt makes a policed bucket of one that exists and has a repository in it, in which
-// targetUser then has the host's access. It takes the credentials of the bucket's owner,
-// who becomes the admin. Nothing is copied, and a repository that targetUser can use
-// stays usable all the while.
+// targetUser then has the host's access. It takes the credentials of the bucket's
+// owner, who becomes the admin. Nothing is copied, and a repository that targetUser can
+// use stays usable all the while.
 //
 // First everything is read and the plan is made (PlanAdoption). Its steps come in an
 // order in which each leaves the bucket as it was or safer, so after a failure, a
@@ -128,8 +128,8 @@ func (e *NotAdoptableError) Is(target error) bool { return target == ErrNotAdopt
 // Renew next. Where the server cannot lock a bucket that exists, the error wraps
 // ErrNoLock, and nothing but versioning was changed.
 func (s *Store) Adopt(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptResult, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	a, err := s.adoption(ctx, bucket, targetUser, opts)
 	if err != nil {
 		return nil, fmt.Errorf("adopt %s: %w; nothing was changed", bucket, err)
@@ -146,7 +146,7 @@ func (s *Store) Adopt(ctx context.Context, bucket, targetUser string, opts Adopt
 			return res, err
 		}
 	}
-	if err := a.run(ctx, ev, res); err != nil {
+	if err := a.run(ctx, rep, res); err != nil {
 		return res, err
 	}
 	return res, a.prove(ctx, res)

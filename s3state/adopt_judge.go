@@ -65,8 +65,8 @@ func (a *adoption) found(kind, name, text string, fate AdoptFate, why string) Ad
 }
 
 // judgePolicy decides about every statement of the policy: what a role may is replaced
-// by what the role is for; what denies more than RWM asks is kept; what lets others in is
-// refused.
+// by what the role is for; what denies more than RWM asks is kept; what lets others in
+// is refused.
 func (a *adoption) judgePolicy() {
 	if a.config.policy == nil {
 		return

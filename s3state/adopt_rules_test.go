@@ -45,7 +45,8 @@ func TestAdoptLifecycleOfOthers(t *testing.T) {
 			t.Parallel()
 			w := &world{t: t, ctx: t.Context(), srv: srv}
 			w.admin, w.host = w.store(srv.Admin), w.store(srv.Host)
-			// Older Ceph locks no other bucket that exists, and lists rules by their IDs.
+			// Older Ceph locks no other bucket that exists, and lists rules by their
+			// IDs.
 			w.plainWith(w.admin, minio.MakeBucketOptions{ObjectLocking: c.lock > 0})
 			a := &accessor{s: w.admin, bucket: w.bucket}
 			if err := a.put(w.ctx, "lifecycle", fmt.Sprintf(rulesOf, c.rules)); err != nil {

@@ -10,10 +10,11 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// Names of the steps. Their order is that in which a failure leaves the bucket as it was
-// or safer: first nothing is removed any more, then every change leaves a version; the
-// lock is turned on before access is changed, so that a server that cannot is found out
-// first; the host gets its access by the policy before any is taken from it elsewhere.
+// Names of the steps. Their order is that in which a failure leaves the bucket as it
+// was or safer: first nothing is removed any more, then every change leaves a version;
+// the lock is turned on before access is changed, so that a server that cannot is found
+// out first; the host gets its access by the policy before any is taken from it
+// elsewhere.
 const (
 	stepRules   = "drop lifecycle rules"
 	stepVersion = "enable versioning"
@@ -93,8 +94,8 @@ func (a *adoption) othersInACL() bool {
 	return false
 }
 
-// newBlock is the public access block as it has to be. It only grows, but for what makes
-// Ceph refuse every upload of a host.
+// newBlock is the public access block as it has to be. It only grows, but for what
+// makes Ceph refuse every upload of a host.
 func (a *adoption) newBlock() accessBlockXML {
 	b := a.block.accessBlockXML
 	b.IgnorePublicAcls = true
@@ -108,8 +109,8 @@ func (a *adoption) isLocked() bool {
 }
 
 // run carries out the steps of the plan.
-func (a *adoption) run(ctx context.Context, ev *reporter, res *AdoptResult) error {
-	m := &maker{s: a.s, ev: ev, op: "adopt", bucket: a.bucket, lock: a.lock, seal: a.seal, keptRules: a.keptRules,
+func (a *adoption) run(ctx context.Context, rep *reporter, res *AdoptResult) error {
+	m := &maker{s: a.s, rep: rep, op: "adopt", bucket: a.bucket, lock: a.lock, seal: a.seal, keptRules: a.keptRules,
 		next: "what is done is safe to keep; run the same again", resumed: true}
 	for _, step := range a.plan.Steps {
 		switch step.Name {

@@ -17,8 +17,8 @@ import (
 	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
-// newPlain is a world whose bucket is a plain one of the admin's with a repository in it,
-// and with a policy that lets the host do everything.
+// newPlain is a world whose bucket is a plain one of the admin's with a repository in
+// it, and with a policy that lets the host do everything.
 func newPlain(t *testing.T, opts ...s3test.Option) *world {
 	t.Helper()
 	w := &world{t: t, ctx: t.Context(), srv: s3test.Start(t, opts...)}
@@ -256,8 +256,8 @@ func TestAdoptPolicyOfOthers(t *testing.T) {
 	}
 }
 
-// A statement that asks for TLS stays, and the policy is in order with it. (A test server
-// without TLS would refuse everybody.)
+// A statement that asks for TLS stays, and the policy is in order with it. (A test
+// server without TLS would refuse everybody.)
 func TestAdoptKeepsTLSOnly(t *testing.T) {
 	t.Parallel()
 	f := goodConfig()

@@ -34,8 +34,8 @@ type InfoOptions struct {
 // Info lists and counts all versions of a bucket. Memory use grows only with the number
 // of saved states.
 func (s *Store) Info(ctx context.Context, bucket string, opts InfoOptions) (*Info, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	f, err := s.bucketConfig(ctx, bucket)
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (s *Store) Info(ctx context.Context, bucket string, opts InfoOptions) (*Inf
 	}
 	info.Check.take(info.Settings)
 	var above Version
-	err = s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+	err = s.listVersions(ctx, bucket, "", rep, func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]
 			if above.Key == v.Key {

@@ -18,8 +18,8 @@ type BucketSummary struct {
 	Lock *Lock
 }
 
-// List returns the caller's buckets with the policy check and the lock of each. A bucket that cannot
-// be checked is listed with its error.
+// List returns the caller's buckets with the policy check and the lock of each. A
+// bucket that cannot be checked is listed with its error.
 func (s *Store) List(ctx context.Context) ([]BucketSummary, error) {
 	_, buckets, err := s.ownBuckets(ctx)
 	if err != nil {

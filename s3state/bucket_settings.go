@@ -14,13 +14,15 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// Settings are what a bucket does by itself, and what lies in it without being an object.
-// The host can change none of it in a policed bucket, but all of it decides what is safe.
+// Settings are what a bucket does by itself, and what lies in it without being an
+// object. The host can change none of it in a policed bucket, but all of it decides
+// what is safe.
 type Settings struct {
 	Lifecycle []LifecycleForecast `json:"lifecycle,omitempty"`
 	// Lock is how the bucket is locked; nil without object lock.
 	Lock *Lock `json:"lock,omitempty"`
-	// Encryption is the bucket's default, such as "AES256" or "aws:kms KEY"; "" for none.
+	// Encryption is the bucket's default, such as "AES256" or "aws:kms KEY"; "" for
+	// none.
 	Encryption string `json:"encryption,omitempty"`
 	// Replication are the buckets that the server copies new versions to.
 	Replication []string `json:"replication,omitempty"`
@@ -46,9 +48,9 @@ type LifecycleForecast struct {
 	First    time.Time `json:"first,omitzero"` // when the first is due; locks may delay it
 }
 
-// Settings reads the settings of a bucket in about five requests. What the caller may not
-// read, as a host may not, is in Unknown. The forecasts of the lifecycle rules are made
-// only by Info, which lists the bucket anyway.
+// Settings reads the settings of a bucket in about five requests. What the caller may
+// not read, as a host may not, is in Unknown. The forecasts of the lifecycle rules are
+// made only by Info, which lists the bucket anyway.
 func (s *Store) Settings(ctx context.Context, bucket string) (*Settings, error) {
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return nil, err
@@ -126,8 +128,8 @@ func (r *LifecycleRule) concernsRepository() bool {
 	return false
 }
 
-// forecast counts what the rules will remove; v is an entry of the listing and newer the
-// entry of its key above it, nil for the latest.
+// forecast counts what the rules will remove; v is an entry of the listing and newer
+// the entry of its key above it, nil for the latest.
 func (set *Settings) forecast(v, newer *Version) {
 	if v.DeleteMarker {
 		return

@@ -116,11 +116,11 @@ func (c *StorageCheck) problem(key, version, format string, args ...any) {
 // are still there.
 //
 // If it finds something wrong it returns the result together with an error, that of
-// [StorageCheck.Err]. No error means that nothing was found, not that all was proved: OK
-// says that.
+// [StorageCheck.Err]. No error means that nothing was found, not that all was proved:
+// OK says that.
 func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStorageOptions) (*StorageCheck, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	c := &StorageCheck{Bucket: bucket, whole: opts.Whole}
 	if err := s.requireVersioned(ctx, bucket); err != nil {
 		return nil, err
@@ -131,11 +131,11 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 	given := opts.Moment != Moment{}
 	if given {
 		var saved *SavedState
-		if p, saved, err = s.manifestOf(ctx, bucket, opts.Moment, ev); err != nil {
+		if p, saved, err = s.manifestOf(ctx, bucket, opts.Moment, rep); err != nil {
 			return nil, err
 		}
 		defer p.close()
-		v, err := s.verifyMoment(ctx, bucket, opts.Moment, p, saved, ev)
+		v, err := s.verifyMoment(ctx, bucket, opts.Moment, p, saved, rep)
 		if v == nil {
 			return nil, err
 		}
@@ -150,12 +150,12 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 		c.Objects, c.Bytes = p.count, p.bytes
 		c.Lapse = v.Lapse
 	} else {
-		now, err := s.checkCurrent(ctx, bucket, c, ev)
+		now, err := s.checkCurrent(ctx, bucket, c, rep)
 		if err != nil {
 			return nil, err
 		}
 		defer now.close()
-		if err := s.readAgain(ctx, bucket, now, c, ev); err != nil {
+		if err := s.readAgain(ctx, bucket, now, c, rep); err != nil {
 			return nil, err
 		}
 		if opts.Whole {
@@ -167,7 +167,7 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 		p, repository = now.manifest, now.h.repository
 	}
 	if opts.ReadPercent > 0 {
-		if err := s.readObjects(ctx, bucket, p, opts, c, ev); err != nil {
+		if err := s.readObjects(ctx, bucket, p, opts, c, rep); err != nil {
 			return nil, err
 		}
 	}

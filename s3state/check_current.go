@@ -20,7 +20,7 @@ func (c *currentState) close() {
 
 // checkCurrent compares the current objects with the last state that the version
 // history confirms, and judges the past by the listing alone.
-func (s *Store) checkCurrent(ctx context.Context, bucket string, c *StorageCheck, ev *reporter) (*currentState, error) {
+func (s *Store) checkCurrent(ctx context.Context, bucket string, c *StorageCheck, rep *reporter) (*currentState, error) {
 	old, err := s.lastVerified(ctx, bucket, c)
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func (s *Store) checkCurrent(ctx context.Context, bucket string, c *StorageCheck
 	if old != nil {
 		defer old.close()
 	}
-	now, err := s.compareCurrent(ctx, bucket, old, c, ev)
+	now, err := s.compareCurrent(ctx, bucket, old, c, rep)
 	if err != nil {
 		return nil, err
 	}
@@ -37,14 +37,14 @@ func (s *Store) checkCurrent(ctx context.Context, bucket string, c *StorageCheck
 }
 
 // compareCurrent compares the current objects with a manifest, which may be nil.
-func (s *Store) compareCurrent(ctx context.Context, bucket string, old *manifest, c *StorageCheck, ev *reporter) (*currentState, error) {
+func (s *Store) compareCurrent(ctx context.Context, bucket string, old *manifest, c *StorageCheck, rep *reporter) (*currentState, error) {
 	cmp := &comparison{c: c, now: &currentState{&manifest{}, &manifest{}, newTimeline(bucket)}}
 	var err error
 	if cmp.walk, err = newWalk(old, cmp.deleted); err != nil {
 		return nil, err
 	}
 	c.empty = true
-	err = s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+	err = s.listVersions(ctx, bucket, "", rep, func(entries []Version) error {
 		cmp.now.h.take(entries)
 		for i := range entries {
 			if err := cmp.version(&entries[i]); err != nil {

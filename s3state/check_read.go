@@ -9,14 +9,14 @@ import (
 )
 
 // readAgain reads what was written more than once. It may have been overwritten with
-// something else, and even with the same size and ETag the server may be unable to return
-// the new version.
-func (s *Store) readAgain(ctx context.Context, bucket string, now *currentState, c *StorageCheck, ev *reporter) error {
-	return s.readObjects(ctx, bucket, now.again, CheckStorageOptions{ReadPercent: 100}, c, ev)
+// something else, and even with the same size and ETag the server may be unable to
+// return the new version.
+func (s *Store) readAgain(ctx context.Context, bucket string, now *currentState, c *StorageCheck, rep *reporter) error {
+	return s.readObjects(ctx, bucket, now.again, CheckStorageOptions{ReadPercent: 100}, c, rep)
 }
 
 // readObjects reads objects and checks their bytes against their names or ETags.
-func (s *Store) readObjects(ctx context.Context, bucket string, p *manifest, opts CheckStorageOptions, c *StorageCheck, ev *reporter) error {
+func (s *Store) readObjects(ctx context.Context, bucket string, p *manifest, opts CheckStorageOptions, c *StorageCheck, rep *reporter) error {
 	r, err := p.reader()
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func (s *Store) readObjects(ctx context.Context, bucket string, p *manifest, opt
 				case ctx.Err() == nil:
 					cancel(err)
 				}
-				ev.emit(CopyProgress{Objects: c.Read, TotalObjects: p.count, Bytes: bytes, TotalBytes: p.bytes})
+				rep.emit(CopyProgress{Objects: c.Read, TotalObjects: p.count, Bytes: bytes, TotalBytes: p.bytes})
 				mu.Unlock()
 			}
 		})

@@ -21,20 +21,20 @@ type DropOptions struct {
 	// ReviewedUntil is that of HistoryOptions.
 	ReviewedUntil time.Time
 	// Confirm, if not nil, is called by RequireComplete to tell whether the current
-	// objects are complete, as only their owner can know. Without it the current objects
-	// of a repository are not proved, and an ErrNotProved prevents anything unless
-	// Reviewed is set. An error aborts DropVersions.
+	// objects are complete, as only their owner can know. Without it the current
+	// objects of a repository are not proved, and an ErrNotProved prevents anything
+	// unless Reviewed is set. An error aborts DropVersions.
 	Confirm func(ctx context.Context, now *View) (whole bool, err error)
 	// Inspector is that of HistoryOptions. It is called after Confirm.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
-	// KeepStates is how many of the newest states to keep (0: none, negative: all), with
-	// every version they name: states that the history confirms and, if there is a
+	// KeepStates is how many of the newest states to keep (0: none, negative: all),
+	// with every version they name: states that the history confirms and, if there is a
 	// Prover, at whose moment the repository holds together.
 	KeepStates int
 	// KeepWithin keeps every version that was current at any time so recently, by the
-	// server's clock and the version history, whether or not a state was saved then, and
-	// the states saved since. KeepStates and KeepWithin together keep both. Locks, keys
-	// and snapshots since the oldest moment kept stay too, for History.
+	// server's clock and the version history, whether or not a state was saved then,
+	// and the states saved since. KeepStates and KeepWithin together keep both. Locks,
+	// keys and snapshots since the oldest moment kept stay too, for History.
 	KeepWithin time.Duration
 	// Prover is that of HistoryOptions, for KeepStates.
 	Prover Prover
@@ -62,9 +62,9 @@ type DropResult struct {
 	// or overwritten while it ran. They are kept as old versions; the last state in
 	// Kept names them.
 	Lost int64
-	// Full says that the bucket took nothing more even at the end. State is then the one
-	// that was saved at the beginning: it brings back what is current, but also counts
-	// versions that are gone.
+	// Full says that the bucket took nothing more even at the end. State is then the
+	// one that was saved at the beginning: it brings back what is current, but also
+	// counts versions that are gone.
 	Full  bool
 	Check *StorageCheck
 
@@ -85,8 +85,8 @@ type DropResult struct {
 // versions could not be removed the error is a *BatchError, and the result counts what
 // is gone.
 func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOptions) (*DropResult, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	res := &DropResult{Bucket: bucket}
 	if err := s.requireVersioned(ctx, bucket); err != nil {
 		return res, err
@@ -97,7 +97,7 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	var checked keepSet
 	if opts.RequireComplete {
 		var err error
-		if res.Check, err = s.checkBeforeDrop(ctx, bucket, opts, &checked, ev); err != nil {
+		if res.Check, err = s.checkBeforeDrop(ctx, bucket, opts, &checked, rep); err != nil {
 			return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
 		}
 	}
@@ -123,13 +123,13 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 		}
 		return res, err
 	}
-	interim, err := s.saveInterim(ctx, bucket, ev)
+	interim, err := s.saveInterim(ctx, bucket, rep)
 	if isFull(err) {
 		var keep *keepSet
 		if keep, err = choose(time.Time{}, nil); err != nil {
 			return res, err
 		}
-		if interim, err = s.dropWhenFull(ctx, bucket, keep, res, ev); err != nil {
+		if interim, err = s.dropWhenFull(ctx, bucket, keep, res, rep); err != nil {
 			return res, dropError(err, res)
 		}
 	}
@@ -147,11 +147,11 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	if err := s.keepCurrent(ctx, interim, keep); err != nil {
 		return res, dropError(err, res)
 	}
-	if err := s.dropOld(ctx, bucket, interim, keep, res, ev); err != nil {
+	if err := s.dropOld(ctx, bucket, interim, keep, res, rep); err != nil {
 		return res, dropError(err, res)
 	}
 	res.KeptVersions = keep.kept
-	ev.emit(StepDone{Bucket: bucket, Step: "remove old versions, delete markers and states"})
+	rep.emit(StepDone{Bucket: bucket, Step: "remove old versions, delete markers and states"})
 
 	// The interim state lists the removed versions, and must not be in the list of the
 	// state that replaces it.
@@ -161,7 +161,7 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 			"bucket", bucket, "objects", res.Lost, "state", interim.Key, "version", interim.VersionID)
 		res.Kept = append(res.Kept, *interim)
 	}
-	final, err := s.save(ctx, bucket, isInterim, ev)
+	final, err := s.save(ctx, bucket, isInterim, rep)
 	if isFull(err) {
 		res.Full = true
 		return res, nil
@@ -173,7 +173,7 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	if res.Lost > 0 {
 		return res, nil
 	}
-	if err := s.dropStates(ctx, bucket, interim, final, ev); err != nil {
+	if err := s.dropStates(ctx, bucket, interim, final, rep); err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: everything is done except removing the interim state %q: %w", bucket, interim.Key, err)
 	}
 	return res, nil
@@ -191,16 +191,16 @@ func (s *Store) refuseLockedDrop(ctx context.Context, bucket string, choose func
 	})
 }
 
-// saveInterim saves the state that is there while versions are removed. It must not name
-// the states that are about to go, or it could not be restored itself.
-func (s *Store) saveInterim(ctx context.Context, bucket string, ev *reporter) (*SavedState, error) {
-	return s.save(ctx, bucket, func(v *Version) bool { return strings.HasPrefix(v.Key, statePrefix) }, ev)
+// saveInterim saves the state that is there while versions are removed. It must not
+// name the states that are about to go, or it could not be restored itself.
+func (s *Store) saveInterim(ctx context.Context, bucket string, rep *reporter) (*SavedState, error) {
+	return s.save(ctx, bucket, func(v *Version) bool { return strings.HasPrefix(v.Key, statePrefix) }, rep)
 }
 
 // dropStates removes the interim state, and duplicates of the final one that a repeated
 // request may have left.
-func (s *Store) dropStates(ctx context.Context, bucket string, interim, final *SavedState, ev *reporter) error {
-	r := s.newRemover(ctx, "drop versions of bucket", bucket, ev)
+func (s *Store) dropStates(ctx context.Context, bucket string, interim, final *SavedState, rep *reporter) error {
+	r := s.newRemover(ctx, "drop versions of bucket", bucket, rep)
 	err := s.listVersions(ctx, bucket, statePrefix, nil, func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]

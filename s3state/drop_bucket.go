@@ -23,13 +23,13 @@ type DeleteResult struct {
 	BucketRemoved bool
 }
 
-// Delete removes every version and delete marker of a bucket, then the bucket. If object
-// lock still keeps a version it touches nothing: a *LockedError. If some
-// cannot be removed, the bucket stays and the error is a *BatchError; the result counts
-// what is gone.
+// Delete removes every version and delete marker of a bucket, then the bucket. If
+// object lock still keeps a version it touches nothing: a *LockedError. If some cannot
+// be removed, the bucket stays and the error is a *BatchError; the result counts what
+// is gone.
 func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (*DeleteResult, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	res := &DeleteResult{Bucket: bucket}
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return res, err
@@ -39,7 +39,7 @@ func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (
 	}
 	// Removing what is not locked would bring back to life what markers hide.
 	if err := s.refuseLocked(ctx, bucket, func(concerned func(Version) error) error {
-		return s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+		return s.listVersions(ctx, bucket, "", rep, func(entries []Version) error {
 			for _, v := range entries {
 				if err := concerned(v); err != nil {
 					return err
@@ -52,7 +52,7 @@ func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (
 	}
 	// The host may go on writing for as long as the bucket exists.
 	for pass := 0; ; pass++ {
-		n, err := s.removeAll(ctx, bucket, res, ev)
+		n, err := s.removeAll(ctx, bucket, res, rep)
 		if err != nil {
 			var batch *BatchError
 			if errors.As(err, &batch) {
@@ -80,14 +80,14 @@ func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (
 	}
 	s.bucketIsNew(bucket)
 	res.BucketRemoved = true
-	ev.emit(StepDone{Bucket: bucket, Step: "remove the bucket"})
+	rep.emit(StepDone{Bucket: bucket, Step: "remove the bucket"})
 	s.s3.Forget(bucket)
 	return res, nil
 }
 
 // removeAll removes what one listing finds.
-func (s *Store) removeAll(ctx context.Context, bucket string, res *DeleteResult, ev *reporter) (found int64, err error) {
-	r := s.newRemover(ctx, "delete bucket", bucket, ev)
+func (s *Store) removeAll(ctx context.Context, bucket string, res *DeleteResult, rep *reporter) (found int64, err error) {
+	r := s.newRemover(ctx, "delete bucket", bucket, rep)
 	err = s.listVersions(r.ctx, bucket, "", nil, func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]

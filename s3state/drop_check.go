@@ -10,14 +10,14 @@ import (
 
 // checkBeforeDrop checks that nothing speaks against removing what is old. One listing
 // decides everything, and what was current in it is kept whatever happens later.
-func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOptions, keep *keepSet, ev *reporter) (*StorageCheck, error) {
+func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOptions, keep *keepSet, rep *reporter) (*StorageCheck, error) {
 	c := &StorageCheck{Bucket: bucket}
-	now, err := s.checkCurrent(ctx, bucket, c, ev)
+	now, err := s.checkCurrent(ctx, bucket, c, rep)
 	if err != nil {
 		return c, err
 	}
 	defer now.close()
-	if err := s.readAgain(ctx, bucket, now, c, ev); err != nil {
+	if err := s.readAgain(ctx, bucket, now, c, rep); err != nil {
 		return c, err
 	}
 	c.decide(now.h.repository)
@@ -50,7 +50,7 @@ func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOpt
 	if !opts.Reviewed {
 		history := HistoryOptions{Inspector: opts.Inspector, ReviewedUntil: opts.ReviewedUntil, ReadAll: true}
 		now.h.reviewed = opts.ReviewedUntil
-		if err := s.judge(ctx, bucket, now.h, nil, history, ev); err != nil {
+		if err := s.judge(ctx, bucket, now.h, nil, history, rep); err != nil {
 			return c, err
 		}
 		c.suspicions(now.h)

@@ -24,8 +24,8 @@ func isFull(err error) bool {
 
 // dropWhenFull makes room for a first state: what is old goes, but all states stay, and
 // so does what was current when this began. Then it tries again.
-func (s *Store) dropWhenFull(ctx context.Context, bucket string, keep *keepSet, res *DropResult, ev *reporter) (*SavedState, error) {
-	now, err := s.compareCurrent(ctx, bucket, nil, &StorageCheck{Bucket: bucket}, ev)
+func (s *Store) dropWhenFull(ctx context.Context, bucket string, keep *keepSet, res *DropResult, rep *reporter) (*SavedState, error) {
+	now, err := s.compareCurrent(ctx, bucket, nil, &StorageCheck{Bucket: bucket}, rep)
 	if err != nil {
 		return nil, err
 	}
@@ -35,13 +35,13 @@ func (s *Store) dropWhenFull(ctx context.Context, bucket string, keep *keepSet, 
 		return nil, err
 	}
 	keep.everyState = true
-	err = s.dropOld(ctx, bucket, nil, keep, res, ev)
+	err = s.dropOld(ctx, bucket, nil, keep, res, rep)
 	keep.everyState, keep.lost, keep.kept = false, 0, 0
 	res.counted = removedCount{Versions: res.OldVersions, DeleteMarkers: res.DeleteMarkers, Bytes: res.Bytes}
 	if err != nil {
 		return nil, err
 	}
-	interim, err := s.saveInterim(ctx, bucket, ev)
+	interim, err := s.saveInterim(ctx, bucket, rep)
 	if isFull(err) {
 		err = fmt.Errorf("%w: no state can be saved in it, even without the old versions that may go; "+
 			"raise its quota by some megabytes, or remove old saved states below %q by their versions, and run it again: %w", ErrFull, statePrefix, err)

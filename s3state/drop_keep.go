@@ -19,8 +19,8 @@ type keepSet struct {
 	kept       int64 // old versions
 }
 
-// within reports whether a version that was replaced or deleted at until, zero if it was
-// not, was current since the time from which on everything is kept.
+// within reports whether a version that was replaced or deleted at until, zero if it
+// was not, was current since the time from which on everything is kept.
 func (k *keepSet) within(until time.Time) bool {
 	return k != nil && !k.since.IsZero() && (until.IsZero() || !until.Before(k.since))
 }

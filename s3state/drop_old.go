@@ -7,10 +7,10 @@ import (
 
 // dropOld removes what is old in one listing, in two passes: first the versions, then
 // the delete markers that hid them. The markers wait in a spool.
-func (s *Store) dropOld(ctx context.Context, bucket string, interim *SavedState, keep *keepSet, res *DropResult, ev *reporter) error {
+func (s *Store) dropOld(ctx context.Context, bucket string, interim *SavedState, keep *keepSet, res *DropResult, rep *reporter) error {
 	var hiding markerList
 	defer hiding.close()
-	r := s.newRemover(ctx, "drop versions of bucket", bucket, ev)
+	r := s.newRemover(ctx, "drop versions of bucket", bucket, rep)
 	err := s.selectOld(r.ctx, bucket, interim, keep, r.add, hiding.add)
 	removed, rerr := r.finish()
 	res.count(removed)
@@ -25,7 +25,7 @@ func (s *Store) dropOld(ctx context.Context, bucket string, interim *SavedState,
 		return err
 	}
 	// Even if some versions could not be removed, the markers of other keys go.
-	m := s.newRemover(ctx, "drop versions of bucket", bucket, ev)
+	m := s.newRemover(ctx, "drop versions of bucket", bucket, rep)
 	m.removed = removed
 	err = hiding.each(func(key, version string) error {
 		if r.isStuck(key) {

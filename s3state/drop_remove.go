@@ -22,7 +22,7 @@ type remover struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	bucket string
-	ev     *reporter
+	rep    *reporter
 
 	work chan []Version
 	wg   sync.WaitGroup
@@ -40,8 +40,8 @@ type removedCount struct {
 	Bytes                   int64
 }
 
-func (s *Store) newRemover(ctx context.Context, op, bucket string, ev *reporter) *remover {
-	r := &remover{s: s, bucket: bucket, ev: ev, work: make(chan []Version), stuck: make(map[string]bool)}
+func (s *Store) newRemover(ctx context.Context, op, bucket string, rep *reporter) *remover {
+	r := &remover{s: s, bucket: bucket, rep: rep, work: make(chan []Version), stuck: make(map[string]bool)}
 	r.failed.Op, r.failed.Bucket = op, bucket
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	for range min(batchWorkers, s.parallel) {
@@ -83,7 +83,7 @@ func (r *remover) remove(batch []Version) {
 	if r.ctx.Err() != nil {
 		return
 	}
-	errs, err := r.s.observed(r.ev).Delete(r.ctx, r.bucket, batch)
+	errs, err := r.s.observed(r.rep).Delete(r.ctx, r.bucket, batch)
 	if err != nil {
 		r.cancel(err)
 		return
@@ -112,7 +112,7 @@ func (r *remover) remove(batch []Version) {
 	}
 	progress := DeleteProgress{Bucket: r.bucket, Deleted: r.removed.Versions + r.removed.DeleteMarkers, Bytes: r.removed.Bytes, Failed: int64(r.failed.Total)}
 	r.mu.Unlock()
-	r.ev.emit(progress)
+	r.rep.emit(progress)
 	if denied == len(batch) && progress.Deleted == 0 {
 		// No deletion was allowed so far: these are not the admin's credentials.
 		// (Locked versions are denied to the admin, too, but not all are locked.)

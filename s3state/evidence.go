@@ -39,9 +39,9 @@ func inRepository(key string) bool { return key == "config" || resticID(key) != 
 // granularity is what a time without a fraction may have been cut to.
 const granularity = time.Second
 
-// latest is the latest time at which a version may have been written although the server
-// recorded its LastModified; false if there is no such time, because it was uploaded in
-// parts.
+// latest is the latest time at which a version may have been written although the
+// server recorded its LastModified; false if there is no such time, because it was
+// uploaded in parts.
 func latest(v *Version) (time.Time, bool) {
 	switch {
 	case !v.DeleteMarker && uploadedInParts(v.ETag):
@@ -52,9 +52,9 @@ func latest(v *Version) (time.Time, bool) {
 	return v.LastModified, true
 }
 
-// endOf is the last moment that a time of the server's may stand for. What a server dates
-// to the second is in a view only from the end of that second on. Servers that give
-// fractions give milliseconds.
+// endOf is the last moment that a time of the server's may stand for. What a server
+// dates to the second is in a view only from the end of that second on. Servers that
+// give fractions give milliseconds.
 func endOf(t time.Time) time.Time {
 	if t.Nanosecond() == 0 {
 		return t.Add(granularity - time.Millisecond)
@@ -62,7 +62,8 @@ func endOf(t time.Time) time.Time {
 	return t
 }
 
-// mayBeLater reports whether a version dated not after at may have been written after it.
+// mayBeLater reports whether a version dated not after at may have been written after
+// it.
 func mayBeLater(v *Version, at time.Time) bool {
 	if t, known := latest(v); known {
 		return t.After(at)
@@ -71,13 +72,13 @@ func mayBeLater(v *Version, at time.Time) bool {
 	return inRepository(v.Key)
 }
 
-// asOf chooses from the entries of one key, given the newest first, what was current at a
-// time.
+// asOf chooses from the entries of one key, given the newest first, what was current at
+// a time.
 //
 // It uses the order of the listing: what lies above an entry that is later than the
-// time is later, too. Of two objects, one of which may be later, the older is chosen, and
-// a deletion that may be later has not happened yet; so a change in the same second, or
-// an upload in parts that was begun long ago, takes nothing away.
+// time is later, too. Of two objects, one of which may be later, the older is chosen,
+// and a deletion that may be later has not happened yet; so a change in the same
+// second, or an upload in parts that was begun long ago, takes nothing away.
 type asOf struct {
 	at        time.Time
 	now       bool // at is in the future: nothing that is there can be later

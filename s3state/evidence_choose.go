@@ -64,8 +64,8 @@ func (n *newestView) take(entries []Version) error {
 		if v.LastModified.After(n.since) {
 			n.since = v.LastModified
 		}
-		// That a version may be later than it is dated counts if there is an older one to
-		// choose.
+		// That a version may be later than it is dated counts if there is an older one
+		// to choose.
 		if at, known := latest(&n.above); known && n.above.Key == v.Key && at.After(n.since) {
 			n.since = at
 		}
@@ -74,8 +74,8 @@ func (n *newestView) take(entries []Version) error {
 	return n.chooser.take(entries)
 }
 
-// at is the View of a time, nil if it is not the same as that of the last moment. now is
-// the machine's time.
+// at is the View of a time, nil if it is not the same as that of the last moment. now
+// is the machine's time.
 func (n *newestView) at(bucket string, at, now time.Time) *View {
 	if n == nil || n.objects.Len() == 0 || at.Before(n.since) || at.After(now.Add(offAtMost)) {
 		return nil

@@ -12,8 +12,8 @@ import (
 )
 
 // The view that a history makes of its own listing is that of View at every moment for
-// which it is given: on servers that date to the second, with deletions, and with uploads
-// in parts.
+// which it is given: on servers that date to the second, with deletions, and with
+// uploads in parts.
 func TestNewestView(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)

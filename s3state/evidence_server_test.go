@@ -16,8 +16,8 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// On a server that keeps whole seconds, a deletion later in the second of a moment is not
-// taken for one before it.
+// On a server that keeps whole seconds, a deletion later in the second of a moment is
+// not taken for one before it.
 func TestMomentInWholeSeconds(t *testing.T) {
 	w := newWorld(t, s3test.Dialect("rgw20"))
 	base := time.Now().Add(-24 * time.Hour).Truncate(time.Second)

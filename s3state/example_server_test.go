@@ -80,7 +80,8 @@ func (t *exampleTB) end() {
 	}
 }
 
-// What a compromised host did to its bucket, and since when: here a pack was overwritten.
+// What a compromised host did to its bucket, and since when: here a pack was
+// overwritten.
 func ExampleStore_History() {
 	ctx := context.Background()
 	b := newExampleBucket(ctx)
@@ -96,7 +97,8 @@ func ExampleStore_History() {
 	for _, s := range history.Suspicions {
 		fmt.Println(s.Reason, s.Key == pack)
 	}
-	// The zero time: there is no good moment before, for the first step is the attack's.
+	// The zero time: there is no good moment before, for the first step is the
+	// attack's.
 	fmt.Println(history.LastGood.IsZero())
 	// Output:
 	// a pack was overwritten with something else true

@@ -45,18 +45,18 @@ type History struct {
 	TotalNotes int
 	// ReviewedUntil and ProvedUntil are those of the options.
 	ReviewedUntil, ProvedUntil time.Time
-	// Gone counts the packs, indexes, snapshots and keys that were deleted or overwritten
-	// since the last moment that is proved: that of Proof, or ProvedUntil of the options.
-	// As long as no later moment is proved each of them is a doubt.
+	// Gone counts the packs, indexes, snapshots and keys that were deleted or
+	// overwritten since the last moment that is proved: that of Proof, or ProvedUntil
+	// of the options. As long as no later moment is proved each of them is a doubt.
 	Gone   []Count
 	States []SavedState // the oldest first
 	// Proof is what is known of LastGood beyond the listing. Only if its verdict is
 	// Proved is that moment good.
 	Proof Proof
-	// LastGood is, with a Prover, the latest moment that it proved, before any mark that
-	// counts. Without one it is the latest quiet moment before anything suspicious,
-	// which nobody has proved. It is zero if there is none. It is the time to give to
-	// View, Restore or Download.
+	// LastGood is, with a Prover, the latest moment that it proved, before any mark
+	// that counts. Without one it is the latest quiet moment before anything
+	// suspicious, which nobody has proved. It is zero if there is none. It is the time
+	// to give to View, Restore or Download.
 	LastGood time.Time
 	// LastGoodState is the state saved at that moment, if there is one.
 	LastGoodState *SavedState
@@ -78,23 +78,26 @@ type HistoryOptions struct {
 	// reads all.
 	ListOnly, ReadAll bool
 	// Prover proves moments, with the repository's password: then only one that it has
-	// proved is named as good. It is asked for the newest, and for earlier ones until one
-	// holds.
+	// proved is named as good. It is asked for the newest, and for earlier ones until
+	// one holds.
 	Prover Prover
 	// ReviewedUntil says until when a person has looked at the history: what is marked
 	// until then no longer counts. Keep it where the host cannot write.
 	ReviewedUntil time.Time
-	// ProvedUntil is the last moment that an earlier History has proved, if there was one.
+	// ProvedUntil is the last moment that an earlier History has proved, if there was
+	// one.
 	ProvedUntil time.Time
-	// Inspector is called once with the latest moment that was proved; without a Prover,
-	// with the last good moment that the listing shows. It may return a function that
-	// judges what is read, or nil. An error aborts History.
+	// Inspector is called once with the latest moment that was proved; without a
+	// Prover, with the last good moment that the listing shows. It may return a
+	// function that judges what is read, or nil. An error aborts History.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
-	// Known remembers what earlier calls have read of this bucket, and then what this one
-	// has: only what is new is read, with the same result. nil reads everything again.
+	// Known remembers what earlier calls have read of this bucket, and then what this
+	// one has: only what is new is read, with the same result. nil reads everything
+	// again.
 	Known *Known
-	// Settings remembers the bucket's settings as earlier calls have seen them: a change
-	// is a mark of its own. This call adds what it finds. nil watches no settings.
+	// Settings remembers the bucket's settings as earlier calls have seen them: a
+	// change is a mark of its own. This call adds what it finds. nil watches no
+	// settings.
 	Settings *KnownSettings
 	// VerifyStates is how many of the newest saved states are compared with the
 	// version history: 0 for ten, negative for all. NoVerify compares none.
@@ -125,8 +128,8 @@ type HistoryOptions struct {
 // Memory use grows with the number of minutes with activity, of seconds with deletions,
 // of locks, and of saved states, including the differences of those that were compared.
 func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions) (*History, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	if err := s.requireVersioned(ctx, bucket); err != nil {
 		return nil, err
 	}
@@ -137,11 +140,11 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 	if opts.Prover != nil {
 		newest = newNewestView()
 	}
-	if err := s.listHistory(ctx, bucket, h, newest, ev); err != nil {
+	if err := s.listHistory(ctx, bucket, h, newest, rep); err != nil {
 		return nil, err
 	}
 	h.end(cmp.Or(max(opts.Gap, 0), defaultGap))
-	if err := s.judge(ctx, bucket, h, newest, opts, ev); err != nil {
+	if err := s.judge(ctx, bucket, h, newest, opts, rep); err != nil {
 		return nil, err
 	}
 	if opts.Settings != nil {
@@ -154,8 +157,8 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 }
 
 // listHistory lists a bucket for a timeline, and for newest if that is not nil.
-func (s *Store) listHistory(ctx context.Context, bucket string, h *timeline, newest *newestView, ev *reporter) error {
-	err := s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+func (s *Store) listHistory(ctx context.Context, bucket string, h *timeline, newest *newestView, rep *reporter) error {
+	err := s.listVersions(ctx, bucket, "", rep, func(entries []Version) error {
 		h.take(entries)
 		if newest == nil {
 			return nil
@@ -178,9 +181,9 @@ func (h *timeline) review(opts HistoryOptions) {
 // judge goes beyond the listing: it reads metadata and compares states. ReadAll reads
 // every lock that matters; which keys, indexes and snapshots are read was decided while
 // h took the listing.
-func (s *Store) judge(ctx context.Context, bucket string, h *timeline, newest *newestView, opts HistoryOptions, ev *reporter) error {
+func (s *Store) judge(ctx context.Context, bucket string, h *timeline, newest *newestView, opts HistoryOptions, rep *reporter) error {
 	h.res.Unread = h.unread.total
-	look := newSearch(s, bucket, opts.Prover, newest, ev)
+	look := newSearch(s, bucket, opts.Prover, newest, rep)
 	prove := func() error {
 		if opts.Prover == nil {
 			return nil

@@ -28,12 +28,12 @@ type snapshotClaim struct {
 const ahead = 30 * time.Minute
 
 // dated finds the snapshots whose times are lies that made the host's own retention
-// remove real ones: of each day, week or month the retention keeps the last. So it marks
-// a snapshot that claims to be right after another one of its group, was written later
-// than that, outlived it, and has a time which does not fit the order of writing.
+// remove real ones: of each day, week or month the retention keeps the last. So it
+// marks a snapshot that claims to be right after another one of its group, was written
+// later than that, outlived it, and has a time which does not fit the order of writing.
 func (h *timeline) dated() []Suspicion {
-	// Before the oldest state that there is, versions may have been dropped, and with them
-	// the snapshots that others were made from.
+	// Before the oldest state that there is, versions may have been dropped, and with
+	// them the snapshots that others were made from.
 	var dropped time.Time
 	if len(h.res.States) > 0 {
 		dropped = h.res.States[0].Time
@@ -73,8 +73,8 @@ func (h *timeline) dated() []Suspicion {
 	return found
 }
 
-// displaced finds a snapshot that was there before group[i] was written, went later, and
-// has no real one between it and group[i].
+// displaced finds a snapshot that was there before group[i] was written, went later,
+// and has no real one between it and group[i].
 func (h *timeline) displaced(group []snapshotClaim, misdated []bool, i int) (*snapshotClaim, bool) {
 	liar := &group[i]
 	var real *snapshotClaim // the last one before what the liar claims
@@ -98,8 +98,8 @@ func (h *timeline) displaced(group []snapshotClaim, misdated []bool, i int) (*sn
 	if end, gone := h.gone[liar.key]; gone && !end.After(at) {
 		outlived = false
 	}
-	// It may have been changed (by tag, rewrite or repair): then what it became is there,
-	// and all of a chain of changes name the first.
+	// It may have been changed (by tag, rewrite or repair): then what it became is
+	// there, and all of a chain of changes name the first.
 	for j := range group {
 		c := &group[j]
 		if c.Original == "" || !c.Time.Equal(real.Time) || !c.written.After(real.written) {

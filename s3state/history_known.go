@@ -5,11 +5,11 @@ import (
 	"sync"
 )
 
-// Known remembers what History has read, so that a later one reads only what is new:
-// a version never changes, so neither does what was found in it. Only what was found
-// right is remembered; anything else is read again each time. It survives JSON, holds no
-// content, and is as long as what one History reads. It speaks for one bucket: keep it
-// where no host can write. It is safe for concurrent use, one History at a time. The
+// Known remembers what History has read, so that a later one reads only what is new: a
+// version never changes, so neither does what was found in it. Only what was found
+// right is remembered; anything else is read again each time. It survives JSON, holds
+// no content, and is as long as what one History reads. It speaks for one bucket: keep
+// it where no host can write. It is safe for concurrent use, one History at a time. The
 // zero value knows nothing.
 type Known struct {
 	mu    sync.Mutex

@@ -37,8 +37,8 @@ type lockEvidence struct {
 	wanted    []span // only locks of these times are noted, with their versions; nil for all
 	deletions map[deletedIn]*deletion
 	// first is when the oldest lock that anything is known of was written or removed:
-	// of what was deleted before, nobody can tell any more. Only who may remove versions
-	// can shorten it.
+	// of what was deleted before, nobody can tell any more. Only who may remove
+	// versions can shorten it.
 	first time.Time
 }
 
@@ -49,8 +49,8 @@ func (e *lockEvidence) known(v *Version) {
 	}
 }
 
-// unknown notes a lock of which only the removal is left: a lifecycle rule, or the admin,
-// has removed its version. It counts as long as any lock does.
+// unknown notes a lock of which only the removal is left: a lifecycle rule, or the
+// admin, has removed its version. It counts as long as any lock does.
 func (e *lockEvidence) unknown(v *Version) {
 	l := heldLock{span: span{v.LastModified.Add(-lockLife).UnixMilli(), v.LastModified.UnixMilli()}}
 	if e.wanted == nil || meets(e.wanted, l.span) {

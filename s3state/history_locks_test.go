@@ -115,9 +115,9 @@ func TestLocksThatWereNotRead(t *testing.T) {
 	}
 }
 
-// If everything else was read by an earlier History, whether the caller may read at all is
-// found out by reading some of it again: else the lock that is refused would explain what
-// an attacker deleted.
+// If everything else was read by an earlier History, whether the caller may read at all
+// is found out by reading some of it again: else the lock that is refused would explain
+// what an attacker deleted.
 func TestRefusedLockBesideWhatIsKnown(t *testing.T) {
 	w := newWorld(t)
 	body := "a note"

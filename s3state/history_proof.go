@@ -51,15 +51,15 @@ type search struct {
 	s      *Store
 	bucket string
 	prover Prover
-	ev     *reporter
+	rep    *reporter
 	newest *newestView // of the listing that the timeline is made of; nil without
 	known  map[int64]*Proof
 	spent  bool
 	sum    Proof // Tried, Requests, Bytes
 }
 
-func newSearch(s *Store, bucket string, prover Prover, newest *newestView, ev *reporter) *search {
-	return &search{s: s, bucket: bucket, prover: prover, newest: newest, ev: ev, known: make(map[int64]*Proof)}
+func newSearch(s *Store, bucket string, prover Prover, newest *newestView, rep *reporter) *search {
+	return &search{s: s, bucket: bucket, prover: prover, newest: newest, rep: rep, known: make(map[int64]*Proof)}
 }
 
 func (p *search) at(ctx context.Context, h *timeline, at time.Time) (*Proof, error) {
@@ -84,7 +84,7 @@ func (p *search) at(ctx context.Context, h *timeline, at time.Time) (*Proof, err
 	p.sum.Bytes += proof.Bytes
 	p.spent = p.spent || proof.Spent
 	p.known[at.UnixNano()] = proof
-	p.ev.emit(StepDone{Bucket: p.bucket, Step: fmt.Sprintf("prove the moment %s: %s", at.UTC().Format(time.RFC3339), proof.Verdict)})
+	p.rep.emit(StepDone{Bucket: p.bucket, Step: fmt.Sprintf("prove the moment %s: %s", at.UTC().Format(time.RFC3339), proof.Verdict)})
 	return proof, nil
 }
 
@@ -128,9 +128,9 @@ func (p *search) latest(ctx context.Context, h *timeline, moments []time.Time) (
 // mostSkipped bounds how many moments anyOf looks at.
 const mostSkipped = 64
 
-// anyOf looks at the newest moments one by one, after none of those that latest has tried
-// holds and the oldest does not open: those before a change of the password do not, and
-// the steps back may have gone past all that do.
+// anyOf looks at the newest moments one by one, after none of those that latest has
+// tried holds and the oldest does not open: those before a change of the password do
+// not, and the steps back may have gone past all that do.
 func (p *search) anyOf(ctx context.Context, h *timeline, moments []time.Time) (good, failed *Proof, err error) {
 	for i, at := range moments {
 		if i >= mostSkipped && i < len(moments)-1 {
@@ -150,9 +150,9 @@ func (p *search) anyOf(ctx context.Context, h *timeline, moments []time.Time) (g
 	return nil, failed, nil
 }
 
-// whole leaves out the moments of which the storage's own rule may have removed something:
-// what is left of them may hold together, as an empty repository does, and still be no
-// moment that ever was. The newest is as it was, however old it is.
+// whole leaves out the moments of which the storage's own rule may have removed
+// something: what is left of them may hold together, as an empty repository does, and
+// still be no moment that ever was. The newest is as it was, however old it is.
 func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
 	oldest := moments[len(moments)-1]
 	lapse := (&ownRule{s: p.s, bucket: p.bucket}).lapse(ctx, oldest)
@@ -166,8 +166,8 @@ func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
 	return moments[:n]
 }
 
-// Prove has a moment of a bucket proved as History does: what was written more than once
-// is suspected.
+// Prove has a moment of a bucket proved as History does: what was written more than
+// once is suspected.
 func (s *Store) Prove(ctx context.Context, bucket string, at time.Time, prover Prover) (*Proof, error) {
 	h := newTimeline(bucket)
 	newest := newNewestView()
@@ -190,8 +190,9 @@ func (h *timeline) moments() []time.Time {
 	}
 	for _, m := range h.minutes {
 		if m.n(TypeSnapshot, Written) > 0 {
-			// What else is of that minute may be an attack, also a later one: an upload in
-			// parts may be dated to when it was begun. restic writes the snapshot last.
+			// What else is of that minute may be an attack, also a later one: an upload
+			// in parts may be dated to when it was begun. restic writes the snapshot
+			// last.
 			all = append(all, endOf(m.last), endOf(m.snapshot))
 		}
 	}

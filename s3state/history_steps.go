@@ -126,8 +126,8 @@ func (h *timeline) sum() {
 	h.lastGood()
 }
 
-// goneSince counts what was deleted or overwritten after a moment. A minute that it lies
-// in counts as a whole.
+// goneSince counts what was deleted or overwritten after a moment. A minute that it
+// lies in counts as a whole.
 func (h *timeline) goneSince(at time.Time) []Count {
 	var all []Count
 	for _, t := range []FileType{TypeKey, TypeSnapshot, TypeIndex, TypePack} {
@@ -190,8 +190,9 @@ func (h *timeline) doesNotHold() (Suspicion, bool) {
 	return Suspicion{Time: at, Reason: "the repository cannot be proved: " + h.fails.Reason, kind: markRepaired}, true
 }
 
-// lastGood names the moment that was proved. Without a Prover it finds the latest end of
-// a step, or saving of a state (which ends a run), before the first mark that counts.
+// lastGood names the moment that was proved. Without a Prover it finds the latest end
+// of a step, or saving of a state (which ends a run), before the first mark that
+// counts.
 func (h *timeline) lastGood() {
 	r := h.res
 	r.LastGood, r.LastGoodState = time.Time{}, nil
@@ -233,8 +234,8 @@ func (h *timeline) may(t time.Time) bool { return h.lasting.IsZero() || t.Before
 // keyGone is a key that was deleted.
 type keyGone struct{ marker, key Version }
 
-// failedInit reports whether a key was left behind by an attempt to make the repository:
-// the one that succeeded wrote another key later, and then the config.
+// failedInit reports whether a key was left behind by an attempt to make the
+// repository: the one that succeeded wrote another key later, and then the config.
 func (h *timeline) failedInit(key *Version) bool {
 	for _, at := range h.keys {
 		if at.After(key.LastModified) && !at.After(h.config) {

@@ -118,9 +118,9 @@ func kindOf(t FileType) markKind {
 	return markLasting
 }
 
-// settles is kindOf for an object that was overwritten. What was uploaded in parts and is
-// still current is in no view of a moment, since [asOf] chooses what lies below it; so the
-// proof of a moment does not settle it, but that of what is current.
+// settles is kindOf for an object that was overwritten. What was uploaded in parts and
+// is still current is in no view of a moment, since [asOf] chooses what lies below it;
+// so the proof of a moment does not settle it, but that of what is current.
 func settles(t FileType, v *Version) markKind {
 	kind := kindOf(t)
 	if kind == markRepaired && v.IsLatest && uploadedInParts(v.ETag) && inRepository(v.Key) {

@@ -116,8 +116,8 @@ func TestHistoryNamesTheLastGoodMoment(t *testing.T) {
 	}
 }
 
-// An object that does not belong is a mark of its own: it neither ends the good time nor
-// hides what comes after it.
+// An object that does not belong is a mark of its own: it neither ends the good time
+// nor hides what comes after it.
 func TestHistoryOfAStranger(t *testing.T) {
 	r := newFakeRestic(t)
 	r.backup()

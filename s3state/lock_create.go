@@ -15,9 +15,10 @@ func (o *LockOptions) copied() (*LockOptions, error) {
 }
 
 // lockBucket proves that a bucket's lock holds and then locks what is written from now
-// on. Until the proof, nothing is locked for longer than seconds, so that a bucket whose
-// lock fails can be removed. In GOVERNANCE, a new bucket's policy has to deny the bypass
-// before that; admin is then its principal, or "" where the policy is set already.
+// on. Until the proof, nothing is locked for longer than seconds, so that a bucket
+// whose lock fails can be removed. In GOVERNANCE, a new bucket's policy has to deny the
+// bypass before that; admin is then its principal, or "" where the policy is set
+// already.
 func (m *maker) lockBucket(ctx context.Context, admin string) {
 	if m.lock == nil {
 		return

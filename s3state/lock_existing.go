@@ -12,8 +12,8 @@ import (
 // LockBucketOptions configure the lock of an existing bucket.
 type LockBucketOptions struct {
 	Lock LockOptions
-	// Keeper gets the keeper's access, a user name or an ARN; empty for the one that the
-	// policy names, if any.
+	// Keeper gets the keeper's access, a user name or an ARN; empty for the one that
+	// the policy names, if any.
 	Keeper  string
 	OnEvent func(Event)
 }
@@ -37,8 +37,8 @@ type LockBucketResult struct {
 // the error wraps ErrNoLock, and nothing was changed; restore the bucket into a new one
 // with RestoreOptions.Lock instead.
 func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOptions) (*LockBucketResult, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	res := &LockBucketResult{Bucket: bucket}
 	fail := func(err error) (*LockBucketResult, error) {
 		return res, fmt.Errorf("lock bucket %s: %w", bucket, err)
@@ -69,7 +69,7 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	if has.RetainDays > 0 && has.Mode == Compliance && want.Mode == Governance {
 		return fail(fmt.Errorf("%w: it is locked in %s, and %s is weaker; nothing was changed", ErrInvalid, Compliance, Governance))
 	}
-	m := &maker{s: s, ev: ev, op: "lock", bucket: bucket, lock: &want, seal: check.seal(), next: "run the same again", resumed: true}
+	m := &maker{s: s, rep: rep, op: "lock", bucket: bucket, lock: &want, seal: check.seal(), next: "run the same again", resumed: true}
 	if !has.Enabled {
 		m.step("turn on object lock", func() error {
 			return s.turnOnLock(ctx, bucket, want.Mode, fmt.Sprintf("rwm storage-restore-state %s NEW --at '1m ago' --lock 30d", bucket))
@@ -86,8 +86,8 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	return res, err
 }
 
-// turnOnLock gives an existing bucket object lock, without a default retention. Where it
-// cannot be done, the error names the command that copies instead.
+// turnOnLock gives an existing bucket object lock, without a default retention. Where
+// it cannot be done, the error names the command that copies instead.
 func (s *Store) turnOnLock(ctx context.Context, bucket string, mode LockMode, instead string) error {
 	err := s.putDefaultRetention(ctx, bucket, mode, 0)
 	switch refused := s3err.Status(err) == http.StatusConflict; {

@@ -52,8 +52,8 @@ type FloorOptions struct {
 // the metadata and for 459 packs, besides a listing. It takes the admin's or the
 // keeper's credentials. Without object lock it reads none.
 func (s *Store) LockFloor(ctx context.Context, bucket string, opts FloorOptions) (*LockFloor, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	f := &LockFloor{Bucket: bucket, Time: s.now()}
 	var err error
 	if f.Lock, err = s.Lock(ctx, bucket); err != nil {
@@ -62,7 +62,7 @@ func (s *Store) LockFloor(ctx context.Context, bucket string, opts FloorOptions)
 	due := newReclaimer(f.Lock, f.Time)
 	var metadata, packs []entry
 	var seen int64 // packs
-	err = s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+	err = s.listVersions(ctx, bucket, "", rep, func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]
 			due.take(v)

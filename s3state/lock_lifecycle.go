@@ -133,8 +133,8 @@ func (x *ruleXML) rule() LifecycleRule {
 	return r
 }
 
-// putRules sets the lifecycle to rules of others, as they are written, and with days the
-// one that a lock needs: the server removes, after so many days, what is no longer
+// putRules sets the lifecycle to rules of others, as they are written, and with days
+// the one that a lock needs: the server removes, after so many days, what is no longer
 // current and no longer locked, then the delete markers left alone, and unfinished
 // uploads.
 func (s *Store) putRules(ctx context.Context, bucket string, kept []storedRule, days int) error {

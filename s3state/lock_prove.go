@@ -18,9 +18,9 @@ import (
 type LockProof struct {
 	// Refused lists what the server refused to do to a locked version.
 	Refused []string
-	// Left is the key of the object it was tried on, if its lock of some seconds had not
-	// ended in time to remove it: it is hidden by a delete marker, and lifecycle removes
-	// it.
+	// Left is the key of the object it was tried on, if its lock of some seconds had
+	// not ended in time to remove it: it is hidden by a delete marker, and lifecycle
+	// removes it.
 	Left string
 }
 

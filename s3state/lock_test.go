@@ -43,7 +43,8 @@ func TestCreateLocked(t *testing.T) {
 			if left := dump(t, w.admin, w.bucket); len(left) > 0 {
 				t.Errorf("trying out the lock left %v", left)
 			}
-			// The keeper sees the lock, extends it, and can neither shorten nor destroy.
+			// The keeper sees the lock, extends it, and can neither shorten nor
+			// destroy.
 			v := w.put("data/x", "x")
 			if got, err := keeper.Lock(w.ctx, w.bucket); err != nil || got.Days != 30 {
 				t.Errorf("the keeper sees %+v, %v", got, err)

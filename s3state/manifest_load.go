@@ -62,8 +62,8 @@ func twoLatest(key string) error {
 	return fmt.Errorf("%w: it names two latest versions of key %q", ErrBadState, s3err.Clip(key))
 }
 
-// errForeignState is the error of another bucket's state: a restore copied it here among
-// the other objects, or an attacker did.
+// errForeignState is the error of another bucket's state: a restore copied it here
+// among the other objects, or an attacker did.
 var errForeignState = fmt.Errorf("%w: it is the state of another bucket", ErrBadState)
 
 // loadManifest reads a saved state and says which version it was and when the
@@ -101,14 +101,14 @@ func (s *Store) loadManifest(ctx context.Context, bucket, key, versionID string)
 
 // manifestOf returns the objects of a bucket at a moment, and the saved state; for a
 // time, that has only the time.
-func (s *Store) manifestOf(ctx context.Context, bucket string, m Moment, ev *reporter, prefixes ...string) (*manifest, *SavedState, error) {
+func (s *Store) manifestOf(ctx context.Context, bucket string, m Moment, rep *reporter, prefixes ...string) (*manifest, *SavedState, error) {
 	if err := m.check(); err != nil {
 		return nil, nil, err
 	}
 	if m.StateKey != "" {
 		return s.loadManifest(ctx, bucket, m.StateKey, m.StateVersion)
 	}
-	p, err := s.manifestAt(ctx, bucket, m.At, ev, prefixes...)
+	p, err := s.manifestAt(ctx, bucket, m.At, rep, prefixes...)
 	return p, &SavedState{Bucket: bucket, Time: m.At}, err
 }
 
@@ -117,9 +117,9 @@ func (s *Store) manifestOf(ctx context.Context, bucket string, m Moment, ev *rep
 const offAtMost = 48 * time.Hour
 
 // manifestAt takes from the version listing what was current at a time, see listAt.
-func (s *Store) manifestAt(ctx context.Context, bucket string, at time.Time, ev *reporter, prefixes ...string) (*manifest, error) {
+func (s *Store) manifestAt(ctx context.Context, bucket string, at time.Time, rep *reporter, prefixes ...string) (*manifest, error) {
 	p := &manifest{header: StateHeader{BucketName: bucket, TimeStart: at, TimeEnd: at}}
-	if err := s.listAt(ctx, bucket, at, ev, prefixes, func(v *Version) error { return p.add(entryFrom(v)) }); err != nil {
+	if err := s.listAt(ctx, bucket, at, rep, prefixes, func(v *Version) error { return p.add(entryFrom(v)) }); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -127,9 +127,9 @@ func (s *Store) manifestAt(ctx context.Context, bucket string, at time.Time, ev 
 }
 
 // listAt gives add what was current at a time, see asOf, in the order of keys. Versions
-// removed since are not in it. prefixes, in order and without overlap, are the only keys
-// of interest; none means all.
-func (s *Store) listAt(ctx context.Context, bucket string, at time.Time, ev *reporter, prefixes []string, add func(*Version) error) error {
+// removed since are not in it. prefixes, in order and without overlap, are the only
+// keys of interest; none means all.
+func (s *Store) listAt(ctx context.Context, bucket string, at time.Time, rep *reporter, prefixes []string, add func(*Version) error) error {
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (s *Store) listAt(ctx context.Context, bucket string, at time.Time, ev *rep
 		prefixes = []string{""}
 	}
 	for _, prefix := range prefixes {
-		if err := s.listVersions(ctx, bucket, prefix, ev, take); err != nil {
+		if err := s.listVersions(ctx, bucket, prefix, rep, take); err != nil {
 			return err
 		}
 	}

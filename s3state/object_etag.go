@@ -11,9 +11,9 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// etagsAreMD5 finds out whether the ETags of a bucket are the MD5s of the bytes, as they
-// are not under SSE-KMS. It reads one of restic's keys, whose bytes are known by the
-// SHA-256 in its name. Without evidence it takes them for MD5s.
+// etagsAreMD5 finds out whether the ETags of a bucket are the MD5s of the bytes, as
+// they are not under SSE-KMS. It reads one of restic's keys, whose bytes are known by
+// the SHA-256 in its name. Without evidence it takes them for MD5s.
 func (s *Store) etagsAreMD5(ctx context.Context, bucket string) bool {
 	const largest, most = 64 << 10, 3
 	if known, ok := s.md5s.Load(bucket); ok {
@@ -48,7 +48,8 @@ func (s *Store) etagsAreMD5(ctx context.Context, bucket string) bool {
 	return answer
 }
 
-// encryptedElsewhere reports whether the headers of an object say that its ETag is no MD5.
+// encryptedElsewhere reports whether the headers of an object say that its ETag is no
+// MD5.
 func encryptedElsewhere(metadata map[string][]string) bool {
 	for name, values := range metadata {
 		name = strings.ToLower(name)

@@ -55,8 +55,8 @@ type AccessOptions struct {
 // possible. Some versions of a few bytes under rwm/canary_ stay behind, hidden by a
 // delete marker; the host rightly cannot remove them.
 //
-// Called with the owner's credentials it tries nothing: the error wraps ErrOwner,
-// and the report has only the policy check. Where the owner is an account of many users,
+// Called with the owner's credentials it tries nothing: the error wraps ErrOwner, and
+// the report has only the policy check. Where the owner is an account of many users,
 // that cannot be told, and the attempts show it.
 func (s *Store) Access(ctx context.Context, bucket string, opts AccessOptions) (*AccessReport, error) {
 	f, err := s.bucketConfig(ctx, bucket)

@@ -18,8 +18,8 @@ import (
 // fileData is one object below data/ that a sealed host must not read.
 type fileData struct{ key, version string }
 
-// sealed tries every way of reading file data that S3 has, on a real object: on one that
-// a test wrote for itself, the ways around the policy might differ.
+// sealed tries every way of reading file data that S3 has, on a real object: on one
+// that a test wrote for itself, the ways around the policy might differ.
 func (a *accessor) sealed(ctx context.Context, canary string) {
 	if a.report.Check.SealState(a.now()) != Sealed {
 		return

@@ -34,8 +34,8 @@ func fileDataRows(rep *AccessReport) (all, open []string) {
 	return all, open
 }
 
-// No way of reading file data is open to a sealed host, of more than twenty; and an open
-// one is found.
+// No way of reading file data is open to a sealed host, of more than twenty; and an
+// open one is found.
 func TestAccessOfASealedHost(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range sealDialects {

@@ -50,8 +50,8 @@ func (a *accessor) uploads(ctx context.Context, key string) {
 		"the host can keep objects from being removed for as long as it likes, which costs room")
 }
 
-// named notes an attempt that is no harm in itself, and says what follows if it succeeds.
-// A server that does not know the feature refuses it in its own way.
+// named notes an attempt that is no harm in itself, and says what follows if it
+// succeeds. A server that does not know the feature refuses it in its own way.
 func (a *accessor) named(action string, err error, consequence string) {
 	if err != nil && s3err.Status(err)/100 == 4 {
 		err = ErrAccessDenied
@@ -73,8 +73,8 @@ func (a *accessor) tag(ctx context.Context, key string) error {
 }
 
 // strangers tries to let another user read an object, by an ACL given at upload. The
-// bucket's owner stands for the other, who may read it anyway. What counts is whether the
-// grant is there and no statement denies what it allows.
+// bucket's owner stands for the other, who may read it anyway. What counts is whether
+// the grant is there and no statement denies what it allows.
 func (a *accessor) strangers(ctx context.Context, key string, put func(...string) error) {
 	const action = "let another user read an object"
 	owner := a.config.acl.Owner.ID
@@ -116,8 +116,8 @@ func (a *accessor) listed(ctx context.Context, key string) []Version {
 	return all
 }
 
-// order tells whether the listing shows the canary's versions in the order in which they
-// were written, with times that do not change when something is written over them.
+// order tells whether the listing shows the canary's versions in the order in which
+// they were written, with times that do not change when something is written over them.
 func (a *accessor) order(ctx context.Context, key string, versions []string) {
 	if len(versions) < 2 || ctx.Err() != nil {
 		return

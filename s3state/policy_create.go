@@ -46,8 +46,8 @@ type CreateResult struct {
 // object locked for a few seconds: ErrLockFails if they can remove it or shorten its
 // lock, ErrNoLock if the server has no object lock. That takes about five seconds.
 func (s *Store) Create(ctx context.Context, bucket, targetUser string, opts CreateOptions) (*CreateResult, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	if err := checkNewName(bucket); err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (s *Store) Create(ctx context.Context, bucket, targetUser string, opts Crea
 	if err := s.refuseExisting(ctx, bucket); err != nil {
 		return nil, fmt.Errorf("create %s: %w", bucket, err)
 	}
-	m := &maker{s: s, ev: ev, op: "create", bucket: bucket, lock: lock, seal: seal{on: opts.Sealed},
+	m := &maker{s: s, rep: rep, op: "create", bucket: bucket, lock: lock, seal: seal{on: opts.Sealed},
 		next: "remove the bucket with storage-delete, then create it again"}
 	m.makeBucket(ctx, opts.Region)
 	m.protect(ctx)

@@ -16,8 +16,8 @@ var keeperActions = append(slices.Clone(targetActions),
 	"s3:GetBucketObjectLockConfiguration", "s3:GetLifecycleConfiguration",
 )
 
-// keeperDenied is what a Deny takes from the keeper where the server gives the writer of
-// an object more than the policy does.
+// keeperDenied is what a Deny takes from the keeper where the server gives the writer
+// of an object more than the policy does.
 var keeperDenied = slices.DeleteFunc(slices.Clone(deniedActions), func(action string) bool {
 	return slices.Contains(keeperActions, action)
 })
@@ -94,7 +94,8 @@ func keeperPrincipal(keeper, admin, target string) (string, error) {
 	return principal, nil
 }
 
-// isKeeper tells the keeper's statement from the host's: only the keeper may touch locks.
+// isKeeper tells the keeper's statement from the host's: only the keeper may touch
+// locks.
 func isKeeper(g grant) bool { return slices.Contains(g.actions, "s3:PutObjectRetention") }
 
 // checkKeeper judges the statements that may touch locks.
@@ -131,7 +132,8 @@ func (c *PolicyCheck) checkKeeper(keepers []grant) {
 	}
 }
 
-// mayDeny are the actions that a Deny may take from a principal: those it does not need.
+// mayDeny are the actions that a Deny may take from a principal: those it does not
+// need.
 func (c *PolicyCheck) mayDeny(principals []string) (actions []string, role bool) {
 	if len(principals) != 1 || principals[0] == "" {
 		return nil, false

@@ -13,7 +13,7 @@ import (
 // maker makes a bucket step by step and remembers what it did.
 type maker struct {
 	s          *Store
-	ev         *reporter
+	rep        *reporter
 	op, bucket string
 	next       string
 	done       []string
@@ -39,7 +39,7 @@ func (m *maker) step(name string, fn func() error) {
 		return
 	}
 	m.done = append(m.done, name)
-	m.ev.emit(StepDone{Bucket: m.bucket, Step: name})
+	m.rep.emit(StepDone{Bucket: m.bucket, Step: name})
 }
 
 func (m *maker) setPolicy(ctx context.Context, policy string) error {
@@ -66,7 +66,7 @@ func (m *maker) setSealed(ctx context.Context, policy func(seal) (string, error)
 func (m *maker) makeBucket(ctx context.Context, region string) {
 	m.step("make the bucket", func() error {
 		tries := 0
-		err := m.s.observed(m.ev).Retry(ctx, m.bucket, m.op, 0, func(ctx context.Context) error {
+		err := m.s.observed(m.rep).Retry(ctx, m.bucket, m.op, 0, func(ctx context.Context) error {
 			tries++
 			err := m.s.client.MakeBucket(ctx, m.bucket, minio.MakeBucketOptions{Region: region, ObjectLocking: m.lock != nil})
 			if tries > 1 && s3err.Code(err) == "BucketAlreadyOwnedByYou" {

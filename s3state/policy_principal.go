@@ -21,8 +21,8 @@ const zeroAccount = "000000000000"
 
 // forms are the roles in the forms that servers take, in the order in which they are
 // tried (setTried): as base has them, which is what Ceph and AWS take, and where users
-// were given by their names, as SeaweedFS and as versitygw name them. Which one a server
-// takes is found out nowhere else.
+// were given by their names, as SeaweedFS and as versitygw name them. Which one a
+// server takes is found out nowhere else.
 func (s *Store) forms(base roles, user, keeper string, ceph bool) []roles {
 	if ceph {
 		return []roles{base}

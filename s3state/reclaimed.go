@@ -14,11 +14,11 @@ type Promise struct {
 	RetainDays int // N+G
 }
 
-// WithPromise gives the Store what is known of the lock of a bucket besides its settings,
-// as from the record of renewals. Who has stolen the admin's keys can shorten the rule
-// that removes old versions; what only the shortened rule explains is not taken for
-// reclaimed, but for missing. known is asked when something is missing, and returns zero
-// if it knows nothing.
+// WithPromise gives the Store what is known of the lock of a bucket besides its
+// settings, as from the record of renewals. Who has stolen the admin's keys can shorten
+// the rule that removes old versions; what only the shortened rule explains is not
+// taken for reclaimed, but for missing. known is asked when something is missing, and
+// returns zero if it knows nothing.
 func WithPromise(known func(bucket string) Promise) Option {
 	return func(s *Store) { s.promised = known }
 }
@@ -79,8 +79,8 @@ type ownRule struct {
 	lock   *Lock // nil if the caller may not know
 }
 
-// of returns the bucket's lock, nil if it has no rule or that cannot be told: a host may
-// not know. Then what is missing is missing.
+// of returns the bucket's lock, nil if it has no rule or that cannot be told: a host
+// may not know. Then what is missing is missing.
 func (r *ownRule) of(ctx context.Context) *Lock {
 	if r.read {
 		return r.lock
@@ -100,9 +100,9 @@ func (r *ownRule) of(ctx context.Context) *Lock {
 	return l
 }
 
-// explainer says why an entry of a state may rightly be gone, if the rule accounts for it.
-// replaced is when the oldest newer version of the key that is left was written, zero if
-// none is; newer is how many are left.
+// explainer says why an entry of a state may rightly be gone, if the rule accounts for
+// it. replaced is when the oldest newer version of the key that is left was written,
+// zero if none is; newer is how many are left.
 type explainer func(o *entry, replaced time.Time, newer int) (why string, ok bool)
 
 func (r *ownRule) explain(ctx context.Context, saved *SavedState) explainer {
@@ -183,10 +183,10 @@ func (l *Lapse) String() string {
 		days(l.Days), l.Since.UTC().Format(time.RFC3339))
 }
 
-// lapse tells whether the storage's own rule may have removed, by now, versions that were
-// current at a moment of the past; nil if not, or if the credentials may not read the
-// rule, as those of a host. A saved state has a list of what must be there, so it needs no
-// such doubt.
+// lapse tells whether the storage's own rule may have removed, by now, versions that
+// were current at a moment of the past; nil if not, or if the credentials may not read
+// the rule, as those of a host. A saved state has a list of what must be there, so it
+// needs no such doubt.
 func (s *Store) lapse(ctx context.Context, bucket string, m Moment) (*Lapse, error) {
 	if m.StateKey != "" {
 		return nil, nil

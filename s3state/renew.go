@@ -10,9 +10,9 @@ import (
 // RenewOptions select what stays locked.
 type RenewOptions struct {
 	// Needed reports whether an object that is current is needed, by its key: the live
-	// snapshots' needs, for instance (restic.Needs), of those who know the password. nil
-	// needs all that are current. Locks and saved states are not asked for; the newest
-	// state is always needed.
+	// snapshots' needs, for instance (restic.Needs), of those who know the password.
+	// nil needs all that are current. Locks and saved states are not asked for; the
+	// newest state is always needed.
 	Needed func(key string) bool
 	// KeepStates is how many of the newest saved states that the history confirms are
 	// kept restorable, whatever was deleted since; negative for all. KeepWithin keeps
@@ -26,7 +26,8 @@ type RenewOptions struct {
 	// suspicious is one, too.
 	Freeze string
 	// Lock is the promise to keep; nil for what the bucket's settings say, or the
-	// ledger, if that is more: an attacker with the admin's keys can change the settings.
+	// ledger, if that is more: an attacker with the admin's keys can change the
+	// settings.
 	Lock *LockOptions
 	// Ledger remembers what was renewed when; nil remembers nothing, and then every
 	// version is renewed.
@@ -70,8 +71,8 @@ type RenewResult struct {
 	Duration time.Duration `json:"duration"`
 }
 
-// Kept reports that every needed object is locked for as long as promised. Where all are
-// young there is nothing to report yet: the bucket's default locks them.
+// Kept reports that every needed object is locked for as long as promised. Where all
+// are young there is nothing to report yet: the bucket's default locks them.
 func (r *RenewResult) Kept() bool {
 	return r.Failed == 0 && r.Young == r.Needed || r.Failed == 0 && !r.Floor.Before(whole(r.Time).Add(time.Duration(r.Promise)*Day))
 }
@@ -110,9 +111,9 @@ const (
 //
 // Errors: ErrNotLocked, ErrAccessDenied, ErrNoBucket, *BatchError.
 func (s *Store) Renew(ctx context.Context, bucket string, opts RenewOptions) (*RenewResult, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
-	r := &renewer{s: s, c: s.observed(ev), bucket: bucket, opts: opts, ev: ev}
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
+	r := &renewer{s: s, c: s.observed(rep), bucket: bucket, opts: opts, rep: rep}
 	defer r.close()
 	began := time.Now()
 	err := r.run(ctx)

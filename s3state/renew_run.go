@@ -18,7 +18,7 @@ type renewer struct {
 	c          *s3versions.Client
 	bucket     string
 	opts       RenewOptions
-	ev         *reporter
+	rep        *reporter
 	res        RenewResult
 	weakened   string // what the bucket's settings have lost
 	distrusted bool   // the ledger was wrong
@@ -62,7 +62,7 @@ func (r *renewer) list(ctx context.Context) error {
 	}
 	var newest entry // state
 	var newer Version
-	err := r.s.listVersions(ctx, r.bucket, "", r.ev, func(entries []Version) error {
+	err := r.s.listVersions(ctx, r.bucket, "", r.rep, func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]
 			if v.LastModified.After(res.Time) {
@@ -94,8 +94,8 @@ func (r *renewer) list(ctx context.Context) error {
 	return err
 }
 
-// needs reports whether a version has to stay locked. superseded is when it was replaced
-// or deleted, zero if it was not.
+// needs reports whether a version has to stay locked. superseded is when it was
+// replaced or deleted, zero if it was not.
 func (r *renewer) needs(v *Version, superseded time.Time, kept *keepSet) bool {
 	switch {
 	case r.res.Frozen != "", kept.has(v.Key, v.VersionID), !v.IsLatest && kept.within(superseded):
@@ -203,8 +203,8 @@ func (r *renewer) extend(ctx context.Context, o entry, until time.Time) (locked 
 	if locked = has.locked(r.res.Mode); !locked.Before(until) {
 		return locked, true, nil
 	}
-	// What was locked in GOVERNANCE by hand takes a bypass to lock in COMPLIANCE on some
-	// servers, which only the admin has. The lock only grows by that.
+	// What was locked in GOVERNANCE by hand takes a bypass to lock in COMPLIANCE on
+	// some servers, which only the admin has. The lock only grows by that.
 	if has.mode == Governance && r.res.Mode == Compliance {
 		if has.until.After(until) {
 			until = has.until
@@ -239,7 +239,8 @@ func (r *renewer) count(o entry, counter *int64, locked time.Time, err error) {
 	r.progress(false, r.res.Needed)
 }
 
-// lower takes a version into the floor. An unlocked one makes it the zero time for good.
+// lower takes a version into the floor. An unlocked one makes it the zero time for
+// good.
 func (r *renewer) lower(locked time.Time) {
 	first := r.res.Renewed+r.res.Known+r.res.Longer+r.res.Failed == 1
 	if first || locked.Before(r.res.Floor) {
@@ -271,7 +272,7 @@ func (r *renewer) known(o entry, until time.Time) {
 func (r *renewer) progress(proving bool, total int64) {
 	r.done++
 	if r.done%64 == 0 || r.done == total {
-		r.ev.emit(RenewProgress{r.bucket, r.done, total, r.res.Renewed, r.res.Failed, proving})
+		r.rep.emit(RenewProgress{r.bucket, r.done, total, r.res.Renewed, r.res.Failed, proving})
 	}
 }
 

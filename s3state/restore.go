@@ -66,9 +66,9 @@ type RestoreResult struct {
 // restore made it and did not finish: then what is missing is copied. So after an
 // interruption or a *BatchError run it again.
 func (s *Store) Restore(ctx context.Context, opts RestoreOptions) (*RestoreResult, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
-	r := &restorer{s: s, opts: opts, ev: ev, res: &RestoreResult{
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
+	r := &restorer{s: s, opts: opts, rep: rep, res: &RestoreResult{
 		Source: opts.Source, Target: opts.Target, Moment: opts.Moment, Started: time.Now(),
 	}}
 	if r.opts.Parallel <= 0 {
@@ -87,7 +87,7 @@ func (s *Store) Restore(ctx context.Context, opts RestoreOptions) (*RestoreResul
 type restorer struct {
 	s        *Store
 	opts     RestoreOptions
-	ev       *reporter
+	rep      *reporter
 	res      *RestoreResult
 	manifest *manifest
 	origin   RestoreOrigin
@@ -119,7 +119,7 @@ func (r *restorer) run(ctx context.Context) error {
 	if at := r.opts.Moment.At; !at.IsZero() {
 		r.origin.StateKey = "@" + at.UTC().Format(time.RFC3339Nano)
 	}
-	r.ev.emit(StepDone{Bucket: r.opts.Source, Step: "read the state"})
+	r.rep.emit(StepDone{Bucket: r.opts.Source, Step: "read the state"})
 	if err := r.choosePrincipals(ctx); err != nil {
 		return fmt.Errorf("restore into %s: %w", r.opts.Target, err)
 	}
@@ -138,7 +138,7 @@ func (r *restorer) look(ctx context.Context) (saved *SavedState, err error) {
 	var sourceErr, stateErr, targetErr error
 	wg.Go(func() { r.live, sourceErr = r.s.bucketConfig(ctx, r.opts.Source) })
 	wg.Go(func() {
-		r.manifest, saved, stateErr = r.s.manifestOf(ctx, r.opts.Source, r.opts.Moment, r.ev)
+		r.manifest, saved, stateErr = r.s.manifestOf(ctx, r.opts.Source, r.opts.Moment, r.rep)
 	})
 	wg.Go(func() { r.targetExists, targetErr = r.s.exists(ctx, r.opts.Target) })
 	wg.Wait()
@@ -174,7 +174,7 @@ func (r *restorer) checkNames() error {
 }
 
 func (r *restorer) verify(ctx context.Context, saved *SavedState) error {
-	v, err := r.s.verifyMoment(ctx, r.opts.Source, r.opts.Moment, r.manifest, saved, r.ev)
+	v, err := r.s.verifyMoment(ctx, r.opts.Source, r.opts.Moment, r.manifest, saved, r.rep)
 	r.res.Verification = v
 	if r.opts.AllowUnverified {
 		err = tolerate(err)
@@ -182,13 +182,13 @@ func (r *restorer) verify(ctx context.Context, saved *SavedState) error {
 	if err != nil {
 		return err
 	}
-	r.ev.emit(StepDone{Bucket: r.opts.Source, Step: "compare the state with the version history"})
+	r.rep.emit(StepDone{Bucket: r.opts.Source, Step: "compare the state with the version history"})
 	return nil
 }
 
 // fill makes the target, copies, compares, and only then lets the host in.
 func (r *restorer) fill(ctx context.Context) error {
-	m := &maker{s: r.s, ev: r.ev, op: "restore", bucket: r.opts.Target, next: "run the same restore again", lock: r.lock, seal: seal{on: r.sealed}, resumed: r.resume}
+	m := &maker{s: r.s, rep: r.rep, op: "restore", bucket: r.opts.Target, next: "run the same restore again", lock: r.lock, seal: seal{on: r.sealed}, resumed: r.resume}
 	if !r.resume {
 		m.next = "remove the bucket with storage-delete, then restore again"
 		m.makeBucket(ctx, "")
@@ -212,11 +212,11 @@ func (r *restorer) fill(ctx context.Context) error {
 	if err := r.copyAll(ctx); err != nil {
 		return r.partial(err)
 	}
-	r.ev.emit(StepDone{Bucket: r.opts.Target, Step: "copy the objects"})
+	r.rep.emit(StepDone{Bucket: r.opts.Target, Step: "copy the objects"})
 	if err := r.compare(ctx); err != nil {
 		return r.partial(err)
 	}
-	r.ev.emit(StepDone{Bucket: r.opts.Target, Step: "compare the copies"})
+	r.rep.emit(StepDone{Bucket: r.opts.Target, Step: "compare the copies"})
 	if err := r.stillOurs(ctx, true); err != nil {
 		return r.partial(err)
 	}

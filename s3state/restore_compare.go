@@ -21,7 +21,7 @@ func (r *restorer) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = r.s.listCurrent(ctx, r.opts.Target, r.ev, func(v *Version) error {
+	err = r.s.listCurrent(ctx, r.opts.Target, r.rep, func(v *Version) error {
 		o, err := w.to(v.Key)
 		switch {
 		case err != nil:

@@ -47,7 +47,7 @@ func (r *restorer) copyAll(ctx context.Context) error {
 			r.res.Copied++
 		}
 		bytes += o.Size
-		r.ev.emit(CopyProgress{
+		r.rep.emit(CopyProgress{
 			Objects: r.res.Copied + r.res.Skipped, TotalObjects: r.manifest.count,
 			Bytes: bytes, TotalBytes: r.manifest.bytes, Skipped: r.res.Skipped,
 		})
@@ -87,14 +87,15 @@ func (r *restorer) copyAll(ctx context.Context) error {
 	return err
 }
 
-// missingInTarget gives every entry to todo or, where the target has it already, to have.
+// missingInTarget gives every entry to todo or, where the target has it already, to
+// have.
 func (r *restorer) missingInTarget(ctx context.Context, todo func(entry) error, have func(entry)) error {
 	w, err := newWalk(r.manifest, todo)
 	if err != nil {
 		return err
 	}
 	if r.resume {
-		err := r.s.listCurrent(ctx, r.opts.Target, r.ev, func(v *Version) error {
+		err := r.s.listCurrent(ctx, r.opts.Target, r.rep, func(v *Version) error {
 			o, err := w.to(v.Key)
 			if err != nil || o == nil {
 				return err // compare reports what should not be there
@@ -117,7 +118,7 @@ func (r *restorer) copyOne(ctx context.Context, o entry) error {
 	dst := minio.CopyDestOptions{Bucket: r.opts.Target, Object: o.Key}
 	limit := r.s.timeout + time.Duration(o.Size/(10<<20))*time.Second
 	var up minio.UploadInfo
-	err := r.s.observed(r.ev).Retry(ctx, r.opts.Target, "copy "+o.Key, limit, func(ctx context.Context) (err error) {
+	err := r.s.observed(r.rep).Retry(ctx, r.opts.Target, "copy "+o.Key, limit, func(ctx context.Context) (err error) {
 		if o.Size > r.s.copyLimit {
 			up, err = r.s.copyParts(ctx, dst, src)
 			if s3err.Code(err) == "AccessDenied" {

@@ -48,8 +48,8 @@ type DownloadResult struct {
 // *BatchError, while the others are downloaded. Running it again continues where it
 // stopped.
 func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadResult, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	started := time.Now()
 	res := &DownloadResult{Source: opts.Source, Dir: opts.Dir, Moment: opts.Moment}
 	defer func() { res.Duration = time.Since(started) }()
@@ -59,7 +59,7 @@ func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadRe
 	if err := s.requireVersioned(ctx, opts.Source); err != nil {
 		return res, err
 	}
-	p, saved, err := s.manifestOf(ctx, opts.Source, opts.Moment, ev)
+	p, saved, err := s.manifestOf(ctx, opts.Source, opts.Moment, rep)
 	if err != nil {
 		return res, err
 	}
@@ -76,7 +76,7 @@ func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadRe
 			root.Close()
 		}
 	}()
-	res.Verification, err = s.verifyMoment(ctx, opts.Source, opts.Moment, p, saved, ev)
+	res.Verification, err = s.verifyMoment(ctx, opts.Source, opts.Moment, p, saved, rep)
 	if opts.AllowUnverified {
 		err = tolerate(err)
 	}
@@ -88,7 +88,7 @@ func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadRe
 			return res, err
 		}
 	}
-	d := &downloader{s: s, opts: opts, res: res, ev: ev, manifest: p, root: root}
+	d := &downloader{s: s, opts: opts, res: res, rep: rep, manifest: p, root: root}
 	if err := d.run(ctx); err != nil {
 		return res, err
 	}
@@ -99,7 +99,7 @@ type downloader struct {
 	s        *Store
 	opts     DownloadOptions
 	res      *DownloadResult
-	ev       *reporter
+	rep      *reporter
 	manifest *manifest
 	root     *os.Root
 
@@ -180,7 +180,7 @@ func (d *downloader) settle(ctx context.Context, cancel context.CancelCauseFunc,
 	if got.hashed {
 		d.res.Hashed++
 	}
-	d.ev.emit(CopyProgress{
+	d.rep.emit(CopyProgress{
 		Objects: d.res.Objects, TotalObjects: d.manifest.count, Bytes: d.res.Bytes, TotalBytes: d.manifest.bytes, Skipped: d.res.Skipped,
 	})
 }

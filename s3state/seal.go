@@ -41,21 +41,21 @@ type SealResult struct {
 	Check         *PolicyCheck
 }
 
-// Seal keeps the host of a policed bucket from reading file data back: its policy gets a
-// Deny of reading data/*. It takes the admin's credentials, works on a bucket that is
+// Seal keeps the host of a policed bucket from reading file data back: its policy gets
+// a Deny of reading data/*. It takes the admin's credentials, works on a bucket that is
 // sealed or unsealed already, and changes nothing else.
 //
 // A host backs up, lists snapshots and forgets; what needs file data fails with
 // restic.ErrSealed, and prune is the keeper's. On Ceph RGW 16, what was written before
 // can still be copied in parts; storage-access finds it.
 func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*SealResult, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	p, err := s.sealable(ctx, bucket)
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", bucket, err)
 	}
-	m := p.maker(s, ev, "seal")
+	m := p.maker(s, rep, "seal")
 	m.step("deny reading data", func() error { return m.setSealed(ctx, p.policy) })
 	return p.result(ctx, m)
 }
@@ -68,8 +68,8 @@ func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*Sea
 // the server applies a statement from a time on and not before. Where it does not, the
 // error wraps ErrNoTimeCondition, and the host stays sealed.
 func (s *Store) Unseal(ctx context.Context, bucket string, opts UnsealOptions) (*SealResult, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	fail := func(err error) (*SealResult, error) { return nil, fmt.Errorf("unseal %s: %w", bucket, err) }
 	if opts.For < MinUnsealed || opts.For > MaxUnsealed {
 		return fail(fmt.Errorf("%w: %s is not between %s and %d days; nothing was changed", ErrInvalid, opts.For, MinUnsealed, MaxUnsealed/Day))
@@ -81,7 +81,7 @@ func (s *Store) Unseal(ctx context.Context, bucket string, opts UnsealOptions) (
 	if !p.check.Sealed {
 		return fail(fmt.Errorf("%w: the host is not sealed; nothing was changed", ErrInvalid))
 	}
-	m := p.maker(s, ev, "unseal")
+	m := p.maker(s, rep, "unseal")
 	m.next = "the host is sealed, nothing needs to be undone"
 	var now time.Time
 	m.step("try out whether a statement ends", func() (err error) {
@@ -190,8 +190,8 @@ func (p *sealable) with(s seal, more ...policyStatement) (string, error) {
 	return string(text), err
 }
 
-func (p *sealable) maker(s *Store, ev *reporter, op string) *maker {
-	return &maker{s: s, ev: ev, op: op, bucket: p.bucket, seal: seal{on: true}, next: "run the same again"}
+func (p *sealable) maker(s *Store, rep *reporter, op string) *maker {
+	return &maker{s: s, rep: rep, op: op, bucket: p.bucket, seal: seal{on: true}, next: "run the same again"}
 }
 
 // result reads back what was set.

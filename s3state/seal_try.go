@@ -28,8 +28,8 @@ func (s *Store) tryTimes(ctx context.Context, m *maker, p *sealable) (now time.T
 	name := trialPrefix + strings.ToLower(rand.Text()[:12])
 	past, future := name+"_past", name+"_future"
 	defer func() {
-		// What is left is two hidden objects of a few bytes, and statements that the next
-		// Seal or Unseal takes away.
+		// What is left is two hidden objects of a few bytes, and statements that the
+		// next Seal or Unseal takes away.
 		for _, key := range []string{past, future} {
 			_ = s.hide(context.WithoutCancel(ctx), p.bucket, key)
 		}

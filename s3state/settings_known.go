@@ -10,20 +10,21 @@ import (
 )
 
 // KnownSettings remembers the settings of a bucket as they were last seen, so that a
-// later look tells what has changed. It survives JSON and speaks for one bucket: keep it
-// where no host can write. The zero value knows nothing, so the first look finds no
+// later look tells what has changed. It survives JSON and speaks for one bucket: keep
+// it where no host can write. The zero value knows nothing, so the first look finds no
 // change.
 type KnownSettings struct {
 	Seen time.Time `json:"seen,omitzero"` // when they were last looked at
-	// Settings are what each setting says, in parts whose order means nothing. A setting
-	// that nobody could read is missing; one that the bucket does not have is empty.
+	// Settings are what each setting says, in parts whose order means nothing. A
+	// setting that nobody could read is missing; one that the bucket does not have is
+	// empty.
 	Settings map[string][]string `json:"settings,omitempty"`
 	// Changes are those that were found, the oldest first, at most 100.
 	Changes []SettingChange `json:"changes,omitempty"`
 }
 
-// SettingChange is a change of a bucket setting that the admin did not make through this
-// machine's RWM.
+// SettingChange is a change of a bucket setting that the admin did not make through
+// this machine's RWM.
 type SettingChange struct {
 	Setting string    `json:"setting"` // such as "lifecycle"
 	Since   time.Time `json:"since"`   // when it was last seen as it was before
@@ -46,8 +47,8 @@ func (c SettingChange) String() string {
 	return text
 }
 
-// clipSetting keeps what a setting says short enough for a line; JSON of the record has it
-// whole.
+// clipSetting keeps what a setting says short enough for a line; JSON of the record has
+// it whole.
 func clipSetting(text string) string {
 	const most = 400
 	if len(text) <= most {
@@ -59,8 +60,8 @@ func clipSetting(text string) string {
 // mostChanges is how many changes are remembered.
 const mostChanges = 100
 
-// LookAtSettings reads the settings of a bucket and adds to known what has changed since.
-// What the caller may not read stays as it was known.
+// LookAtSettings reads the settings of a bucket and adds to known what has changed
+// since. What the caller may not read stays as it was known.
 func (s *Store) LookAtSettings(ctx context.Context, bucket string, known *KnownSettings) error {
 	found, err := s.settingsNow(ctx, bucket)
 	if err != nil {
@@ -70,8 +71,8 @@ func (s *Store) LookAtSettings(ctx context.Context, bucket string, known *KnownS
 	return nil
 }
 
-// Look adds what has changed in found, which are Settings of another look, since the last
-// one. What is not in found stays as it was known.
+// Look adds what has changed in found, which are Settings of another look, since the
+// last one. What is not in found stays as it was known.
 func (k *KnownSettings) Look(found map[string][]string, at time.Time) {
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		k.take(name, found[name], at)
@@ -79,8 +80,9 @@ func (k *KnownSettings) Look(found map[string][]string, at time.Time) {
 	k.Seen = at
 }
 
-// Made replaces what is known of a setting that the admin has changed through RWM. before
-// is what the setting was until then: what somebody else had made of it stays a change.
+// Made replaces what is known of a setting that the admin has changed through RWM.
+// before is what the setting was until then: what somebody else had made of it stays a
+// change.
 func (k *KnownSettings) Made(setting string, before, after []string, at time.Time) {
 	k.take(setting, before, at)
 	k.Settings[setting] = after
@@ -115,8 +117,8 @@ func without(a, b []string) (rest []string) {
 	return rest
 }
 
-// settings adds the changes of settings to the marks of a history. They end no good time:
-// what is in the bucket is judged for itself.
+// settings adds the changes of settings to the marks of a history. They end no good
+// time: what is in the bucket is judged for itself.
 func (h *timeline) settings(known *KnownSettings) {
 	r := h.res
 	for _, c := range known.Changes {

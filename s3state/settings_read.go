@@ -20,8 +20,8 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// watched are the settings of a bucket that decide what is safe: the name for people, that
-// of the request, and the error of a bucket without it.
+// watched are the settings of a bucket that decide what is safe: the name for people,
+// that of the request, and the error of a bucket without it.
 var watched = []struct{ name, query, none string }{
 	{"versioning", "versioning", ""},
 	{"policy", "policy", "NoSuchBucketPolicy"},
@@ -79,8 +79,8 @@ func settingParts(bucket, query string, data []byte) ([]string, error) {
 	return xmlParts(data)
 }
 
-// settingAfter reads a setting that was just changed to body. AWS may give the one before
-// for a moment.
+// settingAfter reads a setting that was just changed to body. AWS may give the one
+// before for a moment.
 func (s *Store) settingAfter(ctx context.Context, bucket, query, none string, before []string, body []byte) (parts []string, ok bool) {
 	asked, err := settingParts(bucket, query, body)
 	stale := err == nil && !slices.Equal(asked, before)
@@ -101,9 +101,9 @@ func (s *Store) putSetting(ctx context.Context, bucket, query string, body []byt
 	return s.changeSetting(ctx, query, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Body: body})
 }
 
-// changeSetting sends a request that changes a setting of a bucket, and tells who wants to
-// know what it was before and is now. All of the Store's own changes come through here, so
-// that a later look can tell them from anybody else's.
+// changeSetting sends a request that changes a setting of a bucket, and tells who wants
+// to know what it was before and is now. All of the Store's own changes come through
+// here, so that a later look can tell them from anybody else's.
 func (s *Store) changeSetting(ctx context.Context, query string, req s3versions.Request) error {
 	bucket := req.Bucket
 	req.Query = url.Values{query: {""}}
@@ -137,15 +137,15 @@ func (s *Store) bucketIsNew(bucket string) {
 	}
 }
 
-// WithSettingMade calls fn whenever the Store itself has changed a setting of a bucket, as
-// Create, Seal and LockBucket do: see [KnownSettings.Made]. An empty setting says that the
-// bucket was made or removed, and that nothing known of it holds any more.
+// WithSettingMade calls fn whenever the Store itself has changed a setting of a bucket,
+// as Create, Seal and LockBucket do: see [KnownSettings.Made]. An empty setting says
+// that the bucket was made or removed, and that nothing known of it holds any more.
 func WithSettingMade(fn func(bucket, setting string, before, after []string)) Option {
 	return func(s *Store) { s.onSetting = fn }
 }
 
-// node is an element of XML without what means nothing: the order of its children, white
-// space, namespaces, attributes, and elements without content.
+// node is an element of XML without what means nothing: the order of its children,
+// white space, namespaces, attributes, and elements without content.
 type node struct {
 	XMLName  xml.Name
 	Text     string `xml:",chardata"`

@@ -41,9 +41,9 @@ type CaptureResult struct {
 //
 // Errors: ErrNoBucket, ErrNotVersioned, ErrAccessDenied, ErrBadListing, ErrChanging.
 func (s *Store) Capture(ctx context.Context, bucket string, w io.Writer, opts CaptureOptions) (*CaptureResult, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
-	packed, res, err := s.packed(ctx, bucket, opts.skip, ev, func(*spool, *CaptureResult, stopwatch) error { return nil })
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
+	packed, res, err := s.packed(ctx, bucket, opts.skip, rep, func(*spool, *CaptureResult, stopwatch) error { return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -62,15 +62,16 @@ func (s *Store) Capture(ctx context.Context, bucket string, w io.Writer, opts Ca
 	return res, nil
 }
 
-// packed captures the state of a bucket, compressed, and gives it to use. It begins again
-// as often as the bucket changes in a way that a listing cannot show, or use says so.
-func (s *Store) packed(ctx context.Context, bucket string, skip func(*Version) bool, ev *reporter,
+// packed captures the state of a bucket, compressed, and gives it to use. It begins
+// again as often as the bucket changes in a way that a listing cannot show, or use says
+// so.
+func (s *Store) packed(ctx context.Context, bucket string, skip func(*Version) bool, rep *reporter,
 	use func(*spool, *CaptureResult, stopwatch) error) (*spool, *CaptureResult, error) {
 	for try := 1; ; try++ {
 		packed := &spool{}
 		watch := s.stopwatch()
 		zip, _ := gzip.NewWriterLevel(packed, gzip.DefaultCompression)
-		res, err := s.capture(ctx, bucket, zip, skip, ev)
+		res, err := s.capture(ctx, bucket, zip, skip, rep)
 		if err == nil {
 			err = zip.Close()
 		}
@@ -92,9 +93,9 @@ func (s *Store) packed(ctx context.Context, bucket string, skip func(*Version) b
 	}
 }
 
-// capture lists a bucket once. The error is an *errAgain if that does not show it at one
-// moment.
-func (s *Store) capture(ctx context.Context, bucket string, w io.Writer, skip func(*Version) bool, ev *reporter) (*CaptureResult, error) {
+// capture lists a bucket once. The error is an *errAgain if that does not show it at
+// one moment.
+func (s *Store) capture(ctx context.Context, bucket string, w io.Writer, skip func(*Version) bool, rep *reporter) (*CaptureResult, error) {
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (s *Store) capture(ctx context.Context, bucket string, w io.Writer, skip fu
 	if err := sw.begin(bucket, f, res.TimeStart); err != nil {
 		return nil, err
 	}
-	err := s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+	err := s.listVersions(ctx, bucket, "", rep, func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]
 			if !seen.at(v) || skip != nil && skip(v) {

@@ -16,8 +16,8 @@ import (
 // that the indexes find in packs; restic writes packs first, then indexes, then the
 // snapshot, and removes the other way round. The snapshots are listed first, then the
 // indexes, then everything; whatever came to the first two afterwards is not in the
-// state. Snapshots that are gone when the indexes have been listed are not in it, either.
-// If by the end an index is gone that is in it, packs may be gone, too, and the
+// state. Snapshots that are gone when the indexes have been listed are not in it,
+// either. If by the end an index is gone that is in it, packs may be gone, too, and the
 // capture is begun again.
 
 // referring are the prefixes of what refers to what is listed later, in order.
@@ -44,10 +44,10 @@ type moment struct {
 }
 
 // firstListed lists what refers to other objects.
-func (s *Store) firstListed(ctx context.Context, bucket string, ev *reporter) (*moment, error) {
+func (s *Store) firstListed(ctx context.Context, bucket string, rep *reporter) (*moment, error) {
 	m := &moment{current: make(map[string]string)}
 	for _, prefix := range referring {
-		err := s.listVersions(ctx, bucket, prefix, ev, func(entries []Version) error {
+		err := s.listVersions(ctx, bucket, prefix, rep, func(entries []Version) error {
 			for i := range entries {
 				if v := &entries[i]; v.IsLatest && !v.DeleteMarker {
 					m.current[v.Key] = v.VersionID
@@ -59,14 +59,14 @@ func (s *Store) firstListed(ctx context.Context, bucket string, ev *reporter) (*
 			return nil, err
 		}
 	}
-	return m, m.leaveOut(ctx, s, bucket, ev)
+	return m, m.leaveOut(ctx, s, bucket, rep)
 }
 
 // leaveOut leaves the snapshots out that were removed before the indexes were listed: a
 // prune may have followed by then, of which the indexes no longer tell.
-func (m *moment) leaveOut(ctx context.Context, s *Store, bucket string, ev *reporter) error {
+func (m *moment) leaveOut(ctx context.Context, s *Store, bucket string, rep *reporter) error {
 	still := make(map[string]bool)
-	err := s.listVersions(ctx, bucket, referring[0], ev, func(entries []Version) error {
+	err := s.listVersions(ctx, bucket, referring[0], rep, func(entries []Version) error {
 		for i := range entries {
 			if v := &entries[i]; v.IsLatest && m.current[v.Key] == v.VersionID {
 				still[v.Key] = true
@@ -101,7 +101,7 @@ func (m *moment) at(v *Version) bool {
 }
 
 // stillThere lists the indexes again: none that the state names may be gone.
-func (m *moment) stillThere(ctx context.Context, s *Store, bucket string, ev *reporter) error {
+func (m *moment) stillThere(ctx context.Context, s *Store, bucket string, rep *reporter) error {
 	const prefix = "index/"
 	left := make(map[string]string)
 	for key, version := range m.current {
@@ -112,7 +112,7 @@ func (m *moment) stillThere(ctx context.Context, s *Store, bucket string, ev *re
 	if len(left) == 0 {
 		return nil
 	}
-	err := s.listVersions(ctx, bucket, prefix, ev, func(entries []Version) error {
+	err := s.listVersions(ctx, bucket, prefix, rep, func(entries []Version) error {
 		for i := range entries {
 			if v := &entries[i]; v.IsLatest && left[v.Key] == v.VersionID {
 				delete(left, v.Key)

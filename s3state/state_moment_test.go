@@ -158,8 +158,8 @@ func TestLateStateIsCapturedAgain(t *testing.T) {
 	}
 }
 
-// A host cannot hide what it wrote longer ago than an honest capture takes, whatever the
-// state claims of its duration; nor something older than what the state shows.
+// A host cannot hide what it wrote longer ago than an honest capture takes, whatever
+// the state claims of its duration; nor something older than what the state shows.
 func TestForgedWindow(t *testing.T) {
 	w := newWorld(t)
 	w.srv.SetClock(t, time.Now().Add(-48*time.Hour))

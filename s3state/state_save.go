@@ -38,17 +38,17 @@ type SavedState struct {
 // memory, or in a temporary file if it is larger than 4 MiB) and sent in one
 // request, so an interrupted save leaves nothing behind.
 func (s *Store) Save(ctx context.Context, bucket string, opts CaptureOptions) (*SavedState, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
-	return s.save(ctx, bucket, opts.skip, ev)
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
+	return s.save(ctx, bucket, opts.skip, rep)
 }
 
-func (s *Store) save(ctx context.Context, bucket string, skip func(*Version) bool, ev *reporter) (*SavedState, error) {
+func (s *Store) save(ctx context.Context, bucket string, skip func(*Version) bool, rep *reporter) (*SavedState, error) {
 	var up minio.UploadInfo
 	var key string
-	packed, res, err := s.packed(ctx, bucket, skip, ev, func(packed *spool, res *CaptureResult, watch stopwatch) (err error) {
+	packed, res, err := s.packed(ctx, bucket, skip, rep, func(packed *spool, res *CaptureResult, watch stopwatch) (err error) {
 		key = statePrefix + res.TimeStart.Format(stateTime) + stateSuffix
-		up, err = s.putState(ctx, bucket, key, packed, func() error { return watch.tooLate(res.Objects) }, ev)
+		up, err = s.putState(ctx, bucket, key, packed, func() error { return watch.tooLate(res.Objects) }, rep)
 		return err
 	})
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Store) save(ctx context.Context, bucket string, skip func(*Version) boo
 	if st.Time.IsZero() {
 		st.Time = s.now()
 	}
-	ev.emit(StepDone{Bucket: bucket, Step: "save the state"})
+	rep.emit(StepDone{Bucket: bucket, Step: "save the state"})
 	if st.VersionID == "" {
 		return st, fmt.Errorf("save the state of bucket %s as %q: %w: the server gave it no version id", bucket, key, ErrNotVersioned)
 	}
@@ -70,10 +70,10 @@ func (s *Store) save(ctx context.Context, bucket string, skip func(*Version) boo
 }
 
 // putState sends a compressed state. ready is asked before each attempt.
-func (s *Store) putState(ctx context.Context, bucket, key string, packed *spool, ready func() error, ev *reporter) (up minio.UploadInfo, err error) {
+func (s *Store) putState(ctx context.Context, bucket, key string, packed *spool, ready func() error, rep *reporter) (up minio.UploadInfo, err error) {
 	limit := s.timeout + time.Duration(packed.size/(1<<20))*time.Second
 	var late error
-	err = s.observed(ev).Retry(ctx, bucket, "put "+key, limit, func(ctx context.Context) error {
+	err = s.observed(rep).Retry(ctx, bucket, "put "+key, limit, func(ctx context.Context) error {
 		if late = ready(); late != nil {
 			return nil
 		}

@@ -90,10 +90,10 @@ func WithRetries(attempts int, backoff time.Duration) Option {
 	}
 }
 
-// WithAdminPrincipal names the admin's principal for Create and Restore on
-// providers where it cannot be told from the bucket owner's id (on Ceph RGW it
-// can), for example "arn:aws:iam::123456789012:user/backup-admin". In an account of Ceph
-// a user's name is enough.
+// WithAdminPrincipal names the admin's principal for Create and Restore on providers
+// where it cannot be told from the bucket owner's id (on Ceph RGW it can), for example
+// "arn:aws:iam::123456789012:user/backup-admin". In an account of Ceph a user's name is
+// enough.
 func WithAdminPrincipal(principal string) Option {
 	return func(s *Store) { s.adminPrincipal = principal }
 }

@@ -14,8 +14,8 @@ type Verification struct {
 	Total        int          // how many there are
 	Missing      []MissingVersion
 	TotalMissing int
-	// Reclaimed counts, of TotalMissing, what the storage's own rule may have removed: it
-	// had not been current for as many days as the rule waits.
+	// Reclaimed counts, of TotalMissing, what the storage's own rule may have removed:
+	// it had not been current for as many days as the rule waits.
 	Reclaimed int
 	// Lapse is set for a time, not a saved state, of which nothing tells what the
 	// storage's own rule has removed since.

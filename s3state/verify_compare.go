@@ -9,17 +9,18 @@ import (
 )
 
 // A state must reach the server within this time after its capture began: some minutes
-// and a bit for each object. What changed in between may be in the state or not, so this
-// bounds what a forged state can hide. Only objects count, which must be in the bucket;
-// old versions and markers could be made up. Save begins again rather than be late.
+// and a bit for each object. What changed in between may be in the state or not, so
+// this bounds what a forged state can hide. Only objects count, which must be in the
+// bucket; old versions and markers could be made up. Save begins again rather than be
+// late.
 const (
 	plainWindow = 5 * time.Minute
 	entryWindow = time.Millisecond
 	mostWindow  = 30 * time.Minute
 )
 
-// captureWindow is how long before it was saved a state of so many objects may have been
-// begun.
+// captureWindow is how long before it was saved a state of so many objects may have
+// been begun.
 func captureWindow(objects int64) time.Duration {
 	return min(plainWindow+time.Duration(min(objects, 1<<40))*entryWindow, mostWindow)
 }

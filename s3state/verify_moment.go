@@ -5,11 +5,10 @@ import (
 	"errors"
 )
 
-// verifyMoment compares a saved state with the version history; a moment taken
-// from the history needs no comparing, but what the storage's rule has removed is not in
-// it. The error is what Restore would refuse
-// the state with.
-func (s *Store) verifyMoment(ctx context.Context, bucket string, m Moment, p *manifest, saved *SavedState, ev *reporter) (*Verification, error) {
+// verifyMoment compares a saved state with the version history; a moment taken from the
+// history needs no comparing, but what the storage's rule has removed is not in it. The
+// error is what Restore would refuse the state with.
+func (s *Store) verifyMoment(ctx context.Context, bucket string, m Moment, p *manifest, saved *SavedState, rep *reporter) (*Verification, error) {
 	if m.StateKey == "" {
 		v := &Verification{Status: Verified, From: m.At, To: m.At}
 		var err error
@@ -18,7 +17,7 @@ func (s *Store) verifyMoment(ctx context.Context, bucket string, m Moment, p *ma
 		}
 		return v, err
 	}
-	v, err := s.verify(ctx, bucket, p, saved, ev)
+	v, err := s.verify(ctx, bucket, p, saved, rep)
 	switch {
 	case err != nil:
 		return nil, err

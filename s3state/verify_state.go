@@ -14,12 +14,12 @@ func (s *Store) VerifyState(ctx context.Context, bucket, key, versionID string) 
 }
 
 // verify compares the manifest of a saved state with the bucket's listing.
-func (s *Store) verify(ctx context.Context, bucket string, p *manifest, saved *SavedState, ev *reporter) (*Verification, error) {
+func (s *Store) verify(ctx context.Context, bucket string, p *manifest, saved *SavedState, rep *reporter) (*Verification, error) {
 	v, err := newVerifier(p, saved, (&ownRule{s: s, bucket: bucket}).explain(ctx, saved))
 	if err != nil {
 		return nil, err
 	}
-	if err := s.listVersions(ctx, bucket, "", ev, v.take); err != nil {
+	if err := s.listVersions(ctx, bucket, "", rep, v.take); err != nil {
 		return nil, err
 	}
 	res, err := v.end()

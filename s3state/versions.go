@@ -15,9 +15,9 @@ type (
 
 // listVersions gives every version and delete marker of a bucket to take, a page at a
 // time, in the order of [s3versions.Client.Versions].
-func (s *Store) listVersions(ctx context.Context, bucket, prefix string, ev *reporter, take func([]Version) error) error {
+func (s *Store) listVersions(ctx context.Context, bucket, prefix string, rep *reporter, take func([]Version) error) error {
 	var count, size int64
-	for page, err := range s.observed(ev).Pages(ctx, bucket, prefix) {
+	for page, err := range s.observed(rep).Pages(ctx, bucket, prefix) {
 		if err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (s *Store) listVersions(ctx context.Context, bucket, prefix string, ev *rep
 		for i := range page {
 			size += spoolSize(page[i].Key, page[i].VersionID, page[i].ETag)
 		}
-		ev.emit(ListProgress{Bucket: bucket, Entries: count})
+		rep.emit(ListProgress{Bucket: bucket, Entries: count})
 	}
 	if prefix == "" {
 		s.listed.set(bucket, size)
@@ -37,8 +37,8 @@ func (s *Store) listVersions(ctx context.Context, bucket, prefix string, ev *rep
 }
 
 // listCurrent gives the bucket's current objects to take, in the order of keys.
-func (s *Store) listCurrent(ctx context.Context, bucket string, ev *reporter, take func(*Version) error) error {
-	return s.listVersions(ctx, bucket, "", ev, func(entries []Version) error {
+func (s *Store) listCurrent(ctx context.Context, bucket string, rep *reporter, take func(*Version) error) error {
+	return s.listVersions(ctx, bucket, "", rep, func(entries []Version) error {
 		for i := range entries {
 			if v := &entries[i]; v.IsLatest && !v.DeleteMarker {
 				if err := take(v); err != nil {
@@ -57,6 +57,6 @@ func (s *Store) Versions(ctx context.Context, bucket, prefix string) iter.Seq2[V
 }
 
 // observed returns the client for requests whose repetitions are reported.
-func (s *Store) observed(ev *reporter) *s3versions.Client {
-	return s.s3.OnRetry(func(r s3versions.Retry) { ev.emit(Retry(r)) })
+func (s *Store) observed(rep *reporter) *s3versions.Client {
+	return s.s3.OnRetry(func(r s3versions.Retry) { rep.emit(Retry(r)) })
 }

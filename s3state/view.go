@@ -41,8 +41,8 @@ type ViewOptions struct {
 	// the bucket. A state that differs, or that names missing versions, is then refused
 	// as by Restore; the view is returned together with the error.
 	Verify bool
-	// Prefixes are the only keys of interest, in order; the listing of a time asks for no
-	// others. None means all.
+	// Prefixes are the only keys of interest, in order; the listing of a time asks for
+	// no others. None means all.
 	Prefixes []string
 	OnEvent  func(Event)
 }
@@ -54,8 +54,8 @@ type ViewOptions struct {
 //
 // Errors: ErrNoState, ErrBadState, ErrStateDiffers, ErrMissing, ErrNoBucket.
 func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOptions) (*View, error) {
-	ev := newReporter(opts.OnEvent)
-	defer ev.close()
+	rep := newReporter(opts.OnEvent)
+	defer rep.close()
 	if err := m.check(); err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOpti
 		if opts.Verify { // there is nothing to compare the history with
 			v.Verification = &Verification{Status: Verified, From: m.At, To: m.At}
 		}
-		if err := s.listAt(ctx, bucket, m.At, ev, opts.Prefixes, addTo(v.objects)); err != nil {
+		if err := s.listAt(ctx, bucket, m.At, rep, opts.Prefixes, addTo(v.objects)); err != nil {
 			return nil, err
 		}
 		return v, nil
@@ -78,7 +78,7 @@ func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOpti
 	v.Moment.StateVersion = saved.VersionID
 	var verr error
 	if opts.Verify {
-		if v.Verification, verr = s.verifyMoment(ctx, bucket, m, p, saved, ev); verr != nil && v.Verification == nil {
+		if v.Verification, verr = s.verifyMoment(ctx, bucket, m, p, saved, rep); verr != nil && v.Verification == nil {
 			return nil, verr
 		}
 	}

@@ -116,8 +116,8 @@ func TestViewOfForgedState(t *testing.T) {
 	}
 }
 
-// A view of the future is what is current, whatever an upload in parts is dated to: what
-// an attacker has written over is not taken for there.
+// A view of the future is what is current, whatever an upload in parts is dated to:
+// what an attacker has written over is not taken for there.
 func TestViewOfWhatIsCurrent(t *testing.T) {
 	w := newWorld(t)
 	w.put("config", "c")

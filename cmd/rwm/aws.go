@@ -47,8 +47,8 @@ func (c awsCmd) Run(a *app) error {
 		return err
 	}
 	defer os.Remove(settings) //nolint:errcheck // holds no secret
-	// Older ones, such as Debian 12's, take the endpoint from no environment: they would
-	// go to Amazon with the configured credentials.
+	// Older ones, such as Debian 12's, take the endpoint from no environment: they
+	// would go to Amazon with the configured credentials.
 	args := append([]string{"--endpoint-url", cfg.S3EndpointURL}, c.Args...)
 	env := awsEnv(cfg, settings)
 	tls := a.httpFlags(cfg)

@@ -1,7 +1,7 @@
 package main
 
-// outputCases compare --quiet, --verbose and --json, for the commands of restic that have
-// them.
+// outputCases compare --quiet, --verbose and --json, for the commands of restic that
+// have them.
 var outputCases = []diffCase{
 	{args: "backup $DATA --json --host h1 --quiet", writes: true},
 	{args: "backup $DATA/sub --json --host h1 -v", writes: true, unordered: true},

@@ -16,9 +16,10 @@ import (
 )
 
 // TestDifferential runs each command line of differentialCases with restic 0.19.1 and
-// with rwm, on copies of one repository, and compares the exit codes, the output, and the
-// repository and the file system afterwards. A deliberate difference is named in the case,
-// and must exist. docs/restic-commands.md is generated from the cases (TestDocs).
+// with rwm, on copies of one repository, and compares the exit codes, the output, and
+// the repository and the file system afterwards. A deliberate difference is named in
+// the case, and must exist. docs/restic-commands.md is generated from the cases
+// (TestDocs).
 func TestDifferential(t *testing.T) {
 	harness.NotShort(t)
 	w := newDiffWorld(t)

@@ -113,7 +113,8 @@ func compareFlags(t *testing.T, restic, name string, node *kong.Node) {
 	}
 }
 
-// onlyElsewhere are flags that restic has on other systems only, and those of rwm's own.
+// onlyElsewhere are flags that restic has on other systems only, and those of rwm's
+// own.
 var onlyElsewhere = map[string]bool{
 	"use-fs-snapshot": true, "exclude-cloud-files": true,
 	"cache-size": true, "read-timeout": true, "state": true, "at": true, // of the mount

@@ -38,8 +38,8 @@ var notLinked = []string{"sftp", "rest", "b2", "azure", "gs", "swift", "rclone"}
 // location understands what restic takes after -r, as far as it is linked.
 func (a *app) location(name string, cfg *rwm.Config, options resticflags.S3) (restic.Location, error) {
 	scheme, rest, found := strings.Cut(name, ":")
-	// A misspelt file is an error for every repository, as with restic. It may be a pipe:
-	// it is read once.
+	// A misspelt file is an error for every repository, as with restic. It may be a
+	// pipe: it is read once.
 	if a.cli.Restic.HTTP.Given() && scheme != "s3" {
 		if _, err := a.transport(cfg); err != nil {
 			return nil, err

@@ -32,7 +32,8 @@ type authority struct {
 	pem  []byte
 }
 
-// serveTLS serves the S3 server over TLS, with a certificate of an authority of its own.
+// serveTLS serves the S3 server over TLS, with a certificate of an authority of its
+// own.
 func serveTLS(t *testing.T, server *s3test.Server) (endpoint string, ca *authority) {
 	t.Helper()
 	ca = newAuthority(t)

@@ -15,10 +15,10 @@ var (
 	errBrokenPipe  = fmt.Errorf("the program reading the output went away: %w", context.Canceled)
 )
 
-// interruptible returns a context that ends with the first SIGINT, SIGTERM or SIGHUP, so
-// that running work unlocks and cleans up; the second one ends the process there
-// and then. SIGPIPE is caught, not ignored (children would inherit that), so that
-// `rwm restic ls latest | head` gets a write error and unlocks instead of dying.
+// interruptible returns a context that ends with the first SIGINT, SIGTERM or SIGHUP,
+// so that running work unlocks and cleans up; the second one ends the process there and
+// then. SIGPIPE is caught, not ignored (children would inherit that), so that `rwm
+// restic ls latest | head` gets a write error and unlocks instead of dying.
 //
 // told is called with what was received, before the context ends.
 func interruptible(told func(os.Signal)) (context.Context, context.CancelCauseFunc) {

@@ -7,7 +7,8 @@ import (
 	"unicode"
 )
 
-// With --json what goes to standard error is JSON, or a line without control characters.
+// With --json what goes to standard error is JSON, or a line without control
+// characters.
 func TestStandardErrorWithJSON(t *testing.T) {
 	a, _, errOut := testApp(false)
 	a.cli.JSON = true

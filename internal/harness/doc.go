@@ -4,7 +4,8 @@
 //	RWM_REQUIRE=1      a program that could be installed is there, or the test fails
 //	RWM_REQUIRE=all    so is what the kernel or the container must allow
 //
-// Its packages are what tests are made of: s3test is an S3 server to test with, cheapkeys
-// repositories that open at once, resticcli the real restic command, treecmp the
-// comparison of two trees, rgw a Ceph RGW made for the run. docs/testing.md is the guide.
+// Its packages are what tests are made of: s3test is an S3 server to test with,
+// cheapkeys repositories that open at once, resticcli the real restic command, treecmp
+// the comparison of two trees, rgw a Ceph RGW made for the run. docs/testing.md is the
+// guide.
 package harness

@@ -11,7 +11,8 @@ import (
 // All tells whether this run is one for a release, where no suite is cut short.
 func All() bool { return os.Getenv("RWM_TEST_ALL") != "" }
 
-// Size is how much of something a test does: small in every run, all of it for a release.
+// Size is how much of something a test does: small in every run, all of it for a
+// release.
 func Size(small, all int) int {
 	if All() {
 		return all
@@ -19,8 +20,8 @@ func Size(small, all int) int {
 	return small
 }
 
-// SizeRaced is Size for what only computes: the race detector sees all there is to see in
-// a little of it, also for a release.
+// SizeRaced is Size for what only computes: the race detector sees all there is to see
+// in a little of it, also for a release.
 func SizeRaced(raced, small, all int) int {
 	if Raced {
 		return raced
@@ -50,8 +51,8 @@ func Checks(t testing.TB, everyday int) {
 	t.Cleanup(func() { set(before) })
 }
 
-// OnlyForRelease skips a test that an everyday run has no time for. What it tests must be
-// tested in small by another one.
+// OnlyForRelease skips a test that an everyday run has no time for. What it tests must
+// be tested in small by another one.
 func OnlyForRelease(t testing.TB) {
 	t.Helper()
 	if !All() {
@@ -68,8 +69,8 @@ func NotShort(t testing.TB) {
 	}
 }
 
-// NeedPrograms skips the test where one of the programs is not installed, with the advice
-// how to install them; where RWM_REQUIRE is set, it fails.
+// NeedPrograms skips the test where one of the programs is not installed, with the
+// advice how to install them; where RWM_REQUIRE is set, it fails.
 func NeedPrograms(t testing.TB, advice string, programs ...string) {
 	t.Helper()
 	for _, p := range programs {
@@ -79,8 +80,8 @@ func NeedPrograms(t testing.TB, advice string, programs ...string) {
 	}
 }
 
-// NotInstalled ends a test that needs something which could be installed: it is skipped,
-// or fails where RWM_REQUIRE is set.
+// NotInstalled ends a test that needs something which could be installed: it is
+// skipped, or fails where RWM_REQUIRE is set.
 func NotInstalled(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("RWM_REQUIRE") != "" {
@@ -99,8 +100,8 @@ func NotHere(t testing.TB, reason string) {
 	t.Skip("not in this place: " + reason)
 }
 
-// NotOnThisServer skips a test that this S3 server is not made for: what only the embedded
-// one can, or what a real one may do or not do.
+// NotOnThisServer skips a test that this S3 server is not made for: what only the
+// embedded one can, or what a real one may do or not do.
 func NotOnThisServer(t testing.TB, reason string) {
 	t.Helper()
 	t.Skip("not on this server: " + reason)

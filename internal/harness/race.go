@@ -2,5 +2,6 @@
 
 package harness
 
-// Raced tells whether the race detector watches, which makes everything many times slower.
+// Raced tells whether the race detector watches, which makes everything many times
+// slower.
 const Raced = true

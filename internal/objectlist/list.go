@@ -1,6 +1,6 @@
 // Package objectlist holds the objects of a bucket as it was at a moment. Repositories
-// have millions of them, and a program that proves or drills holds them all: a string for
-// each key, version and ETag would be several times what they say.
+// have millions of them, and a program that proves or drills holds them all: a string
+// for each key, version and ETag would be several times what they say.
 package objectlist
 
 import (
@@ -26,10 +26,10 @@ const (
 	blockLen = 16
 )
 
-// List holds objects in the order of keys, in some 90 bytes each for packs of restic. Of
-// a key only what differs from the one before is kept, of hex digits half, of version
-// IDs three quarters. The zero value is empty. It is safe for concurrent use once the
-// last object was added.
+// List holds objects in the order of keys, in some 90 bytes each for packs of restic.
+// Of a key only what differs from the one before is kept, of hex digits half, of
+// version IDs three quarters. The zero value is empty. It is safe for concurrent use
+// once the last object was added.
 type List struct {
 	chunks [][]byte
 	blocks []position // where an entry is written in full
@@ -64,8 +64,8 @@ func Of(objects iter.Seq[Object]) *List {
 	return l
 }
 
-// Add adds an object. It returns false, and adds nothing, unless the key is greater than
-// all there are.
+// Add adds an object. It returns false, and adds nothing, unless the key is greater
+// than all there are.
 func (l *List) Add(o Object) bool {
 	if l.count > 0 && o.Key <= l.last {
 		return false

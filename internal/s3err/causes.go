@@ -13,8 +13,8 @@ var (
 	ErrAccessDenied = errors.New("access denied")
 	// ErrCredentials is the ErrAccessDenied of credentials that are wrong or expired.
 	ErrCredentials = Kind("the server does not accept the credentials", ErrAccessDenied)
-	// ErrSealed is the ErrAccessDenied of a host whose bucket's policy denies it to read
-	// file data back.
+	// ErrSealed is the ErrAccessDenied of a host whose bucket's policy denies it to
+	// read file data back.
 	ErrSealed = Kind("this host is sealed: it may not read file data back", ErrAccessDenied)
 	// ErrUnreachable means that no server answered.
 	ErrUnreachable = errors.New("the server did not answer")

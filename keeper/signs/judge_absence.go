@@ -83,8 +83,8 @@ func (j *judgement) smaller() *Alarm {
 	return a
 }
 
-// deleted is most files gone at once and not moved, unlike ever before, whatever came in
-// their place.
+// deleted is most files gone at once and not moved, unlike ever before, whatever came
+// in their place.
 func (j *judgement) deleted() *Alarm {
 	c := j.now.Changes
 	var past []float64

@@ -63,7 +63,8 @@ func run(out io.Writer, targets []string) error {
 			}
 		}
 	}
-	// Distributions take the licence out of their Go; its authors' modules have the same.
+	// Distributions take the licence out of their Go; its authors' modules have the
+	// same.
 	if _, err := texts(dirs[golang]); err != nil {
 		for module, dir := range dirs {
 			if strings.HasPrefix(module, "golang.org/x/sys ") {
@@ -95,7 +96,8 @@ func run(out io.Writer, targets []string) error {
 // isLicense matches the files that are licences or have to go with one.
 var isLicense = regexp.MustCompile(`(?i)^((un)?licen[sc]e|copying|notice|patents)`)
 
-// texts are the licences in a directory. None at all is an error for a person to look at.
+// texts are the licences in a directory. None at all is an error for a person to look
+// at.
 func texts(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

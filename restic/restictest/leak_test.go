@@ -13,8 +13,8 @@ import (
 	"github.com/cesnet/rwm/restic/restictest"
 )
 
-// A program's own test for goroutines that stay passes after a session has been used and
-// closed, even if its operations failed.
+// A program's own test for goroutines that stay passes after a session has been used
+// and closed, even if its operations failed.
 func TestNoGoroutinesStay(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Run("session", func(t *testing.T) {

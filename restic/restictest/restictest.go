@@ -1,6 +1,6 @@
 // Package restictest helps the tests of programs that use package restic: a repository
-// in memory, with keys that are cheap to derive. It is for tests only; a repository made
-// after CheapKeys protects nothing.
+// in memory, with keys that are cheap to derive. It is for tests only; a repository
+// made after CheapKeys protects nothing.
 package restictest
 
 import (

@@ -81,8 +81,8 @@ func ensureRepository(ctx context.Context, manager *rwm.Manager, log *slog.Logge
 	session, err := manager.OpenRepository(ctx)
 	switch {
 	case errors.Is(err, restic.ErrRepositoryGone):
-		// There was one, and it was deleted. Starting a new one would hide that: the error
-		// names the versions that are left, and a human decides.
+		// There was one, and it was deleted. Starting a new one would hide that: the
+		// error names the versions that are left, and a human decides.
 		log.Error("the repository was deleted", "error", err)
 	case errors.Is(err, restic.ErrNoRepository) && !errors.Is(err, restic.ErrNoBucket):
 		log.Info("making a new repository", "location", manager.Location())

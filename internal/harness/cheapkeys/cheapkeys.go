@@ -3,8 +3,8 @@
 // They stand in the key file, so whatever opens a repository made with cheap ones, the
 // real restic command too, opens it at once.
 //
-// Importing it is enough for repositories and keys that this process makes, and spares it
-// the pause of 0.2 s after taking a lock:
+// Importing it is enough for repositories and keys that this process makes, and spares
+// it the pause of 0.2 s after taking a lock:
 //
 //	import _ "github.com/cesnet/rwm/internal/harness/cheapkeys"
 //

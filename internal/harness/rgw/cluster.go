@@ -47,8 +47,8 @@ func Start(ctx context.Context, dir string, users ...User) (*Cluster, error) {
 
 // Options change the gateway that StartWith starts.
 type Options struct {
-	// LifecycleDay is how long a day is to lifecycle, in whole seconds; 0 for a real one.
-	// Retention keeps real time.
+	// LifecycleDay is how long a day is to lifecycle, in whole seconds; 0 for a real
+	// one. Retention keeps real time.
 	LifecycleDay time.Duration
 }
 

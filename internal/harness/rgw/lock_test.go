@@ -15,8 +15,9 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// A locked bucket on a real gateway, whose lifecycle has days of three seconds: what each
-// of the three identities can do, the renewal by the keeper, and what lifecycle takes.
+// A locked bucket on a real gateway, whose lifecycle has days of three seconds: what
+// each of the three identities can do, the renewal by the keeper, and what lifecycle
+// takes.
 func TestLockedBucket(t *testing.T) {
 	needCeph(t)
 	ctx := context.Background()
@@ -66,8 +67,8 @@ func TestLockedBucket(t *testing.T) {
 		return strings.Join(all, " ")
 	}
 
-	// What was deleted stays while it is locked; what is locked for seconds goes, and its
-	// marker with it.
+	// What was deleted stays while it is locked; what is locked for seconds goes, and
+	// its marker with it.
 	locked := put(host, "data/locked", minio.PutObjectOptions{})
 	short := minio.PutObjectOptions{Mode: minio.Compliance, RetainUntilDate: time.Now().Add(4 * time.Second)}
 	put(admin, "data/short", short)
@@ -111,8 +112,8 @@ func TestLockedBucket(t *testing.T) {
 		}
 	}
 
-	// The keeper sees all of it and renews, also what is no longer current; the host may
-	// not.
+	// The keeper sees all of it and renews, also what is no longer current; the host
+	// may not.
 	later := func() time.Time { return time.Now().Add(36 * time.Hour) } // more than G/2
 	if _, err := s3state.New(host, s3state.WithClock(later)).Renew(ctx, bucket, s3state.RenewOptions{}); !errors.Is(err, s3state.ErrAccessDenied) {
 		t.Errorf("the host renews: %v", err)
@@ -139,8 +140,8 @@ func TestLockedBucket(t *testing.T) {
 		t.Errorf("floor: %+v %v", f, err)
 	}
 
-	// "short" was renewed by the freeze, too, unless its lock had ended before; a further
-	// one shows what lifecycle takes.
+	// "short" was renewed by the freeze, too, unless its lock had ended before; a
+	// further one shows what lifecycle takes.
 	short.RetainUntilDate = time.Now().Add(2 * time.Second)
 	put(admin, "data/gone", short)
 	if err := host.RemoveObject(ctx, bucket, "data/gone", minio.RemoveObjectOptions{}); err != nil {

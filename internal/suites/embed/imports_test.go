@@ -67,8 +67,8 @@ func list(t *testing.T, args ...string) (packages []goPackage) {
 	}
 }
 
-// Imports point one way: cmd/rwm → {keeper, rwm}, keeper → rwm, rwm → {fusemount, s3state,
-// restic}, restic → restic/link, and {s3state, s3tool} → s3versions.
+// Imports point one way: cmd/rwm → {keeper, rwm}, keeper → rwm, rwm → {fusemount,
+// s3state, restic}, restic → restic/link, and {s3state, s3tool} → s3versions.
 func TestImportDirection(t *testing.T) {
 	for layer, below := range layers {
 		for _, p := range list(t, "./"+layer+"/...") {

@@ -12,8 +12,8 @@ import (
 	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
-// The keys that the shipped command makes cost as much to guess as restic's own: nothing
-// that makes keys cheap for tests is in it.
+// The keys that the shipped command makes cost as much to guess as restic's own:
+// nothing that makes keys cheap for tests is in it.
 func TestShippedKeysAreStrong(t *testing.T) {
 	t.Parallel()
 	server := s3test.Shared(t)

@@ -108,7 +108,8 @@ func (w *world) statesThere(res *s3state.DropResult, couldKeep bool) error {
 	return nil
 }
 
-// passwordAt is the password at a moment at which all was well; "" if that is not known.
+// passwordAt is the password at a moment at which all was well; "" if that is not
+// known.
 func (w *world) passwordAt(at time.Time) string {
 	for i := range w.truth.moments {
 		if m := &w.truth.moments[i]; !at.Before(m.at) && at.Before(m.until.Add(-time.Second)) {

@@ -17,8 +17,8 @@ import (
 // Honest use raises no alarm, and what must be kept is kept.
 func TestHonest(t *testing.T) { each(t, 0, (*world).honest) }
 
-// Whatever an attacker with the host's keys and the password does: what is named good is
-// good, and nothing that is to be kept is lost.
+// Whatever an attacker with the host's keys and the password does: what is named good
+// is good, and nothing that is to be kept is lost.
 func TestAttacked(t *testing.T) { each(t, 1<<32, (*world).attacked) }
 
 // queued is a server with a clock of its own: one history at a time.

@@ -182,8 +182,8 @@ func (w *world) stateGood(st *s3state.SavedState, password string) error {
 }
 
 // judgeStates holds what is said of saved states against the version history: what was
-// there all the time that a state may have been taken at must be in it, and what is in it
-// must have been there at some time then.
+// there all the time that a state may have been taken at must be in it, and what is in
+// it must have been there at some time then.
 func (w *world) judgeStates() {
 	store := w.manages("").Storage()
 	states, err := store.States(w.ctx, w.bucket)

@@ -1,5 +1,5 @@
-// Command testreport ends a run of the tests: it reads what gotestsum has written, shows
-// what each package did and what was skipped and why, and closes with the sums:
+// Command testreport ends a run of the tests: it reads what gotestsum has written,
+// shows what each package did and what was skipped and why, and closes with the sums:
 //
 //	testreport [-markdown] FILE…
 //

@@ -21,8 +21,8 @@ import (
 	"golang.org/x/crypto/salsa20/salsa"
 )
 
-// maxMemory bounds what the lanes that run at the same time use together: three of a key
-// that restic makes. A single one may use more.
+// maxMemory bounds what the lanes that run at the same time use together: three of a
+// key that restic makes. A single one may use more.
 const maxMemory = 96 << 20
 
 // block is what the core function works on.

@@ -57,8 +57,8 @@ var (
 	ParseID         = restic.ParseID
 )
 
-// TestSetLockTimeout shortens the pause between taking a lock and looking for others, for
-// tests.
+// TestSetLockTimeout shortens the pause between taking a lock and looking for others,
+// for tests.
 var TestSetLockTimeout = restic.TestSetLockTimeout
 
 // Generic functions, instantiated for the file types RWM writes.

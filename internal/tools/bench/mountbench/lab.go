@@ -66,7 +66,8 @@ func newClient(url string) (*minio.Client, error) {
 	})
 }
 
-// repository returns the repository with some data, made at its first use without latency.
+// repository returns the repository with some data, made at its first use without
+// latency.
 func (l *lab) repository(ctx context.Context, name string) (repository, error) {
 	if r, ok := l.repos[name]; ok {
 		return r, l.s3.SetLatency(l.latency)

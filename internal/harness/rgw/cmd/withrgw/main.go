@@ -2,9 +2,9 @@
 //
 //	withrgw [-dir DIR] -- go test ./s3state
 //
-// The program finds the gateway through its environment, as internal/harness/s3test reads it.
-// The exit code is the program's; the cluster and its directory are gone afterwards,
-// unless -dir names one to keep for its logs.
+// The program finds the gateway through its environment, as internal/harness/s3test
+// reads it. The exit code is the program's; the cluster and its directory are gone
+// afterwards, unless -dir names one to keep for its logs.
 package main
 
 import (

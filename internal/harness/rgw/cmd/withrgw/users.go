@@ -8,8 +8,8 @@ import (
 
 const tenant = "acme"
 
-// roles are the users that internal/harness/s3test expects, by the environment variable that
-// names each.
+// roles are the users that internal/harness/s3test expects, by the environment variable
+// that names each.
 var roles = []struct{ variable, name string }{
 	{"RWM_TEST_S3_ADMIN", "admin"},
 	{"RWM_TEST_S3_HOST", "host"},
