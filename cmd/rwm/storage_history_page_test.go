@@ -42,7 +42,7 @@ func sampleHistory() *s3state.History {
 // A real browser shows the page: the timeline is drawn, what an attacker put
 // into keys is text, and nothing is loaded.
 func TestHistoryPageInBrowser(t *testing.T) {
-	a := &app{cli: cli{Config: "admin.conf"}}
+	a := &app{ctx: t.Context(), cli: cli{Config: "admin.conf"}}
 	h := sampleHistory()
 	dir := t.TempDir()
 	if keep := os.Getenv("RWM_KEEP_PAGE"); keep != "" {
