@@ -3,6 +3,7 @@ package rwm_test
 import (
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func TestHistoryWatchesSettings(t *testing.T) {
 	w.set("lifecycle", reordered)
 	w.newest(w.history(m))
 
-	for name, change := range map[string]func(){
+	changes := map[string]func(){
 		"lifecycle": func() { w.set("lifecycle", shortened) },
 		"default encryption": func() {
 			w.set("encryption", `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>theirs</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`)
@@ -76,7 +77,14 @@ func TestHistoryWatchesSettings(t *testing.T) {
 			w.set("notification", `<NotificationConfiguration><TopicConfiguration><Topic>arn:aws:sns:us-east-1:1:theirs</Topic><Event>s3:ObjectCreated:*</Event></TopicConfiguration></NotificationConfiguration>`)
 		},
 		"policy": func() { w.set("policy", w.widerPolicy()) },
-	} {
+	}
+	if os.Getenv("RWM_TEST_S3") != "" {
+		// Ceph takes these only with a KMS, a second zone and topics that exist.
+		for _, name := range []string{"default encryption", "replication", "notifications"} {
+			delete(changes, name)
+		}
+	}
+	for name, change := range changes {
 		since := time.Now()
 		change()
 		for range 2 { // it stays until it was looked at
