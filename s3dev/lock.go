@@ -292,12 +292,6 @@ func holdStatus(on bool) types.ObjectLockLegalHoldStatus {
 	return types.ObjectLockLegalHoldStatusOff
 }
 
-// maxLockDays and maxLockYears bound a default retention, as on AWS.
-const (
-	maxLockDays  = 36500
-	maxLockYears = 100
-)
-
 // lockTime keeps the fraction of a retention, without which a version could
 // be gone while its retention is read as in force.
 const lockTime = "2006-01-02T15:04:05.999999999Z07:00"

@@ -26,6 +26,12 @@ type defaultXML struct {
 	Years int `xml:",omitempty"`
 }
 
+// maxLockDays and maxLockYears bound a default retention, as on AWS.
+const (
+	maxLockDays  = 36500
+	maxLockYears = 100
+)
+
 // lockConfiguration serves GET and PUT of a bucket's object lock.
 func (m *memory) lockConfiguration(q *caller) error {
 	if q.method == fiber.MethodGet {
