@@ -58,6 +58,10 @@ type DropResult struct {
 	// KeptVersions counts the old versions that were kept, for whatever reason.
 	KeptSince    time.Time
 	KeptVersions int64
+	// Uploads counts the uploads in parts that were aborted: begun a week ago or earlier
+	// and never completed. UploadsLeft counts the younger ones, which may still be going
+	// on.
+	Uploads, UploadsLeft int64
 	// Lost counts versions that were current when DropVersions began and were deleted
 	// or overwritten while it ran. They are kept as old versions; the last state in
 	// Kept names them.
@@ -71,8 +75,8 @@ type DropResult struct {
 	counted removedCount // by an earlier pass
 }
 
-// DropVersions removes the saved states, every old version and every delete marker, and
-// leaves one new state. It is the admin's way to reclaim space once the storage is
+// DropVersions removes the saved states, every old version, every delete marker and
+// every upload in parts that was not completed within a week, and leaves one new state. It is the admin's way to reclaim space once the storage is
 // known to be complete: nothing older than now can be restored afterwards.
 //
 // It removes single versions by their IDs, as they were at one moment. What is written
@@ -120,6 +124,7 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 		if err == nil {
 			err = s.countDrop(ctx, bucket, keep, res)
 			res.KeptVersions = keep.kept
+			err = s.dropUploads(ctx, bucket, s.now(), true, res)
 		}
 		return res, err
 	}
@@ -152,6 +157,9 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	}
 	res.KeptVersions = keep.kept
 	rep.emit(StepDone{Bucket: bucket, Step: "remove old versions, delete markers and states"})
+	if err := s.dropUploads(ctx, bucket, interim.Time, false, res); err != nil {
+		return res, dropError(err, res)
+	}
 
 	// The interim state lists the removed versions, and must not be in the list of the
 	// state that replaces it.
