@@ -80,5 +80,5 @@ func (n *newestView) at(bucket string, at, now time.Time) *View {
 	if n == nil || n.objects.Len() == 0 || at.Before(n.since) || at.After(now.Add(offAtMost)) {
 		return nil
 	}
-	return &View{Bucket: bucket, Moment: Moment{At: at}, Time: at, objects: n.objects}
+	return &View{Bucket: bucket, Moment: Moment{At: at}, Time: at, objects: lists{n.objects}}
 }

@@ -79,10 +79,8 @@ func bench(ctx context.Context, l *lab, rounds int, only string) error {
 			return err
 		}
 	}
-	if pattern.MatchString("keep") {
-		if err := keep(ctx, l, t); err != nil {
-			return err
-		}
+	if err := keep(ctx, l, t, pattern); err != nil {
+		return err
 	}
 	if t.Length() > 0 {
 		t.Render()
