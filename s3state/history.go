@@ -144,7 +144,7 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 		h = newTimeline(bucket)
 		h.unread.every = opts.ReadAll
 		if opts.Prover != nil {
-			newest = newNewestView()
+			newest = newNewestView(s.rightBytes(ctx, bucket))
 		}
 		if err := s.listHistory(ctx, bucket, h, newest, rep, nil); err != nil {
 			return nil, err

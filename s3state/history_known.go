@@ -191,7 +191,7 @@ func (k *Known) endStates() {
 	}
 }
 
-func stateName(st *SavedState) string {
+func stateVersionName(st *SavedState) string {
 	if st.VersionID == "" || st.VersionID == nullVersion {
 		return ""
 	}
@@ -200,27 +200,27 @@ func stateName(st *SavedState) string {
 
 // state returns how a saved state compared, nil if that is not known.
 func (k *Known) state(st *SavedState) *Verification {
-	if k == nil || stateName(st) == "" {
+	if k == nil || stateVersionName(st) == "" {
 		return nil
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	v := k.states[stateName(st)]
+	v := k.states[stateVersionName(st)]
 	if v == nil || v.Status != Verified {
 		return nil
 	}
-	k.usedStates[stateName(st)] = v
+	k.usedStates[stateVersionName(st)] = v
 	found := *v
 	return &found
 }
 
 // putState notes that a saved state agrees with the history.
 func (k *Known) putState(st *SavedState) {
-	if k == nil || stateName(st) == "" || st.Verification == nil || st.Verification.Status != Verified {
+	if k == nil || stateVersionName(st) == "" || st.Verification == nil || st.Verification.Status != Verified {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	v := *st.Verification
-	k.usedStates[stateName(st)] = &v
+	k.usedStates[stateVersionName(st)] = &v
 }

@@ -22,7 +22,7 @@ func (s *Store) ListForHistory(ctx context.Context, bucket string, proving bool,
 	l := &Listing{timeline: newTimeline(bucket)}
 	l.timeline.unread.every = opts.ReadAll
 	if proving {
-		l.newest = newNewestView()
+		l.newest = newNewestView(s.rightBytes(ctx, bucket))
 	}
 	if err := s.listHistory(ctx, bucket, l.timeline, l.newest, rep, onPage); err != nil {
 		return nil, err

@@ -77,12 +77,13 @@ func (s *Store) Views(ctx context.Context, bucket string, times []time.Time, opt
 		return nil, fmt.Errorf("%d times are asked for, and at most %d are possible", len(times), mostViews)
 	}
 	c := manyChooser{views: make([]*View, len(times)), by: make(map[uint]*objectlist.List)}
+	right := s.rightBytes(ctx, bucket)
 	for i, at := range times {
 		m := Moment{At: at}
 		if err := m.check(); err != nil {
 			return nil, err
 		}
-		c.at = append(c.at, asOf{at: at, now: at.After(s.now().Add(offAtMost))})
+		c.at = append(c.at, chooser{asOf: asOf{at: at, now: at.After(s.now().Add(offAtMost))}, right: right})
 		c.views[i] = &View{Bucket: bucket, Moment: m, Time: at}
 		if opts.Verify { // as View does
 			c.views[i].Verification = &Verification{Status: Verified, From: at, To: at}
@@ -110,7 +111,7 @@ func (s *Store) Views(ctx context.Context, bucket string, times []time.Time, opt
 
 // manyChooser chooses for several times what was current.
 type manyChooser struct {
-	at    []asOf
+	at    []chooser
 	last  string
 	first time.Time // when anything was written
 	views []*View
@@ -133,7 +134,7 @@ func (c *manyChooser) take(entries []Version) error {
 			c.last = v.Key
 		}
 		for k := range c.at {
-			c.at[k].take(v)
+			c.at[k].asOf.take(v)
 		}
 	}
 	return nil
@@ -141,15 +142,21 @@ func (c *manyChooser) take(entries []Version) error {
 
 // end is called after the last entry of a key.
 func (c *manyChooser) end() error {
-	var done uint
+	var chosen [mostViews]*Version
 	for k := range c.at {
-		v := c.at[k].object()
+		var err error
+		if chosen[k], err = c.at[k].choose(); err != nil {
+			return err
+		}
+	}
+	var done uint
+	for k, v := range chosen[:len(c.at)] {
 		if v == nil || done&(1<<k) != 0 {
 			continue
 		}
 		in := uint(1) << k
 		for later := k + 1; later < len(c.at); later++ {
-			if o := c.at[later].object(); o != nil && o.VersionID == v.VersionID && o.LastModified.Equal(v.LastModified) {
+			if o := chosen[later]; o != nil && o.VersionID == v.VersionID && o.LastModified.Equal(v.LastModified) {
 				in |= 1 << later
 			}
 		}
