@@ -2,7 +2,6 @@ package s3state
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -165,11 +164,9 @@ func (a *accessor) settings(ctx context.Context) {
 	}
 }
 
-func (a *accessor) canaryName() string { return "canary_" + strings.ToLower(rand.Text()[:12]) }
-
 // canary tries what needs an object.
 func (a *accessor) canary(ctx context.Context) {
-	key := "rwm/" + a.canaryName()
+	key := canaryKey("")
 	var versions []string
 	defer func() {
 		if len(versions) == 0 {
