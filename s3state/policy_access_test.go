@@ -44,7 +44,7 @@ func TestAccess(t *testing.T) {
 	if !slices.Equal(entries, dump(t, w.admin, w.bucket)) {
 		t.Error("the quick way wrote something")
 	}
-	if _, err := w.admin.Access(w.ctx, w.bucket, AccessOptions{}); !errors.Is(err, ErrOwner) {
+	if _, err := w.admin.Access(w.ctx, w.bucket, AccessOptions{As: RoleHost}); !errors.Is(err, ErrOwner) {
 		t.Errorf("as the admin: %v", err)
 	}
 
