@@ -124,6 +124,8 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 		if err == nil {
 			err = s.countDrop(ctx, bucket, keep, res)
 			res.KeptVersions = keep.kept
+		}
+		if err == nil {
 			err = s.dropUploads(ctx, bucket, s.now(), true, res)
 		}
 		return res, err
