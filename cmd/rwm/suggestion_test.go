@@ -18,16 +18,13 @@ func TestSuggestionsNameTheConfiguration(t *testing.T) {
 	}
 	a.cli.Config = "/etc/my rwm.conf"
 	own := "`rwm --config '/etc/my rwm.conf' "
-	for want, repo := range map[string]string{
-		own + "restic repair index` mends it; see " + own + "storage-info B` (the admin: rwm storage-create)":                                 "",
-		own + "restic -r '/srv/a b' --password-file p repair index` mends it; see " + own + "storage-info B` (the admin: rwm storage-create)": "/srv/a b",
-	} {
-		if a.cli.Restic.Repo = repo; repo != "" {
-			a.cli.Restic.PasswordFile = "p"
-		}
-		if got := a.suggestion(index); got != want {
-			t.Errorf("%s\nwant %s", got, want)
-		}
+	const info = "see `rwm --config '/etc/my rwm.conf' storage-info B` (the admin: rwm storage-create)"
+	if got, want := a.suggestion(index), own+"restic repair index` mends it; "+info; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	a.cli.Restic.Repo, a.cli.Restic.PasswordFile = "/srv/a b", "p"
+	if got, want := a.suggestion(index), own+"restic -r '/srv/a b' --password-file p repair index` mends it; "+info; got != want {
+		t.Errorf("%s\nwant %s", got, want)
 	}
 }
 
