@@ -80,7 +80,7 @@ func (s *managed) Access(ctx context.Context) (*AccessResult, error) {
 	if s.host == nil {
 		return nil, errors.New("the host's keys are not configured")
 	}
-	a, err := s.host.Storage().Access(ctx, s.bucket, s3state.AccessOptions{Quick: true})
+	a, err := s.host.Storage().Access(ctx, s.bucket, s3state.AccessOptions{As: s3state.RoleHost, Quick: true})
 	if err != nil {
 		return nil, err
 	}

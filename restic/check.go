@@ -139,7 +139,7 @@ type checkRun struct {
 
 	snapshots snapshotList
 	// what the selected snapshots use; nil when all are selected
-	used engrestic.AssociatedBlobSet
+	used *blobSet
 	bad  badObjects
 }
 
@@ -160,7 +160,7 @@ func (c *checkRun) run(ctx context.Context) error {
 		return err
 	}
 	if c.filtered() {
-		c.used = c.repo.NewAssociatedBlobSet()
+		c.used = newBlobSet(c.repo)
 	}
 	for _, step := range []func(context.Context) error{c.checkPacks, c.checkTrees, c.readPacks, c.findAffected} {
 		if err := step(ctx); err != nil {

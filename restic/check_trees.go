@@ -18,7 +18,7 @@ func (c *checkRun) checkTrees(ctx context.Context) error {
 	bar.SetMax(uint64(len(roots)))
 
 	var mu sync.Mutex // guards seen and c.used
-	seen := c.repo.NewAssociatedBlobSet()
+	seen := newBlobSet(c.repo)
 	skip := func(id engrestic.ID) bool {
 		mu.Lock()
 		defer mu.Unlock()

@@ -52,6 +52,14 @@ func TestOneSessionManyUsers(t *testing.T) {
 		_, err := s.Stats(ctx, StatsOptions{Mode: StatsMode(i % 4)})
 		return err
 	})
+	repeat("diff", func(ctx context.Context, _ int) error {
+		_, err := s.Diff(ctx, DiffOptions{From: "latest", To: "latest" + folder})
+		return err
+	})
+	repeat("check", func(ctx context.Context, _ int) error {
+		_, err := s.Check(ctx, CheckOptions{Filter: SnapshotFilter{Hosts: []string{"alpha"}}, ReadData: true})
+		return err
+	})
 	repeat("groups", func(ctx context.Context, _ int) error {
 		_, err := s.SnapshotGroups(ctx, SnapshotFilter{}, GroupByHost|GroupByTags|GroupByPaths)
 		return err

@@ -74,7 +74,7 @@ func (s *Session) CopyTo(ctx context.Context, dst *Session, o CopyOptions) (*Cop
 				return err
 			}
 			c.from, c.to = from, to
-			c.visited = from.NewAssociatedBlobSet()
+			c.visited = newBlobSet(from)
 			return c.run(ctx, c.missing(selected, there))
 		})
 	})
@@ -89,7 +89,7 @@ type copier struct {
 	from, to *engrepository.Repository
 	rep      *reporter
 	res      *CopyResult
-	visited  engrestic.AssociatedBlobSet // trees that were visited
+	visited  *blobSet // trees that were visited
 }
 
 func (c *copier) leaveOut(err error) error {

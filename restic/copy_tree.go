@@ -13,7 +13,7 @@ import (
 // tree copies the blobs that a tree uses and the destination does not have.
 func (c *copier) tree(ctx context.Context, root engrestic.ID, uploader engrestic.BlobSaverWithAsync) error {
 	var mu sync.Mutex
-	wanted := c.from.NewAssociatedBlobSet()
+	wanted := newBlobSet(c.from)
 	packs := engrestic.NewIDSet()
 	want := func(h engrestic.BlobHandle) error {
 		if _, ok := c.to.LookupBlobSize(h.Type, h.ID); ok {

@@ -81,7 +81,7 @@ func (s *Session) Diff(ctx context.Context, o DiffOptions) (*DiffResult, error) 
 		res.From, res.To = newSnapshot(from), newSnapshot(to)
 		d := differ{
 			ctx: ctx, repo: repo, o: o, res: res,
-			before: repo.NewAssociatedBlobSet(), after: repo.NewAssociatedBlobSet(), common: repo.NewAssociatedBlobSet(),
+			before: newBlobSet(repo), after: newBlobSet(repo), common: newBlobSet(repo),
 		}
 		return d.run(*from.Tree, *to.Tree)
 	})
@@ -98,7 +98,7 @@ type differ struct {
 	o    DiffOptions
 	res  *DiffResult
 
-	before, after, common engrestic.AssociatedBlobSet
+	before, after, common *blobSet
 	same                  engrestic.IDs // trees that are in both at the same place
 }
 
@@ -112,15 +112,18 @@ func (d *differ) run(from, to engrestic.ID) error {
 	if err := engdata.FindUsedBlobs(d.ctx, d.repo, d.same, d.common, nil); err != nil {
 		return fmt.Errorf("diff: reading what both have in common: %w", err)
 	}
-	both := d.before.Intersect(d.after)
-	if err := d.count(d.before.Sub(both).Sub(d.common), &d.res.Removed); err != nil {
+	if err := d.count(d.before, d.after, &d.res.Removed); err != nil {
 		return err
 	}
-	return d.count(d.after.Sub(both).Sub(d.common), &d.res.Added)
+	return d.count(d.after, d.before, &d.res.Added)
 }
 
-func (d *differ) count(blobs engrestic.AssociatedBlobSet, into *DiffCount) error {
+// count counts the blobs that only one of the snapshots has.
+func (d *differ) count(blobs, other *blobSet, into *DiffCount) error {
 	for h := range blobs.Keys() {
+		if other.Has(h) || d.common.Has(h) {
+			continue
+		}
 		if h.Type == engrestic.DataBlob {
 			into.DataBlobs++
 		} else {
@@ -212,7 +215,7 @@ func (d *differ) modifier(a, b *engdata.Node) string {
 }
 
 // single reports a node that only one of the snapshots has, and everything below it.
-func (d *differ) single(name string, node *engdata.Node, modifier string, into *DiffCount, blobs engrestic.AssociatedBlobSet) error {
+func (d *differ) single(name string, node *engdata.Node, modifier string, into *DiffCount, blobs *blobSet) error {
 	switch node.Type {
 	case engdata.NodeTypeFile:
 		into.Files++
@@ -240,7 +243,7 @@ func (d *differ) load(dir string, id engrestic.ID) (nodes []engdata.NodeOrError,
 }
 
 // collect adds the blobs a node names.
-func collect(blobs engrestic.AssociatedBlobSet, node *engdata.Node) {
+func collect(blobs *blobSet, node *engdata.Node) {
 	if node == nil {
 		return
 	}

@@ -104,7 +104,7 @@ func countRawData(ctx context.Context, repo *engrepository.Repository, list engd
 	bar := rep.counter("snapshots")
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
-	used := repo.NewAssociatedBlobSet()
+	used := newBlobSet(repo)
 	if err := engdata.FindUsedBlobs(ctx, repo, treeIDs(list), used, bar); err != nil {
 		return fmt.Errorf("stats: reading the trees: %w", err)
 	}

@@ -12,6 +12,9 @@ type chooser struct {
 	last  string // key
 	add   func(*Version) error
 	count int64 // given
+	// right reports whether a version's bytes are those of its name; nil if nothing is
+	// to be read.
+	right func(*Version) (bool, error)
 }
 
 // take takes the next entries of the listing.
@@ -36,6 +39,21 @@ func (c *chooser) end() error {
 	if v == nil {
 		return nil
 	}
+	// What restic's names stand for is the same at any time: a version that has it is
+	// as good as what was current, and better if that was spoilt.
+	for i := range c.passed {
+		if c.right == nil {
+			break
+		}
+		right, err := c.right(&c.passed[i])
+		if err != nil {
+			return err
+		}
+		if right {
+			v = &c.passed[i]
+			break
+		}
+	}
 	c.count++
 	return c.add(v)
 }
@@ -52,9 +70,9 @@ type newestView struct {
 	above   Version   // the entry before
 }
 
-func newNewestView() *newestView {
+func newNewestView(right func(*Version) (bool, error)) *newestView {
 	n := &newestView{objects: &objectlist.List{}}
-	n.chooser = chooser{asOf: asOf{at: endOfTime}, add: addTo(n.objects)}
+	n.chooser = chooser{asOf: asOf{at: endOfTime}, add: addTo(n.objects), right: right}
 	return n
 }
 

@@ -138,7 +138,7 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 	h.review(opts)
 	var newest *newestView
 	if opts.Prover != nil {
-		newest = newNewestView()
+		newest = newNewestView(s.rightBytes(ctx, bucket))
 	}
 	if err := s.listHistory(ctx, bucket, h, newest, rep); err != nil {
 		return nil, err

@@ -170,7 +170,7 @@ func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
 // once is suspected.
 func (s *Store) Prove(ctx context.Context, bucket string, at time.Time, prover Prover) (*Proof, error) {
 	h := newTimeline(bucket)
-	newest := newNewestView()
+	newest := newNewestView(s.rightBytes(ctx, bucket))
 	if err := s.listHistory(ctx, bucket, h, newest, nil); err != nil {
 		return nil, err
 	}

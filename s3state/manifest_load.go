@@ -134,7 +134,7 @@ func (s *Store) listAt(ctx context.Context, bucket string, at time.Time, rep *re
 		return err
 	}
 	var first time.Time // when anything was written
-	c := chooser{asOf: asOf{at: at, now: at.After(s.now().Add(offAtMost))}, add: add}
+	c := chooser{asOf: asOf{at: at, now: at.After(s.now().Add(offAtMost))}, add: add, right: s.rightBytes(ctx, bucket)}
 	take := func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]
