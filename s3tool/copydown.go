@@ -62,12 +62,12 @@ func (c *copier) downOne(from Location, destination string) error {
 		}
 		return c.tool.Cat(c.ctx, from, c.opts.Output)
 	}
-	dir, name := filepath.Split(destination)
-	if info, err := os.Stat(destination); err == nil && info.IsDir() || name == "" {
-		dir, name = destination, path.Base(from.Key)
-	} else if file, err := readfile.Replaceable(destination); err != nil {
-		return fmt.Errorf("%w: %w; print it: `rwm s3 cp %s -`", ErrInvalid, err, from)
-	} else {
+	dir, name := destination, path.Base(from.Key)
+	if info, err := os.Stat(destination); (err != nil || !info.IsDir()) && !strings.HasSuffix(filepath.ToSlash(destination), "/") {
+		file, err := readfile.Replaceable(destination)
+		if err != nil {
+			return fmt.Errorf("%w: %w; print it: `rwm s3 cp %s -`", ErrInvalid, err, from)
+		}
 		dir, name = filepath.Split(file)
 	}
 	if dir == "" {
