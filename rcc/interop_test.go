@@ -12,20 +12,20 @@ import (
 
 // stock runs the rclone program that is installed, with the settings that the
 // documentation of rcc.Config gives.
-func (f *fixture) stock(t *testing.T, args ...string) string {
+func (w *world) stock(t *testing.T, args ...string) string {
 	t.Helper()
-	obscured, err := exec.Command("rclone", "obscure", f.config.Password).Output()
+	obscured, err := exec.Command("rclone", "obscure", w.config.Password).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("rclone", args...)
 	cmd.Env = []string{
-		"HOME=" + f.home, "PATH=" + os.Getenv("PATH"), "RCLONE_CONFIG=/dev/null",
+		"HOME=" + w.home, "PATH=" + os.Getenv("PATH"), "RCLONE_CONFIG=/dev/null",
 		"RCLONE_CONFIG_RWMS3_TYPE=s3", "RCLONE_CONFIG_RWMS3_PROVIDER=Other",
-		"RCLONE_CONFIG_RWMS3_ENDPOINT=" + f.config.Endpoint,
-		"RCLONE_CONFIG_RWMS3_ACCESS_KEY_ID=" + f.config.AccessKey,
-		"RCLONE_CONFIG_RWMS3_SECRET_ACCESS_KEY=" + f.config.SecretKey,
-		"RCLONE_CONFIG_RWMBE_TYPE=crypt", "RCLONE_CONFIG_RWMBE_REMOTE=rwms3:" + f.config.Bucket,
+		"RCLONE_CONFIG_RWMS3_ENDPOINT=" + w.config.Endpoint,
+		"RCLONE_CONFIG_RWMS3_ACCESS_KEY_ID=" + w.config.AccessKey,
+		"RCLONE_CONFIG_RWMS3_SECRET_ACCESS_KEY=" + w.config.SecretKey,
+		"RCLONE_CONFIG_RWMBE_TYPE=crypt", "RCLONE_CONFIG_RWMBE_REMOTE=rwms3:" + w.config.Bucket,
 		"RCLONE_CONFIG_RWMBE_PASSWORD=" + strings.TrimSpace(string(obscured)),
 	}
 	o := run(t, cmd)
@@ -44,34 +44,34 @@ func needStock(t *testing.T) {
 // files.
 func TestStockReadsOurs(t *testing.T) {
 	needStock(t)
-	f := newFixture(t)
+	w := newWorld(t)
 	source, back := t.TempDir(), t.TempDir()
 	writeFiles(t, source)
-	f.rcc(t, "sync", source, "rwmbe:")
-	f.stock(t, "copy", "rwmbe:", back)
+	w.rcc(t, "sync", source, "rwmbe:")
+	w.stock(t, "copy", "rwmbe:", back)
 	sameTree(t, back, source)
-	f.stock(t, "cryptcheck", source, "rwmbe:")
+	w.stock(t, "cryptcheck", source, "rwmbe:")
 
-	before := f.keys(t)
-	f.stock(t, "sync", "--immutable", source, "rwmbe:")
-	if after := f.keys(t); strings.Join(before, "\n") != strings.Join(after, "\n") {
+	before := w.keys(t)
+	w.stock(t, "sync", "--immutable", source, "rwmbe:")
+	if after := w.keys(t); strings.Join(before, "\n") != strings.Join(after, "\n") {
 		t.Errorf("the stock rclone names files otherwise:\n%q\n%q", before, after)
 	}
-	if ours, theirs := f.rcc(t, "lsl", "rwmbe:"), f.stock(t, "lsl", "rwmbe:"); sorted(ours) != sorted(theirs) {
+	if ours, theirs := w.rcc(t, "lsl", "rwmbe:"), w.stock(t, "lsl", "rwmbe:"); sorted(ours) != sorted(theirs) {
 		t.Errorf("lsl differs:\n%s\n%s", ours, theirs)
 	}
 }
 
 func TestOursReadsStock(t *testing.T) {
 	needStock(t)
-	f := newFixture(t)
+	w := newWorld(t)
 	source, back := t.TempDir(), t.TempDir()
 	writeFiles(t, source)
-	f.stock(t, "sync", source, "rwmbe:")
-	f.rcc(t, "copy", "rwmbe:", back)
+	w.stock(t, "sync", source, "rwmbe:")
+	w.rcc(t, "copy", "rwmbe:", back)
 	sameTree(t, back, source)
-	f.rcc(t, "cryptcheck", source, "rwmbe:")
-	f.rcc(t, "sync", "--immutable", source, "rwmbe:")
+	w.rcc(t, "cryptcheck", source, "rwmbe:")
+	w.rcc(t, "sync", "--immutable", source, "rwmbe:")
 }
 
 func sorted(lines string) string {

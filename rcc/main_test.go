@@ -42,17 +42,17 @@ func TestMain(m *testing.M) {
 // refused is the exit code of the child when Run returned an error.
 const refused = 98
 
-type fixture struct {
+type world struct {
 	config rcc.Config
 	admin  *minio.Client
 	home   string
 }
 
-// newFixture is an S3 server with a bucket for the encrypted files, and an empty home.
-func newFixture(t *testing.T) *fixture {
+// newWorld is an S3 server with a bucket for the encrypted files, and an empty home.
+func newWorld(t *testing.T) *world {
 	t.Helper()
 	s := s3test.Start(t)
-	f := &fixture{
+	w := &world{
 		config: rcc.Config{
 			Endpoint: s.URL, AccessKey: s.Admin.AccessKey, SecretKey: s.Admin.SecretKey,
 			Bucket: s.Bucket(t), Password: "a password with ümlauts",
@@ -60,10 +60,10 @@ func newFixture(t *testing.T) *fixture {
 		admin: s.Client(t, s.Admin),
 		home:  t.TempDir(),
 	}
-	if err := f.admin.MakeBucket(t.Context(), f.config.Bucket, minio.MakeBucketOptions{}); err != nil {
+	if err := w.admin.MakeBucket(t.Context(), w.config.Bucket, minio.MakeBucketOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	return f
+	return w
 }
 
 type output struct {
@@ -76,14 +76,14 @@ func (o output) String() string {
 }
 
 // command is the child; nothing of the user's reaches it.
-func (f *fixture) command(t *testing.T, args ...string) *exec.Cmd {
+func (w *world) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	config, err := json.Marshal(f.config)
+	config, err := json.Marshal(w.config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = []string{"RCC_TEST_CHILD=1", "HOME=" + f.home, "PATH=" + os.Getenv("PATH")}
+	cmd.Env = []string{"RCC_TEST_CHILD=1", "HOME=" + w.home, "PATH=" + os.Getenv("PATH")}
 	cmd.Stdin = bytes.NewReader(config)
 	return cmd
 }
@@ -99,9 +99,9 @@ func run(t *testing.T, cmd *exec.Cmd) output {
 }
 
 // rcc runs a command that has to succeed and returns its standard output.
-func (f *fixture) rcc(t *testing.T, args ...string) string {
+func (w *world) rcc(t *testing.T, args ...string) string {
 	t.Helper()
-	o := run(t, f.command(t, args...))
+	o := run(t, w.command(t, args...))
 	if o.code != 0 {
 		t.Fatalf("rcc %s: %v", strings.Join(args, " "), o)
 	}
@@ -109,9 +109,9 @@ func (f *fixture) rcc(t *testing.T, args ...string) string {
 }
 
 // keys lists the objects of the bucket.
-func (f *fixture) keys(t *testing.T) (keys []string) {
+func (w *world) keys(t *testing.T) (keys []string) {
 	t.Helper()
-	for o := range f.admin.ListObjects(t.Context(), f.config.Bucket, minio.ListObjectsOptions{Recursive: true}) {
+	for o := range w.admin.ListObjects(t.Context(), w.config.Bucket, minio.ListObjectsOptions{Recursive: true}) {
 		if o.Err != nil {
 			t.Fatal(o.Err)
 		}

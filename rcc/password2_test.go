@@ -9,7 +9,7 @@ import (
 // Who has files with a second password, or salt, gives it in the environment.
 func TestSecondPassword(t *testing.T) {
 	needStock(t)
-	f := newFixture(t)
+	w := newWorld(t)
 	obscured, err := exec.Command("rclone", "obscure", "salt").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -17,14 +17,14 @@ func TestSecondPassword(t *testing.T) {
 	source := t.TempDir()
 	writeFiles(t, source)
 	salted := func(args ...string) output {
-		cmd := f.command(t, args...)
+		cmd := w.command(t, args...)
 		cmd.Env = append(cmd.Env, "RCLONE_CRYPT_PASSWORD2="+strings.TrimSpace(string(obscured)))
 		return run(t, cmd)
 	}
 	if o := salted("copy", source, "rwmbe:"); o.code != 0 {
 		t.Fatal(o)
 	}
-	if got := f.rcc(t, "lsf", "-R", "rwmbe:"); got != "" {
+	if got := w.rcc(t, "lsf", "-R", "rwmbe:"); got != "" {
 		t.Errorf("without the salt: %s", got)
 	}
 	if o := salted("lsf", "-R", "--files-only", "rwmbe:"); o.code != 0 || strings.Count(o.stdout, "\n") != 10 {

@@ -19,24 +19,24 @@ import (
 )
 
 func TestSyncAndBack(t *testing.T) {
-	f := newFixture(t)
+	w := newWorld(t)
 	source, back := t.TempDir(), t.TempDir()
 	writeFiles(t, source)
 
-	f.rcc(t, "sync", source, "rwmbe:/")
-	for _, key := range f.keys(t) {
+	w.rcc(t, "sync", source, "rwmbe:/")
+	for _, key := range w.keys(t) {
 		if strings.Contains(key, "empty") || strings.Contains(key, "dir") {
 			t.Errorf("the name %q is not encrypted", key)
 		}
 	}
-	if got := f.rcc(t, "lsl", "rwmbe:/"); strings.Count(got, "\n") != 10 || !strings.Contains(got, "dir/with space") {
+	if got := w.rcc(t, "lsl", "rwmbe:/"); strings.Count(got, "\n") != 10 || !strings.Contains(got, "dir/with space") {
 		t.Errorf("lsl: %s", got)
 	}
-	f.rcc(t, "copy", "rwmbe:/", back)
+	w.rcc(t, "copy", "rwmbe:/", back)
 	sameTree(t, back, source)
 
 	one := t.TempDir()
-	f.rcc(t, "copy", "rwmbe:/dir/with space", one)
+	w.rcc(t, "copy", "rwmbe:/dir/with space", one)
 	if got := tree(t, one); len(got) != 1 || got["with space"] != strings.Repeat("d", 10) {
 		t.Errorf("one file: %v", got)
 	}
@@ -44,28 +44,28 @@ func TestSyncAndBack(t *testing.T) {
 	if err := os.Remove(filepath.Join(source, "one")); err != nil {
 		t.Fatal(err)
 	}
-	f.rcc(t, "sync", source, "rwmbe:")
-	if got := f.rcc(t, "lsf", "-R", "--files-only", "rwmbe:"); strings.Contains(got, "one\n") {
+	w.rcc(t, "sync", source, "rwmbe:")
+	if got := w.rcc(t, "lsf", "-R", "--files-only", "rwmbe:"); strings.Contains(got, "one\n") {
 		t.Errorf("sync left what is gone: %s", got)
 	}
-	f.rcc(t, "cryptcheck", source, "rwmbe:")
+	w.rcc(t, "cryptcheck", source, "rwmbe:")
 }
 
 // What the user's home and environment say about other rclones must not change where
 // the files go, and nothing is left behind in the home.
 func TestOtherConfigurationIsIgnored(t *testing.T) {
-	f := newFixture(t)
-	if got := f.rcc(t, "lsf", "rwmbe:"); got != "" {
+	w := newWorld(t)
+	if got := w.rcc(t, "lsf", "rwmbe:"); got != "" {
 		t.Errorf("an empty bucket lists %q", got)
 	}
-	if got := tree(t, f.home); len(got) > 0 {
+	if got := tree(t, w.home); len(got) > 0 {
 		t.Errorf("files in the home: %v", got)
 	}
-	if entries, err := os.ReadDir(f.home); err != nil || len(entries) > 0 {
+	if entries, err := os.ReadDir(w.home); err != nil || len(entries) > 0 {
 		t.Errorf("in the home: %v %v", entries, err)
 	}
 
-	file := filepath.Join(f.home, ".config", "rclone", "rclone.conf")
+	file := filepath.Join(w.home, ".config", "rclone", "rclone.conf")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -73,13 +73,13 @@ func TestOtherConfigurationIsIgnored(t *testing.T) {
 	if err := os.WriteFile(file, []byte(foreign), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := f.command(t, "touch", "rwmbe:f")
+	cmd := w.command(t, "touch", "rwmbe:f")
 	cmd.Env = append(cmd.Env, "RCLONE_CONFIG="+file, "RCLONE_CONFIG_RWMBE_TYPE=local",
 		"RCLONE_S3_ENDPOINT=http://127.0.0.1:1", "RCLONE_CRYPT_PASSWORD=wrong")
 	if o := run(t, cmd); o.code != 0 {
 		t.Fatal(o)
 	}
-	if keys := f.keys(t); len(keys) != 1 {
+	if keys := w.keys(t); len(keys) != 1 {
 		t.Errorf("objects: %v", keys)
 	}
 	if now, err := os.ReadFile(file); err != nil || string(now) != foreign {
@@ -88,25 +88,25 @@ func TestOtherConfigurationIsIgnored(t *testing.T) {
 }
 
 func TestCorruptedObject(t *testing.T) {
-	f := newFixture(t)
+	w := newWorld(t)
 	source := t.TempDir()
 	content := strings.Repeat("content ", 20_000)
 	if err := os.WriteFile(filepath.Join(source, "file"), []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	f.rcc(t, "copy", source, "rwmbe:")
-	key := f.keys(t)[0]
+	w.rcc(t, "copy", source, "rwmbe:")
+	key := w.keys(t)[0]
 	for name, damage := range map[string]func([]byte) []byte{
 		"a bit":      func(b []byte) []byte { b[100_000] ^= 1; return b },
 		"the header": func(b []byte) []byte { b[10] ^= 1; return b },
 		"the end":    func(b []byte) []byte { return b[:len(b)-1] },
 	} {
 		t.Run(name, func(t *testing.T) {
-			good := f.get(t, key)
-			f.put(t, key, damage(bytes.Clone(good)))
-			defer f.put(t, key, good)
+			good := w.get(t, key)
+			w.put(t, key, damage(bytes.Clone(good)))
+			defer w.put(t, key, good)
 			dir := t.TempDir()
-			o := run(t, f.command(t, "copy", "--retries", "1", "--low-level-retries", "1", "rwmbe:", dir))
+			o := run(t, w.command(t, "copy", "--retries", "1", "--low-level-retries", "1", "rwmbe:", dir))
 			if o.code == 0 || !strings.Contains(o.stderr, "file") {
 				t.Errorf("copied: %v", o)
 			}
@@ -116,20 +116,20 @@ func TestCorruptedObject(t *testing.T) {
 		})
 	}
 	dir := t.TempDir()
-	f.rcc(t, "copy", "rwmbe:", dir)
+	w.rcc(t, "copy", "rwmbe:", dir)
 	if tree(t, dir)["file"] != content {
 		t.Error("the mended object does not download")
 	}
 }
 
 func TestUndecryptableNameIsSkipped(t *testing.T) {
-	f := newFixture(t)
+	w := newWorld(t)
 	source, back := t.TempDir(), t.TempDir()
 	writeFiles(t, source)
-	f.rcc(t, "copy", source, "rwmbe:")
-	f.put(t, "not-encrypted.txt", []byte("stray"))
+	w.rcc(t, "copy", source, "rwmbe:")
+	w.put(t, "not-encrypted.txt", []byte("stray"))
 
-	o := run(t, f.command(t, "copy", "rwmbe:", back))
+	o := run(t, w.command(t, "copy", "rwmbe:", back))
 	if o.code != 0 || !strings.Contains(o.stderr, "not-encrypted.txt") {
 		t.Errorf("the stray name is not reported: %v", o)
 	}
@@ -137,18 +137,18 @@ func TestUndecryptableNameIsSkipped(t *testing.T) {
 }
 
 func TestWrongPassword(t *testing.T) {
-	f := newFixture(t)
+	w := newWorld(t)
 	source := t.TempDir()
 	writeFiles(t, source)
-	f.rcc(t, "copy", source, "rwmbe:")
-	f.config.Password = "another"
-	if got := f.rcc(t, "lsf", "-R", "rwmbe:"); got != "" {
+	w.rcc(t, "copy", source, "rwmbe:")
+	w.config.Password = "another"
+	if got := w.rcc(t, "lsf", "-R", "rwmbe:"); got != "" {
 		t.Errorf("another password lists %s", got)
 	}
 }
 
 func TestExitCodes(t *testing.T) {
-	f := newFixture(t)
+	w := newWorld(t)
 	for _, test := range []struct {
 		code int
 		want string
@@ -162,7 +162,7 @@ func TestExitCodes(t *testing.T) {
 		{1, "didn't find section in config file", []string{"lsf", "other:"}},
 		{0, "", []string{"help"}},
 	} {
-		o := run(t, f.command(t, test.args...))
+		o := run(t, w.command(t, test.args...))
 		if o.code != test.code || !strings.Contains(o.stderr, test.want) {
 			t.Errorf("%v: %v\nwant %d, %q", test.args, o, test.code, test.want)
 		}
@@ -203,14 +203,14 @@ func TestNoSecretInTheProcessList(t *testing.T) {
 	if _, err := os.Stat("/proc/self/environ"); err != nil {
 		harness.NotHere(t, "no /proc")
 	}
-	f := newFixture(t)
-	cmd := f.command(t, "cat", "rwmbe:", "--stats", "50ms", "--stats-log-level", "NOTICE", "--tpslimit", "1", "--tpslimit-burst", "0", "-vv")
+	w := newWorld(t)
+	cmd := w.command(t, "cat", "rwmbe:", "--stats", "50ms", "--stats-log-level", "NOTICE", "--tpslimit", "1", "--tpslimit-burst", "0", "-vv")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"1", "2", "3", "4"} {
-		f.rcc(t, "touch", "rwmbe:"+name)
+		w.rcc(t, "touch", "rwmbe:"+name)
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -224,7 +224,7 @@ func TestNoSecretInTheProcessList(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.noSecret(t, name, string(content))
+		w.noSecret(t, name, string(content))
 	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
@@ -233,25 +233,25 @@ func TestNoSecretInTheProcessList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.noSecret(t, "the debug log", string(log))
+	w.noSecret(t, "the debug log", string(log))
 	cmd.Wait() //nolint:errcheck // the code is looked at
 	if code := cmd.ProcessState.ExitCode(); code != rcc.ExitInterrupted {
 		t.Errorf("exit code %d after an interrupt: %s", code, log)
 	}
 }
 
-func (f *fixture) noSecret(t *testing.T, where, text string) {
+func (w *world) noSecret(t *testing.T, where, text string) {
 	t.Helper()
-	for _, secret := range []string{f.config.SecretKey, f.config.Password} {
+	for _, secret := range []string{w.config.SecretKey, w.config.Password} {
 		if strings.Contains(text, secret) {
 			t.Errorf("a secret in %s: %q", where, text)
 		}
 	}
 }
 
-func (f *fixture) get(t *testing.T, key string) []byte {
+func (w *world) get(t *testing.T, key string) []byte {
 	t.Helper()
-	o, err := f.admin.GetObject(t.Context(), f.config.Bucket, key, minio.GetObjectOptions{})
+	o, err := w.admin.GetObject(t.Context(), w.config.Bucket, key, minio.GetObjectOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,9 +263,9 @@ func (f *fixture) get(t *testing.T, key string) []byte {
 	return content
 }
 
-func (f *fixture) put(t *testing.T, key string, content []byte) {
+func (w *world) put(t *testing.T, key string, content []byte) {
 	t.Helper()
-	_, err := f.admin.PutObject(t.Context(), f.config.Bucket, key, bytes.NewReader(content), int64(len(content)), minio.PutObjectOptions{})
+	_, err := w.admin.PutObject(t.Context(), w.config.Bucket, key, bytes.NewReader(content), int64(len(content)), minio.PutObjectOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

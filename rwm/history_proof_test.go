@@ -5,14 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/cesnet/rwm/internal/harness"
 	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
@@ -77,6 +75,24 @@ func (w *world) before(h *s3state.History, attack time.Time) {
 	defer s.Close()
 	if c, err := s.Check(w.t.Context(), restic.CheckOptions{ReadData: true}); err != nil || c.Snapshots == 0 {
 		w.t.Errorf("%v %+v", err, c)
+	}
+}
+
+// putInParts writes an object by a multipart upload of one part.
+func (w *world) putInParts(by s3test.Identity, key string, body []byte) {
+	w.t.Helper()
+	core, bucket := minio.Core{Client: w.Client(w.t, by)}, w.config.ResticBucket
+	id, err := core.NewMultipartUpload(w.t.Context(), bucket, key, minio.PutObjectOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	part, err := core.PutObjectPart(w.t.Context(), bucket, key, id, 1, bytes.NewReader(body), int64(len(body)), minio.PutObjectPartOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	parts := []minio.CompletePart{{PartNumber: 1, ETag: part.ETag}}
+	if _, err := core.CompleteMultipartUpload(w.t.Context(), bucket, key, id, parts, minio.PutObjectOptions{}); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
@@ -207,77 +223,6 @@ func TestHistoryOfAStolenPassword(t *testing.T) {
 	}
 }
 
-// A repaired repository is judged by what is current.
-func TestHistoryOfRepairs(t *testing.T) {
-	for name, attackAndRepair := range map[string]func(w *world, pack string, content []byte){
-		"put back": func(w *world, pack string, content []byte) {
-			w.put(pack, bytes.Repeat([]byte("rubbish"), 10))
-			w.pass()
-			w.put(pack, content)
-		},
-		"put back in parts": func(w *world, pack string, content []byte) {
-			core := minio.Core{Client: w.Client(w.t, w.Admin)}
-			id, err := core.NewMultipartUpload(w.t.Context(), w.config.ResticBucket, pack, minio.PutObjectOptions{})
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			part, err := core.PutObjectPart(w.t.Context(), w.config.ResticBucket, pack, id, 1, bytes.NewReader(content), int64(len(content)), minio.PutObjectPartOptions{})
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			_, err = core.CompleteMultipartUpload(w.t.Context(), w.config.ResticBucket, pack, id, []minio.CompletePart{{PartNumber: 1, ETag: part.ETag}}, minio.PutObjectOptions{})
-			if err != nil {
-				w.t.Fatal(err)
-			}
-		},
-		"by restic": func(w *world, pack string, _ []byte) {
-			w.put(pack, bytes.Repeat([]byte("rubbish"), 10))
-			w.pass()
-			s, err := w.manager().OpenRepository(w.t.Context(), restic.WithoutCache())
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			defer s.Close()
-			id, err := restic.ParseID(pack[len(pack)-64:])
-			if err == nil {
-				err = s.RepairPacks(w.t.Context(), restic.RepairPacksOptions{Packs: []restic.ID{id}})
-			}
-			if err == nil {
-				_, err = s.RepairSnapshots(w.t.Context(), restic.RepairSnapshotsOptions{Forget: true})
-			}
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			w.run()
-			if _, err := s.Prune(w.t.Context(), restic.PruneOptions{}); err != nil {
-				w.t.Fatal(err)
-			}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t).policed()
-			w.run()
-			w.pass()
-			pack, most := "", 0
-			for _, key := range w.objects("data/") {
-				if n := len(w.read(key)); n > most {
-					pack, most = key, n
-				}
-			}
-			attackAndRepair(w, pack, w.read(pack))
-			w.run()
-			w.newest(w.history(w.admin()))
-			c, err := w.admin().CheckStorage(t.Context(), w.config.ResticBucket, s3state.CheckStorageOptions{})
-			if err != nil || !c.OK || c.Suspicious != 0 {
-				t.Errorf("%v %+v", err, c.StorageCheck)
-			}
-			if err := w.drop(w.admin()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
 // What was written more than once is read whole, however little data may be read: here
 // a pack was deleted and written again with the right size and the right table of
 // contents.
@@ -323,141 +268,6 @@ func TestHistoryOfTheLastSecond(t *testing.T) {
 	w.before(w.history(w.admin()), w.lastWrite(""))
 }
 
-// Lifecycle rules remove old versions of locks before those of packs.
-func TestHistoryAfterLocksWereRemoved(t *testing.T) {
-	w := newWorld(t).policed()
-	w.config.Retention = rwm.Retention{"keep-last": "1"}
-	for range 3 {
-		w.pass()
-		w.write("files/new.txt", time.Now().Format(time.RFC3339Nano))
-		if _, err := w.manager().BackupAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.newest(w.history(w.admin()))
-	client := w.Client(t, w.Admin)
-	for _, markers := range []bool{false, true} {
-		for v, err := range w.admin().Storage().Versions(t.Context(), w.config.ResticBucket, "locks/") {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if v.DeleteMarker != markers {
-				continue
-			}
-			if err := client.RemoveObject(t.Context(), w.config.ResticBucket, v.Key, minio.RemoveObjectOptions{VersionID: v.VersionID}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		w.newest(w.history(w.admin()))
-		if err := w.drop(w.admin()); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// Snapshots dated back take the places of real ones in the host's own retention.
-func TestHistoryOfBackdatedSnapshots(t *testing.T) {
-	w := newWorld(t).policed()
-	if !w.Controlled() {
-		harness.NotOnThisServer(t, "everything would happen in one minute, before which there is no moment")
-	}
-	s, err := w.manager().OpenRepository(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	backup := func(at time.Time) {
-		t.Helper()
-		w.write("files/new.txt", time.Now().Format(time.RFC3339Nano))
-		if _, err := s.Backup(t.Context(), restic.BackupOptions{Paths: []string{w.files}, Time: at, Host: "vm"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	day := func(d int, hour time.Duration) time.Time {
-		return time.Now().Truncate(24 * time.Hour).Add(time.Duration(-d)*24*time.Hour + hour*time.Hour)
-	}
-	for d := 10; d > 5; d-- {
-		backup(day(d, 2))
-	}
-	backup(time.Now())
-	forget := func() {
-		t.Helper()
-		w.pass()
-		if _, err := s.Forget(t.Context(), restic.ForgetOptions{Policy: restic.Policy{Daily: 6}, Prune: &restic.PruneOptions{}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	forget()
-	w.newest(w.history(w.admin()))
-	w.pass()
-	attack := w.lastWrite("")
-	for d := 10; d > 5; d-- {
-		backup(day(d, 23))
-	}
-	forget()
-	h := w.history(w.admin())
-	w.before(h, attack.Add(time.Minute))
-	if !strings.Contains(fmt.Sprint(h.Suspicions), "as if by the retention") {
-		t.Errorf("%v", h.Suspicions)
-	}
-	if err := w.drop(w.admin()); !errors.Is(err, s3state.ErrUnconfirmed) {
-		t.Errorf("dropping: %v", err)
-	}
-}
-
-// What a person has looked at is kept on the admin's machine, and counts in drop, too.
-func TestReviewed(t *testing.T) {
-	w := newWorld(t).policed()
-	file := filepath.Join(w.dir, "conf", "reviews.json")
-	w.run()
-	w.run()
-	w.pass()
-	w.remove(w.objects("snapshots/")[0])
-	w.run()
-	admin := func() *rwm.Manager {
-		config := *w.config
-		config.S3AccessKey, config.S3SecretKey = w.Admin.AccessKey, w.Admin.SecretKey
-		now := func() time.Time { return time.Now().Add(1000 * time.Hour) } // the server's clock runs ahead
-		m, err := rwm.New(&config, rwm.WithReviews(file), rwm.WithClock(now))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
-	h := w.history(admin())
-	if h.Total != 1 {
-		t.Fatalf("%v", h.Suspicions)
-	}
-	if r, err := admin().Reviewed(w.config.ResticBucket); err != nil || !r.Proved.Equal(h.LastGood) {
-		t.Errorf("%v %+v", err, r)
-	}
-	if p, err := admin().KnownProof(w.config.ResticBucket); err != nil || p.Verdict != s3state.NotProved || !p.At.Equal(h.LastGood) {
-		t.Errorf("%v %+v", err, p)
-	}
-	if p, err := admin().KnownProof("another"); err != nil || !strings.HasPrefix(p.Reason, s3state.NoPassword) {
-		t.Errorf("%v %+v", err, p)
-	}
-	if err := w.drop(admin()); !errors.Is(err, s3state.ErrUnconfirmed) {
-		t.Errorf("before: %v", err)
-	}
-	if err := admin().SetReviewed(w.config.ResticBucket, h.Suspicions[0].Time); err != nil {
-		t.Fatal(err)
-	}
-	w.newest(w.history(admin()))
-	if err := w.drop(admin()); err != nil {
-		t.Errorf("reviewed: %v", err)
-	}
-	if h := w.history(w.admin()); h.Total != 1 {
-		t.Errorf("elsewhere nobody has looked at it: %v", h.Suspicions)
-	}
-	if err := w.admin().SetReviewed(w.config.ResticBucket, time.Now().Add(-time.Hour)); err == nil {
-		t.Error("there is no file")
-	}
-	if err := admin().SetReviewed(w.config.ResticBucket, time.Now().Add(2000*time.Hour)); !errors.Is(err, rwm.ErrMoment) {
-		t.Errorf("in the future: %v", err)
-	}
-}
-
 // What was uploaded in parts over a pack is in no view of a moment, so what is current
 // is looked at, too.
 func TestHistoryOfAPackOverwrittenInParts(t *testing.T) {
@@ -467,21 +277,7 @@ func TestHistoryOfAPackOverwrittenInParts(t *testing.T) {
 	pack := w.objects("data/")[0]
 	body := w.read(pack)
 	attack := w.lastWrite("")
-	core := minio.Core{Client: w.Client(t, w.Host)}
-	bucket := w.config.ResticBucket
-	id, err := core.NewMultipartUpload(t.Context(), bucket, pack, minio.PutObjectOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rubbish := bytes.Repeat([]byte("x"), len(body))
-	part, err := core.PutObjectPart(t.Context(), bucket, pack, id, 1, bytes.NewReader(rubbish), int64(len(body)), minio.PutObjectPartOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts := []minio.CompletePart{{PartNumber: 1, ETag: part.ETag}}
-	if _, err := core.CompleteMultipartUpload(t.Context(), bucket, pack, id, parts, minio.PutObjectOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	w.putInParts(w.Host, pack, bytes.Repeat([]byte("x"), len(body)))
 	w.before(w.history(w.admin()), attack.Add(time.Second))
 	if err := w.drop(w.admin()); !errors.Is(err, s3state.ErrStorageIncomplete) {
 		t.Errorf("dropping: %v", err)

@@ -19,21 +19,21 @@ import (
 // backups compares backups of many small files: rwm, restic and kopia in turn, on
 // the same files, each into a repository of its own. Seconds depend on what else
 // the machine does; seconds of CPU hardly do.
-func backups(ctx context.Context, l *lab, rounds int) error {
-	dir := filepath.Join(l.dir, "many")
+func backups(ctx context.Context, w *world, rounds int) error {
+	dir := filepath.Join(w.dir, "many")
 	rng := rand.New(rand.NewPCG(1, 1))
-	if err := manyFiles(dir, l.files, rng); err != nil {
+	if err := manyFiles(dir, w.files, rng); err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	programs, err := l.backupPrograms(ctx, dir)
+	programs, err := w.backupPrograms(ctx, dir)
 	if err != nil {
 		return err
 	}
 	t := table.NewWriter()
 	t.SetOutputMirror(os.Stdout)
 	t.AppendHeader(table.Row{"backup", "program", "takes", "CPU", "peak memory", "requests", "restic / rwm", "CPU", "goal"})
-	n := humanize.Comma(int64(l.files))
+	n := humanize.Comma(int64(w.files))
 	for _, work := range []struct {
 		name, goal string
 		rounds     int
@@ -41,7 +41,7 @@ func backups(ctx context.Context, l *lab, rounds int) error {
 	}{
 		{"first, " + n + " files", "≥ 1.5× restic", 1, func(int) error { return nil }},
 		{n + " unchanged files", "≥ 4× restic, ≤ kopia", rounds, func(int) error { return nil }},
-		{"1 % of " + n + " files changed", "≥ 4× restic, ≤ kopia", rounds, func(round int) error { return changeSome(dir, l.files, round, rng) }},
+		{"1 % of " + n + " files changed", "≥ 4× restic, ≤ kopia", rounds, func(round int) error { return changeSome(dir, w.files, round, rng) }},
 	} {
 		costs := make([][]cost, len(programs))
 		for round := range work.rounds {
@@ -49,7 +49,7 @@ func backups(ctx context.Context, l *lab, rounds int) error {
 				return err
 			}
 			for i, p := range programs {
-				c, err := l.measure(p.command(ctx))
+				c, err := w.measure(p.command(ctx))
 				if err != nil {
 					return err
 				}
@@ -77,39 +77,39 @@ type backupProgram struct {
 	command func(ctx context.Context) *exec.Cmd
 }
 
-func (l *lab) backupPrograms(ctx context.Context, dir string) ([]backupProgram, error) {
-	mine, err := l.newRepository(ctx, "many-rwm", "")
+func (w *world) backupPrograms(ctx context.Context, dir string) ([]backupProgram, error) {
+	mine, err := w.newRepository(ctx, "many-rwm", "")
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := l.newRepository(ctx, "many-restic", "")
+	theirs, err := w.newRepository(ctx, "many-restic", "")
 	if err != nil {
 		return nil, err
 	}
 	list := []backupProgram{
-		{"rwm", func(ctx context.Context) *exec.Cmd { return l.rwmCommand(ctx, mine, "restic", "backup", dir) }},
-		{"restic", func(ctx context.Context) *exec.Cmd { return l.resticCommand(ctx, theirs, "backup", dir) }},
+		{"rwm", func(ctx context.Context) *exec.Cmd { return w.rwmCommand(ctx, mine, "restic", "backup", dir) }},
+		{"restic", func(ctx context.Context) *exec.Cmd { return w.resticCommand(ctx, theirs, "backup", dir) }},
 	}
-	if l.kopia == "" {
+	if w.kopia == "" {
 		return list, nil
 	}
-	third, err := l.newBucket(ctx, "many-kopia", "")
+	third, err := w.newBucket(ctx, "many-kopia", "")
 	if err != nil {
 		return nil, err
 	}
-	create := l.kopiaCommand(ctx, "repository", "create", "s3", "--bucket", third.bucket, "--disable-tls",
-		"--endpoint", strings.TrimPrefix(l.s3.URL, "http://"))
+	create := w.kopiaCommand(ctx, "repository", "create", "s3", "--bucket", third.bucket, "--disable-tls",
+		"--endpoint", strings.TrimPrefix(w.s3.URL, "http://"))
 	if err := run(create); err != nil {
 		return nil, err
 	}
 	return append(list, backupProgram{"kopia", func(ctx context.Context) *exec.Cmd {
-		return l.kopiaCommand(ctx, "snapshot", "create", "--no-progress", dir)
+		return w.kopiaCommand(ctx, "snapshot", "create", "--no-progress", dir)
 	}}), nil
 }
 
-func (l *lab) kopiaCommand(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, l.kopia, args...)
-	home := filepath.Join(l.dir, "kopia")
+func (w *world) kopiaCommand(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, w.kopia, args...)
+	home := filepath.Join(w.dir, "kopia")
 	cmd.Env = append(os.Environ(), "KOPIA_PASSWORD="+password, "KOPIA_CONFIG_PATH="+home+"/config", "KOPIA_CACHE_DIRECTORY="+home+"/cache",
 		"KOPIA_LOG_DIR="+home+"/log", "KOPIA_CHECK_FOR_UPDATES=false", "AWS_ACCESS_KEY_ID="+access, "AWS_SECRET_ACCESS_KEY="+secret)
 	return cmd
@@ -122,8 +122,8 @@ type cost struct {
 	requests  int
 }
 
-func (l *lab) measure(cmd *exec.Cmd) (c cost, err error) {
-	if err := l.s3.Tell(http.MethodDelete, "/requests", struct{}{}, nil); err != nil {
+func (w *world) measure(cmd *exec.Cmd) (c cost, err error) {
+	if err := w.s3.Tell(http.MethodDelete, "/requests", struct{}{}, nil); err != nil {
 		return c, err
 	}
 	if c.took, err = timed(func() error { return run(cmd) }); err != nil {
@@ -134,7 +134,7 @@ func (l *lab) measure(cmd *exec.Cmd) (c cost, err error) {
 		return c, err
 	}
 	var log []struct{}
-	err = l.s3.Tell(http.MethodGet, "/requests", struct{}{}, &log)
+	err = w.s3.Tell(http.MethodGet, "/requests", struct{}{}, &log)
 	c.requests = len(log)
 	return c, err
 }

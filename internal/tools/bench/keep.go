@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -20,35 +21,39 @@ import (
 // keep measures passes of the keeper: an uneventful one over 1,000 small storages,
 // and one over a bucket with a million versions, of which the listing and the
 // judgement of it are measured, since the server makes the versions up as it goes.
-func keep(ctx context.Context, l *lab, t table.Writer) error {
-	if err := l.keepThousand(ctx, t); err != nil {
-		return err
+func keep(ctx context.Context, w *world, t table.Writer, pattern *regexp.Regexp) error {
+	for name, measure := range map[string]func(context.Context, table.Writer) error{
+		"keep thousand": w.keepThousand, "keep million": w.keepMillion, "keep among": w.keepAmong,
+	} {
+		if !pattern.MatchString(name) {
+			continue
+		}
+		if err := measure(ctx, t); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
-	if err := l.keepMillion(ctx, t); err != nil {
-		return err
-	}
-	return l.keepAmong(ctx, t)
+	return nil
 }
 
 const storages = 1000
 
 // keepThousand has one storage under a thousand names: a pass asks as much of each of
 // them as if they were different ones.
-func (l *lab) keepThousand(ctx context.Context, t table.Writer) error {
-	r, err := l.configure("small", "")
+func (w *world) keepThousand(ctx context.Context, t table.Writer) error {
+	r, err := w.configure("small", "")
 	if err != nil {
 		return err
 	}
-	source := filepath.Join(l.dir, "small")
+	source := filepath.Join(w.dir, "small")
 	if err := writeRandom(filepath.Join(source, "file"), 100<<10); err != nil {
 		return err
 	}
-	if err := l.runRwm(ctx, r, "storage-create", r.bucket, "host"); err != nil {
+	if err := w.runRwm(ctx, r, "storage-create", r.bucket, "host"); err != nil {
 		return err
 	}
-	defer l.dropBucket(ctx, r)
+	defer w.dropBucket(ctx, r)
 	for _, args := range [][]string{{"restic", "init"}, {"restic", "backup", source}} {
-		if err := l.runRwm(ctx, r, args...); err != nil {
+		if err := w.runRwm(ctx, r, args...); err != nil {
 			return err
 		}
 	}
@@ -56,15 +61,15 @@ func (l *lab) keepThousand(ctx context.Context, t table.Writer) error {
 	for i := range names {
 		names[i] = fmt.Sprintf("s%04d", i)
 	}
-	conf, err := l.keeperConf("thousand", "drill: off\n  prove: 30d\n", r.bucket, names)
+	conf, err := w.keeperConf("thousand", "drill: off\n  prove: 30d\n", r.bucket, names)
 	if err != nil {
 		return err
 	}
 	// The eventful first pass is made for one of them, and its state copied.
-	if _, err := l.pass(ctx, conf, 0, "--storage", names[0]); err != nil {
+	if _, err := w.pass(ctx, conf, 0, "--storage", names[0]); err != nil {
 		return err
 	}
-	states := filepath.Join(l.dir, "keeper-thousand", "storages")
+	states := filepath.Join(w.dir, "keeper-thousand", "storages")
 	state, err := os.ReadFile(filepath.Join(states, names[0]+".json"))
 	if err != nil {
 		return err
@@ -74,11 +79,11 @@ func (l *lab) keepThousand(ctx context.Context, t table.Writer) error {
 			return err
 		}
 	}
-	if err := l.latency(networkDelay); err != nil {
+	if err := w.latency(networkDelay); err != nil {
 		return err
 	}
-	defer l.latency(0)
-	p, err := l.pass(ctx, conf, 0)
+	defer w.latency(0)
+	p, err := w.pass(ctx, conf, 0)
 	if err != nil {
 		return err
 	}
@@ -86,25 +91,25 @@ func (l *lab) keepThousand(ctx context.Context, t table.Writer) error {
 	return nil
 }
 
-func (l *lab) keepMillion(ctx context.Context, t table.Writer) error {
-	if err := l.s3.Tell(http.MethodPost, "/synthetic", map[string]any{"bucket": "versions", "owner": "bench$bench", "versions": million}, nil); err != nil {
+func (w *world) keepMillion(ctx context.Context, t table.Writer) error {
+	if err := w.s3.Tell(http.MethodPost, "/synthetic", map[string]any{"bucket": "versions", "owner": "bench$bench", "versions": million}, nil); err != nil {
 		return err
 	}
 	off := "policy: off\n  prove: off\n  signs: off\n  drill: off\n  read_all_within: off\n  expect_backup_within: off\n  "
-	conf, err := l.keeperConf("million", off, "versions", []string{"million"})
+	conf, err := w.keeperConf("million", off, "versions", []string{"million"})
 	if err != nil {
 		return err
 	}
-	if err := l.latency(networkDelay); err != nil {
+	if err := w.latency(networkDelay); err != nil {
 		return err
 	}
-	defer l.latency(0)
-	first, err := l.pass(ctx, conf, 20)
+	defer w.latency(0)
+	first, err := w.pass(ctx, conf, 20)
 	if err != nil {
 		return err
 	}
 	first.row(t, "keep: first pass over 1,000,000 versions, 20 ms", fmt.Sprintf("%d requests", first.Requests), "")
-	again, err := l.pass(ctx, conf, 20)
+	again, err := w.pass(ctx, conf, 20)
 	if err != nil {
 		return err
 	}
@@ -113,17 +118,29 @@ func (l *lab) keepMillion(ctx context.Context, t table.Writer) error {
 }
 
 // keepAmong measures what a pass that proves takes beside a million current objects: a
-// small repository in a bucket whose packs the server makes up.
-func (l *lab) keepAmong(ctx context.Context, t table.Writer) error {
-	if err := l.s3.Tell(http.MethodPost, "/synthetic", map[string]any{"bucket": "among", "owner": "bench$bench", "versions": million}, nil); err != nil {
-		return err
+// small repository in a bucket whose packs the server makes up. Each backup saves a
+// state, which the pass after it compares with the history.
+func (w *world) keepAmong(ctx context.Context, t table.Writer) error {
+	// The server dates a millisecond after the other: all are to be older than the
+	// backups.
+	for _, step := range []struct {
+		method, path string
+		in           map[string]any
+	}{
+		{http.MethodPut, "/clock", map[string]any{"set": time.Now().Add(-time.Hour)}},
+		{http.MethodPost, "/synthetic", map[string]any{"bucket": "among", "owner": "bench$bench", "versions": million}},
+		{http.MethodPut, "/clock", map[string]any{"set": time.Now()}},
+	} {
+		if err := w.s3.Tell(step.method, step.path, step.in, nil); err != nil {
+			return err
+		}
 	}
-	r, err := l.configure("among", "")
+	source := filepath.Join(w.dir, "among-files")
+	r, err := w.configure("among", fmt.Sprintf("backups:\n  files: {filesdirs: [%q]}\n", source))
 	if err != nil {
 		return err
 	}
-	source := filepath.Join(l.dir, "among-files")
-	conf, err := l.keeperConf("among", "policy: off\n  read_all_within: off\n", r.bucket, []string{"among"})
+	conf, err := w.keeperConf("among", "policy: off\n", r.bucket, []string{"among"})
 	if err != nil {
 		return err
 	}
@@ -131,28 +148,30 @@ func (l *lab) keepAmong(ctx context.Context, t table.Writer) error {
 		if err := writeRandom(filepath.Join(source, fmt.Sprintf("file%d", n)), 100<<10); err != nil {
 			return err
 		}
-		return l.runRwm(ctx, r, "restic", "backup", source)
+		return w.runRwm(ctx, r, "backup-all") // which saves a state of a million objects
 	}
-	if err := l.runRwm(ctx, r, "restic", "init"); err != nil {
+	if err := w.runRwm(ctx, r, "restic", "init"); err != nil {
 		return err
 	}
-	if err := backup(1); err != nil {
-		return err
+	for n := range 3 {
+		if err := backup(n); err != nil {
+			return err
+		}
 	}
 	for _, name := range []string{"first pass", "uneventful pass", "pass after a backup"} {
 		if name == "pass after a backup" {
-			if err := backup(2); err != nil {
+			if err := backup(3); err != nil {
 				return err
 			}
 		}
-		if err := l.latency(networkDelay); err != nil {
+		if err := w.latency(networkDelay); err != nil {
 			return err
 		}
-		p, err := l.pass(ctx, conf, 0)
+		p, err := w.pass(ctx, conf, 0)
 		if err != nil {
 			return err
 		}
-		if err := l.latency(0); err != nil {
+		if err := w.latency(0); err != nil {
 			return err
 		}
 		p.row(t, "keep: "+name+" over 1,000,000 current objects, 20 ms", fmt.Sprintf("%d requests", p.Requests), "≤ 60 s, ≤ 200 MiB")
@@ -161,14 +180,14 @@ func (l *lab) keepAmong(ctx context.Context, t table.Writer) error {
 }
 
 // keeperConf writes a keeper.conf with some names for one bucket.
-func (l *lab) keeperConf(name, defaults, bucket string, names []string) (string, error) {
+func (w *world) keeperConf(name, defaults, bucket string, names []string) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "state_dir: %s\nparallel: 16\ndefaults:\n  %s\n  s3_endpoint_url: %q\n  s3_access_key: %q\n  s3_secret_key: %q\n  restic_bucket: %s\n  restic_password: %q\nstorages:\n",
-		filepath.Join(l.dir, "keeper-"+name), strings.TrimRight(defaults, " \n"), l.s3.URL, access, secret, bucket, password)
+		filepath.Join(w.dir, "keeper-"+name), strings.TrimRight(defaults, " \n"), w.s3.URL, access, secret, bucket, password)
 	for _, n := range names {
 		fmt.Fprintf(&b, "  %s: {}\n", n)
 	}
-	conf := filepath.Join(l.dir, name+".keeper.conf")
+	conf := filepath.Join(w.dir, name+".keeper.conf")
 	return conf, os.WriteFile(conf, []byte(b.String()), 0o600)
 }
 
@@ -184,8 +203,8 @@ func (p *passed) row(t table.Writer, name, cost, goal string) {
 }
 
 // pass makes a pass in a process of its own, which may also end with the code given.
-func (l *lab) pass(ctx context.Context, conf string, allowed int, args ...string) (*passed, error) {
-	cmd := exec.CommandContext(ctx, l.rwm, append([]string{"--json", "keep", "--config", conf}, args...)...)
+func (w *world) pass(ctx context.Context, conf string, allowed int, args ...string) (*passed, error) {
+	cmd := exec.CommandContext(ctx, w.rwm, append([]string{"--json", "keep", "--config", conf}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	var out []byte

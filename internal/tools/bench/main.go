@@ -22,76 +22,74 @@ type workload struct {
 	name  string
 	goal  string // what the project promises, in words
 	other string // what rwm is compared to
-	run   func(ctx context.Context, l *lab, rounds int) (*pairs, error)
+	run   func(ctx context.Context, w *world, rounds int) (*pairs, error)
 }
 
 // pairs are the times of both sides, round by round.
 type pairs struct{ ours, other []time.Duration }
 
 func main() {
-	l := &lab{}
-	flag.StringVar(&l.rwm, "rwm", "bin/rwm", "the rwm command")
-	flag.StringVar(&l.server, "s3dev", "bin/s3dev", "the embedded S3 server")
-	flag.StringVar(&l.restic, "restic", ".tools/restic", "the restic command")
-	flag.StringVar(&l.kopia, "kopia", "", "the kopia command; its column stays empty without")
-	flag.IntVar(&l.files, "files", 300_000, "number of files in the backups of many files")
+	w := &world{}
+	flag.StringVar(&w.rwm, "rwm", "bin/rwm", "the rwm command")
+	flag.StringVar(&w.server, "s3dev", "bin/s3dev", "the embedded S3 server")
+	flag.StringVar(&w.restic, "restic", ".tools/restic", "the restic command")
+	flag.StringVar(&w.kopia, "kopia", "", "the kopia command; its column stays empty without")
+	flag.IntVar(&w.files, "files", 300_000, "number of files in the backups of many files")
 	rounds := flag.Int("rounds", 3, "counted rounds of each workload")
 	only := flag.String("only", "", "run the workloads whose name matches this regular expression")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := bench(ctx, l, *rounds, *only); err != nil {
+	if err := bench(ctx, w, *rounds, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, l *lab, rounds int, only string) error {
+func bench(ctx context.Context, w *world, rounds int, only string) error {
 	pattern, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
-	if err := l.open(); err != nil {
+	if err := w.open(); err != nil {
 		return err
 	}
-	defer l.close()
+	defer w.close()
 	t := table.NewWriter()
 	t.SetOutputMirror(os.Stdout)
 	t.AppendHeader(table.Row{"workload", "rwm", "compared to", "takes", "ratio", "goal"})
-	for _, w := range append([]workload{profiles, freshData, capture, restoreState, renewal, forgetPrune}, recovery()...) {
-		if !pattern.MatchString(w.name) {
+	for _, work := range append([]workload{profiles, freshData, capture, restoreState, renewal, forgetPrune}, recovery()...) {
+		if !pattern.MatchString(work.name) {
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "%s …\n", w.name)
-		p, err := w.run(ctx, l, rounds)
+		fmt.Fprintf(os.Stderr, "%s …\n", work.name)
+		p, err := work.run(ctx, w, rounds)
 		if err != nil {
-			return fmt.Errorf("%s: %w", w.name, err)
+			return fmt.Errorf("%s: %w", work.name, err)
 		}
 		ours, other := median(p.ours), median(p.other)
 		t.AppendRow(table.Row{
-			w.name, ours.Round(time.Millisecond), w.other, other.Round(time.Millisecond),
-			fmt.Sprintf("%.2f× faster", other.Seconds()/ours.Seconds()), w.goal,
+			work.name, ours.Round(time.Millisecond), work.other, other.Round(time.Millisecond),
+			fmt.Sprintf("%.2f× faster", other.Seconds()/ours.Seconds()), work.goal,
 		})
 	}
 	if pattern.MatchString("memory") {
-		if err := memory(ctx, l, t); err != nil {
+		if err := memory(ctx, w, t); err != nil {
 			return err
 		}
 	}
-	if pattern.MatchString("keep") {
-		if err := keep(ctx, l, t); err != nil {
-			return err
-		}
+	if err := keep(ctx, w, t, pattern); err != nil {
+		return err
 	}
 	if t.Length() > 0 {
 		t.Render()
 	}
-	if err := reading(ctx, l, rounds, pattern); err != nil {
+	if err := reading(ctx, w, rounds, pattern); err != nil {
 		return err
 	}
 	if pattern.MatchString("backups") {
-		return backups(ctx, l, rounds)
+		return backups(ctx, w, rounds)
 	}
 	return nil
 }

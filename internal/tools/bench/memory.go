@@ -17,16 +17,16 @@ const million = 1_000_000
 // memory measures the largest resident size of a process that reads the state
 // of a bucket with a million versions (a listing the server makes up as it
 // goes), above that of a process that does nothing.
-func memory(ctx context.Context, l *lab, t table.Writer) error {
-	err := l.s3.Tell(http.MethodPost, "/synthetic", map[string]any{"bucket": "million", "owner": "bench$bench", "versions": million}, nil)
+func memory(ctx context.Context, w *world, t table.Writer) error {
+	err := w.s3.Tell(http.MethodPost, "/synthetic", map[string]any{"bucket": "million", "owner": "bench$bench", "versions": million}, nil)
 	if err != nil {
 		return err
 	}
-	idle, _, err := l.peak(ctx, "version")
+	idle, _, err := w.peak(ctx, "version")
 	if err != nil {
 		return err
 	}
-	busy, took, err := l.peak(ctx, "storage-state", "million")
+	busy, took, err := w.peak(ctx, "storage-state", "million")
 	if err != nil {
 		return err
 	}
@@ -38,13 +38,13 @@ func memory(ctx context.Context, l *lab, t table.Writer) error {
 }
 
 // peak runs rwm and returns the largest resident size it had, in bytes.
-func (l *lab) peak(ctx context.Context, args ...string) (int64, time.Duration, error) {
-	conf := l.dir + "/memory.conf"
-	text := fmt.Sprintf("s3_endpoint_url: %q\ns3_access_key: %q\ns3_secret_key: %q\n", l.s3.URL, access, secret)
+func (w *world) peak(ctx context.Context, args ...string) (int64, time.Duration, error) {
+	conf := w.dir + "/memory.conf"
+	text := fmt.Sprintf("s3_endpoint_url: %q\ns3_access_key: %q\ns3_secret_key: %q\n", w.s3.URL, access, secret)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return 0, 0, err
 	}
-	cmd := exec.CommandContext(ctx, l.rwm, append([]string{"--config", conf}, args...)...)
+	cmd := exec.CommandContext(ctx, w.rwm, append([]string{"--config", conf}, args...)...)
 	cmd.Stderr = os.Stderr
 	took, err := timed(cmd.Run)
 	if err != nil {

@@ -32,8 +32,8 @@ type readingWork struct {
 
 // reading compares commands that read: rwm and restic in turn on one repository, with a
 // warm cache and without one.
-func reading(ctx context.Context, l *lab, rounds int, only *regexp.Regexp) error {
-	target := filepath.Join(l.dir, "read-target")
+func reading(ctx context.Context, w *world, rounds int, only *regexp.Regexp) error {
+	target := filepath.Join(w.dir, "read-target")
 	list := []readingWork{
 		{"dump of 4,000 files as tar", []string{"dump", "latest", "/"}, "≥ 50×", "", nil},
 		{"restore of them", []string{"restore", "latest", "--target", target}, "≥ 4×", "", func() error { return os.RemoveAll(target) }},
@@ -45,15 +45,15 @@ func reading(ctx context.Context, l *lab, rounds int, only *regexp.Regexp) error
 		{"diff of the first and the last", []string{"diff", "$FIRST", "latest"}, "≥ 2×", "", nil},
 		{"ls", []string{"ls", "latest"}, "≥ 2×", "", nil},
 	}
-	list = slices.DeleteFunc(list, func(w readingWork) bool { return !only.MatchString("reading: " + w.name) })
+	list = slices.DeleteFunc(list, func(work readingWork) bool { return !only.MatchString("reading: " + work.name) })
 	if len(list) == 0 {
 		return nil
 	}
-	r, first, err := l.smallFiles(ctx)
+	r, first, err := w.smallFiles(ctx)
 	if err != nil {
 		return err
 	}
-	defer l.dropBucket(ctx, r)
+	defer w.dropBucket(ctx, r)
 	t := table.NewWriter()
 	t.SetOutputMirror(os.Stdout)
 	t.AppendHeader(table.Row{"reading", "delay", "cache", "program", "takes", "CPU", "peak memory", "requests", "restic / rwm", "CPU", "goal"})
@@ -63,7 +63,7 @@ func reading(ctx context.Context, l *lab, rounds int, only *regexp.Regexp) error
 		}
 		for _, delay := range []time.Duration{0, networkDelay} {
 			for _, warm := range []bool{false, true} {
-				if err := l.readingRow(ctx, t, r, rounds, delay, warm, work); err != nil {
+				if err := w.readingRow(ctx, t, r, rounds, delay, warm, work); err != nil {
 					return err
 				}
 			}
@@ -73,13 +73,13 @@ func reading(ctx context.Context, l *lab, rounds int, only *regexp.Regexp) error
 	return nil
 }
 
-func (l *lab) readingRow(ctx context.Context, t table.Writer, r repository, rounds int, delay time.Duration, warm bool, work readingWork) error {
+func (w *world) readingRow(ctx context.Context, t table.Writer, r repository, rounds int, delay time.Duration, warm bool, work readingWork) error {
 	programs := []struct {
 		name, cache string
 		command     func() *exec.Cmd
 	}{
-		{"rwm", filepath.Join(l.dir, "cache-rwm"), func() *exec.Cmd { return l.rwmCommand(ctx, r, append([]string{"restic"}, work.args...)...) }},
-		{"restic", filepath.Join(l.dir, "cache-restic"), func() *exec.Cmd { return l.resticCommand(ctx, r, work.args...) }},
+		{"rwm", filepath.Join(w.dir, "cache-rwm"), func() *exec.Cmd { return w.rwmCommand(ctx, r, append([]string{"restic"}, work.args...)...) }},
+		{"restic", filepath.Join(w.dir, "cache-restic"), func() *exec.Cmd { return w.resticCommand(ctx, r, work.args...) }},
 	}
 	cache, goal, first := "cold", work.cold, 1
 	if warm {
@@ -101,11 +101,11 @@ func (l *lab) readingRow(ctx context.Context, t table.Writer, r repository, roun
 					return err
 				}
 			}
-			if err := l.latency(delay); err != nil {
+			if err := w.latency(delay); err != nil {
 				return err
 			}
-			c, err := l.measure(p.command())
-			if err := l.latency(0); err != nil {
+			c, err := w.measure(p.command())
+			if err := w.latency(0); err != nil {
 				return err
 			}
 			if err != nil {
@@ -131,12 +131,12 @@ func (l *lab) readingRow(ctx context.Context, t table.Writer, r repository, roun
 
 // smallFiles makes the repository, each of whose snapshots has changes in one file of a
 // hundred, and returns the first of them.
-func (l *lab) smallFiles(ctx context.Context) (r repository, first string, err error) {
-	r, err = l.newRepository(ctx, "reading", "")
+func (w *world) smallFiles(ctx context.Context) (r repository, first string, err error) {
+	r, err = w.newRepository(ctx, "reading", "")
 	if err != nil {
 		return r, "", err
 	}
-	dir := filepath.Join(l.dir, "reading")
+	dir := filepath.Join(w.dir, "reading")
 	defer os.RemoveAll(dir)
 	rng := rand.New(rand.NewPCG(2, 2))
 	if err := manyFiles(dir, readFiles, rng); err != nil {
@@ -146,16 +146,16 @@ func (l *lab) smallFiles(ctx context.Context) (r repository, first string, err e
 		if err := changeSome(dir, readFiles, i, rng); err != nil {
 			return r, "", err
 		}
-		if err := l.runRestic(ctx, r, "backup", dir); err != nil {
+		if err := w.runRestic(ctx, r, "backup", dir); err != nil {
 			return r, "", err
 		}
 	}
-	first, err = l.firstSnapshot(ctx, r)
+	first, err = w.firstSnapshot(ctx, r)
 	return r, first, err
 }
 
-func (l *lab) firstSnapshot(ctx context.Context, r repository) (string, error) {
-	out, err := l.resticCommand(ctx, r, "snapshots", "--json").Output()
+func (w *world) firstSnapshot(ctx context.Context, r repository) (string, error) {
+	out, err := w.resticCommand(ctx, r, "snapshots", "--json").Output()
 	if err != nil {
 		return "", err
 	}

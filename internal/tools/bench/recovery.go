@@ -47,69 +47,69 @@ func recovery() (list []workload) {
 }
 
 // firstFile and allFiles are what is asked of restic.
-func firstFile(l *lab, w *wreck, side string, i int) []string {
-	return []string{"dump", "latest", w.file}
+func firstFile(w *world, wr *wreck, side string, i int) []string {
+	return []string{"dump", "latest", wr.file}
 }
 
-func allFiles(l *lab, w *wreck, side string, i int) []string {
-	return []string{"restore", "latest", "--target", filepath.Join(l.dir, fmt.Sprintf("back-%s-%d-%d", side, w.size, i))}
+func allFiles(w *world, wr *wreck, side string, i int) []string {
+	return []string{"restore", "latest", "--target", filepath.Join(w.dir, fmt.Sprintf("back-%s-%d-%d", side, wr.size, i))}
 }
 
-type question func(l *lab, w *wreck, side string, i int) []string
+type question func(w *world, wr *wreck, side string, i int) []string
 
 // againstSerial compares the view of then with the way of the original RWM: copying
 // object by object, and then restic.
-func againstSerial(size int, ask question) func(context.Context, *lab, int) (*pairs, error) {
-	return func(ctx context.Context, l *lab, rounds int) (*pairs, error) {
-		w, err := l.destroyed(ctx, size, true)
+func againstSerial(size int, ask question) func(context.Context, *world, int) (*pairs, error) {
+	return func(ctx context.Context, w *world, rounds int) (*pairs, error) {
+		wr, err := w.destroyed(ctx, size, true)
 		if err != nil {
 			return nil, err
 		}
-		return l.slow(rounds, asOfThen(ctx, l, w, ask), func(i int) error {
-			return l.runRestic(ctx, w.serial, ask(l, w, "restic", i)...)
-		}, w.serialCopy)
+		return w.slow(rounds, asOfThen(ctx, w, wr, ask), func(i int) error {
+			return w.runRestic(ctx, wr.serial, ask(w, wr, "restic", i)...)
+		}, wr.serialCopy)
 	}
 }
 
 // againstRebuilt compares it with rebuilding the bucket as fast as RWM can.
-func againstRebuilt(size int, ask question) func(context.Context, *lab, int) (*pairs, error) {
-	return func(ctx context.Context, l *lab, rounds int) (*pairs, error) {
-		w, err := l.destroyed(ctx, size, false)
+func againstRebuilt(size int, ask question) func(context.Context, *world, int) (*pairs, error) {
+	return func(ctx context.Context, w *world, rounds int) (*pairs, error) {
+		wr, err := w.destroyed(ctx, size, false)
 		if err != nil {
 			return nil, err
 		}
-		return l.slow(rounds, asOfThen(ctx, l, w, ask), func(i int) error {
-			l.rebuilt++
-			target, err := l.configure(fmt.Sprintf("rebuilt-%d", l.rebuilt), "")
+		return w.slow(rounds, asOfThen(ctx, w, wr, ask), func(i int) error {
+			w.rebuilt++
+			target, err := w.configure(fmt.Sprintf("rebuilt-%d", w.rebuilt), "")
 			if err != nil {
 				return err
 			}
-			if err := l.runRwm(ctx, w.repository, "storage-restore-state", w.bucket, target.bucket, "--at", w.at); err != nil {
+			if err := w.runRwm(ctx, wr.repository, "storage-restore-state", wr.bucket, target.bucket, "--at", wr.at); err != nil {
 				return err
 			}
-			return l.runRwm(ctx, target, append([]string{"restic"}, ask(l, w, "rebuilt", i)...)...)
+			return w.runRwm(ctx, target, append([]string{"restic"}, ask(w, wr, "rebuilt", i)...)...)
 		}, 0)
 	}
 }
 
-func asOfThen(ctx context.Context, l *lab, w *wreck, ask question) func(int) error {
+func asOfThen(ctx context.Context, w *world, wr *wreck, ask question) func(int) error {
 	return func(i int) error {
-		l.asked++
-		return l.runRwm(ctx, w.repository, append([]string{"restic", "--at", w.at}, ask(l, w, "rwm", l.asked)...)...)
+		w.asked++
+		return w.runRwm(ctx, wr.repository, append([]string{"restic", "--at", wr.at}, ask(w, wr, "rwm", w.asked)...)...)
 	}
 }
 
 // slow times both sides with latency and without anything cached; before is what
 // had to be done before the other side could begin.
-func (l *lab) slow(rounds int, ours, other func(int) error, before time.Duration) (*pairs, error) {
-	if err := l.latency(networkDelay); err != nil {
+func (w *world) slow(rounds int, ours, other func(int) error, before time.Duration) (*pairs, error) {
+	if err := w.latency(networkDelay); err != nil {
 		return nil, err
 	}
-	defer l.latency(0)
+	defer w.latency(0)
 	cold := func(side func(int) error, more time.Duration) func(int) (time.Duration, error) {
 		return func(i int) (time.Duration, error) {
 			for _, cache := range []string{"cache-rwm", "cache-restic"} {
-				if err := os.RemoveAll(filepath.Join(l.dir, cache)); err != nil {
+				if err := os.RemoveAll(filepath.Join(w.dir, cache)); err != nil {
 					return 0, err
 				}
 			}
@@ -122,50 +122,50 @@ func (l *lab) slow(rounds int, ours, other func(int) error, before time.Duration
 
 // destroyed makes the wreck when it is first asked for; rebuilt too, where one
 // wants it.
-func (l *lab) destroyed(ctx context.Context, size int, rebuilt bool) (*wreck, error) {
-	w := l.wrecks[size]
-	if w == nil {
+func (w *world) destroyed(ctx context.Context, size int, rebuilt bool) (*wreck, error) {
+	wr := w.wrecks[size]
+	if wr == nil {
 		var err error
-		if w, err = l.makeWreck(ctx, size); err != nil {
+		if wr, err = w.makeWreck(ctx, size); err != nil {
 			return nil, err
 		}
-		if l.wrecks == nil {
-			l.wrecks = make(map[int]*wreck)
+		if w.wrecks == nil {
+			w.wrecks = make(map[int]*wreck)
 		}
-		l.wrecks[size] = w
+		w.wrecks[size] = wr
 	}
-	if rebuilt && w.serialCopy == 0 {
-		return w, l.rebuildSerially(ctx, w)
+	if rebuilt && wr.serialCopy == 0 {
+		return wr, w.rebuildSerially(ctx, wr)
 	}
-	return w, nil
+	return wr, nil
 }
 
 // makeWreck backs up files one by one until there are objects enough, then all of them
 // together, and then overwrites and deletes everything.
-func (l *lab) makeWreck(ctx context.Context, size int) (*wreck, error) {
-	w := &wreck{dir: filepath.Join(l.dir, fmt.Sprint("files-", size)), size: size}
+func (w *world) makeWreck(ctx context.Context, size int) (*wreck, error) {
+	wr := &wreck{dir: filepath.Join(w.dir, fmt.Sprint("files-", size)), size: size}
 	var err error
-	if w.repository, err = l.configure(fmt.Sprint("wrecked-", size), ""); err != nil {
+	if wr.repository, err = w.configure(fmt.Sprint("wrecked-", size), ""); err != nil {
 		return nil, err
 	}
-	if err := l.runRwm(ctx, w.repository, "storage-create", w.bucket, "host"); err != nil {
+	if err := w.runRwm(ctx, wr.repository, "storage-create", wr.bucket, "host"); err != nil {
 		return nil, err
 	}
-	s, err := restic.Init(ctx, restic.S3(l.client, w.bucket, ""), password, restic.WithoutCache())
+	s, err := restic.Init(ctx, restic.S3(w.client, wr.bucket, ""), password, restic.WithoutCache())
 	if err != nil {
 		return nil, err
 	}
 	const perBackup = 2 // a pack of data and one of trees
 	for i := range size / perBackup {
-		w.file = filepath.Join(w.dir, fmt.Sprint(i%40), fmt.Sprint(i))
-		if err := writeRandom(w.file, 4<<10); err != nil {
+		wr.file = filepath.Join(wr.dir, fmt.Sprint(i%40), fmt.Sprint(i))
+		if err := writeRandom(wr.file, 4<<10); err != nil {
 			return nil, err
 		}
-		if _, err := s.Backup(ctx, restic.BackupOptions{Paths: []string{w.file}, Force: true}); err != nil {
+		if _, err := s.Backup(ctx, restic.BackupOptions{Paths: []string{wr.file}, Force: true}); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := s.Backup(ctx, restic.BackupOptions{Paths: []string{w.dir}}); err != nil {
+	if _, err := s.Backup(ctx, restic.BackupOptions{Paths: []string{wr.dir}}); err != nil {
 		return nil, err
 	}
 	// As retention leaves it: nearly all objects are packs.
@@ -179,47 +179,47 @@ func (l *lab) makeWreck(ctx context.Context, size int) (*wreck, error) {
 		return nil, err
 	}
 	time.Sleep(2 * time.Second)
-	w.at = time.Now().Add(-time.Second).Format(time.RFC3339Nano)
+	wr.at = time.Now().Add(-time.Second).Format(time.RFC3339Nano)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(16)
-	for o := range l.client.ListObjectsIter(ctx, w.bucket, minio.ListObjectsOptions{Recursive: true}) {
+	for o := range w.client.ListObjectsIter(ctx, wr.bucket, minio.ListObjectsOptions{Recursive: true}) {
 		if o.Err != nil {
 			return nil, o.Err
 		}
-		w.objects++
+		wr.objects++
 		g.Go(func() error {
-			if _, err := l.client.PutObject(gctx, w.bucket, o.Key, bytes.NewReader([]byte("rubbish")), 7, minio.PutObjectOptions{}); err != nil {
+			if _, err := w.client.PutObject(gctx, wr.bucket, o.Key, bytes.NewReader([]byte("rubbish")), 7, minio.PutObjectOptions{}); err != nil {
 				return err
 			}
-			return l.client.RemoveObject(gctx, w.bucket, o.Key, minio.RemoveObjectOptions{})
+			return w.client.RemoveObject(gctx, wr.bucket, o.Key, minio.RemoveObjectOptions{})
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	if w.objects < size {
-		return nil, fmt.Errorf("the repository has %d objects, %d are needed", w.objects, size)
+	if wr.objects < size {
+		return nil, fmt.Errorf("the repository has %d objects, %d are needed", wr.objects, size)
 	}
-	return w, nil
+	return wr, nil
 }
 
 // rebuildSerially copies what was current, one object after the other.
-func (l *lab) rebuildSerially(ctx context.Context, w *wreck) error {
+func (w *world) rebuildSerially(ctx context.Context, wr *wreck) error {
 	var err error
-	if w.serial, err = l.newBucket(ctx, fmt.Sprint("serially-", w.size), ""); err != nil {
+	if wr.serial, err = w.newBucket(ctx, fmt.Sprint("serially-", wr.size), ""); err != nil {
 		return err
 	}
-	at, err := time.Parse(time.RFC3339Nano, w.at)
+	at, err := time.Parse(time.RFC3339Nano, wr.at)
 	if err != nil {
 		return err
 	}
-	if err := l.latency(networkDelay); err != nil {
+	if err := w.latency(networkDelay); err != nil {
 		return err
 	}
-	defer l.latency(0)
-	w.serialCopy, err = timed(func() error {
+	defer w.latency(0)
+	wr.serialCopy, err = timed(func() error {
 		done := ""
-		for v := range l.client.ListObjectsIter(ctx, w.bucket, minio.ListObjectsOptions{Recursive: true, WithVersions: true}) {
+		for v := range w.client.ListObjectsIter(ctx, wr.bucket, minio.ListObjectsOptions{Recursive: true, WithVersions: true}) {
 			if v.Err != nil {
 				return v.Err
 			}
@@ -230,8 +230,8 @@ func (l *lab) rebuildSerially(ctx context.Context, w *wreck) error {
 			if v.IsDeleteMarker {
 				continue
 			}
-			_, err := l.client.CopyObject(ctx, minio.CopyDestOptions{Bucket: w.serial.bucket, Object: v.Key},
-				minio.CopySrcOptions{Bucket: w.bucket, Object: v.Key, VersionID: v.VersionID})
+			_, err := w.client.CopyObject(ctx, minio.CopyDestOptions{Bucket: wr.serial.bucket, Object: v.Key},
+				minio.CopySrcOptions{Bucket: wr.bucket, Object: v.Key, VersionID: v.VersionID})
 			if err != nil {
 				return err
 			}

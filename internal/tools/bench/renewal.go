@@ -14,17 +14,17 @@ import (
 // storage-renew does. One at a time is measured on a part and scaled up.
 var renewal = workload{
 	name: "renewal of 100,000 locks, 20 ms", goal: "< 2 minutes", other: "one request at a time (scaled)",
-	run: func(ctx context.Context, l *lab, rounds int) (*pairs, error) {
+	run: func(ctx context.Context, w *world, rounds int) (*pairs, error) {
 		const versions, part = 100_000, 500
-		r := repository{"locked", filepath.Join(l.dir, "locked.conf")}
-		conf := fmt.Sprintf("s3_endpoint_url: %q\ns3_access_key: %q\ns3_secret_key: %q\n", l.s3.URL, access, secret)
+		r := repository{"locked", filepath.Join(w.dir, "locked.conf")}
+		conf := fmt.Sprintf("s3_endpoint_url: %q\ns3_access_key: %q\ns3_secret_key: %q\n", w.s3.URL, access, secret)
 		if err := os.WriteFile(r.conf, []byte(conf), 0o600); err != nil {
 			return nil, err
 		}
-		if err := l.runRwm(ctx, r, "storage-create", r.bucket, "host", "--lock", "30d"); err != nil {
+		if err := w.runRwm(ctx, r, "storage-create", r.bucket, "host", "--lock", "30d"); err != nil {
 			return nil, err
 		}
-		if err := l.fill(ctx, r.bucket, versions); err != nil {
+		if err := w.fill(ctx, r.bucket, versions); err != nil {
 			return nil, err
 		}
 		// What is younger than a minute is left alone.
@@ -33,28 +33,28 @@ var renewal = workload{
 			return nil, ctx.Err()
 		case <-time.After(time.Minute):
 		}
-		if err := l.latency(networkDelay); err != nil {
+		if err := w.latency(networkDelay); err != nil {
 			return nil, err
 		}
-		defer l.latency(0)
+		defer w.latency(0)
 		return alternate(rounds, func(i int) (time.Duration, error) {
 			return timed(func() error {
-				return l.runRwm(ctx, r, "storage-renew", r.bucket, "--ledger", filepath.Join(l.dir, fmt.Sprint("ledger", i)))
+				return w.runRwm(ctx, r, "storage-renew", r.bucket, "--ledger", filepath.Join(w.dir, fmt.Sprint("ledger", i)))
 			})
 		}, func(int) (time.Duration, error) {
-			d, err := timed(func() error { return l.renewSerially(ctx, r.bucket, part) })
+			d, err := timed(func() error { return w.renewSerially(ctx, r.bucket, part) })
 			return d * versions / part, err
 		})
 	},
 }
 
-func (l *lab) renewSerially(ctx context.Context, bucket string, n int) error {
+func (w *world) renewSerially(ctx context.Context, bucket string, n int) error {
 	mode, until := minio.Compliance, time.Now().Add(60*24*time.Hour)
-	for v := range l.client.ListObjectsIter(ctx, bucket, minio.ListObjectsOptions{Recursive: true, WithVersions: true}) {
+	for v := range w.client.ListObjectsIter(ctx, bucket, minio.ListObjectsOptions{Recursive: true, WithVersions: true}) {
 		if v.Err != nil {
 			return v.Err
 		}
-		err := l.client.PutObjectRetention(ctx, bucket, v.Key, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until, VersionID: v.VersionID})
+		err := w.client.PutObjectRetention(ctx, bucket, v.Key, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until, VersionID: v.VersionID})
 		if err != nil {
 			return err
 		}

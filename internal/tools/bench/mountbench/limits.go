@@ -16,14 +16,14 @@ import (
 // limits prints what the mount cannot be faster than on this machine: the same bytes
 // fetched, decrypted and verified with no file system in between, and a find for
 // which the mounting process has everything in memory.
-func (l *lab) limits(ctx context.Context) error {
+func (w *world) limits(ctx context.Context) error {
 	fmt.Println("What bounds it here:")
-	big, err := l.repository(ctx, "big")
+	big, err := w.repository(ctx, "big")
 	if err != nil {
 		return err
 	}
-	l.measure(func() (time.Duration, error) { return l.fetch(ctx, big) }, "%d MiB fetched, decrypted and verified, and no file system", l.big)
-	many, err := l.repository(ctx, "many")
+	w.measure(func() (time.Duration, error) { return w.fetch(ctx, big) }, "%d MiB fetched, decrypted and verified, and no file system", w.big)
+	many, err := w.repository(ctx, "many")
 	if err != nil {
 		return err
 	}
@@ -34,17 +34,17 @@ func (l *lab) limits(ctx context.Context) error {
 		// The kernel forgets its names and attributes: it has to ask again.
 		return os.WriteFile("/proc/sys/vm/drop_caches", []byte("2"), 0)
 	}}
-	l.measure(func() (time.Duration, error) {
-		s, err := l.run(ctx, many, inMemory, l.startOurs)
+	w.measure(func() (time.Duration, error) {
+		s, err := w.run(ctx, many, inMemory, w.startOurs)
 		return s.took, err
-	}, "find of %d files that the mounting process has in memory", l.files)
+	}, "find of %d files that the mounting process has in memory", w.files)
 	return nil
 }
 
 // measure prints the median, or why there is none.
-func (l *lab) measure(once func() (time.Duration, error), format string, args ...any) {
+func (w *world) measure(once func() (time.Duration, error), format string, args ...any) {
 	var all []sample
-	for range l.rounds {
+	for range w.rounds {
 		took, err := once()
 		if err != nil {
 			fmt.Printf("  "+format+": not measured: %v\n", append(args, err)...)
@@ -56,8 +56,8 @@ func (l *lab) measure(once func() (time.Duration, error), format string, args ..
 }
 
 // fetch reads all blobs of the big file, and nothing else.
-func (l *lab) fetch(ctx context.Context, from repository) (time.Duration, error) {
-	client, err := newClient(l.s3.URL)
+func (w *world) fetch(ctx context.Context, from repository) (time.Duration, error) {
+	client, err := newClient(w.s3.URL)
 	if err != nil {
 		return 0, err
 	}

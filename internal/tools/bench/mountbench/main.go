@@ -67,51 +67,51 @@ func bench(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	l, err := openLab(s)
+	w, err := openWorld(s)
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer w.close()
 	t := table.NewWriter()
 	t.SetOutputMirror(os.Stdout)
 	t.SetTitle("latency %v, medians of %d and %d rounds", s.latency, s.rounds, s.resticRounds)
 	t.AppendHeader(table.Row{"workload", "rwm", "restic", "ratio", "goal at 20 ms", "resident rwm", "resident restic"})
-	for _, w := range workloads(s) {
-		if !pattern.MatchString(w.name) {
+	for _, load := range workloads(s) {
+		if !pattern.MatchString(load.name) {
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "%s …\n", w.name)
-		row, err := l.compare(ctx, w)
+		fmt.Fprintf(os.Stderr, "%s …\n", load.name)
+		row, err := w.compare(ctx, load)
 		if err != nil {
-			return fmt.Errorf("%s: %w", w.name, err)
+			return fmt.Errorf("%s: %w", load.name, err)
 		}
 		t.AppendRow(row)
 	}
 	t.Render()
 	if s.limits {
-		return l.limits(ctx)
+		return w.limits(ctx)
 	}
 	return nil
 }
 
 // compare runs both sides in turn.
-func (l *lab) compare(ctx context.Context, w workload) (table.Row, error) {
-	repo, err := l.repository(ctx, w.data)
+func (w *world) compare(ctx context.Context, load workload) (table.Row, error) {
+	repo, err := w.repository(ctx, load.data)
 	if err != nil {
 		return nil, err
 	}
 	var ours, theirs []sample
-	for i := range l.rounds {
-		a, err := l.run(ctx, repo, w, l.startOurs)
+	for i := range w.rounds {
+		a, err := w.run(ctx, repo, load, w.startOurs)
 		if err != nil {
 			return nil, fmt.Errorf("rwm: %w", err)
 		}
 		ours = append(ours, a)
 		fmt.Fprintf(os.Stderr, "  rwm %v, %s resident\n", a.took.Round(time.Millisecond), humanize.IBytes(uint64(a.resident)))
-		if i >= l.resticRounds {
+		if i >= w.resticRounds {
 			continue
 		}
-		b, err := l.run(ctx, repo, w, l.startRestic)
+		b, err := w.run(ctx, repo, load, w.startRestic)
 		if err != nil {
 			return nil, fmt.Errorf("restic: %w", err)
 		}
@@ -119,8 +119,8 @@ func (l *lab) compare(ctx context.Context, w workload) (table.Row, error) {
 		fmt.Fprintf(os.Stderr, "  restic %v, %s resident\n", b.took.Round(time.Millisecond), humanize.IBytes(uint64(b.resident)))
 	}
 	a, b := median(ours), median(theirs)
-	return table.Row{w.name, a.took.Round(time.Millisecond), b.took.Round(time.Millisecond),
-		fmt.Sprintf("%.1f×", b.took.Seconds()/a.took.Seconds()), w.goal,
+	return table.Row{load.name, a.took.Round(time.Millisecond), b.took.Round(time.Millisecond),
+		fmt.Sprintf("%.1f×", b.took.Seconds()/a.took.Seconds()), load.goal,
 		humanize.IBytes(uint64(a.resident)), humanize.IBytes(uint64(b.resident))}, nil
 }
 

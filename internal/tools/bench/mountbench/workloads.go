@@ -95,7 +95,7 @@ func randomReads(path string, seed uint64, n int) error {
 }
 
 // data makes what a repository holds, snapshot by snapshot.
-func (l *lab) data(name, dir string, snapshot func() error) error {
+func (w *world) data(name, dir string, snapshot func() error) error {
 	r := rand.New(rand.NewPCG(1, 2))
 	write := func(path string, size int) error {
 		path = filepath.Join(dir, path)
@@ -124,23 +124,23 @@ func (l *lab) data(name, dir string, snapshot func() error) error {
 	}
 	switch name {
 	case "big":
-		if err := write("big", l.big<<20); err != nil {
+		if err := write("big", w.big<<20); err != nil {
 			return err
 		}
 	case "parts":
 		for i := range 16 {
-			if err := write(fmt.Sprintf("part%d", i), l.big<<20/16); err != nil {
+			if err := write(fmt.Sprintf("part%d", i), w.big<<20/16); err != nil {
 				return err
 			}
 		}
 	case "many":
-		for i := range l.files {
+		for i := range w.files {
 			if err := write(fmt.Sprintf("dir%03d/sub%d/file%06d", i%100, i/100%5, i), 20); err != nil {
 				return err
 			}
 		}
 	case "small":
-		if err := small(0, l.small); err != nil {
+		if err := small(0, w.small); err != nil {
 			return err
 		}
 		if err := snapshot(); err != nil {
@@ -148,14 +148,14 @@ func (l *lab) data(name, dir string, snapshot func() error) error {
 		}
 	case "generations":
 		for g := range 39 {
-			if err := small(l.small*g/40, l.small*(g+1)/40); err != nil {
+			if err := small(w.small*g/40, w.small*(g+1)/40); err != nil {
 				return err
 			}
 			if err := snapshot(); err != nil {
 				return err
 			}
 		}
-		if err := small(l.small*39/40, l.small); err != nil {
+		if err := small(w.small*39/40, w.small); err != nil {
 			return err
 		}
 	default:

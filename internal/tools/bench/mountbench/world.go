@@ -21,8 +21,8 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
-// lab is the server, the repositories and a place for files.
-type lab struct {
+// world is the server, the repositories and a place for files.
+type world struct {
 	settings
 	dir   string
 	s3    *s3proc.Server
@@ -42,22 +42,22 @@ const (
 	password = "bench"
 )
 
-func openLab(s settings) (*lab, error) {
-	l := &lab{settings: s, repos: map[string]repository{}}
+func openWorld(s settings) (*world, error) {
+	w := &world{settings: s, repos: map[string]repository{}}
 	var err error
-	if l.dir, err = os.MkdirTemp("", "rwm-mountbench-"); err != nil {
+	if w.dir, err = os.MkdirTemp("", "rwm-mountbench-"); err != nil {
 		return nil, err
 	}
 	// the server wants to know an admin and a host
-	l.s3, err = s3proc.Start(s.server,
+	w.s3, err = s3proc.Start(s.server,
 		s3proc.User{Name: "bench", Tenant: "bench", AccessKey: access, SecretKey: secret},
 		s3proc.User{Name: "host", Tenant: "bench", AccessKey: "host-access", SecretKey: "host-secret"})
-	return l, err
+	return w, err
 }
 
-func (l *lab) close() {
-	l.s3.Close()
-	_ = os.RemoveAll(l.dir)
+func (w *world) close() {
+	w.s3.Close()
+	_ = os.RemoveAll(w.dir)
 }
 
 func newClient(url string) (*minio.Client, error) {
@@ -68,19 +68,19 @@ func newClient(url string) (*minio.Client, error) {
 
 // repository returns the repository with some data, made at its first use without
 // latency.
-func (l *lab) repository(ctx context.Context, name string) (repository, error) {
-	if r, ok := l.repos[name]; ok {
-		return r, l.s3.SetLatency(l.latency)
+func (w *world) repository(ctx context.Context, name string) (repository, error) {
+	if r, ok := w.repos[name]; ok {
+		return r, w.s3.SetLatency(w.latency)
 	}
 	began := time.Now()
-	if err := l.s3.SetLatency(0); err != nil {
+	if err := w.s3.SetLatency(0); err != nil {
 		return repository{}, err
 	}
-	client, err := newClient(l.s3.URL)
+	client, err := newClient(w.s3.URL)
 	if err != nil {
 		return repository{}, err
 	}
-	r := repository{bucket: "bench-" + name, folder: filepath.Join(l.dir, name)}
+	r := repository{bucket: "bench-" + name, folder: filepath.Join(w.dir, name)}
 	if err := client.MakeBucket(ctx, r.bucket, minio.MakeBucketOptions{}); err != nil {
 		return r, err
 	}
@@ -89,7 +89,7 @@ func (l *lab) repository(ctx context.Context, name string) (repository, error) {
 		return r, err
 	}
 	defer s.Close()
-	err = l.data(name, r.folder, func() error {
+	err = w.data(name, r.folder, func() error {
 		result, err := s.Backup(ctx, restic.BackupOptions{Paths: []string{r.folder}})
 		if err == nil {
 			r.snapshots = append(r.snapshots, result.SnapshotID.Short())
@@ -102,15 +102,15 @@ func (l *lab) repository(ctx context.Context, name string) (repository, error) {
 	if err := os.RemoveAll(r.folder); err != nil {
 		return r, err
 	}
-	l.repos[name] = r
+	w.repos[name] = r
 	fmt.Fprintf(os.Stderr, "  repository %s made in %v\n", name, time.Since(began).Round(time.Second))
-	return r, l.s3.SetLatency(l.latency)
+	return r, w.s3.SetLatency(w.latency)
 }
 
 // run mounts, works and unmounts.
-func (l *lab) run(ctx context.Context, r repository, w workload, start func(r repository, dir, cache string) *exec.Cmd) (sample, error) {
-	l.runs++
-	dir, cache := filepath.Join(l.dir, fmt.Sprintf("mnt%d", l.runs)), filepath.Join(l.dir, fmt.Sprintf("cache%d", l.runs))
+func (w *world) run(ctx context.Context, r repository, load workload, start func(r repository, dir, cache string) *exec.Cmd) (sample, error) {
+	w.runs++
+	dir, cache := filepath.Join(w.dir, fmt.Sprintf("mnt%d", w.runs)), filepath.Join(w.dir, fmt.Sprintf("cache%d", w.runs))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return sample{}, err
 	}
@@ -138,18 +138,18 @@ func (l *lab) run(ctx context.Context, r repository, w workload, start func(r re
 	if err := waitReady(ctx, dir, ended); err != nil {
 		return sample{}, fmt.Errorf("%w\n%s", err, output.Bytes())
 	}
-	if w.work != nil {
+	if load.work != nil {
 		var snapshots []string
 		for _, id := range r.snapshots {
 			snapshots = append(snapshots, filepath.Join(dir, "ids", id, r.folder))
 		}
-		if w.prep != nil {
-			if err := w.prep(ctx, snapshots); err != nil {
+		if load.prep != nil {
+			if err := load.prep(ctx, snapshots); err != nil {
 				return sample{}, err
 			}
 		}
 		began = time.Now()
-		if err := w.work(ctx, snapshots); err != nil {
+		if err := load.work(ctx, snapshots); err != nil {
 			return sample{}, fmt.Errorf("%w\n%s", err, output.Bytes())
 		}
 	}
@@ -184,14 +184,14 @@ func resident(pid int) int64 {
 	return kib << 10
 }
 
-func (l *lab) startOurs(r repository, dir, cache string) *exec.Cmd {
-	cmd := exec.Command("/proc/self/exe", serveCommand, l.s3.URL, r.bucket, dir, cache, fmt.Sprint(l.cache))
+func (w *world) startOurs(r repository, dir, cache string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", serveCommand, w.s3.URL, r.bucket, dir, cache, fmt.Sprint(w.cache))
 	return cmd
 }
 
-func (l *lab) startRestic(r repository, dir, cache string) *exec.Cmd {
-	cmd := exec.Command(l.restic, "mount", dir)
-	cmd.Env = append(os.Environ(), "RESTIC_REPOSITORY=s3:"+l.s3.URL+"/"+r.bucket, "RESTIC_PASSWORD="+password,
+func (w *world) startRestic(r repository, dir, cache string) *exec.Cmd {
+	cmd := exec.Command(w.restic, "mount", dir)
+	cmd.Env = append(os.Environ(), "RESTIC_REPOSITORY=s3:"+w.s3.URL+"/"+r.bucket, "RESTIC_PASSWORD="+password,
 		"AWS_ACCESS_KEY_ID="+access, "AWS_SECRET_ACCESS_KEY="+secret, "RESTIC_CACHE_DIR="+cache)
 	return cmd
 }

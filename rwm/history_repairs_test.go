@@ -1,0 +1,220 @@
+package rwm_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/harness"
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/rwm"
+	"github.com/cesnet/rwm/s3state"
+)
+
+// A repaired repository is judged by what is current.
+func TestHistoryOfRepairs(t *testing.T) {
+	for name, attackAndRepair := range map[string]func(w *world, pack string, content []byte){
+		"put back": func(w *world, pack string, content []byte) {
+			w.put(pack, bytes.Repeat([]byte("rubbish"), 10))
+			w.pass()
+			w.put(pack, content)
+		},
+		"put back in parts": func(w *world, pack string, content []byte) { w.putInParts(w.Admin, pack, content) },
+		"spoilt and put back in parts": func(w *world, pack string, content []byte) {
+			w.put(pack, bytes.Repeat([]byte("x"), len(content)))
+			w.pass()
+			w.putInParts(w.Host, pack, content)
+		},
+		"spoilt and put back in parts in the same second": func(w *world, pack string, content []byte) {
+			w.put(pack, bytes.Repeat([]byte("x"), 70))
+			w.putInParts(w.Host, pack, bytes.Repeat([]byte("y"), len(content)))
+			w.putInParts(w.Host, pack, content)
+		},
+		"by restic": func(w *world, pack string, _ []byte) {
+			w.put(pack, bytes.Repeat([]byte("rubbish"), 10))
+			w.pass()
+			s, err := w.manager().OpenRepository(w.t.Context(), restic.WithoutCache())
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			defer s.Close()
+			id, err := restic.ParseID(pack[len(pack)-64:])
+			if err == nil {
+				err = s.RepairPacks(w.t.Context(), restic.RepairPacksOptions{Packs: []restic.ID{id}})
+			}
+			if err == nil {
+				_, err = s.RepairSnapshots(w.t.Context(), restic.RepairSnapshotsOptions{Forget: true})
+			}
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.run()
+			if _, err := s.Prune(w.t.Context(), restic.PruneOptions{}); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t).policed()
+			w.run()
+			w.pass()
+			pack, most := "", 0
+			for _, key := range w.objects("data/") {
+				if n := len(w.read(key)); n > most {
+					pack, most = key, n
+				}
+			}
+			attackAndRepair(w, pack, w.read(pack))
+			w.run()
+			w.newest(w.history(w.admin()))
+			c, err := w.admin().CheckStorage(t.Context(), w.config.ResticBucket, s3state.CheckStorageOptions{})
+			if err != nil || !c.OK || c.Suspicious != 0 {
+				t.Errorf("%v %+v", err, c.StorageCheck)
+			}
+			if err := w.drop(w.admin()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Lifecycle rules remove old versions of locks before those of packs.
+func TestHistoryAfterLocksWereRemoved(t *testing.T) {
+	w := newWorld(t).policed()
+	w.config.Retention = rwm.Retention{"keep-last": "1"}
+	for range 3 {
+		w.pass()
+		w.write("files/new.txt", time.Now().Format(time.RFC3339Nano))
+		if _, err := w.manager().BackupAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.newest(w.history(w.admin()))
+	client := w.Client(t, w.Admin)
+	for _, markers := range []bool{false, true} {
+		for v, err := range w.admin().Storage().Versions(t.Context(), w.config.ResticBucket, "locks/") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.DeleteMarker != markers {
+				continue
+			}
+			if err := client.RemoveObject(t.Context(), w.config.ResticBucket, v.Key, minio.RemoveObjectOptions{VersionID: v.VersionID}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.newest(w.history(w.admin()))
+		if err := w.drop(w.admin()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Snapshots dated back take the places of real ones in the host's own retention.
+func TestHistoryOfBackdatedSnapshots(t *testing.T) {
+	w := newWorld(t).policed()
+	if !w.Controlled() {
+		harness.NotOnThisServer(t, "everything would happen in one minute, before which there is no moment")
+	}
+	s, err := w.manager().OpenRepository(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	backup := func(at time.Time) {
+		t.Helper()
+		w.write("files/new.txt", time.Now().Format(time.RFC3339Nano))
+		if _, err := s.Backup(t.Context(), restic.BackupOptions{Paths: []string{w.files}, Time: at, Host: "vm"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	day := func(d int, hour time.Duration) time.Time {
+		return time.Now().Truncate(24 * time.Hour).Add(time.Duration(-d)*24*time.Hour + hour*time.Hour)
+	}
+	for d := 10; d > 5; d-- {
+		backup(day(d, 2))
+	}
+	backup(time.Now())
+	forget := func() {
+		t.Helper()
+		w.pass()
+		if _, err := s.Forget(t.Context(), restic.ForgetOptions{Policy: restic.Policy{Daily: 6}, Prune: &restic.PruneOptions{}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget()
+	w.newest(w.history(w.admin()))
+	w.pass()
+	attack := w.lastWrite("")
+	for d := 10; d > 5; d-- {
+		backup(day(d, 23))
+	}
+	forget()
+	h := w.history(w.admin())
+	w.before(h, attack.Add(time.Minute))
+	if !strings.Contains(fmt.Sprint(h.Suspicions), "as if by the retention") {
+		t.Errorf("%v", h.Suspicions)
+	}
+	if err := w.drop(w.admin()); !errors.Is(err, s3state.ErrUnconfirmed) {
+		t.Errorf("dropping: %v", err)
+	}
+}
+
+// What a person has looked at is kept on the admin's machine, and counts in drop, too.
+func TestReviewed(t *testing.T) {
+	w := newWorld(t).policed()
+	file := filepath.Join(w.dir, "conf", "reviews.json")
+	w.run()
+	w.run()
+	w.pass()
+	w.remove(w.objects("snapshots/")[0])
+	w.run()
+	admin := func() *rwm.Manager {
+		config := *w.config
+		config.S3AccessKey, config.S3SecretKey = w.Admin.AccessKey, w.Admin.SecretKey
+		now := func() time.Time { return time.Now().Add(1000 * time.Hour) } // the server's clock runs ahead
+		m, err := rwm.New(&config, rwm.WithReviews(file), rwm.WithClock(now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	h := w.history(admin())
+	if h.Total != 1 {
+		t.Fatalf("%v", h.Suspicions)
+	}
+	if r, err := admin().Reviewed(w.config.ResticBucket); err != nil || !r.Proved.Equal(h.LastGood) {
+		t.Errorf("%v %+v", err, r)
+	}
+	if p, err := admin().KnownProof(w.config.ResticBucket); err != nil || p.Verdict != s3state.NotProved || !p.At.Equal(h.LastGood) {
+		t.Errorf("%v %+v", err, p)
+	}
+	if p, err := admin().KnownProof("another"); err != nil || !strings.HasPrefix(p.Reason, s3state.NoPassword) {
+		t.Errorf("%v %+v", err, p)
+	}
+	if err := w.drop(admin()); !errors.Is(err, s3state.ErrUnconfirmed) {
+		t.Errorf("before: %v", err)
+	}
+	if err := admin().SetReviewed(w.config.ResticBucket, h.Suspicions[0].Time); err != nil {
+		t.Fatal(err)
+	}
+	w.newest(w.history(admin()))
+	if err := w.drop(admin()); err != nil {
+		t.Errorf("reviewed: %v", err)
+	}
+	if h := w.history(w.admin()); h.Total != 1 {
+		t.Errorf("elsewhere nobody has looked at it: %v", h.Suspicions)
+	}
+	if err := w.admin().SetReviewed(w.config.ResticBucket, time.Now().Add(-time.Hour)); err == nil {
+		t.Error("there is no file")
+	}
+	if err := admin().SetReviewed(w.config.ResticBucket, time.Now().Add(2000*time.Hour)); !errors.Is(err, rwm.ErrMoment) {
+		t.Errorf("in the future: %v", err)
+	}
+}
