@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
@@ -81,7 +82,7 @@ func (c *StorageCheck) Err() error {
 	if len(c.Problems) > 0 {
 		first = ", the first: " + strings.TrimPrefix(c.Problems[0].Key+": "+c.Problems[0].Reason, ": ")
 	}
-	return fmt.Errorf("bucket %s: %w: %d problems%s", c.Bucket, ErrStorageIncomplete, c.Total, first)
+	return fmt.Errorf("bucket %s: %w: %s%s", c.Bucket, ErrStorageIncomplete, plural.Of(c.Total, "problem"), first)
 }
 
 // decide sets OK.
@@ -185,7 +186,7 @@ func (s *Store) lastVerified(ctx context.Context, bucket string, c *StorageCheck
 	const most = 200 // looked at without a result
 	var found *manifest
 	looked := 0
-	err = s.eachState(ctx, bucket, states, func(st *SavedState, p **manifest) (bool, error) {
+	err = s.eachState(ctx, bucket, states, 1, func(st *SavedState, p **manifest) (bool, error) {
 		v := st.Verification
 		st.Verification = nil // kept for many states it would need much memory
 		switch {

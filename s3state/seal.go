@@ -217,7 +217,7 @@ func (p *sealable) result(ctx context.Context, m *maker) (*SealResult, error) {
 
 // isTrial recognises the statements of tryTimes.
 func isTrial(bucket string, g grant) bool {
-	return g.effect == "Deny" && len(g.resources) == 1 && strings.HasPrefix(g.resources[0], "arn:aws:s3:::"+bucket+"/"+trialPrefix)
+	return g.effect == "Deny" && len(g.resources) == 1 && strings.HasPrefix(g.resources[0], "arn:aws:s3:::"+bucket+"/"+canaryPrefix+trial)
 }
 
 // refusal tells an answer that refuses access from one that fails otherwise.
