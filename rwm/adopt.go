@@ -40,8 +40,3 @@ func (m *Manager) AdoptStorage(ctx context.Context, bucket, targetUser string, o
 	res.Renewed, err = m.RenewLocks(ctx, bucket, opts.Renew)
 	return res, err
 }
-
-// PlanAdoption says what [Manager.AdoptStorage] would do, and changes nothing.
-func (m *Manager) PlanAdoption(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*s3state.AdoptPlan, error) {
-	return m.store.PlanAdoption(ctx, bucket, targetUser, opts.AdoptOptions)
-}

@@ -152,16 +152,6 @@ func (s *Store) Adopt(ctx context.Context, bucket, targetUser string, opts Adopt
 	return res, a.prove(ctx, res)
 }
 
-// PlanAdoption looks at a bucket and says what Adopt would do. It changes nothing. What
-// cannot be done is in Refused of the plan.
-func (s *Store) PlanAdoption(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptPlan, error) {
-	a, err := s.adoption(ctx, bucket, targetUser, opts)
-	if err != nil {
-		return nil, fmt.Errorf("adopt %s: %w", bucket, err)
-	}
-	return a.plan, nil
-}
-
 func (s *Store) adoption(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*adoption, error) {
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return nil, err
