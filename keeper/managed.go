@@ -28,8 +28,12 @@ type managed struct {
 	password string
 	notes    []string // warnings of the manager
 
+	listing *s3state.Listing // that of the survey, if the history can use it
+	newest  time.Time        // moment of the survey
+
 	live   *restic.Session // opened when first needed, without a lock
 	reader *restic.Reader
+	asOf   *restic.Session // as of newest, opened when first needed
 }
 
 // openManaged reads the secrets and makes the managers. It sends nothing.
@@ -95,6 +99,7 @@ func (s *managed) Close() error {
 	if s.live != nil {
 		errs = append(errs, s.live.Close())
 	}
+	errs = append(errs, s.forgetNewest())
 	return errors.Join(errs...)
 }
 

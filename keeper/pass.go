@@ -155,7 +155,8 @@ func (v *visit) work(ctx context.Context) {
 		if v.r.task(t).Outcome != Proved || t == TaskRenew && v.r.frozen() && !v.r.FrozenRenewal {
 			last = time.Time{} // what was not proved is tried again at every pass
 		}
-		if every.due(last, v.k.now()) && v.allowed(t) {
+		due := every.due(last, v.k.now()) || t == TaskProve && every.On() && v.provedAnyway()
+		if due && v.allowed(t) {
 			v.do(ctx, t, steps[t])
 		}
 	}

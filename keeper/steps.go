@@ -11,7 +11,7 @@ import (
 )
 
 func (v *visit) survey(ctx context.Context) (Outcome, string, error) {
-	s, err := v.storage.Survey(ctx)
+	s, err := v.storage.Survey(ctx, v.r.Survey)
 	if err != nil {
 		return NotProved, "", err
 	}
@@ -100,10 +100,10 @@ func (v *visit) prove(ctx context.Context) (Outcome, string, error) {
 	if v.r.Survey.Newest.IsZero() {
 		return NotProved, "the bucket is empty", nil
 	}
-	p := v.proof // which the history has needed anyway
-	if p == nil || !p.Proved || p.Moment.Before(v.r.Survey.Newest) {
+	p := v.proof
+	if !v.provedAnyway() {
 		var err error
-		if p, err = v.storage.Prove(ctx, v.r.Survey.Newest); err != nil {
+		if p, err = v.storage.Prove(ctx, endOf(v.r.Survey.Newest)); err != nil {
 			return NotProved, "", err
 		}
 	}
@@ -115,6 +115,20 @@ func (v *visit) prove(ctx context.Context) (Outcome, string, error) {
 		return Failed, oneLine(p.Why), nil
 	}
 	return NotProved, oneLine(p.Why), nil
+}
+
+// provedAnyway reports whether the history of this pass has proved the newest moment.
+func (v *visit) provedAnyway() bool {
+	return v.proof != nil && v.proof.Proved && !v.proof.Moment.Before(v.r.Survey.Newest)
+}
+
+// endOf is the last moment that a time of the server's may stand for: some cut times to
+// the second, and what is written last is in a moment only from the end of it on.
+func endOf(t time.Time) time.Time {
+	if t.Nanosecond() == 0 {
+		return t.Add(time.Second - time.Millisecond)
+	}
+	return t
 }
 
 // renew extends the locks of what is needed; of everything while an alarm is open.
@@ -272,7 +286,7 @@ func (v *visit) drill(ctx context.Context) (Outcome, string, error) {
 	if s.NewestSnapshot.IsZero() {
 		return NotProved, "there is no snapshot to restore", nil
 	}
-	plan := DrillPlan{Now: s.Newest, Files: v.cfg.DrillFiles, Seed: uint64(v.k.now().UnixNano())}
+	plan := DrillPlan{Now: endOf(s.Newest), Files: v.cfg.DrillFiles, Seed: uint64(v.k.now().UnixNano())}
 	plan.Then = later(v.k.now().Add(-time.Duration(v.cfg.Promise)), s.OldestSnapshot)
 	if v.r.Drills%8 == 7 {
 		plan.Whole = int64(v.cfg.WholeSnapshot)

@@ -78,6 +78,24 @@ func (w *world) before(h *s3state.History, attack time.Time) {
 	}
 }
 
+// putInParts writes an object by a multipart upload of one part.
+func (w *world) putInParts(by s3test.Identity, key string, body []byte) {
+	w.t.Helper()
+	core, bucket := minio.Core{Client: w.Client(w.t, by)}, w.config.ResticBucket
+	id, err := core.NewMultipartUpload(w.t.Context(), bucket, key, minio.PutObjectOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	part, err := core.PutObjectPart(w.t.Context(), bucket, key, id, 1, bytes.NewReader(body), int64(len(body)), minio.PutObjectPartOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	parts := []minio.CompletePart{{PartNumber: 1, ETag: part.ETag}}
+	if _, err := core.CompleteMultipartUpload(w.t.Context(), bucket, key, id, parts, minio.PutObjectOptions{}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // lastWrite is the time of the newest version of an object, by the server's clock.
 func (w *world) lastWrite(prefix string) (at time.Time) {
 	w.t.Helper()
@@ -259,21 +277,7 @@ func TestHistoryOfAPackOverwrittenInParts(t *testing.T) {
 	pack := w.objects("data/")[0]
 	body := w.read(pack)
 	attack := w.lastWrite("")
-	core := minio.Core{Client: w.Client(t, w.Host)}
-	bucket := w.config.ResticBucket
-	id, err := core.NewMultipartUpload(t.Context(), bucket, pack, minio.PutObjectOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rubbish := bytes.Repeat([]byte("x"), len(body))
-	part, err := core.PutObjectPart(t.Context(), bucket, pack, id, 1, bytes.NewReader(rubbish), int64(len(body)), minio.PutObjectPartOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts := []minio.CompletePart{{PartNumber: 1, ETag: part.ETag}}
-	if _, err := core.CompleteMultipartUpload(t.Context(), bucket, pack, id, parts, minio.PutObjectOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	w.putInParts(w.Host, pack, bytes.Repeat([]byte("x"), len(body)))
 	w.before(w.history(w.admin()), attack.Add(time.Second))
 	if err := w.drop(w.admin()); !errors.Is(err, s3state.ErrStorageIncomplete) {
 		t.Errorf("dropping: %v", err)

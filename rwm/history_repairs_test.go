@@ -25,20 +25,16 @@ func TestHistoryOfRepairs(t *testing.T) {
 			w.pass()
 			w.put(pack, content)
 		},
-		"put back in parts": func(w *world, pack string, content []byte) {
-			core := minio.Core{Client: w.Client(w.t, w.Admin)}
-			id, err := core.NewMultipartUpload(w.t.Context(), w.config.ResticBucket, pack, minio.PutObjectOptions{})
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			part, err := core.PutObjectPart(w.t.Context(), w.config.ResticBucket, pack, id, 1, bytes.NewReader(content), int64(len(content)), minio.PutObjectPartOptions{})
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			_, err = core.CompleteMultipartUpload(w.t.Context(), w.config.ResticBucket, pack, id, []minio.CompletePart{{PartNumber: 1, ETag: part.ETag}}, minio.PutObjectOptions{})
-			if err != nil {
-				w.t.Fatal(err)
-			}
+		"put back in parts": func(w *world, pack string, content []byte) { w.putInParts(w.Admin, pack, content) },
+		"spoilt and put back in parts": func(w *world, pack string, content []byte) {
+			w.put(pack, bytes.Repeat([]byte("x"), len(content)))
+			w.pass()
+			w.putInParts(w.Host, pack, content)
+		},
+		"spoilt and put back in parts in the same second": func(w *world, pack string, content []byte) {
+			w.put(pack, bytes.Repeat([]byte("x"), 70))
+			w.putInParts(w.Host, pack, bytes.Repeat([]byte("y"), len(content)))
+			w.putInParts(w.Host, pack, content)
 		},
 		"by restic": func(w *world, pack string, _ []byte) {
 			w.put(pack, bytes.Repeat([]byte("rubbish"), 10))

@@ -175,7 +175,7 @@ func (a *adoption) prove(ctx context.Context, res *AdoptResult) (err error) {
 	if a.opts.Host == nil {
 		return nil
 	}
-	if res.Access, err = a.opts.Host.Access(ctx, a.bucket, AccessOptions{}); err != nil {
+	if res.Access, err = a.opts.Host.Access(ctx, a.bucket, AccessOptions{As: RoleHost}); err != nil {
 		return fmt.Errorf("adopt %s: all steps are done, but what the host can do is not proved: %w", a.bucket, err)
 	}
 	if res.Access.OK {
@@ -183,7 +183,7 @@ func (a *adoption) prove(ctx context.Context, res *AdoptResult) (err error) {
 	}
 	var wrong []string
 	for _, r := range res.Access.Results {
-		if r.Harm || r.Expected == Allowed && r.Outcome != Allowed {
+		if !r.Met() {
 			wrong = append(wrong, fmt.Sprintf("%s: %s", r.Action, r.Outcome))
 		}
 	}

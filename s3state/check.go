@@ -185,7 +185,7 @@ func (s *Store) lastVerified(ctx context.Context, bucket string, c *StorageCheck
 	const most = 200 // looked at without a result
 	var found *manifest
 	looked := 0
-	err = s.eachState(ctx, bucket, states, func(st *SavedState, p **manifest) (bool, error) {
+	err = s.eachState(ctx, bucket, states, 1, func(st *SavedState, p **manifest) (bool, error) {
 		v := st.Verification
 		st.Verification = nil // kept for many states it would need much memory
 		switch {

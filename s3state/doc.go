@@ -66,7 +66,7 @@
 //
 //	store.go, event.go, errors.go   Store and its options, progress, errors
 //	layout.go             restic's and RWM's key names
-//	moment.go, view.go    Moment, and the objects of a bucket at one
+//	moment.go, view*.go   Moment, and the objects of a bucket at one or several
 //	versions.go           the version listing, by package s3versions
 //	bucket*.go            settings of a bucket; List, Info
 //	object_*.go           reading one version, and checking its bytes

@@ -78,16 +78,22 @@ func mayBeLater(v *Version, at time.Time) bool {
 // It uses the order of the listing: what lies above an entry that is later than the
 // time is later, too. Of two objects, one of which may be later, the older is chosen,
 // and a deletion that may be later has not happened yet; so a change in the same
-// second, or an upload in parts that was begun long ago, takes nothing away.
+// second, or an upload in parts that was begun long ago, takes nothing away. An upload
+// in parts may also be a repair of what it replaced: passed has those that were not
+// chosen, whose bytes can tell.
 type asOf struct {
 	at        time.Time
 	now       bool // at is in the future: nothing that is there can be later
 	chosen    *Version
 	uncertain bool // chosen may be later
 	hold      Version
+	passed    []Version // uploads in parts above chosen, the last mostPassed of them
 }
 
-func (a *asOf) begin() { a.chosen, a.uncertain = nil, false }
+// mostPassed bounds what is held of one key.
+const mostPassed = 8
+
+func (a *asOf) begin() { a.chosen, a.uncertain, a.passed = nil, false, a.passed[:0] }
 
 func (a *asOf) take(v *Version) {
 	switch {
@@ -99,6 +105,11 @@ func (a *asOf) take(v *Version) {
 	case a.chosen != nil && v.DeleteMarker:
 		a.uncertain = false
 		return
+	case a.chosen != nil && uploadedInParts(a.chosen.ETag) && resticID(v.Key) != "":
+		if len(a.passed) == mostPassed {
+			a.passed = append(a.passed[:0], a.passed[1:]...)
+		}
+		a.passed = append(a.passed, a.hold)
 	}
 	a.hold = *v
 	a.chosen, a.uncertain = &a.hold, !a.now && mayBeLater(v, a.at)

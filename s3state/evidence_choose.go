@@ -12,6 +12,9 @@ type chooser struct {
 	last  string // key
 	add   func(*Version) error
 	count int64 // given
+	// right reports whether a version's bytes are those of its name; nil if nothing is
+	// to be read.
+	right func(*Version) (bool, error)
 }
 
 // take takes the next entries of the listing.
@@ -32,12 +35,35 @@ func (c *chooser) take(entries []Version) error {
 
 // end is called after the last entry.
 func (c *chooser) end() error {
-	v := c.object()
-	if v == nil {
-		return nil
+	v, err := c.choose()
+	if v == nil || err != nil {
+		return err
 	}
 	c.count++
 	return c.add(v)
+}
+
+// choose returns what was current of the key whose entries were taken, nil for nothing.
+func (c *chooser) choose() (*Version, error) {
+	v := c.object()
+	if v == nil {
+		return nil, nil
+	}
+	// What restic's names stand for is the same at any time: a version that has it is
+	// as good as what was current, and better if that was spoilt.
+	for i := range c.passed {
+		if c.right == nil {
+			break
+		}
+		right, err := c.right(&c.passed[i])
+		if err != nil {
+			return nil, err
+		}
+		if right {
+			return &c.passed[i], nil
+		}
+	}
+	return v, nil
 }
 
 // endOfTime is later than anything a server records.
@@ -52,9 +78,9 @@ type newestView struct {
 	above   Version   // the entry before
 }
 
-func newNewestView() *newestView {
+func newNewestView(right func(*Version) (bool, error)) *newestView {
 	n := &newestView{objects: &objectlist.List{}}
-	n.chooser = chooser{asOf: asOf{at: endOfTime}, add: addTo(n.objects)}
+	n.chooser = chooser{asOf: asOf{at: endOfTime}, add: addTo(n.objects), right: right}
 	return n
 }
 
@@ -80,5 +106,5 @@ func (n *newestView) at(bucket string, at, now time.Time) *View {
 	if n == nil || n.objects.Len() == 0 || at.Before(n.since) || at.After(now.Add(offAtMost)) {
 		return nil
 	}
-	return &View{Bucket: bucket, Moment: Moment{At: at}, Time: at, objects: n.objects}
+	return &View{Bucket: bucket, Moment: Moment{At: at}, Time: at, objects: lists{n.objects}}
 }

@@ -40,7 +40,7 @@ func TestNewestView(t *testing.T) {
 			}
 		}
 		slices.SortStableFunc(entries, func(a, b Version) int { return strings.Compare(a.Key, b.Key) })
-		n := newNewestView()
+		n := newNewestView(nil)
 		if err := n.take(entries); err != nil {
 			t.Fatal(err)
 		}

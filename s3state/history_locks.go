@@ -3,6 +3,7 @@ package s3state
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -40,10 +41,13 @@ type lockEvidence struct {
 	// of what was deleted before, nobody can tell any more. Only who may remove
 	// versions can shorten it.
 	first time.Time
+	seen  []int64 // when locks were written or removed
+	ends  []int64 // when those were removed of which only the removal is left
 }
 
 // known notes that something is known of a lock.
 func (e *lockEvidence) known(v *Version) {
+	e.seen = append(e.seen, v.LastModified.UnixMilli())
 	if e.first.IsZero() || v.LastModified.Before(e.first) {
 		e.first = v.LastModified
 	}
@@ -56,7 +60,25 @@ func (e *lockEvidence) unknown(v *Version) {
 	if e.wanted == nil || meets(e.wanted, l.span) {
 		e.locks = append(e.locks, l)
 	}
+	e.ends = append(e.ends, v.LastModified.UnixMilli())
 	e.tail = -1
+}
+
+// longer gives locks of which only the removal is left the time since any lock was
+// written or removed before: one of a killed run may have stayed for long, and kept
+// everybody from taking another.
+func (e *lockEvidence) longer() {
+	slices.Sort(e.seen)
+	for _, to := range e.ends {
+		i, _ := slices.BinarySearch(e.seen, to-lockLife.Milliseconds())
+		if i == 0 {
+			continue
+		}
+		if l := (heldLock{span: span{e.seen[i-1], to}}); e.wanted == nil || meets(e.wanted, l.span) {
+			e.locks = append(e.locks, l)
+		}
+	}
+	e.seen, e.ends, e.tail = nil, nil, -1
 }
 
 // deletedIn gathers the deletions of a type in one second.

@@ -148,7 +148,16 @@ func TestLocksThatLifecycleRemoved(t *testing.T) {
 	h.take(pack(1, 10, 50_000))  // before anything is known
 	h.take(pack(2, 10, 100_000)) // under the lock that is removed
 	h.take(pack(3, 10, 200_000)) // under none
-	h.take([]Version{{Key: fmt.Sprintf("locks/%064x", 1), VersionID: "m", IsLatest: true, DeleteMarker: true, LastModified: at(100_100)}})
+	h.take(pack(4, 10, 310_000)) // under one that a killed run left for a day
+	removed := func(n int) {
+		h.take([]Version{{Key: fmt.Sprintf("locks/%064x", n), VersionID: "m", IsLatest: true, DeleteMarker: true, LastModified: at(n)}})
+	}
+	removed(100_100)
+	h.take([]Version{
+		{Key: fmt.Sprintf("locks/%064x", 300_000), VersionID: "m", IsLatest: true, DeleteMarker: true, LastModified: at(300_100)},
+		{Key: fmt.Sprintf("locks/%064x", 300_000), VersionID: "v", Size: 150, ETag: "e", LastModified: at(300_000)},
+	})
+	removed(400_000)
 	h.end(defaultGap)
 	if h.res.Total != 1 || !h.res.Suspicions[0].Time.Equal(at(200_000)) {
 		t.Errorf("%+v", h.res.Suspicions)

@@ -170,8 +170,8 @@ func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
 // than once are suspect.
 func (s *Store) Prove(ctx context.Context, bucket string, at time.Time, prover Prover) (*Proof, error) {
 	h := newTimeline(bucket)
-	newest := newNewestView()
-	if err := s.listHistory(ctx, bucket, h, newest, nil); err != nil {
+	newest := newNewestView(s.rightBytes(ctx, bucket))
+	if err := s.listHistory(ctx, bucket, h, newest, nil, nil); err != nil {
 		return nil, err
 	}
 	return newSearch(s, bucket, prover, newest, nil).at(ctx, h, at)

@@ -31,6 +31,7 @@ func (h *timeline) steps(gap time.Duration) {
 			h.evidence.deleted(TypeKey, &g.marker, &g.key)
 		}
 	}
+	h.evidence.longer()
 	for _, s := range h.evidence.unlocked() {
 		h.suspect(s)
 	}

@@ -89,7 +89,7 @@ const largestConfig = 4 << 10
 
 func suspicious(t FileType, c Change, v *Version) string {
 	switch t {
-	case TypeOther, TypeState:
+	case TypeOther, TypeState, TypeCanary:
 		return ""
 	case TypeConfig:
 		if c == Deleted {

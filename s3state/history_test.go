@@ -254,7 +254,8 @@ func TestTypeOf(t *testing.T) {
 	for key, want := range map[string]FileType{
 		"config": TypeConfig, "keys/" + id: TypeKey, "locks/" + id: TypeLock, "index/" + id: TypeIndex, "snapshots/" + id: TypeSnapshot,
 		"data/0a/" + id: TypePack, "data/0b/" + id: TypeOther, "data/" + id: TypeOther, "index/" + id[1:]: TypeOther, "index/" + strings.ToUpper(id): TypeOther,
-		"x": TypeOther, "configs": TypeOther, statePrefix + "x": TypeState,
+		"x": TypeOther, "configs": TypeOther, statePrefix + "x" + stateSuffix: TypeState, canaryKey(""): TypeCanary, canaryKey(trial): TypeCanary,
+		statePrefix + "x": TypeOther, "rwm/x": TypeOther,
 	} {
 		if got := TypeOf(key); got != want {
 			t.Errorf("%q is %s, not %s", key, got, want)

@@ -34,6 +34,8 @@ func plural(t FileType, n int64) string {
 		return "foreign"
 	case n == 1:
 		return string(t)
+	case t == TypeCanary:
+		return "canaries"
 	case t == TypeIndex:
 		return "indexes"
 	}

@@ -1,6 +1,7 @@
 package s3state
 
 import (
+	"crypto/rand"
 	"path"
 	"strings"
 
@@ -10,7 +11,8 @@ import (
 // FileType is what an object is to restic.
 type FileType string
 
-// The types of restic's layout, RWM's states, and what belongs to neither.
+// The types of restic's layout, RWM's states and the objects it tries things out on, and
+// what belongs to none of them.
 const (
 	TypeConfig   FileType = "config"
 	TypeKey      FileType = "key"
@@ -19,6 +21,7 @@ const (
 	TypeSnapshot FileType = "snapshot"
 	TypePack     FileType = "pack"
 	TypeState    FileType = "state"
+	TypeCanary   FileType = "canary"
 	TypeOther    FileType = "other"
 )
 
@@ -27,8 +30,11 @@ func TypeOf(key string) FileType {
 	if key == "config" {
 		return TypeConfig
 	}
-	if strings.HasPrefix(key, "rwm/") {
+	if stateName(key) {
 		return TypeState
+	}
+	if strings.HasPrefix(key, canaryPrefix) {
+		return TypeCanary
 	}
 	if resticID(key) == "" {
 		return TypeOther
@@ -71,10 +77,18 @@ const (
 	stateSuffix = ".json.gz"
 )
 
-// isState reports whether a version has the key of a saved state.
-func isState(v *Version) bool {
-	return !v.DeleteMarker && strings.HasPrefix(v.Key, statePrefix) && strings.HasSuffix(v.Key, stateSuffix)
+func stateName(key string) bool {
+	return strings.HasPrefix(key, statePrefix) && strings.HasSuffix(key, stateSuffix)
 }
+
+// isState reports whether a version has the key of a saved state.
+func isState(v *Version) bool { return !v.DeleteMarker && stateName(v.Key) }
+
+// canaryPrefix begins the names of objects on which RWM tries out what a server refuses.
+const canaryPrefix = "rwm/canary_"
+
+// canaryKey is a new such name; what says for what.
+func canaryKey(what string) string { return canaryPrefix + what + strings.ToLower(rand.Text()[:12]) }
 
 // sameBytes compares what the server recorded. The ETag of a multipart upload says
 // nothing about the bytes, but restic makes none.

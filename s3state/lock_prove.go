@@ -2,12 +2,10 @@ package s3state
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/cesnet/rwm/internal/s3err"
@@ -46,7 +44,7 @@ var canaryLocks = []time.Duration{4 * time.Second, time.Minute}
 // the lock was in force all the while.
 func (s *Store) proveLock(ctx context.Context, bucket string, mode LockMode) (*lockCanary, *LockProof, error) {
 	for i, lasts := range canaryLocks {
-		c := &lockCanary{s: s, bucket: bucket, key: "rwm/canary_" + strings.ToLower(rand.Text()[:12]), lasts: lasts}
+		c := &lockCanary{s: s, bucket: bucket, key: canaryKey(""), lasts: lasts}
 		proof, inTime, err := c.try(ctx, mode)
 		if err != nil || inTime {
 			return c, proof, err

@@ -129,7 +129,7 @@ func (s *Store) listAt(ctx context.Context, bucket string, at time.Time, rep *re
 		return err
 	}
 	var first time.Time // when anything was written
-	c := chooser{asOf: asOf{at: at, now: at.After(s.now().Add(offAtMost))}, add: add}
+	c := chooser{asOf: asOf{at: at, now: at.After(s.now().Add(offAtMost))}, add: add, right: s.rightBytes(ctx, bucket)}
 	take := func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]
@@ -150,6 +150,11 @@ func (s *Store) listAt(ctx context.Context, bucket string, at time.Time, rep *re
 	if err := c.end(); err != nil || c.count > 0 {
 		return err
 	}
+	return noStateAt(bucket, at, first)
+}
+
+// noStateAt says that a bucket was empty, and since when it is not.
+func noStateAt(bucket string, at, first time.Time) error {
 	err := fmt.Errorf("bucket %s: %w: it held no object at %s", bucket, ErrNoState, at.Format(time.RFC3339))
 	if first.After(at) {
 		err = fmt.Errorf("%w; the earliest moment is %s", err, first.In(at.Location()).Format(time.RFC3339Nano))

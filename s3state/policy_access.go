@@ -2,9 +2,7 @@ package s3state
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -28,46 +26,62 @@ const (
 type AccessResult struct {
 	Action   string
 	Outcome  Outcome
-	Expected Outcome
-	// Harm says that with this right the host could destroy saved data, or open it to
+	Expected Outcome // of the role
+	// Harm says that with this right the role could destroy saved data, or open it to
 	// others, or that a sealed host can read file data.
 	Harm   bool
 	Detail string // the server's answer, if it was not as expected, or what follows
 }
 
+// Met says that the role can do what it needs, and no harm. What a server allows beyond
+// the policy without harm does not count against it.
+func (r AccessResult) Met() bool {
+	return !r.Harm && (r.Expected != Allowed || r.Outcome == Allowed)
+}
+
 // AccessReport lists what credentials allow.
 type AccessReport struct {
 	Bucket  string
+	Role    Role         // whose rights are expected
+	RoleBy  RoleBy       // how that is known
 	Check   *PolicyCheck // what the policy says
 	Results []AccessResult
-	// OK is false if the host can do harm, or cannot do what it needs to.
+	// OK is false if the role can do harm, or cannot do what it needs to.
 	OK bool
 }
 
 // AccessOptions refine Access.
 type AccessOptions struct {
+	// As says whose credentials they are; "" to find out. The policy, what the server
+	// says of the caller and what the caller may read tell, except where the owner of
+	// the bucket is an account of many users: there the admin must be named.
+	As Role
 	// Quick makes only the attempts that write no object.
 	Quick bool
 }
 
-// Access proves what the host's credentials can do by trying it: on a canary object of
-// its own, and by setting what is set already. It undoes what should not have been
-// possible. Some versions of a few bytes under rwm/canary_ stay behind, hidden by a
-// delete marker; the host rightly cannot remove them.
+// Access proves what credentials can do by trying it: on a canary object of its own,
+// and by setting what is set already. It judges the outcome by what their role needs
+// and must not be able to do: the host, the keeper or the admin. It undoes what should
+// not have been possible. Some versions of a few bytes under rwm/canary_ stay behind,
+// hidden by a delete marker; only the admin can remove them, and in a locked bucket
+// nobody before their lock ends.
 //
-// Called with the owner's credentials it tries nothing: the error wraps ErrOwner, and
-// the report has only the policy check. Where the owner is an account of many users,
-// that cannot be told, and the attempts show it.
+// If As names another role and these are the owner's credentials, it tries nothing: the
+// error wraps ErrOwner, and the report has only the policy check.
 func (s *Store) Access(ctx context.Context, bucket string, opts AccessOptions) (*AccessReport, error) {
+	if err := opts.As.valid(); err != nil {
+		return nil, err
+	}
 	f, err := s.bucketConfig(ctx, bucket)
 	if err != nil {
 		return nil, err
 	}
 	report := &AccessReport{Bucket: bucket, Check: checkPolicy(bucket, f), OK: true}
-	if caller, _, err := s.ownBuckets(ctx); err == nil && report.Check.ownerIsAdmin() && caller.ID == f.acl.Owner.ID {
-		return report, fmt.Errorf("%w %s, who may do everything; use the host's", ErrOwner, caller.ID)
-	}
 	a := &accessor{s: s, bucket: bucket, config: f, report: report}
+	if err := a.findRole(ctx, opts.As); err != nil {
+		return report, err
+	}
 	a.settings(ctx)
 	if !opts.Quick {
 		a.canary(ctx)
@@ -80,6 +94,7 @@ type accessor struct {
 	bucket string
 	config *bucketConfig
 	report *AccessReport
+	lock   *Lock     // as the keeper and the admin see it; nil for a host
 	seen   []Version // the canary's versions as they were listed after writing
 }
 
@@ -98,9 +113,7 @@ func (a *accessor) note(action string, expected Outcome, harm bool, err error) O
 		r.Detail = s3err.Describe(err).Error()
 	}
 	r.Harm = harm && r.Outcome == Allowed
-	if r.Harm || expected == Allowed && r.Outcome != Allowed {
-		a.report.OK = false
-	}
+	a.report.OK = a.report.OK && r.Met()
 	a.report.Results = append(a.report.Results, r)
 	return r.Outcome
 }
@@ -121,25 +134,39 @@ func (a *accessor) put(ctx context.Context, what string, body string) error {
 	return err
 }
 
+// destructive judges what only the admin may do.
+func (a *accessor) destructive(action string, err error) Outcome {
+	if a.is(RoleAdmin) {
+		return a.note(action, Allowed, false, err)
+	}
+	return a.note(action, Refused, true, err)
+}
+
 // settings tries to set what is set already, so that success changes nothing.
 func (a *accessor) settings(ctx context.Context) {
 	if a.config.versioning == "Enabled" {
-		a.note("suspend versioning", Refused, true, a.put(ctx, "versioning",
+		a.destructive("suspend versioning", a.put(ctx, "versioning",
 			`<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`))
 	}
 	if a.config.policy != nil {
-		a.note("change the policy", Refused, true, a.put(ctx, "policy", string(a.config.policy)))
+		a.destructive("change the policy", a.put(ctx, "policy", string(a.config.policy)))
 	}
-	// Not a valid rule: a server that allows the change rejects only its form.
-	a.note("change the lifecycle", Refused, true, a.put(ctx, "lifecycle", `<LifecycleConfiguration></LifecycleConfiguration>`))
-	a.note("change the bucket's ACL", Refused, true, a.put(ctx, "acl", `<AccessControlPolicy></AccessControlPolicy>`))
+	if a.is(RoleAdmin) {
+		a.seeLock(ctx)
+		return
+	}
+	// Not a valid rule: a server that allows the change rejects only its form. The
+	// admin, who may, does not risk it.
+	a.destructive("change the lifecycle", a.put(ctx, "lifecycle", `<LifecycleConfiguration></LifecycleConfiguration>`))
+	a.destructive("change the bucket's ACL", a.put(ctx, "acl", `<AccessControlPolicy></AccessControlPolicy>`))
+	if a.is(RoleKeeper) {
+		a.seeLock(ctx)
+	}
 }
-
-func (a *accessor) canaryName() string { return "canary_" + strings.ToLower(rand.Text()[:12]) }
 
 // canary tries what needs an object.
 func (a *accessor) canary(ctx context.Context) {
-	key := "rwm/" + a.canaryName()
+	key := canaryKey("")
 	var versions []string
 	defer func() {
 		if len(versions) == 0 {
@@ -147,6 +174,9 @@ func (a *accessor) canary(ctx context.Context) {
 		}
 		a.note("delete an object", Allowed, false, a.s.hide(ctx, a.bucket, key))
 		a.order(ctx, key, versions)
+		if a.is(RoleAdmin) && !a.locks() {
+			a.removeCanary(ctx, key)
+		}
 	}()
 	for range 2 {
 		up, err := a.s.putSmall(ctx, a.bucket, key, []byte("canary of rwm storage-access\n"))
@@ -161,15 +191,31 @@ func (a *accessor) canary(ctx context.Context) {
 	a.seen = a.listed(ctx, key)
 
 	a.note("read an object", Allowed, false, a.read(ctx, key, ""))
-	// On Ceph the writer of an object may read its versions: if not by GET, then by
-	// copying parts. This destroys nothing, but is worth knowing.
-	a.note("read an old version", Refused, false, a.read(ctx, key, versions[0]))
-	a.note("copy an old version", Refused, false, a.s.copyPart(ctx, a.bucket, key, versions[0]))
-	a.note("delete a version", Refused, true, a.s.removeVersion(ctx, a.bucket, key, versions[0]))
-	a.note("set an object's retention", Refused, false, a.s.tryRetention(ctx, a.bucket, key, a.soon()))
+	if !a.is(RoleHost) {
+		a.note("read an old version", Allowed, false, a.read(ctx, key, versions[0]))
+		if a.locks() {
+			a.lockedVersion(ctx, key, versions[0])
+		} else if a.is(RoleKeeper) {
+			a.destructive("delete a version", a.s.removeVersion(ctx, a.bucket, key, versions[0]))
+		}
+		a.readsFileData(ctx)
+	}
+	if a.is(RoleAdmin) {
+		return // it may do the rest, and does not have to show it
+	}
+	if a.is(RoleHost) {
+		// On Ceph the writer of an object may read its versions: if not by GET, then by
+		// copying parts. This destroys nothing, but is worth knowing.
+		a.note("read an old version", Refused, false, a.read(ctx, key, versions[0]))
+		a.note("copy an old version", Refused, false, a.s.copyPart(ctx, a.bucket, key, versions[0]))
+		a.note("delete a version", Refused, true, a.s.removeVersion(ctx, a.bucket, key, versions[0]))
+		a.note("set an object's retention", Refused, false, a.s.tryRetention(ctx, a.bucket, key, a.soon()))
+	}
 	a.public(ctx, key)
 	a.uploads(ctx, key)
-	a.sealed(ctx, key)
+	if a.is(RoleHost) {
+		a.sealed(ctx, key)
+	}
 	// The bucket holds the canary, so this fails even if it is allowed.
 	_, err := a.s.s3.Call(ctx, s3versions.Request{Method: http.MethodDelete, Bucket: a.bucket})
 	a.note("delete the bucket", Refused, true, err)

@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -224,7 +225,7 @@ func (a *accessor) rename(ctx context.Context, key string, f fileData) error {
 
 // otherBucket makes a bucket of the host's own; "" if it may not.
 func (a *accessor) otherBucket(ctx context.Context) (name string, remove func()) {
-	name = "rwm-" + strings.ToLower(strings.ReplaceAll(a.canaryName(), "_", "-"))
+	name = "rwm-canary-" + strings.ToLower(rand.Text()[:12])
 	if err := a.s.client.MakeBucket(ctx, name, minio.MakeBucketOptions{}); err != nil {
 		return "", nil
 	}

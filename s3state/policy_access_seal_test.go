@@ -101,7 +101,7 @@ func TestWaysToReadAreOpenWithoutASeal(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &accessor{s: w.host, bucket: w.bucket, config: config, report: &AccessReport{Check: &PolicyCheck{Sealed: true}}}
-	a.sealed(w.ctx, "rwm/"+a.canaryName())
+	a.sealed(w.ctx, canaryKey(""))
 	got := map[string]Outcome{}
 	for _, r := range a.report.Results {
 		got[strings.TrimPrefix(r.Action, "file data: ")] = r.Outcome

@@ -3,12 +3,14 @@ package s3state
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 )
 
 func TestAccess(t *testing.T) {
 	w := newWorld(t)
-	w.put("config", "c")
+	config := strings.Repeat("c", shortest)
+	w.put("config", config)
 	before := contents(t, w.admin, w.bucket)
 	rep, err := w.host.Access(w.ctx, w.bucket, AccessOptions{})
 	if err != nil {
@@ -26,6 +28,15 @@ func TestAccess(t *testing.T) {
 	if check, err := w.admin.CheckPolicy(w.ctx, w.bucket); err != nil || !check.OK {
 		t.Errorf("%v %+v", err, check)
 	}
+	h, err := w.admin.History(w.ctx, w.bucket, HistoryOptions{})
+	if err != nil || len(h.Suspicions)+len(h.Notes) > 0 {
+		t.Fatalf("%v %+v", err, h)
+	}
+	for _, step := range h.Steps {
+		if counts := DescribeCounts(step.Counts, nil); strings.Contains(counts, "state") || !strings.Contains(counts, "1 canary") {
+			t.Errorf("history shows %s", counts)
+		}
+	}
 	entries := dump(t, w.admin, w.bucket)
 	if quick, err := w.host.Access(w.ctx, w.bucket, AccessOptions{Quick: true}); err != nil || !quick.OK {
 		t.Errorf("%v %+v", err, quick)
@@ -33,7 +44,7 @@ func TestAccess(t *testing.T) {
 	if !slices.Equal(entries, dump(t, w.admin, w.bucket)) {
 		t.Error("the quick way wrote something")
 	}
-	if _, err := w.admin.Access(w.ctx, w.bucket, AccessOptions{}); !errors.Is(err, ErrOwner) {
+	if _, err := w.admin.Access(w.ctx, w.bucket, AccessOptions{As: RoleHost}); !errors.Is(err, ErrOwner) {
 		t.Errorf("as the admin: %v", err)
 	}
 
@@ -55,7 +66,7 @@ func TestAccess(t *testing.T) {
 			t.Errorf("%s: not found out", action)
 		}
 	}
-	if got := contents(t, w.admin, w.bucket); got["config"] != "c" {
+	if got := contents(t, w.admin, w.bucket); got["config"] != config {
 		t.Errorf("it harmed: %q", got)
 	}
 }

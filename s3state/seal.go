@@ -218,7 +218,7 @@ func (p *sealable) result(ctx context.Context, m *maker) (*SealResult, error) {
 
 // isTrial recognises the statements of tryTimes.
 func isTrial(bucket string, g grant) bool {
-	return g.effect == "Deny" && len(g.resources) == 1 && strings.HasPrefix(g.resources[0], "arn:aws:s3:::"+bucket+"/"+trialPrefix)
+	return g.effect == "Deny" && len(g.resources) == 1 && strings.HasPrefix(g.resources[0], "arn:aws:s3:::"+bucket+"/"+canaryPrefix+trial)
 }
 
 // refusal distinguishes a refused request from one that failed otherwise.

@@ -96,7 +96,7 @@ func TestSeal(t *testing.T) {
 				t.Error("the host reads after it was sealed early")
 			}
 			for _, v := range dump(t, w.admin, w.bucket) {
-				if strings.Contains(v, trialPrefix) && strings.Contains(v, "latest=true marker=false") {
+				if strings.Contains(v, canaryPrefix+trial) && strings.Contains(v, "latest=true marker=false") {
 					t.Errorf("left behind: %s", v)
 				}
 			}

@@ -2,18 +2,16 @@ package s3state
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// trialPrefix is where the objects of a trial are.
-const trialPrefix = "rwm/canary_seal_"
+// trial is in the names of a trial's objects.
+const trial = "seal_"
 
 // A server that applies new policies late gets some time (Store.trialWait).
 const (
@@ -25,7 +23,7 @@ const (
 // before. It denies the admin one object from a past time on, and another from a future
 // time on. The host stays sealed throughout. now is the server's time.
 func (s *Store) tryTimes(ctx context.Context, m *maker, p *sealable) (now time.Time, err error) {
-	name := trialPrefix + strings.ToLower(rand.Text()[:12])
+	name := canaryKey(trial)
 	past, future := name+"_past", name+"_future"
 	defer func() {
 		// What is left is two hidden objects of a few bytes, and statements that the
@@ -44,7 +42,7 @@ func (s *Store) tryTimes(ctx context.Context, m *maker, p *sealable) (now time.T
 		return now, s3err.Wrap(err, "read %s", future)
 	}
 	now = head
-	trial := func(key string, from time.Time) policyStatement {
+	denial := func(key string, from time.Time) policyStatement {
 		return policyStatement{
 			Effect: "Deny", Principal: map[string][]string{"AWS": {p.check.Admin}}, Action: []string{"s3:GetObject"},
 			Resource: []string{"arn:aws:s3:::" + p.bucket + "/" + key}, Condition: after(from),
@@ -52,7 +50,7 @@ func (s *Store) tryTimes(ctx context.Context, m *maker, p *sealable) (now time.T
 	}
 	set := func() error {
 		return m.setSealed(ctx, func(seal seal) (string, error) {
-			return p.with(seal, trial(past, now.Add(-time.Hour)), trial(future, now.Add(time.Hour)))
+			return p.with(seal, denial(past, now.Add(-time.Hour)), denial(future, now.Add(time.Hour)))
 		})
 	}
 	if err := set(); err != nil {

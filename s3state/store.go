@@ -38,6 +38,7 @@ type Store struct {
 
 	listed listed
 	md5s   sync.Map // by bucket, see etagsAreMD5
+	right  sync.Map // by bucket, key and version, see rightBytes
 }
 
 // Option changes how a Store works.

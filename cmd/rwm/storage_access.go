@@ -2,19 +2,25 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cesnet/rwm/s3state"
 )
 
 type storageAccessCmd struct {
 	Bucket string `arg:"" help:"Name of the bucket."`
+	As     string `enum:",host,keeper,admin" default:"" placeholder:"ROLE" help:"Whose credentials these are: host, keeper or admin (default: find out)."`
 }
 
 func (storageAccessCmd) Help() string {
-	return `Run it with the host's credentials. It tests what they allow, on an object of its own
-(rwm/canary_…) and by setting values that are set already. It undoes what should not
-have been possible. The exit code is 1 if the host can do harm or lacks a right it
-needs.`
+	return `Run it with the credentials of the host, of the keeper or of the admin. It tests what
+they allow, on an object of its own (rwm/canary_…) and by setting values that are set
+already, and compares it with what the role needs and must not be able to do. It undoes
+what should not have been possible. The exit code is 1 if the role can do harm or lacks
+a right it needs.
+
+Whose credentials they are is found out. Only where the bucket belongs to an account of
+many users (AWS), say --as admin for the admin's.`
 }
 
 func (c storageAccessCmd) Run(a *app) error {
@@ -22,13 +28,18 @@ func (c storageAccessCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	r, err := m.Storage().Access(a.ctx, c.Bucket, s3state.AccessOptions{})
+	r, err := m.Storage().Access(a.ctx, c.Bucket, s3state.AccessOptions{As: s3state.Role(c.As)})
 	if err != nil {
 		return err
 	}
 	a.showAccess(r)
 	if !r.OK {
-		return fmt.Errorf("bucket %s: these credentials can do harm, or lack a right they need; the admin can find out more with rwm storage-info", c.Bucket)
+		hint := ""
+		if r.RoleBy == s3state.RoleByRights {
+			hint = "; whose they are was told by what they may read only: --as names another role"
+		}
+		return fmt.Errorf("bucket %s: expectation not met: these credentials can do harm as the %s's, or lack a right the %[2]s needs; the admin can find out more with rwm storage-info%s",
+			c.Bucket, r.Role, hint)
 	}
 	return nil
 }
@@ -39,23 +50,24 @@ func (a *app) showAccess(r *s3state.AccessReport) {
 			Action   string          `json:"action"`
 			Outcome  s3state.Outcome `json:"outcome"`
 			Expected s3state.Outcome `json:"expected"`
+			Met      bool            `json:"met"`
 			Harm     bool            `json:"harm"`
 			Detail   string          `json:"detail,omitempty"`
 		}
 		rows := []row{}
 		for _, x := range r.Results {
-			rows = append(rows, row(x))
+			rows = append(rows, row{x.Action, x.Outcome, x.Expected, x.Met(), x.Harm, x.Detail})
 		}
-		_ = a.emit(map[string]any{"bucket": r.Bucket, "ok": r.OK, "results": rows})
+		_ = a.emit(map[string]any{"bucket": r.Bucket, "role": r.Role, "role_by": r.RoleBy, "ok": r.OK, "results": rows})
 		return
 	}
-	g := &grid{header: []string{"ACTION", "THE HOST IS", "EXPECTED", "", ""}}
+	g := &grid{header: []string{"ACTION", "THE " + strings.ToUpper(string(r.Role)) + " IS", "EXPECTED", "", ""}}
 	for _, x := range r.Results {
 		verdict := "OK"
 		switch {
 		case x.Harm:
 			verdict = "HARM"
-		case x.Expected == s3state.Allowed && x.Outcome != s3state.Allowed:
+		case !x.Met():
 			verdict = "MISSING"
 		case x.Outcome != x.Expected:
 			verdict = "-"
@@ -63,4 +75,7 @@ func (a *app) showAccess(r *s3state.AccessReport) {
 		g.add(x.Action, x.Outcome, x.Expected, verdict, x.Detail)
 	}
 	a.show(g)
+	if r.OK {
+		a.printf("expectation met: these credentials can do what the %s needs, and no harm\n", r.Role)
+	}
 }

@@ -12,10 +12,6 @@ import (
 
 // accident overwrites a pack by rubbish, as a broken tool of the host's might, and then
 // the host or the admin repairs what can be repaired.
-//
-// A pack that is put back by an upload in parts is left out: on some servers such an
-// upload may be dated back, so a moment of the past has what it replaced, and no moment
-// after the accident is named as good. As it is now the repository is found whole.
 func accident(w *world) error {
 	keys := w.keys("data/")
 	if len(keys) == 0 {
@@ -27,9 +23,16 @@ func accident(w *world) error {
 	if before.Size < 200 {
 		return nil // a stray file
 	}
-	w.put(w.raw, key, w.bytes(70))
+	body := w.get(key)
+	w.put(w.raw, key, w.bytes(one(w, []int{70, len(body)})))
 	w.pass(one(w, []time.Duration{time.Minute, time.Hour}))
-	if w.r.IntN(2) == 0 {
+	switch w.r.IntN(4) {
+	case 0:
+		client := one(w, []*minio.Client{w.raw, w.admin})
+		w.note("   put back, uploaded in parts")
+		w.multipart(client, key, body)
+		return nil
+	case 1:
 		w.note("   repaired by a copy of the version before")
 		_, err := w.admin.CopyObject(w.ctx, minio.CopyDestOptions{Bucket: w.bucket, Object: key},
 			minio.CopySrcOptions{Bucket: w.bucket, Object: key, VersionID: before.VersionID})

@@ -1,0 +1,46 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// What is read of uploads in parts to find out which version of a key was right: enough
+// for the repair of many packs, and not more than some minutes if an attacker has
+// uploaded as much. Of what goes beyond that the older version is chosen.
+const (
+	rightMost   = readMost
+	rightMostOf = 2 << 30 // bytes
+)
+
+// rightBytes returns a function that reads versions of restic's objects and reports
+// whether their bytes are those of their names. It counts also what it remembers, so
+// that every listing of a bucket chooses alike.
+func (s *Store) rightBytes(ctx context.Context, bucket string) func(*Version) (bool, error) {
+	count, size := 0, int64(0)
+	return func(v *Version) (bool, error) {
+		if v.Size < shortest || v.Size > largestPack {
+			return false, nil
+		}
+		if count, size = count+1, size+v.Size; count > rightMost || size > rightMostOf {
+			return false, nil
+		}
+		id := [3]string{bucket, v.Key, v.VersionID}
+		lasting := v.VersionID != "" && v.VersionID != "null"
+		if known, ok := s.right.Load(id); ok && lasting {
+			return known.(bool), nil
+		}
+		_, err := s.fetchChecked(ctx, bucket, entryFrom(v), io.Discard)
+		switch {
+		case err == nil, errors.Is(err, ErrCorrupt):
+			if lasting {
+				s.right.Store(id, err == nil)
+			}
+			return err == nil, nil
+		case refusedAlone(err):
+			return false, nil
+		}
+		return false, err
+	}
+}

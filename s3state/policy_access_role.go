@@ -1,0 +1,180 @@
+package s3state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
+)
+
+// Role is one of the three identities of a policed bucket.
+type Role string
+
+// Roles.
+const (
+	RoleHost   Role = "host"   // backs up: the target user of the policy
+	RoleKeeper Role = "keeper" // prunes, proves and extends locks
+	RoleAdmin  Role = "admin"  // owns the bucket
+)
+
+func (r Role) valid() error {
+	switch r {
+	case "", RoleHost, RoleKeeper, RoleAdmin:
+		return nil
+	}
+	return fmt.Errorf("%w: %q is no role: %s, %s or %s", ErrInvalid, s3err.Clip(string(r)), RoleHost, RoleKeeper, RoleAdmin)
+}
+
+// RoleBy is how a role became known.
+type RoleBy string
+
+// Ways to know a role.
+const (
+	RoleGiven      RoleBy = "given"  // by the caller
+	RoleByIdentity RoleBy = "user"   // the server says who the caller is, the policy what he is
+	RoleByRights   RoleBy = "rights" // it reads, or does not, what only the keeper needs
+)
+
+func (a *accessor) is(r Role) bool { return a.report.Role == r }
+
+// findRole tells whose credentials these are. Only the server's word makes anybody the
+// admin: one who merely can do everything would else pass for him.
+func (a *accessor) findRole(ctx context.Context, as Role) error {
+	r, check := a.report, a.report.Check
+	caller, _, err := a.s.ownBuckets(ctx)
+	owner := err == nil && check.ownerIsAdmin() && caller.ID == a.config.acl.Owner.ID
+	if owner && as != "" && as != RoleAdmin {
+		return fmt.Errorf("%w %s, who may do everything, not the %s's", ErrOwner, caller.ID, as)
+	}
+	is := func(principal string) bool {
+		arn, known := ownerPrincipal(caller.ID)
+		return err == nil && principal != "" && (known && arn == principal || caller.ID == principal)
+	}
+	switch {
+	case as != "":
+		r.Role, r.RoleBy = as, RoleGiven
+	case owner:
+		r.Role, r.RoleBy = RoleAdmin, RoleByIdentity
+	case is(check.Keeper):
+		r.Role, r.RoleBy = RoleKeeper, RoleByIdentity
+	case is(check.Target):
+		r.Role, r.RoleBy = RoleHost, RoleByIdentity
+	case check.Keeper != "" && a.readsLock(ctx):
+		r.Role, r.RoleBy = RoleKeeper, RoleByRights
+	default:
+		r.Role, r.RoleBy = RoleHost, RoleByRights
+	}
+	return nil
+}
+
+// readsLock reports whether the caller may read how the bucket is locked, as the keeper
+// may and the host may not.
+func (a *accessor) readsLock(ctx context.Context) bool {
+	answered := false
+	for _, what := range []string{"lifecycle", "object-lock"} {
+		_, err := a.s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: a.bucket, Query: url.Values{what: {""}}})
+		switch {
+		case err == nil || s3err.Status(err) == http.StatusNotFound:
+			answered = true
+		case !noSuchFeature(err):
+			return false
+		}
+	}
+	return answered
+}
+
+// seeLock notes whether the keeper or the admin sees how the bucket is locked.
+func (a *accessor) seeLock(ctx context.Context) {
+	l, err := a.s.Lock(ctx, a.bucket)
+	if a.note("read the lock and the lifecycle", Allowed, false, err) == Allowed {
+		a.lock = l
+	}
+}
+
+// locks says that the bucket locks what is written.
+func (a *accessor) locks() bool { return a.lock != nil && a.lock.Enabled && a.lock.RetainDays > 0 }
+
+// lockedVersion tries on a version that is locked since it was written what the promise
+// of a locked bucket says of everybody, and what the keeper's renewal needs.
+func (a *accessor) lockedVersion(ctx context.Context, key, version string) {
+	has, err := getRetention(ctx, a.s.s3, a.bucket, key, version)
+	if err == nil && has.until.IsZero() {
+		err = fmt.Errorf("%w: the server shows no lock of a version just written", ErrAccessDenied)
+	}
+	if a.note("read a lock", Allowed, false, err) != Allowed {
+		return
+	}
+	set := func(mode LockMode, until time.Time, bypass bool) error {
+		return lockAnswer(putRetention(ctx, a.s.s3, a.bucket, key, version, retention{mode: mode, until: until}, bypass))
+	}
+	later := has.until.Add(time.Minute)
+	a.note("extend a lock", Allowed, false, set(has.mode, later, false))
+	a.note("shorten a lock", Refused, true, set(has.mode, has.until.Add(-Day), true))
+	if has.mode == Compliance {
+		a.note("weaken a lock", Refused, true, set(Governance, later, true))
+	}
+	remove := func(header http.Header) error {
+		_, err := a.s.s3.Call(ctx, s3versions.Request{
+			Method: http.MethodDelete, Bucket: a.bucket, Key: key, Query: url.Values{"versionId": {version}}, Header: header,
+		})
+		return lockAnswer(err)
+	}
+	a.note("delete a locked version", Refused, true, remove(nil))
+	a.note("delete a locked version by a bypass", Refused, true, remove(http.Header{"X-Amz-Bypass-Governance-Retention": {"true"}}))
+}
+
+// lockAnswer makes a refusal of the ways in which servers refuse what a lock forbids.
+func lockAnswer(err error) error {
+	switch status := s3err.Status(err); {
+	case status == http.StatusBadRequest || status == http.StatusConflict || status == http.StatusForbidden:
+		return fmt.Errorf("%w: %v", ErrAccessDenied, s3err.Describe(err))
+	}
+	return err
+}
+
+// readsFileData tries what keeper and admin need of a bucket whose host is sealed.
+func (a *accessor) readsFileData(ctx context.Context) {
+	if a.report.Check.SealState(a.now()) != Sealed {
+		return
+	}
+	newest, _, err := a.fileData(ctx)
+	if err == nil && newest.key == "" {
+		a.report.Results = append(a.report.Results, AccessResult{
+			Action: "read file data", Outcome: Unknown, Expected: Unknown, Detail: "there is none yet: run this again after a backup",
+		})
+		return
+	}
+	one := func(version string) error {
+		if err != nil {
+			return err
+		}
+		query := url.Values{}
+		if version != "" {
+			query.Set("versionId", version)
+		}
+		resp, err := a.s.s3.Send(ctx, s3versions.Request{
+			Method: http.MethodGet, Bucket: a.bucket, Key: newest.key, Query: query, Header: http.Header{"Range": {"bytes=0-0"}},
+		})
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	}
+	a.note("read file data", Allowed, false, one(""))
+	a.note("read file data by version", Allowed, false, one(newest.version))
+}
+
+// removeCanary removes the versions of the canary, as only the admin can, where nothing
+// is locked.
+func (a *accessor) removeCanary(ctx context.Context, key string) {
+	var errs []error
+	for _, v := range a.listed(ctx, key) {
+		errs = append(errs, a.s.removeVersion(ctx, a.bucket, key, v.VersionID))
+	}
+	a.note("delete a version", Allowed, false, errors.Join(errs...))
+}
