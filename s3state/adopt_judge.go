@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
@@ -49,7 +50,7 @@ func (a *adoption) copyCommand() string {
 	if a.lock != nil {
 		lock = fmt.Sprintf(" --lock %dd", a.lock.Days)
 	}
-	return fmt.Sprintf("rwm storage-restore-state %s NEW --at '1m ago' --target-user %s%s", a.bucket, s3err.Clip(a.user), lock)
+	return fmt.Sprintf("`rwm storage-restore-state %s NEW --at '1m ago' --target-user %s%s`", a.bucket, s3err.Clip(a.user), lock)
 }
 
 // found records a finding and its fate. With Replace, a refused one is dropped.
@@ -217,13 +218,13 @@ func (a *adoption) notes() {
 		note("new versions are replicated to %s, which is not protected by this", strings.Join(set.Replication, ", "))
 	}
 	if a.lock != nil && a.plan.Versioning != "" && !a.ownRule() {
-		note("lifecycle will remove versions that have not been current for %d days: moments before that can no longer be restored", a.lock.Days)
+		note("lifecycle will remove versions that have not been current for %s: moments before that can no longer be restored", plural.Of(a.lock.Days, "day"))
 	}
 	if a.lock == nil && a.has.Enabled && a.has.RetainDays == 0 {
 		note("object lock is on, but without a default retention nothing is locked; --lock sets one")
 	}
 	if a.lock != nil && a.has.RetainDays > a.lock.retainDays() {
-		note("new versions were locked for %d days until now; what is locked stays so", a.has.RetainDays)
+		note("new versions were locked for %s until now; what is locked stays so", plural.Of(a.has.RetainDays, "day"))
 	}
 	if a.ceph && a.seal.on && !a.check.Sealed {
 		note("on Ceph 16, what the host wrote before can still be copied in parts and read; storage-access finds out")

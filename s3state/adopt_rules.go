@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
@@ -56,13 +57,13 @@ func (r *storedRule) String() string {
 	var does []string
 	say := func(format string, args ...any) { does = append(does, fmt.Sprintf(format, args...)) }
 	if r.ExpireDays > 0 {
-		say("deletes current objects after %d days", r.ExpireDays)
+		say("deletes current objects after %s", plural.Of(r.ExpireDays, "day"))
 	}
 	if !r.ExpireDate.IsZero() {
 		say("deletes current objects on %s", r.ExpireDate.Format("2006-01-02"))
 	}
 	if r.NoncurrentDays > 0 {
-		say("removes old versions after %d days", r.NoncurrentDays)
+		say("removes old versions after %s", plural.Of(r.NoncurrentDays, "day"))
 	}
 	if r.NewerNoncurrent > 0 {
 		say("but leaves the newest %d", r.NewerNoncurrent)
@@ -71,7 +72,7 @@ func (r *storedRule) String() string {
 		say("removes lone delete markers")
 	}
 	if r.UploadDays > 0 {
-		say("removes unfinished uploads after %d days", r.UploadDays)
+		say("removes unfinished uploads after %s", plural.Of(r.UploadDays, "day"))
 	}
 	if len(r.moves) > 0 {
 		say("moves objects to %s", s3err.Clip(strings.Join(r.moves, ", ")))
@@ -108,7 +109,7 @@ func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
 			return AdoptRefused, l.Problems[0]
 		}
 		if l.Days != a.lock.Days {
-			return AdoptRefused, fmt.Sprintf("the lock promises %d days", a.lock.Days)
+			return AdoptRefused, "the lock promises " + plural.Of(a.lock.Days, "day")
 		}
 		return AdoptKept, ""
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
@@ -52,7 +53,7 @@ func (a *adoption) planSteps() {
 		step(stepACL, "only the owner's grant stays")
 	}
 	if a.lock != nil && !a.isLocked() {
-		step(stepLock, "%s, new versions for %d days; old versions are removed after %d days; the lock is tried out first", a.lock.Mode, a.lock.retainDays(), a.lock.Days)
+		step(stepLock, "%s, new versions for %s; old versions are removed after %s; the lock is tried out first", a.lock.Mode, plural.Of(a.lock.retainDays(), "day"), plural.Of(a.lock.Days, "day"))
 	}
 }
 

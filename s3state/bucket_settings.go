@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
@@ -113,7 +114,7 @@ func (set *Settings) judge() {
 		}
 		if r.NoncurrentDays > 0 && r.NoncurrentDays < fewestDays && !promised {
 			set.Problems = append(set.Problems, fmt.Sprintf(
-				"lifecycle rule %q removes for good what was deleted or overwritten, after %d days; leave it %d at least", s3err.Clip(r.ID), r.NoncurrentDays, fewestDays))
+				"lifecycle rule %q removes for good what was deleted or overwritten, after %s; leave it %d at least", s3err.Clip(r.ID), plural.Of(r.NoncurrentDays, "day"), fewestDays))
 		}
 	}
 }

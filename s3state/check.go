@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
@@ -81,7 +82,7 @@ func (c *StorageCheck) Err() error {
 	if len(c.Problems) > 0 {
 		first = ", the first: " + strings.TrimPrefix(c.Problems[0].Key+": "+c.Problems[0].Reason, ": ")
 	}
-	return fmt.Errorf("bucket %s: %w: %d problems%s", c.Bucket, ErrStorageIncomplete, c.Total, first)
+	return fmt.Errorf("bucket %s: %w: %s%s", c.Bucket, ErrStorageIncomplete, plural.Of(c.Total, "problem"), first)
 }
 
 // decide sets OK.

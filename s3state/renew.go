@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // RenewOptions select what stays locked.
@@ -150,12 +152,12 @@ func (r *renewer) run(ctx context.Context) error {
 			break
 		}
 		if r.distrusted {
-			return fmt.Errorf("renew the locks of bucket %s: %w: %d versions that were just renewed are not locked as they should be", r.bucket, ErrLockFails, wrong)
+			return fmt.Errorf("renew the locks of bucket %s: %w: of what was just renewed, %s %s not locked as promised", r.bucket, ErrLockFails, plural.Of(wrong, "version"), plural.Are(wrong))
 		}
 		// Whatever made the ledger wrong, nothing of it is believed any more.
 		r.distrusted = true
 		r.opts.Ledger.forget()
-		text := fmt.Sprintf("%d of %d versions whose lock was proved are not locked for as long as the record of renewals says", wrong, r.res.Proved)
+		text := fmt.Sprintf("%d of %s whose lock was proved %s not locked for as long as the record of renewals says", wrong, plural.Of(r.res.Proved, "version"), plural.Are(wrong))
 		r.res.Problems = append(r.res.Problems, text)
 		if r.res.Frozen == "" {
 			r.res.Frozen = text
@@ -184,7 +186,7 @@ func (r *renewer) promise(ctx context.Context) error {
 		}
 		want = renewPromise{Days: o.Days, RetainDays: o.retainDays(), Mode: o.Mode}
 	} else if known := r.opts.Ledger.promise(); known.RetainDays > want.RetainDays || known.Days > want.Days {
-		r.weakened = fmt.Sprintf("the bucket's settings promise %d days and lock for %d; they were %d and %d", want.Days, want.RetainDays, known.Days, known.RetainDays)
+		r.weakened = fmt.Sprintf("the bucket's settings promise %s and lock for %d; they were %d and %d", plural.Of(want.Days, "day"), want.RetainDays, known.Days, known.RetainDays)
 		r.res.Problems = append(r.res.Problems, r.weakened)
 		want = renewPromise{max(want.Days, known.Days), max(want.RetainDays, known.RetainDays), known.Mode}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // Verification is the comparison of a saved state with the version history,
@@ -106,8 +108,8 @@ type MissingVersionsError struct {
 
 func (e *MissingVersionsError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "state %q cannot be restored: %d of the %d versions it names are not in bucket %s as it says",
-		e.StateKey, e.Total, e.OfVersions, e.Bucket)
+	fmt.Fprintf(&b, "state %q cannot be restored: %d of the %s it names %s not in bucket %s as it says",
+		e.StateKey, e.Total, plural.Of(e.OfVersions, "version"), plural.Are(e.Total), e.Bucket)
 	for i, m := range e.Missing {
 		if i == 3 {
 			b.WriteString("; …")
