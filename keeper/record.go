@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cesnet/rwm/internal/readfile"
 	"github.com/cesnet/rwm/keeper/signs"
 	"github.com/cesnet/rwm/s3state"
 )
@@ -218,12 +219,16 @@ func (d stateDir) save(storage string, r *record, sync bool) error {
 }
 
 // WriteFile replaces a file atomically: readers see either the old or the new content
-// in full, even after a crash.
+// in full, even after a crash. A link stays, and what is no file, such as /dev/stdout,
+// is not replaced.
 func WriteFile(name string, content []byte, mode os.FileMode) error {
 	return writeFile(name, content, mode, true)
 }
 
 func writeFile(name string, content []byte, mode os.FileMode, sync bool) (err error) {
+	if name, err = readfile.Replaceable(name); err != nil {
+		return fmt.Errorf("write %w; nothing was changed", err)
+	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // Status describes a storage, as far as passes have proved it.
@@ -234,7 +236,7 @@ func (j *judge) task(t Task) {
 		j.red(string(t), command, "To %s: %s: %s.", t.describe(), r.Outcome, cmp.Or(strings.TrimSuffix(r.Text, "."), "no reason is known"))
 	case t == TaskRead:
 		if late := overdue(j.r, every.Duration(), j.now); late > 0 {
-			j.red("read-late", command, "%d of %d slices of the packs have not been read within %s.", late, len(j.r.Slices), every)
+			j.red("read-late", command, "%d of %s of the packs not read within %s.", late, plural.Of(len(j.r.Slices), "slice"), every)
 		}
 	case j.now.Sub(r.Proved) > limit+grace(limit):
 		j.red(string(t)+"-late", command, "To %s: last proved %s, and due every %s.", t.describe(), ago(j.now, r.Proved), every)
@@ -309,11 +311,11 @@ func ago(now, t time.Time) string {
 	case t.IsZero():
 		return "never"
 	case d < 2*time.Hour:
-		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
+		return plural.Of(int(d.Minutes()), "minute") + " ago"
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%d hours ago", int(d.Hours()))
+		return plural.Of(int(d.Hours()), "hour") + " ago"
 	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+	return plural.Of(int(d.Hours()/24), "day") + " ago"
 }
 
 // growth in bytes a day.

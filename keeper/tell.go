@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // Teller tells people and machines. The package notify has one.
@@ -211,8 +213,8 @@ func (k *Keeper) pingEnd(ctx context.Context, r *Report, err error) {
 	case r.Untold != "":
 		k.ping(ctx, PingFail, "changes could not be told: "+oneLine(r.Untold))
 	case red > 0:
-		k.ping(ctx, PingFail, fmt.Sprintf("%d of %d storages are red", red, len(r.Storages)))
+		k.ping(ctx, PingFail, fmt.Sprintf("%d of %s %s red", red, plural.Of(len(r.Storages), "storage"), plural.Are(red)))
 	default:
-		k.ping(ctx, PingSuccess, fmt.Sprintf("%d storages are green", len(r.Storages)))
+		k.ping(ctx, PingSuccess, plural.Of(len(r.Storages), "storage")+" "+plural.Are(len(r.Storages))+" green")
 	}
 }

@@ -109,7 +109,7 @@ func (d *differ) run(from, to engrestic.ID) error {
 		return fmt.Errorf("diff: %w", err)
 	}
 	// Blobs of the common trees are not new, wherever else they are used.
-	if err := engdata.FindUsedBlobs(d.ctx, d.repo, d.same, d.common, nil); err != nil {
+	if err := findUsedBlobs(d.ctx, d.repo, d.same, d.common, nil); err != nil {
 		return fmt.Errorf("diff: reading what both have in common: %w", err)
 	}
 	if err := d.count(d.before, d.after, &d.res.Removed); err != nil {

@@ -175,7 +175,7 @@ func (p *treeParser) ids() ([]ID, bool) {
 	if !p.token('[') {
 		return nil, false
 	}
-	var ids []ID
+	ids := []ID{}
 	if p.buffer != nil {
 		ids = p.buffer[:0]
 	}

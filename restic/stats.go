@@ -105,7 +105,7 @@ func countRawData(ctx context.Context, repo *engrepository.Repository, list engd
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
 	used := newBlobSet(repo)
-	if err := engdata.FindUsedBlobs(ctx, repo, treeIDs(list), used, bar); err != nil {
+	if err := findUsedBlobs(ctx, repo, treeIDs(list), used, bar); err != nil {
 		return fmt.Errorf("stats: reading the trees: %w", err)
 	}
 	var compressed, compressedFrom uint64
