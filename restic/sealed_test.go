@@ -200,7 +200,7 @@ func TestSealedHostReadsNothing(t *testing.T) {
 			return s.Find(ctx, FindOptions{Patterns: []string{"b"}}, func(Found) error { return nil })
 		},
 		"diff": func(s *Session) error {
-			_, err := s.Diff(ctx, DiffOptions{From: ids[0].String(), To: ids[1].String()})
+			_, err := s.Diff(ctx, DiffOptions{From: ids[0].String(), To: ids[1].String()}, nil)
 			return err
 		},
 		"check":      func(s *Session) error { _, err := s.Check(ctx, CheckOptions{}); return err },
