@@ -103,12 +103,8 @@ func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
 	}
 	// Judged as the bucket will be.
 	if a.lock != nil {
-		l := &Lock{Enabled: true, Mode: Compliance, RetainDays: a.lock.retainDays(), Lifecycle: []LifecycleRule{{NoncurrentDays: a.lock.Days}, r.LifecycleRule}}
-		if l.judge(); len(l.Problems) > 0 {
-			return AdoptRefused, l.Problems[0]
-		}
-		if l.Days != a.lock.Days {
-			return AdoptRefused, fmt.Sprintf("the lock promises %d days", a.lock.Days)
+		if why := a.lock.brokenBy(r); why != "" {
+			return AdoptRefused, why
 		}
 		return AdoptKept, ""
 	}
@@ -117,6 +113,42 @@ func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
 		return AdoptRefused, set.Problems[0]
 	}
 	return AdoptKept, ""
+}
+
+// brokenBy says why a lock of these options would not keep its promise beside a rule of
+// others; "" if it would.
+func (o *LockOptions) brokenBy(r *storedRule) string {
+	if !r.enabled {
+		return ""
+	}
+	l := &Lock{Enabled: true, Mode: Compliance, RetainDays: o.retainDays(), Lifecycle: []LifecycleRule{{NoncurrentDays: o.Days}, r.LifecycleRule}}
+	if l.judge(); len(l.Problems) > 0 {
+		return l.Problems[0]
+	}
+	if l.Days != o.Days {
+		return fmt.Sprintf("the lock promises %d days", o.Days)
+	}
+	return ""
+}
+
+// rulesBeside are the rules of others in a bucket that is to be locked. They stay, but
+// one that would break the promise is an error.
+func (s *Store) rulesBeside(ctx context.Context, bucket string, lock *LockOptions) (kept []storedRule, err error) {
+	all, err := s.storedRules(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		r := &all[i]
+		if r.ID == ruleID {
+			continue
+		}
+		if why := lock.brokenBy(r); why != "" {
+			return nil, fmt.Errorf("%w: the lifecycle rule %q %s, but %s; remove it or choose a shorter lock", ErrInvalid, s3err.Clip(r.ID), r, why)
+		}
+		kept = append(kept, *r)
+	}
+	return kept, nil
 }
 
 // ownRule is whether the lifecycle has the rule of the lock as it would be set.
