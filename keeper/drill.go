@@ -20,13 +20,21 @@ func (s *managed) Drill(ctx context.Context, plan DrillPlan) (*DrillResult, erro
 	if s.cfg.sealed() {
 		return nil, errNoPassword
 	}
+	if err := s.forgetNewest(); err != nil {
+		return nil, err
+	}
 	rng := rand.New(rand.NewPCG(plan.Seed, 0))
 	result := &DrillResult{}
-	for i, at := range []time.Time{plan.Now, plan.Then} {
-		if at.IsZero() || i == 1 && at.Equal(plan.Now) {
-			continue
-		}
-		if err := s.drillAt(ctx, at, i == 0, plan, rng, result); err != nil {
+	times := []time.Time{plan.Now}
+	if !plan.Then.IsZero() && !plan.Then.Equal(plan.Now) {
+		times = append(times, plan.Then)
+	}
+	views, err := s.m.ViewsAsOf(ctx, times...)
+	if err != nil {
+		return nil, err
+	}
+	for i, at := range times {
+		if err := s.drillAt(ctx, views[i], i == 0, plan, rng, result); err != nil {
 			return nil, fmt.Errorf("as of %s: %w", at.UTC().Format(time.RFC3339), err)
 		}
 		result.Moments = append(result.Moments, at)
@@ -34,8 +42,8 @@ func (s *managed) Drill(ctx context.Context, plan DrillPlan) (*DrillResult, erro
 	return result, nil
 }
 
-func (s *managed) drillAt(ctx context.Context, at time.Time, now bool, plan DrillPlan, rng *rand.Rand, result *DrillResult) error {
-	session, _, err := s.m.OpenAsOf(ctx, s3state.Moment{At: at})
+func (s *managed) drillAt(ctx context.Context, view *s3state.View, now bool, plan DrillPlan, rng *rand.Rand, result *DrillResult) error {
+	session, err := s.m.OpenView(ctx, view)
 	if err != nil {
 		return err
 	}
@@ -66,7 +74,7 @@ func (s *managed) drillAt(ctx context.Context, at time.Time, now bool, plan Dril
 				return err
 			}
 			result.Failed = append(result.Failed, fmt.Sprintf("%s in snapshot %s as of %s: %v", printable(f.path),
-				f.snapshot.ID.Short(), at.UTC().Format(time.RFC3339), err))
+				f.snapshot.ID.Short(), view.Time.UTC().Format(time.RFC3339), err))
 		}
 	}
 	if now && plan.Whole > 0 {

@@ -41,7 +41,7 @@ func (s *simStorage) fails(method string) error {
 	return nil
 }
 
-func (s *simStorage) Survey(context.Context) (*keeper.Survey, error) {
+func (s *simStorage) Survey(context.Context, *keeper.Survey) (*keeper.Survey, error) {
 	if err := s.fails("survey"); err != nil {
 		return nil, err
 	}

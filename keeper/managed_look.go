@@ -2,55 +2,14 @@ package keeper
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/cesnet/rwm/s3state"
 )
-
-func (s *managed) Survey(ctx context.Context) (*Survey, error) {
-	sv := &Survey{}
-	h := sha256.New()
-	var line []byte
-	first := func(t *time.Time, at time.Time) {
-		if t.IsZero() || at.Before(*t) {
-			*t = at
-		}
-	}
-	for v, err := range s.m.Storage().Versions(ctx, s.bucket, "") {
-		if err != nil {
-			return nil, err
-		}
-		line = strconv.AppendBool(strconv.AppendQuote(strconv.AppendQuote(line[:0], v.Key), v.VersionID), v.IsLatest)
-		h.Write(line)
-		sv.Newest = later(sv.Newest, v.LastModified)
-		kind := s3state.TypeOf(v.Key)
-		switch {
-		case v.DeleteMarker:
-			sv.Markers++
-			continue
-		case v.IsLatest:
-			sv.Objects, sv.Bytes = sv.Objects+1, sv.Bytes+v.Size
-			if kind == s3state.TypePack {
-				sv.Packs++
-			}
-		default:
-			sv.OldCount, sv.OldBytes = sv.OldCount+1, sv.OldBytes+v.Size
-		}
-		if kind == s3state.TypeSnapshot {
-			sv.NewestSnapshot = later(sv.NewestSnapshot, v.LastModified)
-			first(&sv.OldestSnapshot, v.LastModified)
-		}
-	}
-	sv.Fingerprint = hex.EncodeToString(h.Sum(nil))
-	return sv, nil
-}
 
 func (s *managed) Policy(ctx context.Context) (*PolicyResult, error) {
 	c, err := s.m.Storage().CheckPolicy(ctx, s.bucket)
@@ -100,7 +59,9 @@ const mostMarks = 50
 
 func (s *managed) History(ctx context.Context, reviewed time.Time) (*HistoryResult, error) {
 	s.takeNotes()
-	h, err := s.m.History(ctx, s.bucket, s3state.HistoryOptions{ReviewedUntil: reviewed})
+	listing := s.listing
+	s.listing = nil
+	h, err := s.m.History(ctx, s.bucket, s3state.HistoryOptions{ReviewedUntil: reviewed, Listing: listing})
 	if err != nil {
 		return nil, err
 	}

@@ -8,8 +8,36 @@ import (
 	"github.com/cesnet/rwm/restic"
 )
 
+// atNewest is the repository as of the survey. A check of it needs no listing of its
+// own for each slice, and the listing of versions is a parallel one.
+func (s *managed) atNewest(ctx context.Context) (*restic.Session, error) {
+	if s.cfg.sealed() {
+		return nil, errNoPassword
+	}
+	if s.asOf == nil {
+		views, err := s.m.ViewsAsOf(ctx, s.newest)
+		if err != nil {
+			return nil, err
+		}
+		if s.asOf, err = s.m.OpenView(ctx, views[0]); err != nil {
+			return nil, err
+		}
+	}
+	return s.asOf, nil
+}
+
+// forgetNewest gives back the memory that atNewest takes.
+func (s *managed) forgetNewest() error {
+	if s.asOf == nil {
+		return nil
+	}
+	session := s.asOf
+	s.asOf = nil
+	return session.Close()
+}
+
 func (s *managed) ReadSlice(ctx context.Context, n, of uint) (*ReadResult, error) {
-	session, err := s.session(ctx)
+	session, err := s.atNewest(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // ErrBudget: a pass has used up its budget for a storage. The next pass does the rest.
@@ -40,7 +42,7 @@ func newMeter(ctx context.Context, budget Budget, next http.RoundTripper) (conte
 // have to tidy up.
 func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	if n := m.requests.Add(1); m.budget.Requests > 0 && n > m.budget.Requests {
-		m.stop(fmt.Errorf("%w: %d requests", ErrBudget, m.budget.Requests))
+		m.stop(fmt.Errorf("%w: %s", ErrBudget, plural.Of(m.budget.Requests, "request")))
 	}
 	resp, err := m.next.RoundTrip(req)
 	if err == nil && resp.Body != nil {

@@ -83,6 +83,45 @@ func TestUneventfulPassIsCheap(t *testing.T) {
 	}
 }
 
+// listings are how often the whole bucket was listed since the requests were reset.
+func (w *world) listings() (n int) {
+	w.t.Helper()
+	for _, r := range w.Requests(w.t) {
+		if q := r.Query; strings.Contains(q, "versions") && !strings.Contains(q, "prefix=") {
+			n++
+		}
+	}
+	return n
+}
+
+// A pass lists the bucket once for itself and the history, once for the saved states
+// that are new, once to read packs, and once for both moments of a drill.
+func TestListings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "web1")
+	w.cfg.Storages["web1"].ExpectBackupWithin = keeper.Never()
+	for _, c := range []struct {
+		name  string
+		after time.Duration
+		runs  int
+		want  int
+	}{
+		{"first", time.Hour, 1, 4}, {"uneventful", 4 * time.Hour, 0, 1}, {"after a backup", 8 * time.Hour, 1, 2},
+		{"after two", time.Hour, 2, 2}, {"uneventful for a week", 7 * day, 0, 3},
+	} {
+		for range c.runs {
+			w.write("web1", "docs/0/new.txt", noise(3000))
+			w.backup("web1")
+		}
+		w.advance(c.after)
+		w.ResetRequests(t)
+		green(t, w.pass())
+		if n := w.listings(); n != c.want {
+			t.Errorf("%s: the bucket was listed %d times, not %d", c.name, n, c.want)
+		}
+	}
+}
+
 // Files renamed and encrypted on the host are an alarm at the next pass. It stays red
 // until a person has acknowledged it, and is told once.
 func TestRansomwareOnTheHost(t *testing.T) {

@@ -7,11 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/s3state"
 )
 
 func (v *visit) survey(ctx context.Context) (Outcome, string, error) {
-	s, err := v.storage.Survey(ctx)
+	s, err := v.storage.Survey(ctx, v.r.Survey)
 	if err != nil {
 		return NotProved, "", err
 	}
@@ -21,7 +22,7 @@ func (v *visit) survey(ctx context.Context) (Outcome, string, error) {
 		v.r.Sizes = append(v.r.Sizes, sizeAt{now, s.Bytes + s.OldBytes})
 	}
 	v.r.Sizes = v.r.Sizes[max(0, len(v.r.Sizes)-31):]
-	return Proved, fmt.Sprintf("%d objects, %d old versions", s.Objects, s.OldCount), nil
+	return Proved, plural.Of(s.Objects, "object") + ", " + plural.Of(s.OldCount, "old version"), nil
 }
 
 func (v *visit) policy(ctx context.Context) (Outcome, string, error) {
@@ -100,21 +101,35 @@ func (v *visit) prove(ctx context.Context) (Outcome, string, error) {
 	if v.r.Survey.Newest.IsZero() {
 		return NotProved, "the bucket is empty", nil
 	}
-	p := v.proof // which the history has needed anyway
-	if p == nil || !p.Proved || p.Moment.Before(v.r.Survey.Newest) {
+	p := v.proof
+	if !v.provedAnyway() {
 		var err error
-		if p, err = v.storage.Prove(ctx, v.r.Survey.Newest); err != nil {
+		if p, err = v.storage.Prove(ctx, endOf(v.r.Survey.Newest)); err != nil {
 			return NotProved, "", err
 		}
 	}
 	switch {
 	case p.Proved:
 		v.r.Proof, v.r.ProvedFor = p, v.r.Survey.Fingerprint
-		return Proved, fmt.Sprintf("%d snapshots, %d packs", p.Snapshots, p.Packs), nil
+		return Proved, plural.Of(p.Snapshots, "snapshot") + ", " + plural.Of(p.Packs, "pack"), nil
 	case p.Damage:
 		return Failed, oneLine(p.Why), nil
 	}
 	return NotProved, oneLine(p.Why), nil
+}
+
+// provedAnyway reports whether the history of this pass has proved the newest moment.
+func (v *visit) provedAnyway() bool {
+	return v.proof != nil && v.proof.Proved && !v.proof.Moment.Before(v.r.Survey.Newest)
+}
+
+// endOf is the last moment that a time of the server's may stand for: some cut times to
+// the second, and what is written last is in a moment only from the end of it on.
+func endOf(t time.Time) time.Time {
+	if t.Nanosecond() == 0 {
+		return t.Add(time.Second - time.Millisecond)
+	}
+	return t
 }
 
 // renew extends the locks of what is needed; of everything while an alarm is open.
@@ -125,9 +140,9 @@ func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
 		return NotProved, "", err
 	}
 	v.r.Floor, v.r.FrozenRenewal = r.Floor, freeze != ""
-	text := fmt.Sprintf("%d of %d versions extended", r.Extended, r.Needed)
+	text := fmt.Sprintf("%d of %s extended", r.Extended, plural.Of(r.Needed, "version"))
 	if r.Young > 0 {
-		text += fmt.Sprintf(", %d are new and left to the next pass", r.Young)
+		text += fmt.Sprintf(", %d %s new and left to the next pass", r.Young, plural.Are(r.Young))
 	}
 	if freeze != "" {
 		text += ", deleted ones too: " + freeze
@@ -149,6 +164,9 @@ func (v *visit) freeze() string {
 	if n := len(v.r.changedSettings()); n > 0 {
 		return fmt.Sprintf("%d changes of the bucket's settings are not reviewed", n)
 	}
+	if !v.r.Lost.IsZero() {
+		return "what was known before is lost"
+	}
 	return ""
 }
 
@@ -164,7 +182,7 @@ func (v *visit) forget(ctx context.Context) (Outcome, string, error) {
 	for _, id := range f.Removed {
 		v.r.Forgot = append(v.r.Forgot, id.Short())
 	}
-	return Proved, fmt.Sprintf("%d snapshots forgotten, %d bytes freed", len(f.Removed), f.Freed), nil
+	return Proved, fmt.Sprintf("%s forgotten, %s freed", plural.Of(len(f.Removed), "snapshot"), plural.Of(f.Freed, "byte")), nil
 }
 
 // drop removes old versions, but only right after the current objects were proved.
@@ -176,7 +194,7 @@ func (v *visit) drop(ctx context.Context) (Outcome, string, error) {
 	if err != nil {
 		return NotProved, "", err
 	}
-	return Proved, fmt.Sprintf("%d versions and %d delete markers dropped, %d bytes", d.Versions, d.Markers, d.Bytes), nil
+	return Proved, fmt.Sprintf("%s and %s dropped, %s", plural.Of(d.Versions, "version"), plural.Of(d.Markers, "delete marker"), plural.Of(d.Bytes, "byte")), nil
 }
 
 // period is how often a task is done; reading is done slice by slice.
@@ -216,7 +234,7 @@ func (v *visit) read(ctx context.Context) (Outcome, string, error) {
 			return NotProved, "", err
 		}
 		if len(res.Damage) > 0 {
-			return Failed, oneLine(fmt.Sprintf("%d packs are damaged: %s", len(res.Damage), strings.Join(res.Damage, "; "))), nil
+			return Failed, oneLine(fmt.Sprintf("%s %s damaged: %s", plural.Of(len(res.Damage), "pack"), plural.Are(len(res.Damage)), strings.Join(res.Damage, "; "))), nil
 		}
 		packs, bytes = packs+res.Packs, bytes+res.Bytes
 		v.r.Slices[i] = v.k.now()
@@ -224,7 +242,7 @@ func (v *visit) read(ctx context.Context) (Outcome, string, error) {
 			return NotProved, "", err
 		}
 	}
-	return Proved, fmt.Sprintf("%d of %d slices: %d packs, %d bytes", turns, n, packs, bytes), nil
+	return Proved, fmt.Sprintf("%d of %s: %s, %s", turns, plural.Of(n, "slice"), plural.Of(packs, "pack"), plural.Of(bytes, "byte")), nil
 }
 
 func oldest(times []time.Time) (at int) {
@@ -272,7 +290,7 @@ func (v *visit) drill(ctx context.Context) (Outcome, string, error) {
 	if s.NewestSnapshot.IsZero() {
 		return NotProved, "there is no snapshot to restore", nil
 	}
-	plan := DrillPlan{Now: s.Newest, Files: v.cfg.DrillFiles, Seed: uint64(v.k.now().UnixNano())}
+	plan := DrillPlan{Now: endOf(s.Newest), Files: v.cfg.DrillFiles, Seed: uint64(v.k.now().UnixNano())}
 	plan.Then = later(v.k.now().Add(-time.Duration(v.cfg.Promise)), s.OldestSnapshot)
 	if v.r.Drills%8 == 7 {
 		plan.Whole = int64(v.cfg.WholeSnapshot)
@@ -290,5 +308,5 @@ func (v *visit) drill(ctx context.Context) (Outcome, string, error) {
 	if d.Files == 0 {
 		return NotProved, "no file was found to restore", nil
 	}
-	return Proved, fmt.Sprintf("%d files, %d bytes at %.1f MB/s", d.Files, d.Bytes, d.BytesPerSecond()/1e6), nil
+	return Proved, fmt.Sprintf("%s, %s at %.1f MB/s", plural.Of(d.Files, "file"), plural.Of(d.Bytes, "byte"), d.BytesPerSecond()/1e6), nil
 }

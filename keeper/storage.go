@@ -15,8 +15,9 @@ import (
 // replaces it). An error of any method means that the question was not answered, not
 // that the answer is bad.
 type Storage interface {
-	// Survey lists all versions of the bucket.
-	Survey(ctx context.Context) (*Survey, error)
+	// Survey lists all versions of the bucket. last is what the pass before found, nil
+	// if there was none: it may tell what to expect.
+	Survey(ctx context.Context, last *Survey) (*Survey, error)
 	// Policy checks policy, versioning and lock.
 	Policy(ctx context.Context) (*PolicyResult, error)
 	// Access tests with the host's credentials what they allow.
@@ -63,6 +64,8 @@ type Survey struct {
 	OldBytes int64 `json:"old_bytes"`
 	Markers  int64 `json:"delete_markers"`
 	Packs    int64 `json:"packs"` // current
+	// Snapshots changes whenever a snapshot comes or goes, as Fingerprint does.
+	Snapshots string `json:"snapshots,omitempty"`
 	// Newest is when the last version or marker was written, NewestSnapshot when the
 	// last snapshot object, by the server's clock.
 	Newest         time.Time `json:"newest"`

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // listPage is how many objects a listing gives with one request.
@@ -32,7 +34,7 @@ func (m *meterLimits) spend(requests, bytes int64) error {
 	switch {
 	case m.maxRequests > 0 && r > m.maxRequests:
 		m.requests.Add(-requests)
-		return fmt.Errorf("%w: %d requests were allowed", ErrBudget, m.maxRequests)
+		return fmt.Errorf("%w: %s %s allowed", ErrBudget, plural.Of(m.maxRequests, "request"), plural.Were(m.maxRequests))
 	case m.maxBytes > 0 && b > m.maxBytes:
 		return fmt.Errorf("%w: %d bytes were allowed", ErrBudget, m.maxBytes)
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	engarchiver "github.com/restic/restic/rwmlink/archiver"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // BackupResult describes a finished backup. Sizes are in bytes. Encoded as JSON it has
@@ -59,7 +61,7 @@ func (r *BackupResult) incomplete(loc Location) error {
 	if r.SnapshotID.IsZero() {
 		made = "no snapshot was made"
 	}
-	return fmt.Errorf("%s: %w; %s: %d errors: %s", loc, ErrIncomplete, made, r.ErrorCount, joinItems(r.Errors))
+	return fmt.Errorf("%s: %w; %s: %s: %s", loc, ErrIncomplete, made, plural.Of(r.ErrorCount, "error"), joinItems(r.Errors))
 }
 
 // MarshalJSON writes the result as restic's summary message, without its message_type.

@@ -8,6 +8,8 @@ import (
 
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // parentTrees reads the trees of a backup's parent. To a sealed host one that is not in
@@ -42,8 +44,8 @@ func (p *parentTrees) warn(em *emitter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := len(p.refused); n > 0 {
-		em.Emit(Warning{Text: fmt.Sprintf("this host is sealed, and %d directories of the parent snapshot are not in its cache: "+
-			"their files were read again; nothing was uploaded twice", n)})
+		em.Emit(Warning{Text: fmt.Sprintf("this host is sealed, and %s of the parent snapshot %s not in its cache: "+
+			"their files were read again; nothing was uploaded twice", plural.Of(n, "directory"), plural.Are(n))})
 	}
 }
 

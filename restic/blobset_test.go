@@ -73,7 +73,7 @@ func TestBlobSetLeavesTheIndexFree(t *testing.T) {
 				written := make(chan struct{})
 				go func() {
 					defer close(written)
-					saveBlob(t, repo, fmt.Sprint("blob ", n)) // takes the write lock
+					saveBlob(t, repo, engrestic.DataBlob, fmt.Sprint("blob ", n)) // takes the write lock
 				}()
 				<-written
 			}
@@ -104,12 +104,14 @@ func inIndex(t *testing.T, s *Session, fn func(*engrepository.Repository, []engr
 	}
 }
 
-func saveBlob(t *testing.T, repo *engrepository.Repository, content string) {
-	err := repo.WithBlobUploader(t.Context(), func(ctx context.Context, saver engrestic.BlobSaverWithAsync) error {
-		_, _, _, err := saver.SaveBlob(ctx, engrestic.DataBlob, []byte(content), engrestic.ID{}, false)
+// saveBlob saves a blob in a pack of its own.
+func saveBlob(t *testing.T, repo *engrepository.Repository, kind engrestic.BlobType, content string) (id engrestic.ID) {
+	err := repo.WithBlobUploader(t.Context(), func(ctx context.Context, saver engrestic.BlobSaverWithAsync) (err error) {
+		id, _, _, err = saver.SaveBlob(ctx, kind, []byte(content), engrestic.ID{}, false)
 		return err
 	})
 	if err != nil {
 		t.Error(err)
 	}
+	return id
 }

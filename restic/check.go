@@ -10,6 +10,8 @@ import (
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // CheckOptions configures a check.
@@ -88,7 +90,7 @@ func (s *Session) Check(ctx context.Context, o CheckOptions) (*CheckResult, erro
 		return c.run(ctx)
 	})
 	if err == nil && c.res.Errors > 0 {
-		err = fmt.Errorf("%s: %w: %d errors found, the first one: %w", s.Location(), ErrDamaged, c.res.Errors, c.first)
+		err = fmt.Errorf("%s: %w: %s found, the first one: %w", s.Location(), ErrDamaged, plural.Of(c.res.Errors, "error"), c.first)
 	}
 	return c.res, err
 }

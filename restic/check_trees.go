@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	engdata "github.com/restic/restic/rwmlink/data"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
@@ -31,28 +30,19 @@ func (c *checkRun) checkTrees(ctx context.Context) error {
 		c.res.Trees++
 		return false
 	}
-	return engdata.StreamTrees(ctx, c.repo, roots, bar, skip, func(id engrestic.ID, err error, nodes engdata.TreeNodeIterator) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
+	return walkTrees(ctx, c.repo, roots, bar, skip, func(t *walkedTree) error {
+		for i := range t.nodes {
+			c.checkNode(t, i, &mu)
 		}
-		if err != nil {
-			c.badTree(TreeUnreadable, id, "", err)
-			return nil
-		}
-		// The engine panics if the nodes are not read to their end, so nothing may
-		// break out of this loop.
-		for item := range nodes {
-			if item.Error != nil {
-				c.badTree(TreeUnreadable, id, "", item.Error)
-				continue
-			}
-			c.checkNode(id, item.Node, &mu)
+		if t.err != nil {
+			c.badTree(TreeUnreadable, t.id, "", t.err)
 		}
 		return nil
 	})
 }
 
-func (c *checkRun) checkNode(tree engrestic.ID, node *engdata.Node, mu *sync.Mutex) {
+func (c *checkRun) checkNode(t *walkedTree, i int, mu *sync.Mutex) {
+	tree, node := t.id, &t.nodes[i]
 	invalid := func(format string, args ...any) {
 		c.badTree(TreeInvalid, tree, node.Name, fmt.Errorf(format, args...))
 	}
@@ -60,16 +50,16 @@ func (c *checkRun) checkNode(tree engrestic.ID, node *engdata.Node, mu *sync.Mut
 		invalid("an entry has no name")
 	}
 	switch node.Type {
-	case engdata.NodeTypeFile:
+	case NodeFile:
 		if node.Content == nil {
 			invalid("the file has no list of blobs")
 		}
 		for i, blob := range node.Content {
-			h := engrestic.BlobHandle{ID: blob, Type: engrestic.DataBlob}
-			if blob.IsNull() {
+			h := engrestic.BlobHandle{ID: engrestic.ID(blob), Type: engrestic.DataBlob}
+			if h.ID.IsNull() {
 				invalid("blob %d of the file has no ID", i)
-			} else if _, ok := c.repo.LookupBlobSize(engrestic.DataBlob, blob); !ok {
-				c.add(Finding{Kind: BlobMissing, Tree: ID(tree), Blob: ID(blob), Name: node.Name})
+			} else if _, ok := c.repo.LookupBlobSize(h.Type, h.ID); !ok {
+				c.add(Finding{Kind: BlobMissing, Tree: ID(tree), Blob: blob, Name: node.Name})
 				c.bad.insertBlob(h)
 			} else if c.used != nil {
 				mu.Lock()
@@ -77,13 +67,12 @@ func (c *checkRun) checkNode(tree engrestic.ID, node *engdata.Node, mu *sync.Mut
 				mu.Unlock()
 			}
 		}
-	case engdata.NodeTypeDir:
-		if node.Subtree == nil || node.Subtree.IsNull() {
+	case NodeDir:
+		if node.Subtree == nil || *node.Subtree == (ID{}) {
 			invalid("the directory has no tree")
 		}
-	case engdata.NodeTypeSymlink, engdata.NodeTypeSocket, engdata.NodeTypeCharDev, engdata.NodeTypeDev, engdata.NodeTypeFifo:
-	default:
-		invalid("unknown type %q", node.Type)
+	case NodeUnknown:
+		invalid("unknown type %q", t.typeName(i))
 	}
 }
 

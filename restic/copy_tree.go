@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
@@ -42,21 +41,18 @@ func (c *copier) tree(ctx context.Context, root engrestic.ID, uploader engrestic
 		c.visited.Insert(h)
 		return seen
 	}
-	err := engdata.StreamTrees(ctx, c.from, engrestic.IDs{root}, nil, skip, func(id engrestic.ID, err error, nodes engdata.TreeNodeIterator) error {
-		if err != nil {
-			return fmt.Errorf("reading tree %v: %w", id, err)
+	err := walkTrees(ctx, c.from, engrestic.IDs{root}, nil, skip, func(t *walkedTree) error {
+		if t.err != nil {
+			return fmt.Errorf("reading tree %v: %w", t.id, t.err)
 		}
 		// The bytes of the tree are copied unchanged, so fields that this version does
 		// not know survive.
-		if err := want(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: id}); err != nil {
+		if err := want(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: t.id}); err != nil {
 			return err
 		}
-		for item := range nodes {
-			if item.Error != nil {
-				return fmt.Errorf("reading tree %v: %w", id, item.Error)
-			}
-			for _, blob := range item.Node.Content {
-				if err := want(engrestic.BlobHandle{Type: engrestic.DataBlob, ID: blob}); err != nil {
+		for i := range t.nodes {
+			for _, blob := range t.nodes[i].Content {
+				if err := want(engrestic.BlobHandle{Type: engrestic.DataBlob, ID: engrestic.ID(blob)}); err != nil {
 					return err
 				}
 			}

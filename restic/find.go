@@ -11,6 +11,8 @@ import (
 	engdata "github.com/restic/restic/rwmlink/data"
 	engfilter "github.com/restic/restic/rwmlink/filter"
 	engrepository "github.com/restic/restic/rwmlink/repository"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // FindOptions configures a search: paths that match Patterns, or else the places where
@@ -79,7 +81,7 @@ func (s *Session) Find(ctx context.Context, o FindOptions, fn func(Found) error)
 			}
 		}
 		if len(f.unread) > 0 {
-			return fmt.Errorf("%w: %d directories could not be searched: %s", ErrDamaged, len(f.unread), joinItems(f.unread))
+			return fmt.Errorf("%w: %s could not be searched: %s", ErrDamaged, plural.Of(len(f.unread), "directory"), joinItems(f.unread))
 		}
 		return nil
 	})

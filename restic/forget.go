@@ -9,6 +9,8 @@ import (
 
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // ForgetOptions selects the snapshots to remove: those Filter.IDs names, or else those
@@ -75,7 +77,7 @@ type ForgetResult struct {
 type RemoveError struct{ Failed []ItemError }
 
 func (e *RemoveError) Error() string {
-	return fmt.Sprintf("%d snapshots could not be removed: %s", len(e.Failed), joinItems(e.Failed))
+	return fmt.Sprintf("%s could not be removed: %s", plural.Of(len(e.Failed), "snapshot"), joinItems(e.Failed))
 }
 
 // Unwrap returns the errors of the single snapshots.

@@ -18,6 +18,7 @@ import (
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/restic/internal/scrypt"
 )
 
@@ -259,10 +260,10 @@ func (t *keyTrial) failed(total int) error {
 	var err error
 	switch {
 	case t.untried > 0:
-		err = fmt.Errorf("%s: %w: %d of its %d keys were not tried, since that would take too long; none of the others opens with the password. "+
-			"Name the right one with the key hint, or remove those that are not yours", t.loc, ErrTooManyKeys, t.untried, total)
+		err = fmt.Errorf("%s: %w: %d of its %s %s not tried, since that would take too long; none of the others opens with the password. "+
+			"Name the right one with the key hint, or remove those that are not yours", t.loc, ErrTooManyKeys, t.untried, plural.Of(total, "key"), plural.Were(t.untried))
 	case t.wrong > 0:
-		err = fmt.Errorf("%s: %w: none of its %d keys opens with it", t.loc, ErrWrongPassword, total)
+		err = fmt.Errorf("%s: %w: none of its keys (%d) opens with it", t.loc, ErrWrongPassword, total)
 	case len(t.damaged) == 0: // all were removed while they were looked at
 		return fmt.Errorf("%s: %w: its keys were removed while it was being opened", t.loc, ErrNoRepository)
 	default:

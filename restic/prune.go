@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
@@ -192,7 +191,7 @@ func findUsed(ctx context.Context, repo engrestic.Repository, used engrestic.Fin
 	bar := rep.counter("snapshots")
 	bar.SetMax(uint64(len(trees)))
 	defer bar.Done()
-	if err := engdata.FindUsedBlobs(ctx, repo, trees, used, bar); err != nil {
+	if err := findUsedBlobs(ctx, repo, trees, used, bar); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -26,7 +26,7 @@ type TreeNode struct {
 	ChangeTime time.Time
 	LinkTarget string
 	Xattrs     []Xattr
-	Content    []ID // blobs of a file, in order
+	Content    []ID // blobs of a file, in order; nil if the tree has no list of them
 	Subtree    *ID  // tree of a directory, nil if it has none
 
 	// Fingerprint identifies a node: nodes with the same one have the same content and
@@ -63,10 +63,15 @@ func DecodeTree(raw []byte) ([]TreeNode, error) {
 	if nodes, ok := decodeTreeFast(raw); ok {
 		return nodes, nil
 	}
-	return decodeTreeSlowly(raw)
+	nodes, err := decodeTreeSlowly(raw)
+	if err != nil {
+		return nil, err
+	}
+	return nodes, nil
 }
 
-// decodeTreeSlowly uses the engine's decoder for every field.
+// decodeTreeSlowly uses the engine's decoder for every field. With an error come the
+// nodes before it.
 func decodeTreeSlowly(raw []byte) ([]TreeNode, error) {
 	iterator, err := engdata.NewTreeNodeIterator(bytes.NewReader(raw))
 	if err != nil {
@@ -75,11 +80,11 @@ func decodeTreeSlowly(raw []byte) ([]TreeNode, error) {
 	nodes := []TreeNode{}
 	for item := range iterator {
 		if item.Error != nil {
-			return nil, fmt.Errorf("decoding a tree: %w", item.Error)
+			return nodes, fmt.Errorf("decoding a tree: %w", item.Error)
 		}
 		n, err := newTreeNode(item.Node)
 		if err != nil {
-			return nil, err
+			return nodes, err
 		}
 		nodes = append(nodes, n)
 	}
@@ -94,6 +99,9 @@ func newTreeNode(n *engdata.Node) (TreeNode, error) {
 	}
 	for _, x := range n.ExtendedAttributes {
 		out.Xattrs = append(out.Xattrs, Xattr(x))
+	}
+	if n.Content != nil {
+		out.Content = make([]ID, 0, len(n.Content))
 	}
 	for _, id := range n.Content {
 		out.Content = append(out.Content, ID(id))

@@ -13,6 +13,8 @@ import (
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestorer "github.com/restic/restic/rwmlink/restorer"
 	enguirestore "github.com/restic/restic/rwmlink/uirestore"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // Overwrite is how a restore treats existing files.
@@ -109,7 +111,7 @@ type RestoreFailedError struct {
 }
 
 func (e *RestoreFailedError) Error() string {
-	return fmt.Sprintf("%d errors while restoring to %s: %s", len(e.Failed), e.Target, joinItems(e.Failed))
+	return fmt.Sprintf("%s while restoring to %s: %s", plural.Of(len(e.Failed), "error"), e.Target, joinItems(e.Failed))
 }
 
 // Unwrap returns the errors of the single paths.

@@ -8,6 +8,8 @@ import (
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // leaveTrees lets sealed hosts go on without their caches: a prune moves trees to packs
@@ -34,7 +36,7 @@ func (s *Session) leaveTrees(ctx context.Context, keep snapshotList, res *PruneR
 		return nil
 	}
 	res.TreePacks = uint(len(packs))
-	rep.emit(Message{Level: 1, Text: fmt.Sprintf("left %d packs of the newest trees where sealed hosts may read them", len(packs))})
+	rep.emit(Message{Level: 1, Text: fmt.Sprintf("left %s of the newest trees where sealed hosts may read them", plural.Of(len(packs), "pack"))})
 	return nil
 }
 
@@ -66,14 +68,14 @@ func (s *Session) treePacks(ctx context.Context, roots engrestic.IDs) (map[strin
 	if err := repo.LoadIndex(ctx, nil); err != nil {
 		return nil, fmt.Errorf("loading the index: %w", err)
 	}
-	trees := treeSet{}
-	if err := engdata.FindUsedBlobs(ctx, repo, roots, trees, nil); err != nil {
+	trees := onlyTrees{}
+	if err := findUsedBlobs(ctx, repo, roots, trees, nil); err != nil {
 		return nil, fmt.Errorf("reading the newest trees: %w", err)
 	}
 	return packsOfTrees(ctx, repo, trees)
 }
 
-func packsOfTrees(ctx context.Context, repo *engrepository.Repository, trees treeSet) (map[string]bool, error) {
+func packsOfTrees(ctx context.Context, repo *engrepository.Repository, trees onlyTrees) (map[string]bool, error) {
 	packs := map[string]bool{}
 	for id := range trees {
 		places := repo.LookupBlob(engrestic.TreeBlob, id)
@@ -98,15 +100,15 @@ func packsOfTrees(ctx context.Context, repo *engrepository.Repository, trees tre
 	return packs, err
 }
 
-// treeSet is a set of blobs that keeps the trees only.
-type treeSet map[engrestic.ID]struct{}
+// onlyTrees is a set of blobs that keeps the trees only.
+type onlyTrees map[engrestic.ID]struct{}
 
-func (t treeSet) Has(h engrestic.BlobHandle) bool {
+func (t onlyTrees) Has(h engrestic.BlobHandle) bool {
 	_, ok := t[h.ID]
 	return ok && h.Type == engrestic.TreeBlob
 }
 
-func (t treeSet) Insert(h engrestic.BlobHandle) {
+func (t onlyTrees) Insert(h engrestic.BlobHandle) {
 	if h.Type == engrestic.TreeBlob {
 		t[h.ID] = struct{}{}
 	}

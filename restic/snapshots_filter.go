@@ -11,6 +11,8 @@ import (
 
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrestic "github.com/restic/restic/rwmlink/restic"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // TagList is a set of tags a snapshot must have all of. The empty string stands for
@@ -94,7 +96,7 @@ type SnapshotsError struct {
 }
 
 func (e *SnapshotsError) Error() string {
-	return fmt.Sprintf("%d snapshots left out: %s", len(e.Items), joinItems(e.Items))
+	return fmt.Sprintf("%s left out: %s", plural.Of(len(e.Items), "snapshot"), joinItems(e.Items))
 }
 
 // Unwrap returns the errors of the single snapshots.

@@ -105,7 +105,7 @@ func countRawData(ctx context.Context, repo *engrepository.Repository, list engd
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
 	used := newBlobSet(repo)
-	if err := engdata.FindUsedBlobs(ctx, repo, treeIDs(list), used, bar); err != nil {
+	if err := findUsedBlobs(ctx, repo, treeIDs(list), used, bar); err != nil {
 		return fmt.Errorf("stats: reading the trees: %w", err)
 	}
 	var compressed, compressedFrom uint64
@@ -142,11 +142,14 @@ func countFiles(ctx context.Context, repo *engrepository.Repository, list engdat
 	bar := rep.counter("snapshots")
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
+	everything := func(string, *engdata.Node) bool { return true }
+	ahead, end := walkAhead(ctx, repo, treeIDs(list), true, everything)
+	defer end()
 	var visit func(ctx context.Context, root engrestic.ID) error
 	if mode == StatsRestoreSize {
-		visit = newRestoreSize(repo, res).snapshot
+		visit = newRestoreSize(ahead, res).snapshot
 	} else {
-		visit = newContents(repo, res, mode).snapshot
+		visit = newContents(repo, ahead, res, mode).snapshot
 	}
 	for _, sn := range list {
 		if err := visit(ctx, *sn.Tree); err != nil {

@@ -31,6 +31,38 @@ func (m *Manager) OpenAsOf(ctx context.Context, moment s3state.Moment, opts ...r
 	return session, view, err
 }
 
+// ViewsAsOf returns the configured bucket as of several times, for one listing of it:
+// see [s3state.Store.Views]. [Manager.OpenView] opens them. It needs the same rights as
+// OpenAsOf.
+func (m *Manager) ViewsAsOf(ctx context.Context, times ...time.Time) ([]*s3state.View, error) {
+	if err := m.needRepository(); err != nil {
+		return nil, err
+	}
+	views, err := m.store.Views(ctx, m.cfg.ResticBucket, times, s3state.ViewOptions{
+		Verify: true, OnEvent: func(event s3state.Event) { m.emit(StateEvent{event}) },
+	})
+	return views, adviseAdmin(err)
+}
+
+// OpenView opens the configured repository as a view of its bucket shows it, as
+// OpenAsOf does. The caller closes the session.
+func (m *Manager) OpenView(ctx context.Context, view *s3state.View, opts ...restic.Option) (*restic.Session, error) {
+	if err := m.needRepository(); err != nil {
+		return nil, err
+	}
+	if view == nil || view.Bucket != m.cfg.ResticBucket {
+		return nil, fmt.Errorf("the view is not one of bucket %s", m.cfg.ResticBucket)
+	}
+	return restic.Open(ctx, m.asOf(view), m.cfg.ResticPassword, m.sessionOptions(opts)...)
+}
+
+func adviseAdmin(err error) error {
+	if s3err.Forbidden(err) {
+		return fmt.Errorf("%w (not every provider lets the host read old versions: use the admin's credentials)", err)
+	}
+	return err
+}
+
 // LocationAsOf returns the configured repository as of a moment, as a location for
 // [restic.Open]. See [Manager.OpenAsOf].
 func (m *Manager) LocationAsOf(ctx context.Context, moment s3state.Moment) (restic.Location, *s3state.View, error) {
@@ -40,9 +72,7 @@ func (m *Manager) LocationAsOf(ctx context.Context, moment s3state.Moment) (rest
 	view, err := m.store.View(ctx, m.cfg.ResticBucket, moment, s3state.ViewOptions{
 		Verify: true, OnEvent: func(event s3state.Event) { m.emit(StateEvent{event}) },
 	})
-	if s3err.Forbidden(err) {
-		err = fmt.Errorf("%w (not every provider lets the host read old versions: use the admin's credentials)", err)
-	}
+	err = adviseAdmin(err)
 	if moment.StateKey == "" && (errors.Is(err, s3state.ErrNoState) || err == nil && !holdsConfig(view)) {
 		if early := m.tooEarly(ctx, moment.At); early != nil {
 			return nil, view, early

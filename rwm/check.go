@@ -46,7 +46,7 @@ func (m *Manager) checkBucket(ctx context.Context) (versioned bool, err error) {
 }
 
 func enableVersioning(bucket string) string {
-	return "rwm aws s3api put-bucket-versioning --bucket " + bucket + " --versioning-configuration Status=Enabled"
+	return "`rwm aws s3api put-bucket-versioning --bucket " + bucket + " --versioning-configuration Status=Enabled`"
 }
 
 // tryAccess warns if trying shows that these credentials can do harm, no matter what
@@ -64,8 +64,8 @@ func (m *Manager) tryAccess(ctx context.Context) {
 		}
 	}
 	if len(harm) > 0 {
-		m.warn(fmt.Sprintf("these credentials can do harm to bucket %s (%s), and so can an attacker on this host; rwm storage-access tries more",
-			m.cfg.ResticBucket, strings.Join(harm, ", ")))
+		m.warn(fmt.Sprintf("these credentials can do harm to bucket %s (%s), and so can an attacker on this host; `rwm storage-access %s` tries more",
+			m.cfg.ResticBucket, strings.Join(harm, ", "), m.cfg.ResticBucket))
 	}
 }
 

@@ -80,8 +80,7 @@ func TestHistoryReadsOnlyWhatIsNew(t *testing.T) {
 	first := look("")
 	whole := judged(t, w.history(w.admin()))
 	again := look(whole)
-	// The config and a key open the repository, each time, and saved states are
-	// compared.
+	// The config and a key open the repository, each time.
 	if first < 3*again {
 		t.Errorf("%d objects were read at first, %d again", first, again)
 	}
@@ -117,6 +116,57 @@ func TestHistoryReadsOnlyWhatIsNew(t *testing.T) {
 	}
 	if n := look(judged(t, w.history(w.admin()))); n <= 2*again {
 		t.Errorf("with the evidence of another repository only %d objects were read", n)
+	}
+}
+
+// What was listed for a history gives the same history, once. Saved states that agreed
+// with the history are not read again, one that does not is.
+func TestHistoryOfAListing(t *testing.T) {
+	w := newWorld(t).policed()
+	file := filepath.Join(t.TempDir(), "one.json")
+	for range 3 {
+		w.run()
+		w.pass()
+	}
+	states := w.objects("rwm/")
+	w.put("rwm/state_2020-01-01T00:00:00+00:00.json.gz", w.read(states[0])) // says what was there earlier
+	w.pass()
+	w.write("files/late.txt", strings.Join(noise(500), " "))
+	if _, err := w.manager().Backup(t.Context(), "home"); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 3 {
+		m, _ := w.evidenced(file)
+		seen := 0
+		listing, err := m.ListForHistory(t.Context(), w.config.ResticBucket, s3state.HistoryOptions{}, func(page []s3state.Version) error {
+			seen += len(page)
+			return nil
+		})
+		if err != nil || seen < 10 {
+			t.Fatalf("%d versions, %v", seen, err)
+		}
+		w.ResetRequests(t)
+		h, err := m.History(t.Context(), w.config.ResticBucket, s3state.HistoryOptions{Listing: listing})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := 0
+		for _, r := range w.Requests(t) {
+			if r.Method == http.MethodGet && strings.Contains(r.Path, "/rwm/state_") {
+				read++
+			}
+		}
+		if round == 0 && read <= len(states) || round > 0 && read != 1 {
+			t.Errorf("round %d: %d of %d states were read", round, read, len(states)+1)
+		}
+		if got, want := judged(t, h), judged(t, w.history(w.admin())); got != want {
+			t.Errorf("round %d: of a listing:\n%s\nwithout:\n%s", round, linesOnlyIn(got, want), linesOnlyIn(want, got))
+		}
+		for _, l := range []*s3state.Listing{listing, {}} {
+			if _, err := m.History(t.Context(), w.config.ResticBucket, s3state.HistoryOptions{Listing: l}); err == nil {
+				t.Error("a listing served two histories")
+			}
+		}
 	}
 }
 

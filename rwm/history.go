@@ -93,6 +93,12 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 	return h, nil
 }
 
+// ListForHistory lists a bucket for one [Manager.History], as its Listing option, and
+// gives each page to onPage, which may be nil. See [s3state.Store.ListForHistory].
+func (m *Manager) ListForHistory(ctx context.Context, bucket string, opts s3state.HistoryOptions, onPage func([]s3state.Version) error) (*s3state.Listing, error) {
+	return m.store.ListForHistory(ctx, bucket, m.knows(bucket), opts, onPage)
+}
+
 // locationToUnseal is what opens the configured repository as of a moment, and nothing
 // else of it; for the zero time as it is now.
 func (m *Manager) locationToUnseal(ctx context.Context, at time.Time) (restic.Location, error) {

@@ -13,6 +13,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/readfile"
 )
 
@@ -79,7 +80,7 @@ func ParseConfig(r io.Reader, name string) (*Config, error) {
 		d.value(document.Content[0], reflect.ValueOf(cfg).Elem(), "")
 	}
 	if more := len(d.errs) - maxMistakes; more > 0 {
-		d.errs = append(d.errs[:maxMistakes], &ConfigError{File: name, Msg: fmt.Sprintf("%d more mistakes", more)})
+		d.errs = append(d.errs[:maxMistakes], &ConfigError{File: name, Msg: plural.Of(more, "more mistake")})
 	}
 	if len(d.errs) > 0 {
 		return nil, errors.Join(d.errs...)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -42,7 +43,7 @@ func (r *run) retention(ctx context.Context, p *plan, row *Row) error {
 	row.Forget, err = r.session.Forget(ctx, options)
 	r.warnOfOtherHosts(hosts, row.RemovedByHost())
 	if err == nil && len(row.Forget.Unreadable) > 0 {
-		return errors.Join(restic.ErrDamaged, fmt.Errorf("%d snapshots cannot be read and were left alone", len(row.Forget.Unreadable)))
+		return errors.Join(restic.ErrDamaged, fmt.Errorf("%s cannot be read and %s left alone", plural.Of(len(row.Forget.Unreadable), "snapshot"), plural.Were(len(row.Forget.Unreadable))))
 	}
 	return err
 }

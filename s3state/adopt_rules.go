@@ -8,11 +8,12 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// storedRule is a lifecycle rule as it is written, and what it removes.
+// storedRule is a lifecycle rule as it is stored, and what it removes.
 type storedRule struct {
 	text string // XML inside of Rule
 	LifecycleRule
@@ -20,7 +21,7 @@ type storedRule struct {
 	moves   []string // storage classes that it moves objects to
 }
 
-// storedRules reads the whole lifecycle of a bucket, with what RWM has no use for.
+// storedRules reads the whole lifecycle of a bucket, including what RWM does not use.
 func (s *Store) storedRules(ctx context.Context, bucket string) ([]storedRule, error) {
 	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{"lifecycle": {""}}})
 	if s3err.Code(err) == "NoSuchLifecycleConfiguration" || noSuchFeature(err) {
@@ -56,13 +57,13 @@ func (r *storedRule) String() string {
 	var does []string
 	say := func(format string, args ...any) { does = append(does, fmt.Sprintf(format, args...)) }
 	if r.ExpireDays > 0 {
-		say("deletes current objects after %d days", r.ExpireDays)
+		say("deletes current objects after %s", plural.Of(r.ExpireDays, "day"))
 	}
 	if !r.ExpireDate.IsZero() {
 		say("deletes current objects on %s", r.ExpireDate.Format("2006-01-02"))
 	}
 	if r.NoncurrentDays > 0 {
-		say("removes old versions after %d days", r.NoncurrentDays)
+		say("removes old versions after %s", plural.Of(r.NoncurrentDays, "day"))
 	}
 	if r.NewerNoncurrent > 0 {
 		say("but leaves the newest %d", r.NewerNoncurrent)
@@ -71,13 +72,13 @@ func (r *storedRule) String() string {
 		say("removes lone delete markers")
 	}
 	if r.UploadDays > 0 {
-		say("removes unfinished uploads after %d days", r.UploadDays)
+		say("removes unfinished uploads after %s", plural.Of(r.UploadDays, "day"))
 	}
 	if len(r.moves) > 0 {
 		say("moves objects to %s", s3err.Clip(strings.Join(r.moves, ", ")))
 	}
 	if len(does) == 0 {
-		say("nothing that is known here")
+		say("does nothing that RWM knows of")
 	}
 	text := strings.Join(does, ", ")
 	if r.Prefix != "" {
@@ -92,8 +93,8 @@ func (r *storedRule) String() string {
 	return text
 }
 
-// judgeRule decides about one lifecycle rule: what is removed must be only what the
-// promise, or without one a person's time to look, lets go.
+// judgeRule judges one lifecycle rule. It may remove only what the promise no longer
+// covers or, without a promise, what people have had time to look at.
 func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
 	if r.ID == ruleID && a.lock != nil {
 		return AdoptReplaced, "it is the rule of a lock"
@@ -126,7 +127,7 @@ func (o *LockOptions) brokenBy(r *storedRule) string {
 		return l.Problems[0]
 	}
 	if l.Days != o.Days {
-		return fmt.Sprintf("the lock promises %d days", o.Days)
+		return "the lock promises " + plural.Of(o.Days, "day")
 	}
 	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
@@ -28,9 +29,9 @@ type CheckStorageOptions struct {
 	ReadPercent float64
 	// LeavePacks reads no packs: the caller does, with the repository's password.
 	LeavePacks bool
-	// Whole says that the caller has proved what is current. That settles marks, see
-	// Suspicious, and what was deleted or replaced since the last verified state is not
-	// missed; OK it does not set.
+	// Whole says that the caller has proved the current objects whole. That settles
+	// marks, see StorageCheck.Suspicious, and what was deleted or replaced since the
+	// last verified state does not count as missing. It does not set OK.
 	Whole bool
 	// ReviewedUntil is that of HistoryOptions.
 	ReviewedUntil time.Time
@@ -47,8 +48,8 @@ type StorageCheck struct {
 	Proof    Proof
 	Problems []Difference // at most the first 1000
 	Total    int
-	// Lapse is set for a Moment at which the bucket had versions that the storage's own
-	// rule may have removed since: then OK is not.
+	// Lapse is set for a Moment whose versions the bucket's own lifecycle rule may have
+	// removed in part since. OK is not set then.
 	Lapse *Lapse
 	// State is the state that the bucket was compared with. It is nil if no state can
 	// be verified; then only damage that shows without a state was looked for.
@@ -81,7 +82,7 @@ func (c *StorageCheck) Err() error {
 	if len(c.Problems) > 0 {
 		first = ", the first: " + strings.TrimPrefix(c.Problems[0].Key+": "+c.Problems[0].Reason, ": ")
 	}
-	return fmt.Errorf("bucket %s: %w: %d problems%s", c.Bucket, ErrStorageIncomplete, c.Total, first)
+	return fmt.Errorf("bucket %s: %w: %s%s", c.Bucket, ErrStorageIncomplete, plural.Of(c.Total, "problem"), first)
 }
 
 // decide sets OK.
@@ -185,7 +186,7 @@ func (s *Store) lastVerified(ctx context.Context, bucket string, c *StorageCheck
 	const most = 200 // looked at without a result
 	var found *manifest
 	looked := 0
-	err = s.eachState(ctx, bucket, states, func(st *SavedState, p **manifest) (bool, error) {
+	err = s.eachState(ctx, bucket, states, 1, func(st *SavedState, p **manifest) (bool, error) {
 		v := st.Verification
 		st.Verification = nil // kept for many states it would need much memory
 		switch {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // DropOptions refine DropVersions.
@@ -247,8 +249,8 @@ func (s *Store) savedAt(ctx context.Context, st *SavedState) (at time.Time, err 
 }
 
 func dropError(err error, res *DropResult) error {
-	gone := fmt.Sprintf("%d old versions, %d delete markers and %d states are gone, what is current is untouched; run it again",
-		res.OldVersions, res.DeleteMarkers, res.States)
+	gone := fmt.Sprintf("gone: %s, %s and %s; what is current is untouched; run it again",
+		plural.Of(res.OldVersions, "old version"), plural.Of(res.DeleteMarkers, "delete marker"), plural.Of(res.States, "state"))
 	var batch *BatchError
 	if errors.As(err, &batch) {
 		batch.Next = gone

@@ -56,10 +56,10 @@ func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (
 		if err != nil {
 			var batch *BatchError
 			if errors.As(err, &batch) {
-				batch.Next = fmt.Sprintf("%d versions and markers are gone, the bucket is still there", res.Versions+res.DeleteMarkers)
+				batch.Next = fmt.Sprintf("versions and markers gone: %d; the bucket is still there", res.Versions+res.DeleteMarkers)
 				return res, batch
 			}
-			return res, fmt.Errorf("delete bucket %s (%d versions and markers are gone): %w", bucket, res.Versions+res.DeleteMarkers, err)
+			return res, fmt.Errorf("delete bucket %s (versions and markers gone: %d): %w", bucket, res.Versions+res.DeleteMarkers, err)
 		}
 		if n == 0 || pass == 4 {
 			break

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
@@ -22,7 +23,7 @@ func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOpt
 	}
 	c.decide(now.h.repository)
 	incomplete := func() error {
-		return fmt.Errorf("%w: %s (%d problems)", ErrStorageIncomplete, c.Problems[0], c.Total)
+		return fmt.Errorf("%w: %s (%s)", ErrStorageIncomplete, c.Problems[0], plural.Of(c.Total, "problem"))
 	}
 	if c.Total > c.since+c.replaced {
 		return c, incomplete()
@@ -76,7 +77,7 @@ func (c *StorageCheck) doubts(whole, repository bool) error {
 		return fmt.Errorf("%w, and without it nobody can tell whether the repository lacks what would be removed for good%s: "+
 			"give the repository's password, or look at the history and say that you have reviewed it", ErrNotProved, c.gone())
 	case c.since > 0:
-		return fmt.Errorf("%w: %d objects were deleted since the last verified state was saved; if that was meant, save a state first", ErrUnconfirmed, c.since)
+		return fmt.Errorf("%w: %s %s deleted since the last verified state was saved; if that was meant, save a state first", ErrUnconfirmed, plural.Of(c.since, "object"), plural.Were(c.since))
 	case c.State == nil:
 		return fmt.Errorf("%w: there is no saved state that the version history confirms", ErrUnconfirmed)
 	}
@@ -87,7 +88,7 @@ func (c *StorageCheck) doubts(whole, repository bool) error {
 func (c *StorageCheck) gone() string {
 	var doubts []string
 	if c.since > 0 {
-		doubts = append(doubts, fmt.Sprintf("%d objects were deleted since the last verified state was saved", c.since))
+		doubts = append(doubts, fmt.Sprintf("%s %s deleted since the last verified state was saved", plural.Of(c.since, "object"), plural.Were(c.since)))
 	}
 	if c.State == nil {
 		doubts = append(doubts, "no saved state is confirmed by the version history")

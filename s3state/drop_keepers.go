@@ -44,7 +44,7 @@ func (s *Store) keepers(ctx context.Context, bucket string, opts DropOptions, no
 	states = slices.DeleteFunc(states, func(st SavedState) bool { return interim != nil && st.Key == interim.Key })
 	young := func(st *SavedState) bool { return opts.KeepWithin > 0 && !st.Time.Before(k.since) }
 	counted := 0
-	err = s.eachState(ctx, bucket, states, func(st *SavedState, p **manifest) (bool, error) {
+	err = s.eachState(ctx, bucket, states, 1, func(st *SavedState, p **manifest) (bool, error) {
 		if st.Unreadable != nil {
 			s.log.Warn("a saved state cannot be read and is not kept", "bucket", bucket, "key", st.Key, "version", st.VersionID, "error", st.Unreadable)
 			return true, nil

@@ -35,9 +35,19 @@ func (c *chooser) take(entries []Version) error {
 
 // end is called after the last entry.
 func (c *chooser) end() error {
+	v, err := c.choose()
+	if v == nil || err != nil {
+		return err
+	}
+	c.count++
+	return c.add(v)
+}
+
+// choose returns what was current of the key whose entries were taken, nil for nothing.
+func (c *chooser) choose() (*Version, error) {
 	v := c.object()
 	if v == nil {
-		return nil
+		return nil, nil
 	}
 	// What restic's names stand for is the same at any time: a version that has it is
 	// as good as what was current, and better if that was spoilt.
@@ -47,15 +57,13 @@ func (c *chooser) end() error {
 		}
 		right, err := c.right(&c.passed[i])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if right {
-			v = &c.passed[i]
-			break
+			return &c.passed[i], nil
 		}
 	}
-	c.count++
-	return c.add(v)
+	return v, nil
 }
 
 // endOfTime is later than anything a server records.
@@ -98,5 +106,5 @@ func (n *newestView) at(bucket string, at, now time.Time) *View {
 	if n == nil || n.objects.Len() == 0 || at.Before(n.since) || at.After(now.Add(offAtMost)) {
 		return nil
 	}
-	return &View{Bucket: bucket, Moment: Moment{At: at}, Time: at, objects: n.objects}
+	return &View{Bucket: bucket, Moment: Moment{At: at}, Time: at, objects: lists{n.objects}}
 }

@@ -99,6 +99,9 @@ type HistoryOptions struct {
 	// change is a mark of its own. This call adds what it finds. nil watches no
 	// settings.
 	Settings *KnownSettings
+	// Listing is the bucket's listing, if it was taken already by ListForHistory. It
+	// serves one History.
+	Listing *Listing
 	// VerifyStates is how many of the newest saved states are compared with the
 	// version history: 0 for ten, negative for all. NoVerify compares none.
 	VerifyStates int
@@ -116,7 +119,7 @@ type HistoryOptions struct {
 //   - objects too short or too large for what they should be, or that do not belong;
 //   - keys, indexes, snapshots and locks whose bytes are not those of their names;
 //   - saved states that the version history contradicts or that cannot be read;
-//   - bucket settings that somebody has changed, see HistoryOptions.Settings.
+//   - bucket settings that others have changed, see HistoryOptions.Settings.
 //
 // What an attacker does with restic itself looks like an ordinary run to all but the
 // Inspector and the Prover, which may know the repository's password.
@@ -133,16 +136,21 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 	if err := s.requireVersioned(ctx, bucket); err != nil {
 		return nil, err
 	}
-	h := newTimeline(bucket)
-	h.unread.every = opts.ReadAll
-	h.review(opts)
-	var newest *newestView
-	if opts.Prover != nil {
-		newest = newNewestView(s.rightBytes(ctx, bucket))
-	}
-	if err := s.listHistory(ctx, bucket, h, newest, rep); err != nil {
+	h, newest, err := opts.Listing.use(bucket, opts.ReadAll)
+	if err != nil {
 		return nil, err
 	}
+	if h == nil {
+		h = newTimeline(bucket)
+		h.unread.every = opts.ReadAll
+		if opts.Prover != nil {
+			newest = newNewestView(s.rightBytes(ctx, bucket))
+		}
+		if err := s.listHistory(ctx, bucket, h, newest, rep, nil); err != nil {
+			return nil, err
+		}
+	}
+	h.review(opts)
 	h.end(cmp.Or(max(opts.Gap, 0), defaultGap))
 	if err := s.judge(ctx, bucket, h, newest, opts, rep); err != nil {
 		return nil, err
@@ -154,21 +162,6 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 		h.settings(opts.Settings)
 	}
 	return h.res, nil
-}
-
-// listHistory lists a bucket for a timeline, and for newest if that is not nil.
-func (s *Store) listHistory(ctx context.Context, bucket string, h *timeline, newest *newestView, rep *reporter) error {
-	err := s.listVersions(ctx, bucket, "", rep, func(entries []Version) error {
-		h.take(entries)
-		if newest == nil {
-			return nil
-		}
-		return newest.take(entries)
-	})
-	if err == nil && newest != nil {
-		err = newest.end()
-	}
-	return err
 }
 
 func (h *timeline) review(opts HistoryOptions) {
@@ -212,7 +205,7 @@ func (s *Store) judge(ctx context.Context, bucket string, h *timeline, newest *n
 		h.sum()
 	}
 	if n := statesToVerify(opts.VerifyStates, opts.NoVerify); n > 0 {
-		if err := s.judgeStates(ctx, bucket, h, n); err != nil {
+		if err := s.judgeStates(ctx, bucket, h, n, opts.Known); err != nil {
 			return err
 		}
 	}

@@ -1,21 +1,46 @@
 package s3state
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"sync"
 )
 
 // Known remembers what History has read, so that a later one reads only what is new: a
 // version never changes, so neither does what was found in it. Only what was found
-// right is remembered; anything else is read again each time. It survives JSON, holds
-// no content, and is as long as what one History reads. It speaks for one bucket: keep
-// it where no host can write. It is safe for concurrent use, one History at a time. The
+// right is remembered; everything else is read again each time. A saved state that
+// agreed with the version history goes on agreeing, since what is written later says
+// nothing about that time; after a drop all are compared again. It survives JSON, holds
+// no content, and is as long as what one History reads. It is for one bucket: keep it
+// where no host can write. It is safe for concurrent use, one History at a time. The
 // zero value knows nothing.
 type Known struct {
 	mu    sync.Mutex
 	scope string
 	found map[string]knownVersion
 	used  map[string]bool // by the History that runs
+
+	// states are those that are Verified. They hold while all states that were seen are
+	// there: a drop removes some, and what the others say of those changes.
+	states     map[string]*Verification
+	usedStates map[string]*Verification
+	seen       seenStates
+}
+
+// seenStates sums up the states of a listing.
+type seenStates struct {
+	N    int    `json:"n"`
+	Hash string `json:"hash"`
+}
+
+func sumStates(states []SavedState) seenStates {
+	h := sha256.New()
+	for i := range states {
+		fmt.Fprintf(h, "%q%q", states[i].Key, states[i].VersionID)
+	}
+	return seenStates{len(states), hex.EncodeToString(h.Sum(nil))}
 }
 
 // knownVersion is a version whose bytes match its name.
@@ -29,13 +54,16 @@ type knownVersion struct {
 type knownFile struct {
 	Scope string                  `json:"scope"`
 	Found map[string]knownVersion `json:"found"`
+	// States are the saved states that agree with the version history.
+	States map[string]*Verification `json:"states,omitempty"`
+	Seen   seenStates               `json:"seen,omitzero"`
 }
 
 // MarshalJSON makes it survive JSON.
 func (k *Known) MarshalJSON() ([]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return json.Marshal(knownFile{k.scope, k.found})
+	return json.Marshal(knownFile{k.scope, k.found, k.states, k.seen})
 }
 
 // UnmarshalJSON replaces what is known.
@@ -46,12 +74,13 @@ func (k *Known) UnmarshalJSON(text []byte) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.scope, k.found = f.Scope, f.Found
+	k.scope, k.found, k.states, k.seen = f.Scope, f.Found, f.States, f.Seen
 	return nil
 }
 
-// Judging says for what the verdicts of the Inspect that follows hold, for instance a
-// repository and its key. Those of another scope are forgotten. An Inspector calls it.
+// Judging sets the scope within which the verdicts of the Inspect to come hold, for
+// instance a repository and its key. Verdicts of any other scope are forgotten. An
+// Inspector calls it.
 func (k *Known) Judging(scope string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -138,4 +167,61 @@ func (k *Known) use(v *Version) {
 	if k.used != nil {
 		k.used[k.name(v)] = true
 	}
+}
+
+// beginStates is called with all states of a listing, the oldest first.
+func (k *Known) beginStates(states []SavedState) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.usedStates = make(map[string]*Verification)
+	if k.seen.N < 0 || k.seen.N > len(states) || sumStates(states[:k.seen.N]) != k.seen {
+		k.states = nil
+	}
+	k.seen = sumStates(states)
+}
+
+// endStates forgets the states that were not asked for.
+func (k *Known) endStates() {
+	if k != nil {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.states, k.usedStates = k.usedStates, nil
+	}
+}
+
+func stateVersionName(st *SavedState) string {
+	if st.VersionID == "" || st.VersionID == nullVersion {
+		return ""
+	}
+	return st.Key + "\x00" + st.VersionID
+}
+
+// state returns how a saved state compared, nil if that is not known.
+func (k *Known) state(st *SavedState) *Verification {
+	if k == nil || stateVersionName(st) == "" {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	v := k.states[stateVersionName(st)]
+	if v == nil || v.Status != Verified {
+		return nil
+	}
+	k.usedStates[stateVersionName(st)] = v
+	found := *v
+	return &found
+}
+
+// putState notes that a saved state agrees with the history.
+func (k *Known) putState(st *SavedState) {
+	if k == nil || stateVersionName(st) == "" || st.Verification == nil || st.Verification.Status != Verified {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	v := *st.Verification
+	k.usedStates[stateVersionName(st)] = &v
 }

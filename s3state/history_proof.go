@@ -166,12 +166,12 @@ func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
 	return moments[:n]
 }
 
-// Prove has a moment of a bucket proved as History does: what was written more than
-// once is suspected.
+// Prove calls prover for one moment of a bucket, as History does: objects written more
+// than once are suspect.
 func (s *Store) Prove(ctx context.Context, bucket string, at time.Time, prover Prover) (*Proof, error) {
 	h := newTimeline(bucket)
 	newest := newNewestView(s.rightBytes(ctx, bucket))
-	if err := s.listHistory(ctx, bucket, h, newest, nil); err != nil {
+	if err := s.listHistory(ctx, bucket, h, newest, nil, nil); err != nil {
 		return nil, err
 	}
 	return newSearch(s, bucket, prover, newest, nil).at(ctx, h, at)

@@ -6,9 +6,12 @@ import (
 )
 
 // judgeStates compares the newest n saved states with the history, and then those
-// that LastGoodState could name, until one is confirmed or these are too many.
-func (s *Store) judgeStates(ctx context.Context, bucket string, h *timeline, n int) error {
+// that LastGoodState could name, until one is confirmed or these are too many. Those
+// known to agree with the history are not read again.
+func (s *Store) judgeStates(ctx context.Context, bucket string, h *timeline, n int, known *Known) error {
 	const rounds = 4
+	known.beginStates(h.res.States)
+	defer known.endStates()
 	h.confirmed = true
 	states := h.res.States
 	for round := range rounds + 1 {
@@ -27,7 +30,7 @@ func (s *Store) judgeStates(ctx context.Context, bucket string, h *timeline, n i
 			n = verifyAtOnce
 		}
 		todo := states[max(end-n, 0):end]
-		may, err := s.verifyStates(ctx, bucket, todo)
+		may, err := s.compareStates(ctx, bucket, todo, known)
 		if err != nil || !may {
 			return err
 		}
@@ -49,4 +52,23 @@ func (h *timeline) judgeState(st *SavedState) {
 			Reason: "the version history contradicts this saved state" + st.Verification.first(),
 		})
 	}
+}
+
+// compareStates is verifyStates for those whose outcome is not known.
+func (s *Store) compareStates(ctx context.Context, bucket string, states []SavedState, known *Known) (may bool, err error) {
+	var rest []SavedState
+	var at []int
+	for i := range states {
+		if states[i].Verification = known.state(&states[i]); states[i].Verification == nil {
+			rest, at = append(rest, states[i]), append(at, i)
+		}
+	}
+	may, err = s.verifyStates(ctx, bucket, rest)
+	for i := range rest {
+		states[at[i]] = rest[i]
+		if err == nil && may {
+			known.putState(&rest[i])
+		}
+	}
+	return may, err
 }

@@ -3,10 +3,12 @@ package s3state
 import (
 	"fmt"
 	"strings"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
-// DescribeCounts says in words what counts sum up, for instance "written 12 packs (1.2
-// MiB), 1 index; deleted 2 locks". bytes writes a size; nil leaves sizes out.
+// DescribeCounts describes counts in words, for instance "written 12 packs (1.2 MiB), 1
+// index; deleted 2 locks". bytes formats a size; nil leaves sizes out.
 func DescribeCounts(counts []Count, bytes func(n int64) string) string {
 	var parts []string
 	for _, change := range []Change{Written, Overwritten, Deleted, Rewritten} {
@@ -15,7 +17,10 @@ func DescribeCounts(counts []Count, bytes func(n int64) string) string {
 			if c.Change != change {
 				continue
 			}
-			text := fmt.Sprintf("%d %s", c.N, plural(c.Type, c.N))
+			text := plural.Of(c.N, string(c.Type))
+			if c.Type == TypeOther {
+				text = fmt.Sprintf("%d foreign", c.N)
+			}
 			if c.Type == TypePack && c.Bytes > 0 && bytes != nil {
 				text += " (" + bytes(c.Bytes) + ")"
 			}
@@ -26,18 +31,4 @@ func DescribeCounts(counts []Count, bytes func(n int64) string) string {
 		}
 	}
 	return strings.Join(parts, "; ")
-}
-
-func plural(t FileType, n int64) string {
-	switch {
-	case t == TypeOther:
-		return "foreign"
-	case n == 1:
-		return string(t)
-	case t == TypeCanary:
-		return "canaries"
-	case t == TypeIndex:
-		return "indexes"
-	}
-	return string(t) + "s"
 }

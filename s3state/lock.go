@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
@@ -70,9 +71,9 @@ func (o LockOptions) filled() (LockOptions, error) {
 	case o.Days < 1:
 		return o, fmt.Errorf("%w: a lock of %d days; give one day at least", ErrInvalid, o.Days)
 	case o.GraceDays < 2:
-		return o, fmt.Errorf("%w: a grace of %d days; give two days at least", ErrInvalid, o.GraceDays)
+		return o, fmt.Errorf("%w: a grace of %s; give two days at least", ErrInvalid, plural.Of(o.GraceDays, "day"))
 	case o.Days > maxLockDays-o.GraceDays:
-		return o, fmt.Errorf("%w: a lock of %d days and %d of grace; S3 takes %d in all", ErrInvalid, o.Days, o.GraceDays, maxLockDays)
+		return o, fmt.Errorf("%w: a lock of %s and %d of grace; S3 takes %d in all", ErrInvalid, plural.Of(o.Days, "day"), o.GraceDays, maxLockDays)
 	}
 	return o, nil
 }
@@ -168,7 +169,7 @@ func (l *Lock) judge() {
 		l.Days = max(min(l.RetainDays*3/4, l.RetainDays-2), 0)
 		problem("old versions are never removed: there is no lifecycle rule for them")
 	case l.RetainDays-l.Days < 2:
-		problem("new versions are locked for %d days, which must be two more at least than the %d days after which lifecycle removes old ones", l.RetainDays, l.Days)
+		problem("new versions are locked for %s, which must be two more at least than the %s after which lifecycle removes old ones", plural.Of(l.RetainDays, "day"), plural.Of(l.Days, "day"))
 		l.Days = max(l.RetainDays-2, 0)
 	}
 	if l.Mode != Compliance && l.Mode != "" {
@@ -213,7 +214,7 @@ func (s *Store) putDefaultRetention(ctx context.Context, bucket string, mode Loc
 		return err
 	}
 	if !l.Enabled || l.RetainDays != days || days > 0 && l.Mode != mode {
-		return fmt.Errorf("%w: asked for a default retention of %d days (%s), it has %d days (%s)", ErrLockFails, days, mode, l.RetainDays, l.Mode)
+		return fmt.Errorf("%w: asked for a default retention of %s (%s), it has %s (%s)", ErrLockFails, plural.Of(days, "day"), mode, plural.Of(l.RetainDays, "day"), l.Mode)
 	}
 	return nil
 }

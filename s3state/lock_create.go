@@ -3,6 +3,8 @@ package s3state
 import (
 	"context"
 	"fmt"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // copied returns the options with the defaults filled in; nil stays nil.
@@ -64,7 +66,7 @@ func (m *maker) lockBucket(ctx context.Context, forms func(ceph bool) []roles) {
 			return err
 		}
 		if l.Days != m.lock.Days || l.RetainDays != m.lock.retainDays() || l.Mode != m.lock.Mode {
-			return fmt.Errorf("%w: it promises %d days and locks for %d (%s)", ErrLockFails, l.Days, l.RetainDays, l.Mode)
+			return fmt.Errorf("%w: it promises %s and locks for %d (%s)", ErrLockFails, plural.Of(l.Days, "day"), l.RetainDays, l.Mode)
 		}
 		return nil
 	})

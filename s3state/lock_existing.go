@@ -81,7 +81,7 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	m := &maker{s: s, rep: rep, op: "lock", bucket: bucket, lock: &want, keptRules: kept, seal: check.seal(), next: "run the same again", resumed: true}
 	if !has.Enabled {
 		m.step("turn on object lock", func() error {
-			return s.turnOnLock(ctx, bucket, want.Mode, fmt.Sprintf("rwm storage-restore-state %s NEW --at '1m ago' --lock 30d", bucket))
+			return s.turnOnLock(ctx, bucket, want.Mode, fmt.Sprintf("`rwm storage-restore-state %s NEW --at '1m ago' --lock 30d`", bucket))
 		})
 	}
 	res.Check = m.police(ctx, only(roles{check.Admin, check.Target, res.Keeper, check.all}))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/cesnet/rwm/internal/s3err"
@@ -23,11 +22,7 @@ func readManifest(sr *StateReader, room func(size int64) error) (_ *manifest, er
 		}
 	}()
 	sorted, last, ask := true, "", int64(freeRoom)
-	for {
-		v, err := sr.Next()
-		if err == io.EOF {
-			break
-		}
+	for v, err := range sr.All() {
 		if err == nil {
 			err = c.take(&v)
 		}
@@ -155,6 +150,11 @@ func (s *Store) listAt(ctx context.Context, bucket string, at time.Time, rep *re
 	if err := c.end(); err != nil || c.count > 0 {
 		return err
 	}
+	return noStateAt(bucket, at, first)
+}
+
+// noStateAt says that a bucket was empty, and since when it is not.
+func noStateAt(bucket string, at, first time.Time) error {
 	err := fmt.Errorf("bucket %s: %w: it held no object at %s", bucket, ErrNoState, at.Format(time.RFC3339))
 	if first.After(at) {
 		err = fmt.Errorf("%w; the earliest moment is %s", err, first.In(at.Location()).Format(time.RFC3339Nano))

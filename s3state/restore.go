@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/s3versions"
 )
 
@@ -244,8 +245,9 @@ func (r *restorer) partial(err error) error {
 	if errors.Is(err, errTakenOver) {
 		return fmt.Errorf("restore into %s: %w; this one stopped, let the other one finish", r.opts.Target, errTakenOver)
 	}
-	next := fmt.Sprintf("%d of %d objects are in place; run the same restore again to go on, or remove bucket %s with storage-delete",
-		r.res.Copied+r.res.Skipped, r.manifest.count, r.opts.Target)
+	there := r.res.Copied + r.res.Skipped
+	next := fmt.Sprintf("%d of %s %s in place; run the same restore again to go on, or remove bucket %s with storage-delete",
+		there, plural.Of(r.manifest.count, "object"), plural.Are(there), r.opts.Target)
 	var batch *BatchError
 	if errors.As(err, &batch) {
 		batch.Next = next

@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // DownloadOptions name what to download, and where to.
@@ -146,13 +148,13 @@ func (d *downloader) run(ctx context.Context) error {
 	}
 	close(work)
 	wg.Wait()
+	inPlace := fmt.Sprintf("%d of %s %s in %s", d.res.Objects, plural.Of(d.manifest.count, "object"), plural.Are(d.res.Objects), d.opts.Dir)
 	switch {
 	case d.failed.Total > 0:
-		d.failed.Next = fmt.Sprintf("%d of %d objects are in %s; run the same again to go on", d.res.Objects, d.manifest.count, d.opts.Dir)
+		d.failed.Next = inPlace + "; run the same again to go on"
 		return &d.failed
 	case context.Cause(ctx) != nil:
-		return fmt.Errorf("download from bucket %s: %w; %d of %d objects are in %s, run the same again to go on",
-			d.opts.Source, context.Cause(ctx), d.res.Objects, d.manifest.count, d.opts.Dir)
+		return fmt.Errorf("download from bucket %s: %w; %s, run the same again to go on", d.opts.Source, context.Cause(ctx), inPlace)
 	}
 	return err
 }

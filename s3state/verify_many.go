@@ -12,15 +12,15 @@ const verifyAtOnce = 16
 // eachState compares saved states with the version history, the newest of the sorted
 // list first, and gives each to fn, with the outcome noted in it (Verification, or
 // Unreadable) and its manifest, which is nil if it is unreadable. fn may keep the
-// manifest by setting it to nil, and stops eachState by returning false.
+// manifest by setting it to nil, and stops eachState by returning false. first is how
+// many are compared with the first listing: one, if the newest is mostly enough.
 //
 // A state that the server refuses to return is unreadable. If it refuses all of them,
 // the caller may not read versions, and eachState returns those errors.
-func (s *Store) eachState(ctx context.Context, bucket string, states []SavedState, fn func(st *SavedState, p **manifest) (more bool, err error)) error {
+func (s *Store) eachState(ctx context.Context, bucket string, states []SavedState, first int, fn func(st *SavedState, p **manifest) (more bool, err error)) error {
 	var denied error
 	readable, r := false, &ownRule{s: s, bucket: bucket}
-	// Mostly the newest is enough, so it is compared alone.
-	for n, size := len(states), 1; n > 0; n, size = n-size, verifyAtOnce {
+	for n, size := len(states), first; n > 0; n, size = n-size, verifyAtOnce {
 		size = min(size, n)
 		var group []*SavedState
 		for i := range size {
@@ -103,7 +103,7 @@ func (s *Store) verifyGroup(ctx context.Context, bucket string, r *ownRule, stat
 // verifyStates compares sorted states with the version history. It reports false if the
 // caller may not read versions, as a host may not; then nothing is noted in the states.
 func (s *Store) verifyStates(ctx context.Context, bucket string, states []SavedState) (may bool, err error) {
-	err = s.eachState(ctx, bucket, states, func(*SavedState, **manifest) (bool, error) { return true, nil })
+	err = s.eachState(ctx, bucket, states, verifyAtOnce, func(*SavedState, **manifest) (bool, error) { return true, nil })
 	if refusedAlone(err) {
 		for i := range states {
 			states[i].Unreadable = nil

@@ -32,7 +32,7 @@ type View struct {
 	// Verification is nil unless it was asked for.
 	Verification *Verification
 
-	objects *objectlist.List
+	objects lists
 }
 
 // ViewOptions refine View.
@@ -60,11 +60,12 @@ func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOpti
 		return nil, err
 	}
 	if m.StateKey == "" {
-		v := &View{Bucket: bucket, Moment: m, Time: m.At, objects: &objectlist.List{}}
+		objects := &objectlist.List{}
+		v := &View{Bucket: bucket, Moment: m, Time: m.At, objects: lists{objects}}
 		if opts.Verify { // there is nothing to compare the history with
 			v.Verification = &Verification{Status: Verified, From: m.At, To: m.At}
 		}
-		if err := s.listAt(ctx, bucket, m.At, rep, opts.Prefixes, addTo(v.objects)); err != nil {
+		if err := s.listAt(ctx, bucket, m.At, rep, opts.Prefixes, addTo(objects)); err != nil {
 			return nil, err
 		}
 		return v, nil
@@ -85,16 +86,18 @@ func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOpti
 	wanted := func(key string) bool {
 		return len(opts.Prefixes) == 0 || slices.ContainsFunc(opts.Prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
 	}
-	if v.objects, err = objectsOf(p, wanted); err != nil {
+	objects, err := objectsOf(p, wanted)
+	if err != nil {
 		return nil, err
 	}
+	v.objects = lists{objects}
 	return v, verr
 }
 
 // viewOf is a View of the current objects.
 func viewOf(bucket string, p *manifest) (*View, error) {
 	objects, err := objectsOf(p, func(string) bool { return true })
-	return &View{Bucket: bucket, objects: objects}, err
+	return &View{Bucket: bucket, objects: lists{objects}}, err
 }
 
 func objectsOf(p *manifest, wanted func(key string) bool) (*objectlist.List, error) {

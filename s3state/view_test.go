@@ -49,7 +49,16 @@ func TestTimeTravel(t *testing.T) {
 	if _, err := w.admin.View(w.ctx, w.bucket, Moment{At: moments[0].at.Add(-48 * time.Hour)}, ViewOptions{}); !errors.Is(err, ErrNoState) {
 		t.Errorf("before the beginning: %v", err)
 	}
+	var times []time.Time
+	for _, m := range moments {
+		times = append(times, m.at)
+	}
+	views, err := w.admin.Views(w.ctx, w.bucket, times, ViewOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, m := range moments {
+		w.sameView(views[i], m.at)
 		for _, at := range []Moment{{At: m.at}, {StateKey: m.state.Key, StateVersion: m.state.VersionID}} {
 			v, err := w.admin.View(w.ctx, w.bucket, at, ViewOptions{Verify: true})
 			if err != nil || v.Verification.Status != Verified {
@@ -94,6 +103,43 @@ func TestTimeTravel(t *testing.T) {
 	for _, m := range []Moment{{}, {StateKey: "x", At: time.Now()}} {
 		if _, err := w.admin.View(w.ctx, w.bucket, m, ViewOptions{}); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%+v: %v", m, err)
+		}
+	}
+}
+
+// sameView compares a view of several with the one for its time alone.
+func (w *world) sameView(got *View, at time.Time) {
+	w.t.Helper()
+	want, err := w.admin.View(w.ctx, w.bucket, Moment{At: at}, ViewOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if got.Len() != want.Len() || !got.Time.Equal(at) || got.Bucket != w.bucket {
+		w.t.Errorf("%s: %d objects of %s, not %d", got.Time, got.Len(), got.Bucket, want.Len())
+	}
+	for _, prefix := range []string{"", "data/", "data/00/a", "nothing"} {
+		if a, b := slices.Collect(got.All(prefix)), slices.Collect(want.All(prefix)); !slices.Equal(a, b) {
+			w.t.Errorf("%s, %q: %v, not %v", at, prefix, a, b)
+		}
+	}
+	for o := range got.All("") { // may end early
+		if found, ok := got.Get(o.Key); !ok || found != o {
+			w.t.Errorf("%s: %v, %v", at, o, found)
+		}
+		break
+	}
+}
+
+// Several views of one listing are refused as single ones are.
+func TestViewsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.put("config", "c")
+	now := time.Now()
+	for name, times := range map[string][]time.Time{
+		"too early": {now.Add(time.Hour), now.Add(-time.Hour)}, "no time": {now.Add(time.Hour), {}}, "too many": make([]time.Time, 9),
+	} {
+		if views, err := w.admin.Views(w.ctx, w.bucket, times, ViewOptions{}); err == nil || (name == "too early") != errors.Is(err, ErrNoState) {
+			t.Errorf("%s: %v, %v", name, views, err)
 		}
 	}
 }

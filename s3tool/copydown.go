@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/cesnet/rwm/internal/readfile"
 )
 
 // down copies from the server to a local path. Files are made below an [os.Root]: no
@@ -59,9 +62,13 @@ func (c *copier) downOne(from Location, destination string) error {
 		}
 		return c.tool.Cat(c.ctx, from, c.opts.Output)
 	}
-	dir, name := filepath.Split(destination)
-	if info, err := os.Stat(destination); err == nil && info.IsDir() || name == "" {
-		dir, name = destination, path.Base(from.Key)
+	dir, name := destination, path.Base(from.Key)
+	if info, err := os.Stat(destination); (err != nil || !info.IsDir()) && !strings.HasSuffix(filepath.ToSlash(destination), "/") {
+		file, err := readfile.Replaceable(destination)
+		if err != nil {
+			return fmt.Errorf("%w: %w; print it: `rwm s3 cp %s -`", ErrInvalid, err, from)
+		}
+		dir, name = filepath.Split(file)
 	}
 	if dir == "" {
 		dir = "."
@@ -80,6 +87,9 @@ func (c *copier) download(from Location, root *os.Root, name string) error {
 	local := filepath.FromSlash(name)
 	if !filepath.IsLocal(local) || path.Clean(name) != name || local == "." || isPartial.MatchString(name) {
 		return fmt.Errorf("%w: %s: the key cannot be a file below %s", ErrInvalid, from, root.Name())
+	}
+	if info, err := root.Lstat(local); err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink {
+		return fmt.Errorf("copy %s: %w: %s is there and is not a regular file; nothing was changed", from, ErrInvalid, filepath.Join(root.Name(), local))
 	}
 	o, err := c.tool.Stat(c.ctx, from)
 	if err != nil {

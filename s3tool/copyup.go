@@ -91,7 +91,7 @@ func (c *copier) upload(path string, to Location) error {
 }
 
 func notRegular(path string, to Location) error {
-	return fmt.Errorf("%w: %s is not a regular file; pipe it in: rwm s3 cp - %s", ErrInvalid, path, to)
+	return fmt.Errorf("%w: %s is not a regular file; pipe it in: `rwm s3 cp - %s`", ErrInvalid, path, to)
 }
 
 // uploadUnsized uploads a file that says it is empty: those of /proc have content all

@@ -64,7 +64,7 @@ func explain(err error, op string, at Location) error {
 	case nil:
 		return fmt.Errorf("%s %s: %w", op, at, err)
 	case ErrNotEmpty:
-		return s3err.As(cause, err, "%s %s: %v; its objects and versions go with: rwm storage-delete %s", op, at, cause, at.Bucket)
+		return s3err.As(cause, err, "%s %s: %v; its objects and versions go with `rwm storage-delete %s`", op, at, cause, at.Bucket)
 	case ErrUnreachable:
 		return s3err.As(cause, err, "%s %s: %v: %v", op, at, cause, err)
 	}

@@ -2,6 +2,7 @@ package s3tool_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,6 +89,19 @@ func TestFilesThatAreNone(t *testing.T) {
 		case <-time.After(time.Minute):
 			t.Fatal("it waits for a writer")
 		}
+		f.put(t, "down/pipe", "content")
+		for source, opts := range map[string]s3tool.CopyOptions{"down/pipe": {}, "down/": {Recursive: true}} {
+			to := pipe
+			if opts.Recursive {
+				to = dir
+			}
+			if _, err := f.Copy(t.Context(), f.url(source), "", to, opts); !errors.Is(err, s3tool.ErrInvalid) {
+				t.Errorf("%s over a pipe: %v", source, err)
+			}
+			if info, err := os.Lstat(pipe); err != nil || info.Mode().Type() != fs.ModeNamedPipe {
+				t.Errorf("%s replaced a pipe: %v %v", source, info, err)
+			}
+		}
 		if r := f.copy(t, dir, f.url("tree"), s3tool.CopyOptions{Recursive: true}); r.Copied != 0 || len(r.Skipped) != 1 {
 			t.Errorf("%+v", r)
 		}
@@ -101,6 +115,27 @@ func TestFilesThatAreNone(t *testing.T) {
 	f.copy(t, write(t, dir, "empty", ""), f.url("empty"), s3tool.CopyOptions{})
 	if got := f.cat(t, f.at("empty")); got != "" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A link as the destination of one object stays: the file it leads to is replaced.
+func TestDownloadFollowsALink(t *testing.T) {
+	f := newWorld(t, false)
+	f.put(t, "k", "content")
+	dir := t.TempDir()
+	file, link := write(t, dir, "file", "old"), filepath.Join(dir, "link")
+	if err := os.Symlink("file", link); err != nil {
+		t.Skip(err)
+	}
+	f.copy(t, f.url("k"), link, s3tool.CopyOptions{})
+	if got, err := os.ReadFile(file); string(got) != "content" {
+		t.Errorf("%q %v", got, err)
+	}
+	if err := errors.Join(os.Remove(link), os.Symlink("/proc/self/fd/1", link)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Copy(t.Context(), f.url("k"), "", link, s3tool.CopyOptions{}); !errors.Is(err, s3tool.ErrInvalid) || !strings.Contains(err.Error(), "rwm s3 cp") {
+		t.Errorf("standard output by its link: %v", err)
 	}
 }
 

@@ -21,7 +21,9 @@ type app struct {
 	stdin          *os.File
 	stdout, stderr *stream
 	bar            *bar
-	loaded         *rwm.Config // by config; nil before
+	args           []string     // the command line
+	loaded         *rwm.Config  // by config; nil before
+	connected      *rwm.Manager // by managerOf, the last one; nil before
 	observed       *rwm.ObservedTransport
 	plain          *plainLines // stderr, line by line
 	written        *output     // what is below stdout
@@ -146,7 +148,8 @@ func (a *app) managerOf(cfg *rwm.Config, events func(rwm.Event), more ...rwm.Opt
 	if file, err := rwm.ReviewsFile(); err == nil { // else there is no home
 		opts = append(opts, rwm.WithReviews(file))
 	}
-	return rwm.New(cfg, opts...)
+	a.connected, err = rwm.New(cfg, opts...)
+	return a.connected, err
 }
 
 func (a *app) onWarning(event rwm.Event) {

@@ -31,7 +31,7 @@ func (c backupCmd) Run(a *app) error {
 		if len(cfg.Backups) == 0 {
 			return usageError{fmt.Errorf("which backup? name one; %s has none yet", a.cli.Config)}
 		}
-		return usageError{fmt.Errorf("which backup? %s has: %s; rwm backup-all runs all of them", a.cli.Config, strings.Join(cfg.BackupNames(), ", "))}
+		return usageError{fmt.Errorf("which backup? %s has: %s; `rwm backup-all` runs all of them", a.cli.Config, strings.Join(cfg.BackupNames(), ", "))}
 	}
 	return a.runBackups(func(m *rwm.Manager) (*rwm.Report, error) { return m.Backup(a.ctx, c.Names...) })
 }

@@ -23,6 +23,12 @@ func (a *app) printFailure(err error, code int) {
 	if code == exitBrokenPipe || message == "" {
 		return
 	}
+	if errors.Is(err, restic.ErrNoBucket) {
+		if meant := a.bucketMeant(err); meant != "" {
+			message = strings.TrimSuffix(message, ".") + "; did you mean bucket " + meant + "?"
+		}
+	}
+	message = a.suggestion(message)
 	if a.cli.JSON {
 		_ = emitTo(a.stderr, struct {
 			MessageType string `json:"message_type"`
@@ -33,7 +39,6 @@ func (a *app) printFailure(err error, code int) {
 	}
 	a.warn("rwm: %s", strings.ReplaceAll(message, "\n", "\n     "))
 	if h := hint(err); h != "" && code != exitInterrupted {
-		h = strings.ReplaceAll(h, "`rwm ", "`"+a.command()+" ")
 		a.warn("     %s", h)
 	}
 }
@@ -66,9 +71,9 @@ func hint(err error) string {
 	case errors.Is(err, restic.ErrLocked):
 		return "`rwm restic unlock` removes stale locks"
 	case errors.Is(err, restic.ErrSealed):
-		return "see docs/sealed.md: the admin reads for the host, or lets it read for a time with `rwm storage-unseal BUCKET --for 4h`"
+		return "see docs/sealed.md: the admin reads for the host, or lets it read for a time (rwm storage-unseal BUCKET --for 4h)"
 	case errors.Is(err, restic.ErrNoBucket):
-		return "`rwm storage-list` shows the buckets there are; the admin creates one: `rwm storage-create BUCKET USERNAME`"
+		return "`rwm storage-list` shows the buckets there are; the admin creates one (rwm storage-create BUCKET USERNAME)"
 	case errors.Is(err, errNoConfig):
 		return "name the configuration with --config FILE, or write rwm.conf here; docs/configuration.md says what is in it"
 	case errors.As(err, new(*rwm.TooEarlyError)): // it says what can be opened
@@ -83,14 +88,6 @@ func hint(err error) string {
 		return "see: rwm --help, rwm COMMAND --help"
 	}
 	return ""
-}
-
-// command is how to call this program again with the same configuration.
-func (a *app) command() string {
-	if a.cli.Config == defaultConfig || a.cli.Config == "" {
-		return "rwm"
-	}
-	return "rwm --config " + shellQuote(a.cli.Config)
 }
 
 // interrupted says that a signal was taken, and what another one does.

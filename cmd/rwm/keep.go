@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"time"
 
+	"github.com/cesnet/rwm/internal/suggest"
 	"github.com/cesnet/rwm/keeper"
 	"github.com/cesnet/rwm/keeper/metrics"
 	"github.com/cesnet/rwm/keeper/notify"
@@ -31,6 +32,7 @@ and tells what has changed. Run it from a timer, on a machine the hosts cannot r
   rwm keep --config keeper.conf ack web1 renamed-1a2b3c  a person has looked at this alarm
   rwm keep --config keeper.conf ack web1 history         … and at the marks of the history
   rwm keep --config keeper.conf ack web1 settings        … and at changed settings of the bucket
+  rwm keep --config keeper.conf ack web1 all             … and at everything that is open
 
 The exit code is 0 if every storage is green, 20 if one is red, and 1, 2 or 11 if the
 pass itself failed, the configuration is wrong, or another pass is in progress.`
@@ -42,6 +44,9 @@ const defaultKeeperConfig = "keeper.conf"
 const exitRed = 20
 
 func (c keepCmd) Run(a *app) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	path := a.cli.Config
 	if path == defaultConfig {
 		path = defaultKeeperConfig
@@ -56,12 +61,23 @@ func (c keepCmd) Run(a *app) error {
 		return c.explain(a, cfg)
 	case len(c.What) == 0:
 		return c.pass(a, cfg, opts)
-	case c.What[0] == "status" && len(c.What) == 1:
+	case c.What[0] == "status":
 		return c.status(a, cfg)
-	case c.What[0] == "ack" && len(c.What) == 3:
-		return c.ack(a, cfg)
 	}
-	return usageError{errors.New("say rwm keep, rwm keep status, or rwm keep ack STORAGE ALARM")}
+	return c.ack(a, cfg)
+}
+
+// check looks at the words before anything is read.
+func (c keepCmd) check() error {
+	words := map[string]int{"status": 1, "ack": 3}
+	if len(c.What) == 0 || words[c.What[0]] == len(c.What) {
+		return nil
+	}
+	text := "say rwm keep, rwm keep status, or rwm keep ack STORAGE ALARM"
+	if meant, ok := suggest.Nearest(c.What[0], []string{"status", "ack"}); ok && meant != c.What[0] {
+		text = fmt.Sprintf("there is no command %q; did you mean: rwm keep %s", c.What[0], meant)
+	}
+	return usageError{errors.New(text)}
 }
 
 func (c keepCmd) pass(a *app, cfg *keeper.Config, opts []keeper.Option) error {

@@ -23,7 +23,7 @@ func run(args []string, stdin *os.File, stdout, stderr *os.File) int {
 	a := newApp(stdin, stdout, stderr)
 	ctx, stop := interruptible(a.interrupted)
 	defer stop(nil)
-	a.ctx, a.written.stop = ctx, stop
+	a.ctx, a.written.stop, a.args = ctx, stop, args
 
 	parser, err := newParser(&a.cli, a.stdout, stderr)
 	if err != nil {

@@ -59,14 +59,14 @@ func (a *app) trace(format string, args ...any)  { a.sayAt(2, format, args...) }
 
 func (a *app) sayAt(level int, format string, args ...any) {
 	if !a.cli.Quiet && !a.cli.JSON && a.cli.Verbose >= level {
-		a.printf(format+"\n", args...)
+		a.print(a.suggestion(fmt.Sprintf(format+"\n", args...)))
 	}
 }
 
 // warn writes a line to stderr that is not the end of the run. Names and version ids
 // in it may be an attacker's.
 func (a *app) warn(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := a.suggestion(fmt.Sprintf(format, args...))
 	if a.cli.JSON {
 		a.warnJSON(text)
 		return

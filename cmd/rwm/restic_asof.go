@@ -87,7 +87,7 @@ func (a *app) showMoment(view *s3state.View) {
 		return
 	}
 	if !a.cli.Quiet {
-		a.warn("rwm: bucket %s %s: %d objects; read-only, nothing is copied", view.Bucket, rwm.MomentString(view, time.Local), view.Len())
+		a.warn("rwm: bucket %s %s: %s; read-only, nothing is copied", view.Bucket, rwm.MomentString(view, time.Local), count(view.Len(), "object"))
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -52,7 +51,7 @@ func (c resticCacheCmd) Run(a *app) error {
 			name = name[:10]
 		}
 		idle := time.Since(cache.LastUsed)
-		cells := []any{name, fmt.Sprintf("%d days ago", int(idle.Hours()/24)), yesNo(idle > age, "yes", "")}
+		cells := []any{name, count(int(idle.Hours()/24), "day") + " ago", yesNo(idle > age, "yes", "")}
 		if !c.NoSize {
 			cells = append(cells, formatBytes(cache.Bytes))
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -105,9 +106,9 @@ func (a *app) showCheck(r *restic.CheckResult, err error) {
 		_ = a.emit(summary)
 		return
 	}
-	a.say("checked %d snapshots, %d trees, %d packs", r.Snapshots, r.Trees, r.Packs)
+	a.say("checked %s, %s, %s", count(r.Snapshots, "snapshot"), count(r.Trees, "tree"), count(r.Packs, "pack"))
 	if r.PacksRead > 0 {
-		a.say("read %d packs, %s", r.PacksRead, formatBytes(r.BytesRead))
+		a.say("read %s, %s", count(r.PacksRead, "pack"), formatBytes(r.BytesRead))
 	}
 	for _, sn := range r.Affected {
 		a.showAffected(sn)
@@ -127,7 +128,7 @@ func (a *app) showCheck(r *restic.CheckResult, err error) {
 const maxPathsShown = 10
 
 func (a *app) showAffected(sn restic.AffectedSnapshot) {
-	a.println(fmt.Sprintf("snapshot %s cannot be restored whole: %d paths are hit", sn.ID.Short(), len(sn.Paths)))
+	a.println(fmt.Sprintf("snapshot %s cannot be restored whole: %s %s hit", sn.ID.Short(), count(len(sn.Paths), "path"), plural.Are(len(sn.Paths))))
 	for i, path := range sn.Paths {
 		if i == maxPathsShown && a.cli.Verbose == 0 {
 			a.println("  … (-v shows all)")

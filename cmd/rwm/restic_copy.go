@@ -1,6 +1,9 @@
 package main
 
-import "github.com/cesnet/rwm/restic"
+import (
+	"github.com/cesnet/rwm/internal/plural"
+	"github.com/cesnet/rwm/restic"
+)
 
 type resticCopyCmd struct {
 	reads
@@ -42,7 +45,7 @@ func (c resticCopyCmd) Run(a *app) error {
 			"message_type": "summary", "copied": len(r.Copied), "skipped": len(r.Skipped), "blobs": r.Blobs, "bytes": r.Bytes,
 		})
 	} else {
-		a.say("copied %d snapshots, %d blobs, %s; %d snapshots were there already", len(r.Copied), r.Blobs, formatBytes(r.Bytes), len(r.Skipped))
+		a.say("copied %s, %s, %s; %s %s there already", count(len(r.Copied), "snapshot"), count(r.Blobs, "blob"), formatBytes(r.Bytes), count(len(r.Skipped), "snapshot"), plural.Were(len(r.Skipped)))
 	}
 	return err
 }

@@ -28,7 +28,7 @@ func (a *app) onEvent(ev restic.Event) {
 	case restic.BucketMade:
 		a.warning("made bucket " + ev.Bucket + ", which KEEPS NO VERSIONS and has no policy: an attacker on this host can destroy every backup in it; " +
 			"for backups that survive that, the admin makes a policed bucket (rwm storage-create); " +
-			"to keep versions at least: rwm aws s3api put-bucket-versioning --bucket " + ev.Bucket + " --versioning-configuration Status=Enabled")
+			"to keep versions at least: `rwm aws s3api put-bucket-versioning --bucket " + ev.Bucket + " --versioning-configuration Status=Enabled`")
 	case restic.Retrying:
 		a.warn("%s failed, retrying after %v: %v", ev.Operation, ev.After, ev.Err)
 	}

@@ -29,8 +29,8 @@ func (c resticRepairIndexCmd) Run(a *app) error {
 			"missing_packs": orEmpty(r.MissingPacks), "invalid_indexes": orEmpty(r.InvalidIndexes),
 		})
 	}
-	a.say("done: %d packs added, %d reindexed, %d missing, %d unreadable indexes replaced",
-		len(r.AddedPacks), len(r.ReindexedPacks), len(r.MissingPacks), len(r.InvalidIndexes))
+	a.say("done: %s added, %d reindexed, %d missing, %s replaced",
+		count(len(r.AddedPacks), "pack"), len(r.ReindexedPacks), len(r.MissingPacks), count(len(r.InvalidIndexes), "unreadable index"))
 	return nil
 }
 

@@ -168,6 +168,6 @@ func (a *app) showRestore(r *restic.RestoreResult) {
 	}
 	a.say("%s", summary)
 	if r.FilesVerified > 0 {
-		a.say("verified %d files", r.FilesVerified)
+		a.say("verified %s", count(r.FilesVerified, "file"))
 	}
 }

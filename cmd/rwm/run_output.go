@@ -154,7 +154,7 @@ func newJSONRow(row rwm.Row) jsonRow {
 // warning is something to look at that does not stop the run.
 func (a *app) warning(text string) {
 	if a.cli.JSON {
-		a.warnJSON(text)
+		a.warn("%s", text)
 		return
 	}
 	a.warn("rwm: warning: %s", text)

@@ -72,7 +72,7 @@ func (a *app) showAccess(r *s3state.AccessReport) {
 		case x.Outcome != x.Expected:
 			verdict = "-"
 		}
-		g.add(x.Action, x.Outcome, x.Expected, verdict, x.Detail)
+		g.add(x.Action, x.Outcome, x.Expected, verdict, a.suggestion(x.Detail))
 	}
 	a.show(g)
 	if r.OK {

@@ -123,7 +123,7 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 		a.printf("  and %d more\n", more)
 	}
 	if r.Suspicious > 0 {
-		a.warning(fmt.Sprintf("the history of bucket %s shows what no run of restic does (%d in all), first %s; see: rwm storage-history %s", r.Bucket, r.Suspicious, r.FirstSuspicion, r.Bucket))
+		a.warning(fmt.Sprintf("the history of bucket %s shows what no run of restic does (%d in all), first %s; see `rwm storage-history %s`", r.Bucket, r.Suspicious, r.FirstSuspicion, r.Bucket))
 	}
 	a.say("%s (%s), %d of them read: %s", count(r.Objects, "object"), formatBytes(r.Bytes), read, a.paint(checkText(r)))
 }

@@ -80,7 +80,7 @@ func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 		a.say("%s %s version %s, saved %s", yesNo(dry, "would keep", "kept"), printable(s.Key), printable(s.VersionID), formatTime(s.Time))
 	}
 	if !r.KeptSince.IsZero() {
-		a.say("%s %d old versions, with all that was current since %s", yesNo(dry, "would keep", "kept"), r.KeptVersions, formatZoned(r.KeptSince))
+		a.say("%s %s, with all that was current since %s", yesNo(dry, "would keep", "kept"), count(r.KeptVersions, "old version"), formatZoned(r.KeptSince))
 	}
 	if r.Lost > 0 {
 		a.warning(fmt.Sprintf("%s deleted or overwritten while this ran, of which nothing is removed: the last of the kept states brings all back", count(r.Lost, "object")))

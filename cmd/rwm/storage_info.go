@@ -67,10 +67,10 @@ func (a *app) showInfo(info *s3state.Info, proof s3state.Proof) {
 	a.field("Bucket", info.Bucket)
 	a.field("Policy", a.paint(yesNo(check.OK, "OK", "FAILED")))
 	for _, text := range check.Problems {
-		a.field("  problem", printable(text))
+		a.field("  problem", printable(a.suggestion(text)))
 	}
 	for _, text := range check.Notes {
-		a.field("  note", printable(text))
+		a.field("  note", printable(a.suggestion(text)))
 	}
 	a.field("Repository", proofText(proof))
 	a.field("Owner", printable(info.ACL.Owner.ID))

@@ -11,7 +11,8 @@ import (
 type storageListCmd struct{}
 
 func (storageListCmd) Help() string {
-	return "The buckets of the configured identity. rwm storage-info explains what is wrong with a policy that FAILED."
+	return `The buckets of the configured identity. rwm storage-info explains what is wrong with a
+policy that FAILED.`
 }
 
 func (storageListCmd) Run(a *app) error {

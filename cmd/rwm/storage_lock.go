@@ -70,7 +70,7 @@ func (a *app) sayLocked(l *s3state.Lock, proof *s3state.LockProof) {
 		a.warning(printable(text))
 	}
 	grace := l.RetainDays - l.Days
-	a.say("run rwm storage-renew once a day; locks that are not renewed for %s fall short of the promised %s", formatDays(grace), count(l.Days, "day"))
+	a.say("run `rwm storage-renew` once a day; locks that are not renewed for %s fall short of the promised %s", formatDays(grace), count(l.Days, "day"))
 }
 
 // formatDays is half of a number of days.
@@ -165,7 +165,7 @@ func (a *app) showLock(f *s3state.LockFloor, renewed s3state.FloorProof) {
 		case f.Unlocked > 0:
 			a.field("Locked until", a.paint("FAILED")+fmt.Sprintf(": %d of %d proved are not locked, such as %s", f.Unlocked, f.Proved, printable(f.Lowest)))
 		default:
-			a.field("Locked until", formatZoned(f.Floor)+yesNo(f.Kept(), "", ", less than is promised: run rwm storage-renew"))
+			a.field("Locked until", formatZoned(f.Floor)+yesNo(f.Kept(), "", a.suggestion(", less than is promised: run `rwm storage-renew`")))
 		}
 		a.field("  proved now", fmt.Sprintf("%d of %d needed%s", f.Proved, f.Needed, yesNo(f.Sampled, ", all metadata and a sample of packs", "")))
 		switch {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // Kind is the kind of an alarm.
@@ -130,8 +132,8 @@ func (j *judgement) renamed() *Alarm {
 	}
 	return &Alarm{
 		Kind: KindRenamed, Paths: c.RenamedPaths,
-		Text: fmt.Sprintf("%d files (%.1f %%) got the extension %q and other content this week",
-			with, 100*part, c.Extension),
+		Text: fmt.Sprintf("%s (%.1f %%) got the extension %q and other content this week",
+			plural.Of(with, "file"), 100*part, c.Extension),
 		Figures: map[string]float64{"files": float64(with), "share": part},
 	}
 }
@@ -197,8 +199,8 @@ func (j *judgement) drift() *Alarm {
 	}
 	return &Alarm{
 		Kind: KindDrift, Paths: j.now.Changes.ChangedPaths,
-		Text: fmt.Sprintf("the last %d backups changed %d files (%.1f %%) to data that hardly compresses, "+
-			"which it did before", run, total, 100*part),
+		Text: fmt.Sprintf("the last %d backups changed %s (%.1f %%) to data that hardly compresses, "+
+			"which it did before", run, plural.Of(total, "file"), 100*part),
 		Figures: map[string]float64{"files": float64(total), "share": part},
 	}
 }
@@ -213,8 +215,8 @@ func (j *judgement) notes() *Alarm {
 	}
 	return &Alarm{
 		Kind: KindNote, Paths: c.NotePaths,
-		Text: fmt.Sprintf("a file called like a ransom note, %q, appeared in %d directories",
-			c.NoteName, c.Notes),
+		Text: fmt.Sprintf("a file called like a ransom note, %q, appeared in %s",
+			c.NoteName, plural.Of(c.Notes, "directory")),
 		Figures: map[string]float64{"directories": float64(c.Notes)},
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // Forgotten raises an alarm if snapshots of a backup were removed: all of them, or most
@@ -23,7 +25,7 @@ func Forgotten(known, gone int, past []int, s Sensitivity) *Alarm {
 	}
 	return &Alarm{
 		Kind:    KindForgot,
-		Text:    fmt.Sprintf("%d of %d snapshots were removed (never more than %d at a time before)", gone, known, most),
+		Text:    fmt.Sprintf("%d of %s %s removed (never more than %d at a time before)", gone, plural.Of(known, "snapshot"), plural.Were(gone), most),
 		Figures: map[string]float64{"removed": float64(gone), "known": float64(known), "usual": float64(most)},
 	}
 }
@@ -71,8 +73,8 @@ func (j *judgement) smaller() *Alarm {
 	}
 	a := &Alarm{
 		Kind: KindSmaller,
-		Text: fmt.Sprintf("the backup holds %d files and %d bytes; usually %.0f files and %.0f bytes",
-			j.now.Files, j.now.Bytes, median(files), median(bytes)),
+		Text: fmt.Sprintf("the backup holds %s and %s; usually %.0f files and %.0f bytes",
+			plural.Of(j.now.Files, "file"), plural.Of(j.now.Bytes, "byte"), median(files), median(bytes)),
 		Figures: map[string]float64{"files": float64(j.now.Files), "bytes": float64(j.now.Bytes),
 			"usual_files": median(files), "usual_bytes": median(bytes)},
 	}
@@ -102,8 +104,8 @@ func (j *judgement) deleted() *Alarm {
 	}
 	return &Alarm{
 		Kind: KindSmaller, Paths: c.DeletedPaths,
-		Text: fmt.Sprintf("%d of %d files (%.0f %%) were deleted since the backup before (usually %.1f %%)",
-			c.Deleted, c.Before, 100*part, 100*median(past)),
+		Text: fmt.Sprintf("%d of %s (%.0f %%) %s deleted since the backup before (usually %.1f %%)",
+			c.Deleted, plural.Of(c.Before, "file"), 100*part, plural.Were(c.Deleted), 100*median(past)),
 		Figures: map[string]float64{"deleted": float64(c.Deleted), "share": part, "usual_share": median(past)},
 	}
 }

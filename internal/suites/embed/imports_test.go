@@ -21,19 +21,20 @@ const (
 // below it included. Packages of internal/ that are not named take no part in the
 // library.
 var layers = map[string][]string{
-	"keeper":               {"rwm", "s3state", "restic", "internal/readfile"},
-	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest", "internal/readfile"},
+	"keeper":               {"rwm", "s3state", "restic", "internal/readfile", "internal/plural"},
+	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest", "internal/readfile", "internal/plural"},
 	"fusemount":            {"restic"},
-	"s3state":              {"s3versions", "internal/s3err", "internal/events", "internal/objectlist"},
-	"s3tool":               {"s3versions", "internal/s3err"},
+	"s3state":              {"s3versions", "internal/s3err", "internal/events", "internal/objectlist", "internal/plural"},
+	"s3tool":               {"s3versions", "internal/s3err", "internal/readfile"},
 	"s3versions":           {"internal/s3err"},
-	"restic":               {"s3versions", "internal/s3err", "internal/events", "internal/objectlist", "internal/readfile"},
+	"restic":               {"s3versions", "internal/s3err", "internal/events", "internal/objectlist", "internal/readfile", "internal/plural"},
 	"internal/s3err":       {},
 	"internal/resticflags": {"restic", "internal/suggest", "internal/readfile"},
 	"internal/events":      {},
 	"internal/objectlist":  {},
 	"internal/suggest":     {},
 	"internal/readfile":    {},
+	"internal/plural":      {},
 }
 
 // mayLink are the packages that may import restic's linked internals.

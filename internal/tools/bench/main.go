@@ -79,10 +79,8 @@ func bench(ctx context.Context, w *world, rounds int, only string) error {
 			return err
 		}
 	}
-	if pattern.MatchString("keep") {
-		if err := keep(ctx, w, t); err != nil {
-			return err
-		}
+	if err := keep(ctx, w, t, pattern); err != nil {
+		return err
 	}
 	if t.Length() > 0 {
 		t.Render()
