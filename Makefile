@@ -81,10 +81,13 @@ RACE := ./restic/... ./s3state/... ./s3versions/... ./rwm/... ./fusemount/... ./
 RACE := $(foreach p,$(RACE),$(if $(wildcard $(patsubst %/...,%,$(p))/*.go),$(p)))
 MAIN = $$($(GO) list ./... | grep -vE '/rwm/(examples|$(subst ./,,$(subst /...,,$(subst $(eval ) ,|,$(strip $(RACE))))))(/|$$)')
 QUICK := ./...
+# The race detector takes a C compiler.
+RACEFLAG = $(if $(shell command -v "$$($(GO) env CC)"),-race)
 unit: tools build ## the tests but for those on Ceph RGW
-	@status=0; \
-	(cd s3dev && CGO_ENABLED=1 $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- $(NOVET) -race -timeout 20m ./...) || status=1; \
-	CGO_ENABLED=1 $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- $(NOVET) -race -p 3 -timeout 30m $(RACE) || status=1; \
+	@status=0; race="$(RACEFLAG)"; cgo=1; \
+	test -n "$$race" || { cgo=0; echo "NO C COMPILER: the tests run without the race detector"; }; \
+	(cd s3dev && CGO_ENABLED=$$cgo $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- $(NOVET) $$race -timeout 20m ./...) || status=1; \
+	CGO_ENABLED=$$cgo $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- $(NOVET) $$race -p 3 -timeout 30m $(RACE) || status=1; \
 	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- $(NOVET) -p 3 -timeout 30m -parallel 6 $(MAIN) || status=1; \
 	exit $$status
 
@@ -106,10 +109,10 @@ bench: tools $(TOOLS)/kopia build ## speed as ratios against the restic CLI, sid
 	$(GO) run ./internal/tools/bench/mountbench -s3dev bin/s3dev -restic $(RWM_RESTIC)
 
 # Debian's packages: an older restic to share repositories with, rclone likewise,
-# FUSE for the mount.
+# FUSE for the mount, a C compiler for the race detector.
 packages:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  for p in restic rclone fuse3; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	  for p in restic rclone fuse3 gcc libc6-dev; do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	  test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }; \
 	else echo "NOT ROOT OR NO APT: tests that need Debian's restic or fuse3 are skipped where these are missing"; fi
 

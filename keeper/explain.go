@@ -76,13 +76,13 @@ func (k *Keeper) Explain(passEvery time.Duration, names ...string) ([]*Plan, err
 	if err != nil {
 		return nil, err
 	}
+	known, err := k.recall(names)
+	if err != nil {
+		return nil, err
+	}
 	var plans []*Plan
 	for _, name := range names {
-		r, err := k.state.load(name, k.cfg.Storages[name].ResticBucket, k.now())
-		if err != nil {
-			return nil, err
-		}
-		plans = append(plans, k.explain(name, r, passEvery))
+		plans = append(plans, k.explain(name, known[name], passEvery))
 	}
 	return plans, nil
 }

@@ -25,8 +25,9 @@ type fleet struct {
 	now      time.Time
 	day      int
 
-	mu   sync.Mutex
-	told []keeper.Change
+	mu       sync.Mutex
+	told     []keeper.Change
+	messages []keeper.Message
 }
 
 func newFleet(t *testing.T, n int, seed uint64, extra string) *fleet {
@@ -109,10 +110,11 @@ func (f *fleet) pass() map[string]*keeper.Status {
 	return all
 }
 
-func (f *fleet) Tell(_ context.Context, c keeper.Change) error {
+func (f *fleet) Tell(_ context.Context, m keeper.Message) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.told = append(f.told, c)
+	f.told = append(f.told, m.Changes...)
+	f.messages = append(f.messages, m)
 	return nil
 }
 

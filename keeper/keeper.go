@@ -96,8 +96,8 @@ func New(cfg *Config, opts ...Option) (*Keeper, error) {
 		k.base = transport
 	}
 	if k.open == nil {
-		k.open = func(ctx context.Context, name string, cfg *StorageConfig, rt http.RoundTripper) (Storage, error) {
-			return openManaged(ctx, name, cfg, rt, string(k.state), k.now, k.log)
+		k.open = func(ctx context.Context, _ string, cfg *StorageConfig, rt http.RoundTripper) (Storage, error) {
+			return openManaged(ctx, cfg, rt, string(k.state), k.now, k.log)
 		}
 	}
 	return k, nil
@@ -161,19 +161,25 @@ func (k *Keeper) names(asked []string) ([]string, error) {
 	return asked, nil
 }
 
-// Status describes the storages as earlier passes found them. It sends nothing.
+// Status describes the storages as earlier passes found them. It sends nothing. Without
+// names it includes storages that are no longer in the configuration, if they have
+// alarms that nobody has acknowledged.
 func (k *Keeper) Status(names ...string) ([]*Status, error) {
+	asked := len(names) > 0
 	names, err := k.names(names)
+	if err != nil {
+		return nil, err
+	}
+	known, err := k.recall(names)
 	if err != nil {
 		return nil, err
 	}
 	var all []*Status
 	for _, name := range names {
-		r, err := k.state.load(name, k.cfg.Storages[name].ResticBucket, k.now())
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, k.status(name, r))
+		all = append(all, k.status(name, known[name]))
+	}
+	if !asked {
+		all = append(all, k.orphans()...)
 	}
 	return all, nil
 }
@@ -193,18 +199,23 @@ func (c *Config) named() string {
 
 // Acknowledge records that a person has looked at an alarm of a storage: one by its ID,
 // "history" for the marks of the history, "settings" for changed settings of the
-// bucket, or "all". The alarm no longer makes the storage red, and the tasks that it
+// bucket, "state" for a state of earlier passes that was lost, or "all". The alarm no longer makes the storage red, and the tasks that it
 // froze resume. by and note are kept with the alarm.
 func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
-	if _, err := k.names([]string{storage}); err != nil {
-		return err
-	}
 	unlock, err := k.lock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	r, err := k.state.load(storage, k.cfg.Storages[storage].ResticBucket, k.now())
+	if err := k.settle(); err != nil {
+		return err
+	}
+	var r *record
+	if _, err = k.names([]string{storage}); err == nil {
+		r, err = k.state.load(storage, k.cfg.Storages[storage], k.now())
+	} else if slices.ContainsFunc(k.orphans(), func(s *Status) bool { return s.Storage == storage }) {
+		r, err = k.state.read(storage)
+	}
 	if err != nil {
 		return err
 	}
@@ -220,6 +231,9 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 	}
 	if marks := r.changedSettings(); len(marks) > 0 && (alarm == "settings" || alarm == "all") {
 		r.SettingsReviewed, found = marks[len(marks)-1].Time, true
+	}
+	if !r.Lost.IsZero() && (alarm == "state" || alarm == "all") {
+		r.Lost, found = time.Time{}, true
 	}
 	if !found {
 		return fmt.Errorf("storage %s: %w: %q; rwm keep status lists what is open", storage, ErrUnknownAlarm, alarm)

@@ -2,10 +2,13 @@ package keeper
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -36,11 +39,17 @@ type managed struct {
 	asOf   *restic.Session // as of newest, opened when first needed
 }
 
+// ofBucket names a file after the bucket, whatever its storage is called.
+func ofBucket(cfg *StorageConfig) string {
+	sum := sha256.Sum256([]byte(cfg.S3EndpointURL + "\x00" + cfg.ResticBucket))
+	return url.PathEscape(cfg.ResticBucket) + "-" + hex.EncodeToString(sum[:4])
+}
+
 // openManaged reads the secrets and makes the managers. It sends nothing.
-func openManaged(ctx context.Context, name string, cfg *StorageConfig, rt http.RoundTripper, state string, now func() time.Time, log *slog.Logger) (*managed, error) {
+func openManaged(ctx context.Context, cfg *StorageConfig, rt http.RoundTripper, state string, now func() time.Time, log *slog.Logger) (*managed, error) {
 	cache := filepath.Join(state, "cache")
 	s := &managed{cfg: cfg, bucket: cfg.ResticBucket, log: log, cache: cache, dir: filepath.Join(cache, "drill"),
-		ledger: filepath.Join(state, "renewals", name)}
+		ledger: filepath.Join(state, "renewals", ofBucket(cfg))}
 	rc := &rwm.Config{S3EndpointURL: cfg.S3EndpointURL, ResticBucket: cfg.ResticBucket}
 	var err error
 	get := func(what string, from Secret, into *string) {
@@ -66,7 +75,7 @@ func openManaged(ctx context.Context, name string, cfg *StorageConfig, rt http.R
 		rwm.WithStoreOptions(s3state.WithPromise(s.promised)),
 		rwm.WithSessionOptions(restic.WithCacheDir(cache), restic.WithRetryFor(time.Minute)),
 	}
-	evidence := rwm.WithEvidence(filepath.Join(state, "evidence", name+".json"))
+	evidence := rwm.WithEvidence(filepath.Join(state, "evidence", ofBucket(cfg)+".json"))
 	if s.m, err = rwm.New(rc, append(opts, evidence, rwm.WithEvents(s.event))...); err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ func (r *Report) Green() bool {
 // The state is saved after every task, so the pass after a killed one continues where
 // that one stopped.
 func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
+	asked := len(names) > 0
 	names, err := k.names(names)
 	if err != nil {
 		return nil, err
@@ -52,6 +53,9 @@ func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
 		return nil, err
 	}
 	defer unlock()
+	if err := k.settle(); err != nil {
+		return nil, err
+	}
 	report := &Report{Start: k.now(), Storages: make([]*Status, len(names)), Changes: []Change{}}
 	k.ping(ctx, PingStart, "")
 	var mu sync.Mutex
@@ -76,6 +80,9 @@ func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
 		})
 	}
 	_ = group.Wait()
+	if !asked {
+		report.Storages = append(report.Storages, k.orphans()...)
+	}
 	if ctx.Err() == nil {
 		errs = append(errs, k.tell(ctx, report))
 	}
@@ -103,7 +110,10 @@ func (k *Keeper) visit(ctx context.Context, name string) (v *visit, err error) {
 	ctx, meter, done := newMeter(ctx, v.cfg.Budget, k.base)
 	defer done()
 	v.meter = meter
-	if v.r, err = k.state.load(name, v.cfg.ResticBucket, k.now()); err != nil {
+	if v.r, err = k.state.load(name, v.cfg, k.now()); err == nil && !v.r.Lost.IsZero() {
+		err = k.state.putAside(name)
+	}
+	if err != nil {
 		v.r = &record{Tasks: map[Task]*taskRecord{}}
 		v.status = k.status(name, v.r)
 		v.status.Green = false

@@ -17,8 +17,8 @@ import (
 // record is what is known of a storage from earlier passes. It is one JSON file in
 // the state directory, holds no secret, and can be lost.
 type record struct {
-	Version int    `json:"version"`
-	Bucket  string `json:"bucket"`
+	Version int `json:"version"`
+	identity
 
 	LastPass time.Time            `json:"last_pass"`
 	Tasks    map[Task]*taskRecord `json:"tasks"`
@@ -61,8 +61,8 @@ type record struct {
 	Settings         *s3state.KnownSettings `json:"settings,omitempty"`
 	SettingsReviewed time.Time              `json:"settings_reviewed,omitzero"`
 	Told             *told                  `json:"told,omitempty"`
-	// Untold are messages that some receivers have not got.
-	Untold []Change `json:"untold,omitempty"`
+	// Lost is when what was known before could not be read.
+	Lost time.Time `json:"lost,omitzero"`
 }
 
 // taskRecord is how a task last went.
@@ -123,7 +123,7 @@ func (r *record) task(t Task) *taskRecord {
 
 // frozen reports whether nothing may lapse or be dropped.
 func (r *record) frozen() bool {
-	return len(r.open()) > 0 || len(r.unreviewed()) > 0 || len(r.changedSettings()) > 0
+	return len(r.open()) > 0 || len(r.unreviewed()) > 0 || len(r.changedSettings()) > 0 || !r.Lost.IsZero()
 }
 
 // open lists the alarms nobody has acknowledged.
@@ -165,31 +165,6 @@ type stateDir string
 
 func (d stateDir) file(storage string) string {
 	return filepath.Join(string(d), "storages", storage+".json")
-}
-
-// load reads a record. One that cannot be understood is put aside and begun anew: it
-// costs only time.
-func (d stateDir) load(storage, bucket string, now time.Time) (*record, error) {
-	fresh := &record{Version: recordVersion, Bucket: bucket, Tasks: map[Task]*taskRecord{}, Backups: map[string]*backupRecord{}}
-	text, err := os.ReadFile(d.file(storage))
-	if errors.Is(err, os.ErrNotExist) {
-		return fresh, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	r := &record{}
-	if json.Unmarshal(text, r) != nil || r.Version != recordVersion || r.Bucket != bucket || r.holes() {
-		return fresh, os.Rename(d.file(storage), d.file(storage)+".unreadable")
-	}
-	if r.Tasks == nil {
-		r.Tasks = map[Task]*taskRecord{}
-	}
-	if r.Backups == nil {
-		r.Backups = map[string]*backupRecord{}
-	}
-	r.forgetFuture(now)
-	return r, nil
 }
 
 // mostStep is how far a clock may be set back without anything being forgotten.

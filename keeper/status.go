@@ -105,6 +105,7 @@ func status(name string, cfg *StorageConfig, admin, keeperConf string, r *record
 	j.alarms()
 	j.marks()
 	j.settings()
+	j.lost()
 	for _, t := range tasks {
 		j.task(t)
 	}
@@ -120,6 +121,7 @@ type judge struct {
 	r           *record
 	now         time.Time
 	admin, keep string
+	out         bool // the bucket cannot be listed
 }
 
 func (j *judge) red(code, command, format string, args ...any) {
@@ -134,7 +136,12 @@ func (j *judge) passes() {
 	case j.now.Sub(j.r.LastPass) > 48*time.Hour:
 		j.red("not-run", "systemctl status rwm-keep.timer", "The last pass was %s.", ago(j.now, j.r.LastPass))
 	case t != nil && t.Outcome != Proved:
-		j.red("unreachable", again, "The bucket cannot be listed: %s.", t.Text)
+		j.out = true
+		command := again
+		if strings.Contains(t.Text, "AccessDenied") {
+			command = j.admin + " storage-info " + j.Bucket
+		}
+		j.red("unreachable", command, "The bucket cannot be listed: %s.", strings.TrimRight(t.Text, "."))
 	}
 	if s := j.r.Survey; s != nil && s.Newest.Sub(j.now) > 24*time.Hour {
 		j.red("clock", "timedatectl", "By the server's clock something was written at %s, and here it is %s: one of the clocks is wrong, so what is due cannot be told.",
@@ -152,7 +159,7 @@ func (j *judge) alarms() {
 			where += ", for instance " + strings.Join(a.Paths[:min(3, len(a.Paths))], ", ")
 		}
 		j.red("alarm-"+a.ID, fmt.Sprintf("%s ack %s %s", j.keep, j.Storage, a.ID),
-			"ALARM (%s): %s (%s). Nothing is dropped or forgotten until it is acknowledged.", a.Kind, a.Text, where)
+			"ALARM (%s): %s (%s). Look at the host first: nothing is dropped or forgotten until this is acknowledged.", a.Kind, a.Text, where)
 	}
 }
 
@@ -177,6 +184,15 @@ func (j *judge) settings() {
 	j.red("settings", j.admin+" storage-info "+j.Bucket,
 		"The settings of the bucket were changed (%d in all), found at %s: %s. Nothing is dropped or forgotten until you have looked at it: %s ack %s settings.",
 		len(list), list[0].Time.UTC().Format(time.RFC3339), list[0].Reason, j.keep, j.Storage)
+}
+
+// lost says that alarms may have been forgotten.
+func (j *judge) lost() {
+	if !j.r.Lost.IsZero() {
+		j.red("state-lost", j.keep+" ack "+j.Storage+" state",
+			"What earlier passes knew could not be read at %s and was begun anew: alarms may have been forgotten with it. The file was put aside as %s.json.unreadable.",
+			j.r.Lost.UTC().Format(time.RFC3339), j.Storage)
+	}
 }
 
 // task says how a task stands and what is red about it.
@@ -213,6 +229,7 @@ func (j *judge) task(t Task) {
 	}
 	switch {
 	case held:
+	case j.out && (r == nil || r.Tried.IsZero()): // it follows from that
 	case r == nil || r.Tried.IsZero():
 		j.red(string(t)+"-never", command, "To %s: not done yet.", t.describe())
 	case r.Outcome != Proved:

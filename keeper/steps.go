@@ -164,6 +164,9 @@ func (v *visit) freeze() string {
 	if n := len(v.r.changedSettings()); n > 0 {
 		return fmt.Sprintf("%d changes of the bucket's settings are not reviewed", n)
 	}
+	if !v.r.Lost.IsZero() {
+		return "what was known before is lost"
+	}
 	return ""
 }
 

@@ -12,9 +12,9 @@ import (
 
 // Teller tells people and machines. The package notify has one.
 type Teller interface {
-	// Tell sends one message about a change of state. An error means that nobody got
-	// it, unless it is an *UntoldError.
-	Tell(ctx context.Context, c Change) error
+	// Tell sends one message. An error means that nobody got it, unless it is an
+	// *UntoldError.
+	Tell(ctx context.Context, m Message) error
 	// Ping reports the beginning and the end of a pass.
 	Ping(ctx context.Context, p Ping, text string) error
 }
@@ -39,9 +39,6 @@ type Change struct {
 	Reds  []Red  `json:"reds,omitempty"`
 	Title string `json:"title"`
 	Text  string `json:"text"`
-	// Only names the receivers that an earlier pass did not reach; the others know. nil
-	// means all.
-	Only []string `json:"only,omitempty"`
 }
 
 // UntoldError says that some receivers got a message and others did not. The next pass
@@ -55,10 +52,6 @@ func (e *UntoldError) Error() string { return e.Err.Error() }
 
 // Unwrap is for errors.Is.
 func (e *UntoldError) Unwrap() error { return e.Err }
-
-// mostUntold bounds the messages that wait for receivers of one storage; the oldest are
-// given up first.
-const mostUntold = 20
 
 // told is what people know of a storage.
 type told struct {
@@ -75,7 +68,11 @@ func (t *told) same(o *told) bool {
 func change(known *told, s *Status) (*Change, *told) {
 	now := &told{Green: s.Green}
 	c := &Change{Storage: s.Storage, Bucket: s.Bucket, Green: s.Green}
+	out := slices.ContainsFunc(s.Reds, func(r Red) bool { return r.Code == "unreachable" })
 	for _, r := range s.Reds {
+		if out && (r.Code == "no-backup" || strings.HasSuffix(r.Code, "-late")) {
+			continue // what follows from an outage is no news
+		}
 		now.Codes = append(now.Codes, r.Code)
 		if known == nil || !slices.Contains(known.Codes, r.Code) {
 			c.Reds = append(c.Reds, r)
@@ -101,69 +98,90 @@ func change(known *told, s *Status) (*Change, *told) {
 	return c, now
 }
 
-// tell tells what has changed, one message for each storage, and remembers it. What
-// could not be told is told by the next pass.
+// tell tells what has changed, all of it in one message, and remembers it. What could
+// not be told is told by the next pass.
 func (k *Keeper) tell(ctx context.Context, report *Report) error {
 	var failed []string
-	fail := func(s *Status) func(error) {
-		return func(err error) { failed = append(failed, fmt.Sprintf("storage %s: %v", s.Storage, err)) }
+	fail := func(err error) { failed = append(failed, err.Error()) }
+	untold := k.state.untold()
+	waited := len(untold)
+	untold = k.tellAgain(ctx, untold, fail)
+
+	type news struct {
+		storage string
+		r       *record
+		now     *told
+		changed bool
 	}
+	var all []news
+	var errs []error
 	for _, s := range report.Storages {
-		r, err := k.state.load(s.Storage, s.Bucket, k.now())
+		r, err := k.known(s.Storage)
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
-		waited := len(r.Untold)
-		r.Untold = k.tellAgain(ctx, r.Untold, fail(s))
 		c, now := change(r.Told, s)
 		if c != nil {
 			report.Changes = append(report.Changes, *c)
-			left, err := k.tellOne(ctx, *c)
-			if err != nil {
-				fail(s)(err)
-			}
-			if err != nil && left == nil {
-				now = r.Told // nobody knows
-			} else if left != nil {
-				r.Untold = append(r.Untold, *left)
-				r.Untold = r.Untold[max(0, len(r.Untold)-mostUntold):]
-			}
 		}
-		if waited == 0 && len(r.Untold) == 0 && now.same(r.Told) {
-			continue
+		all = append(all, news{s.Storage, r, now, c != nil})
+	}
+	nobody := false
+	if len(report.Changes) > 0 {
+		left, err := k.tellOne(ctx, message(report.Changes))
+		if err != nil {
+			fail(err)
 		}
-		r.Told = now
-		if err := k.state.save(s.Storage, r, true); err != nil {
-			return err
+		if nobody = err != nil && left == nil; left != nil {
+			untold = append(untold, *left)
 		}
 	}
+	if waited > 0 || len(untold) > 0 {
+		errs = append(errs, k.state.saveUntold(untold))
+	}
+	for _, n := range all {
+		if nobody && n.changed || n.now.same(n.r.Told) {
+			continue
+		}
+		n.r.Told = n.now
+		errs = append(errs, k.state.save(n.storage, n.r, true))
+	}
 	report.Untold = strings.Join(failed, "; ")
-	return nil
+	return errors.Join(errs...)
 }
 
-// tellOne tells a change. left is what some receivers have still to be told; nil if all
-// or none know.
-func (k *Keeper) tellOne(ctx context.Context, c Change) (left *Change, err error) {
+// known is the record of a storage, also of one that is no longer in the configuration.
+func (k *Keeper) known(storage string) (*record, error) {
+	if cfg := k.cfg.Storages[storage]; cfg != nil {
+		return k.state.load(storage, cfg, k.now())
+	}
+	return k.state.read(storage)
+}
+
+// tellOne sends a message. left is what some receivers have still to be told; nil if
+// all or none know.
+func (k *Keeper) tellOne(ctx context.Context, m Message) (left *Message, err error) {
 	if k.teller == nil {
 		return nil, nil
 	}
-	err = k.teller.Tell(ctx, c)
+	err = k.teller.Tell(ctx, m)
 	var some *UntoldError
 	if errors.As(err, &some) && len(some.Left) > 0 {
-		c.Only = some.Left
-		return &c, err
+		m.Only = some.Left
+		return &m, err
 	}
 	return nil, err
 }
 
 // tellAgain tells receivers what they missed, and returns what they still miss.
-func (k *Keeper) tellAgain(ctx context.Context, untold []Change, fail func(error)) (still []Change) {
-	for _, c := range untold {
-		left, err := k.tellOne(ctx, c)
+func (k *Keeper) tellAgain(ctx context.Context, untold []Message, fail func(error)) (still []Message) {
+	for _, m := range untold {
+		left, err := k.tellOne(ctx, m)
 		if err != nil {
 			fail(err)
 			if left == nil {
-				left = &c
+				left = &m
 			}
 			still = append(still, *left)
 		}

@@ -21,15 +21,15 @@ type receivers struct {
 	a, b []string // titles
 }
 
-func (r *receivers) Tell(_ context.Context, c keeper.Change) error {
-	if c.Only == nil || slices.Contains(c.Only, "a") {
-		r.a = append(r.a, c.Title)
+func (r *receivers) Tell(_ context.Context, m keeper.Message) error {
+	if m.Only == nil || slices.Contains(m.Only, "a") {
+		r.a = append(r.a, m.Title)
 	}
-	if c.Only == nil || slices.Contains(c.Only, "b") {
+	if m.Only == nil || slices.Contains(m.Only, "b") {
 		if r.down {
 			return &keeper.UntoldError{Left: []string{"b"}, Err: errors.New("b is down")}
 		}
-		r.b = append(r.b, c.Title)
+		r.b = append(r.b, m.Title)
 	}
 	return nil
 }
@@ -39,8 +39,13 @@ func (r *receivers) Ping(context.Context, keeper.Ping, string) error { return ni
 // unreachable makes a keeper of storages that cannot be reached.
 func unreachable(t *testing.T, dir string, now func() time.Time, opts ...keeper.Option) *keeper.Keeper {
 	t.Helper()
+	return unreachableNamed(t, dir, []string{"one", "two"}, now, opts...)
+}
+
+func unreachableNamed(t *testing.T, dir string, names []string, now func() time.Time, opts ...keeper.Option) *keeper.Keeper {
+	t.Helper()
 	text := fmt.Sprintf("state_dir: %s\ndefaults:\n  s3_endpoint_url: http://localhost:1\n  s3_access_key: a\n  s3_secret_key: s\nstorages:\n", dir)
-	for _, name := range []string{"one", "two"} {
+	for _, name := range names {
 		text += fmt.Sprintf("  %s:\n    restic_bucket: bucket-%s\n    restic_password: p\n", name, name)
 	}
 	cfg, err := keeper.ParseConfig(strings.NewReader(text), "keeper.conf")
@@ -69,9 +74,59 @@ func TestEachReceiverIsToldOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if (report.Untold != "") != r.down || len(r.a) != 2 || !r.down && len(r.b) != 2 {
+		if (report.Untold != "") != r.down || len(r.a) != 1 || !r.down && len(r.b) != 1 {
 			t.Fatalf("pass %d: untold %q; a got %q, b %q", i, report.Untold, r.a, r.b)
 		}
+	}
+}
+
+// An outage of fifty storages is one message, short enough for every service, and its
+// end is another one. What a person has to look at comes first.
+func TestOutageIsOneMessage(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 3, 37, "")
+	for i := range 47 { // without a past of their own, which takes time
+		name := fmt.Sprintf("more%02d", i)
+		c := *f.cfg.Storages["host00"]
+		c.ResticBucket = "bucket-of-" + name
+		f.cfg.Storages[name] = &c
+		h := newSimHost(name, uint64(i), lives[0])
+		h.files = map[string]content{}
+		f.storages[name] = &simStorage{simHost: h, clock: f.storages["host00"].clock}
+	}
+	f.days(1)
+	known := len(f.messages)
+	for _, s := range f.storages {
+		s.outage = true
+	}
+	for range 5 { // passes, two days
+		f.now = f.now.Add(10 * time.Hour)
+		f.pass()
+	}
+	if len(f.messages) != known+1 || len(f.messages[known].Changes) != 50 {
+		t.Fatalf("%d messages", len(f.messages)-known)
+	}
+	m := f.messages[known]
+	for _, want := range []string{"50 storages are red: host00, host01, ", "To do: rwm keep --config keeper.conf --storage NAME"} {
+		if !strings.Contains(m.Text, want) {
+			t.Errorf("no %q in\n%s", want, m.Text)
+		}
+	}
+	if m.Title != "RWM: 50 storages are RED" || len(m.Text) > 2000 {
+		t.Errorf("%s, %d bytes:\n%s", m.Title, len(m.Text), m.Text)
+	}
+	for _, s := range f.storages {
+		s.outage = false
+	}
+	s := f.storages["host01"]
+	s.marks = []keeper.Mark{{Time: f.now, Key: "data/00/x", Reason: "a pack was overwritten"}}
+	f.storages["more07"].policy = "versioning is off"
+	f.live()
+	f.pass()
+	m = f.messages[len(f.messages)-1]
+	if len(f.messages) != known+2 || m.Title != "RWM: look at host01; 2 storages are RED; 48 storages are green again" ||
+		!strings.HasPrefix(m.Text, "Storage host01 (bucket host01) is red:\n- The history shows") {
+		t.Errorf("%d messages; %s\n%s", len(f.messages)-known, m.Title, m.Text)
 	}
 }
 

@@ -136,11 +136,11 @@ func (w *world) pass(opts ...keeper.Option) *keeper.Report {
 	return report
 }
 
-func (w *world) Tell(_ context.Context, c keeper.Change) error {
+func (w *world) Tell(_ context.Context, m keeper.Message) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.tellErr == nil {
-		w.told = append(w.told, c)
+		w.told = append(w.told, m.Changes...)
 	}
 	return w.tellErr
 }

@@ -88,36 +88,45 @@ package restic
 //
 //	session.go, access.go     the open repository; how an operation uses it
 //	session_index.go          when the index is loaded again
-//	open.go, init.go          from a location and a password to a session
+//	open*.go, init.go         from a location and a password to a session
+//	gone.go, sealed.go        a repository that was deleted; a host that may not read data
 //	ahead.go, lock_taking.go  what is read while a lock is being taken, and when it counts
+//	waiting.go                says that opening or locking takes long
 //	internal/scrypt           the key derivation on several processors
 //	options.go                options of Open and Init
-//	location.go, asof.go      where a repository is: bucket, directory, the past
+//	location.go, memory.go, asof.go
+//	                          where a repository is: bucket, directory, memory, the past
 //	lock*.go, unlock*.go      taking, refreshing, judging and removing locks
 //	process_*.go, signal_*.go whether a process runs; SIGHUP
 //	errors.go, explain.go, exitcode.go, item_error.go, leave_out.go
 //	event.go, progress.go     events; the engine's output as events
 //
 //	backup*.go                Backup: options, source, parent, progress, result
-//	snapshots*.go, snapshot_tree.go
+//	fast_*.go                 keeps from the archiver what did not change
+//	snapshots*.go, snapshot_*.go
 //	                          listing, filters, groups; the session's view of them
 //	fs*.go, stat.go           a snapshot as an fs.FS; single nodes
 //	limits.go, close.go       rates that change; the end of a session
-//	ahead_*.go                trees and data loaded before a walk comes to them
+//	ahead_*.go, tree_walk*.go trees and data loaded before a walk comes to them
 //	restore*.go, dump*.go, ls*.go, find*.go, diff.go, stats*.go, cat.go, list.go
 //	                          reading
 //	forget*.go, tag.go, rewrite*.go, prune*.go, remove_batch.go, migrate.go, key.go
 //	                          changing
 //	check*.go, repair_*.go, recover.go
 //	                          damage
+//	prove*.go                 whether a repository, now or as of a moment, holds together;
+//	                          what its snapshots need (prove_needs.go)
 //	copy*.go                  to another repository
 //	reader*.go, unseal.go     single blobs and files, for fusemount and s3state
-//	patterns.go, duration.go, size.go, compression.go, id.go, node.go, features.go
+//	unpack.go, index_json.go  what one object may hold, and what an index says
+//	patterns.go, blobset.go, duration.go, size.go, compression.go, id.go, node.go, features.go
 //	                          values
 //
 //	stack.go                  the layers below a repository object, inside out:
 //	backend_s3*.go            the bucket (asof_backend.go: as it was)
 //	backend_guard*.go         rejects objects that would make the engine panic
+//	backend_bombs*.go         refuses packs that unpack to more than their index says
+//	backend_meter.go          counts the requests of a proof, and bounds them
 //	backend_track.go          remembers locks and indexes of the session
 //	backend_keyview.go        shows the engine one key at a time
 //	backend_ahead.go          an object that is asked for before it is needed

@@ -9,8 +9,8 @@ import (
 // AdoptOptions configure [Manager.AdoptStorage].
 type AdoptOptions struct {
 	s3state.AdoptOptions
-	// Renew configures the renewal that locks what is in the bucket already, if
-	// AdoptOptions.Lock is set. Its Lock is set by AdoptStorage.
+	// Renew configures the renewal that locks what is in the bucket already, if Lock of
+	// the embedded options is set. AdoptStorage sets its Lock.
 	Renew s3state.RenewOptions
 }
 
@@ -21,12 +21,12 @@ type AdoptResult struct {
 	Renewed *s3state.RenewResult
 }
 
-// AdoptStorage makes a policed bucket of one that exists with a repository in it, made
-// by restic, rustic or the Python RWM ([s3state.Store.Adopt]): nothing is copied, and
+// AdoptStorage turns an existing bucket that holds a repository of restic, rustic or
+// the Python RWM into a policed bucket ([s3state.Store.Adopt]). Nothing is copied, and
 // the repository stays usable. It takes the credentials of the bucket's owner.
 //
-// With a lock, what is in the bucket already is locked, too ([Manager.RenewLocks]). The
-// result is not nil even with most errors, and its Plan says what was found.
+// With a lock it also locks what is in the bucket already ([Manager.RenewLocks]). Most
+// errors come with a result, whose Plan says what was found.
 func (m *Manager) AdoptStorage(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptResult, error) {
 	r, err := m.store.Adopt(ctx, bucket, targetUser, opts.AdoptOptions)
 	if r == nil {
@@ -39,9 +39,4 @@ func (m *Manager) AdoptStorage(ctx context.Context, bucket, targetUser string, o
 	opts.Renew.Lock = opts.Lock
 	res.Renewed, err = m.RenewLocks(ctx, bucket, opts.Renew)
 	return res, err
-}
-
-// PlanAdoption says what [Manager.AdoptStorage] would do, and changes nothing.
-func (m *Manager) PlanAdoption(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*s3state.AdoptPlan, error) {
-	return m.store.PlanAdoption(ctx, bucket, targetUser, opts.AdoptOptions)
 }

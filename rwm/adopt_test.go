@@ -93,8 +93,9 @@ func TestAdoptRepositoryOfRestic(t *testing.T) {
 	if err != nil || len(again.Plan.Steps) > 0 || !again.Check.OK || again.Lock.Days != 1 {
 		t.Errorf("the second time: %+v, %v", again, err)
 	}
-	planned, err := m.PlanAdoption(ctx, bucket, w.Host.Name, opts)
-	if err != nil || len(planned.Steps) > 0 {
+	opts.DryRun = true
+	planned, err := m.AdoptStorage(ctx, bucket, w.Host.Name, opts)
+	if err != nil || len(planned.Plan.Steps) > 0 || planned.Renewed != nil {
 		t.Errorf("with a lock, the second time: %+v, %v", planned, err)
 	}
 }

@@ -27,11 +27,23 @@ func TestRetentionPolicy(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	// Each key alone must make a policy that keeps something.
+	// Each key alone must make a policy that keeps something, and every rule has a key.
+	set := map[string]bool{}
 	for _, key := range retentionKeys() {
 		value := map[bool]string{true: "7d", false: "7"}[isWithin(key)]
-		if policy, err := (Retention{key: value}).Policy(); err != nil || policy.Empty() {
+		policy, err := (Retention{key: value}).Policy()
+		if err != nil || policy.Empty() {
 			t.Errorf("%s: %v, %v", key, policy, err)
+		}
+		for i, v := 0, reflect.ValueOf(policy); i < v.NumField(); i++ {
+			if !v.Field(i).IsZero() {
+				set[v.Type().Field(i).Name] = true
+			}
+		}
+	}
+	for i, rules := 0, reflect.TypeFor[restic.Policy](); i < rules.NumField(); i++ {
+		if !set[rules.Field(i).Name] {
+			t.Errorf("no key of a retention sets %s", rules.Field(i).Name)
 		}
 	}
 }

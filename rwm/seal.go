@@ -2,7 +2,6 @@ package rwm
 
 import (
 	"context"
-	"time"
 
 	"github.com/cesnet/rwm/s3state"
 )
@@ -15,8 +14,7 @@ func (m *Manager) SealStorage(ctx context.Context, bucket string, opts s3state.S
 
 // UnsealStorage lets the host of a sealed bucket read file data for a time, after which
 // the server seals it again by itself ([s3state.Store.Unseal]). It takes the admin's
-// credentials. d replaces For of the options.
-func (m *Manager) UnsealStorage(ctx context.Context, bucket string, d time.Duration, opts s3state.UnsealOptions) (*s3state.SealResult, error) {
-	opts.For = d
+// credentials.
+func (m *Manager) UnsealStorage(ctx context.Context, bucket string, opts s3state.UnsealOptions) (*s3state.SealResult, error) {
 	return m.store.Unseal(ctx, bucket, opts)
 }

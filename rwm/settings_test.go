@@ -157,7 +157,7 @@ func TestOwnChangesOfSettings(t *testing.T) {
 		}
 	}
 	// Unsealing on another machine ends by itself.
-	if _, err := w.admin().UnsealStorage(t.Context(), w.config.ResticBucket, time.Hour, s3state.UnsealOptions{}); err != nil {
+	if _, err := w.admin().UnsealStorage(t.Context(), w.config.ResticBucket, s3state.UnsealOptions{For: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	if h := w.history(m); h.Total != 0 {

@@ -9,16 +9,16 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// ErrNotAdoptable: the bucket cannot be made a policed one in place. The error is a
-// *NotAdoptableError, which says why.
+// ErrNotAdoptable: the bucket cannot be turned into a policed bucket in place. The
+// error is a *NotAdoptableError, which says why.
 var ErrNotAdoptable = errors.New("the bucket cannot be adopted as it is")
 
 // AdoptOptions configure Adopt.
 type AdoptOptions struct {
-	// Lock locks the bucket, too; nil leaves it locked or not, as it is.
+	// Lock also gives the bucket object lock; nil leaves its lock as it is.
 	Lock *LockOptions
-	// Keeper gets the keeper's access, a user name or an ARN; empty for the one that
-	// the policy names, if any.
+	// Keeper is the user name or ARN that gets the keeper's access; "" stands for the
+	// keeper that the policy already names, if any.
 	Keeper string
 	// Sealed keeps the host from reading file data back; a sealed bucket stays sealed.
 	Sealed bool
@@ -27,19 +27,19 @@ type AdoptOptions struct {
 	Replace bool
 	// DryRun changes nothing: the result has the plan.
 	DryRun bool
-	// Confirm is called with a plan that changes something, before anything is changed.
-	// Its error ends Adopt.
+	// Confirm is called before anything is changed, unless the plan has no steps. An
+	// error aborts Adopt.
 	Confirm func(*AdoptPlan) error
-	// Host is a Store with the host's credentials. With it, Adopt proves at the end
-	// what they allow.
+	// Host is a Store with the host's credentials. With it, Adopt ends by proving what
+	// they allow.
 	Host    *Store
 	OnEvent func(Event)
 }
 
-// AdoptPlan says what a bucket is like and what Adopt changes. It is plain data.
+// AdoptPlan describes a bucket, and what Adopt changes in it.
 type AdoptPlan struct {
 	Bucket string `json:"bucket"`
-	// Owner is the bucket's, Caller who asks; "" if the server does not tell.
+	// Owner owns the bucket, Caller makes the requests; "" if the server does not tell.
 	Owner  string `json:"owner"`
 	Caller string `json:"caller,omitempty"`
 	// Admin, Target and Keeper are principals, as the policy will name them.
@@ -48,19 +48,19 @@ type AdoptPlan struct {
 	Keeper string `json:"keeper,omitempty"`
 	// Versioning is Enabled, Suspended or "" for never enabled.
 	Versioning string `json:"versioning"`
-	// Repositories are the prefixes at which there is one; "" is the bucket itself.
+	// Repositories are the prefixes that hold a repository; "" is the bucket's root.
 	Repositories []string  `json:"repositories"`
 	Settings     *Settings `json:"settings,omitempty"`
-	// Found is what decides about access and removal, and what becomes of each.
+	// Found lists what grants access or removes objects, and what happens to each.
 	Found []AdoptFinding `json:"found"`
-	// Steps are the changes, in their order. None means that all is as it should be.
+	// Steps are the changes, in order; none if the bucket is as it should be.
 	Steps []AdoptStep `json:"steps"`
-	// Refused are the reasons why nothing can be changed.
+	// Refused are the reasons why Adopt changes nothing.
 	Refused []string `json:"refused,omitempty"`
-	// Instead is what to do then.
+	// Instead is what to do if Adopt refuses.
 	Instead string   `json:"instead,omitempty"`
 	Notes   []string `json:"notes,omitempty"`
-	Policy  string   `json:"policy,omitempty"` // that will be set, in the form that is tried first
+	Policy  string   `json:"policy,omitempty"` // the policy to set, in the form that is tried first
 }
 
 // AdoptFinding is one statement of the policy, grant of the ACL or lifecycle rule.
@@ -72,14 +72,14 @@ type AdoptFinding struct {
 	Why  string    `json:"why,omitempty"`
 }
 
-// AdoptFate is what becomes of a finding.
+// AdoptFate says what happens to a finding.
 type AdoptFate string
 
-// Fates.
+// The fates of a finding.
 const (
-	AdoptKept     AdoptFate = "kept"     // it stays as it is written
-	AdoptReplaced AdoptFate = "replaced" // what Adopt sets says it, or less
-	AdoptDropped  AdoptFate = "dropped"  // because of AdoptOptions.Replace
+	AdoptKept     AdoptFate = "kept"     // it stays as it is
+	AdoptReplaced AdoptFate = "replaced" // what Adopt sets takes its place
+	AdoptDropped  AdoptFate = "dropped"  // removed, as AdoptOptions.Replace is set
 	AdoptRefused  AdoptFate = "refused"  // it is a reason not to adopt
 )
 
@@ -93,7 +93,7 @@ type AdoptStep struct {
 type AdoptResult struct {
 	Plan *AdoptPlan
 	Done []string // names of the steps that were carried out
-	// Check, Lock, LockProof and Access are nil as far as they do not apply or were not
+	// Check, Lock, LockProof and Access are nil where they do not apply or were not
 	// reached.
 	Check     *PolicyCheck
 	Lock      *Lock
@@ -115,18 +115,18 @@ func (e *NotAdoptableError) Error() string {
 
 func (e *NotAdoptableError) Is(target error) bool { return target == ErrNotAdoptable }
 
-// Adopt makes a policed bucket of one that exists and has a repository in it, in which
-// targetUser then has the host's access. It takes the credentials of the bucket's
+// Adopt turns an existing bucket that holds a repository into a policed bucket, in
+// which targetUser has the host's access. It takes the credentials of the bucket's
 // owner, who becomes the admin. Nothing is copied, and a repository that targetUser can
-// use stays usable all the while.
+// use stays usable throughout.
 //
-// First everything is read and the plan is made (PlanAdoption). Its steps come in an
-// order in which each leaves the bucket as it was or safer, so after a failure, a
-// *StepError, the same call goes on. A bucket that is as it should be is not changed.
+// Adopt first reads everything and makes the plan. Its steps are ordered so that each
+// leaves the bucket as it was or safer. After a failure, a *StepError, call Adopt
+// again: it continues. A bucket that is as it should be is not changed.
 //
-// With AdoptOptions.Lock, what is in the bucket already is not locked by that: call
-// Renew next. Where the server cannot lock a bucket that exists, the error wraps
-// ErrNoLock, and nothing but versioning was changed.
+// AdoptOptions.Lock does not lock what is in the bucket already: call Renew next. If
+// the server cannot lock an existing bucket, the error wraps ErrNoLock, and nothing but
+// versioning was changed.
 func (s *Store) Adopt(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
@@ -152,16 +152,6 @@ func (s *Store) Adopt(ctx context.Context, bucket, targetUser string, opts Adopt
 	return res, a.prove(ctx, res)
 }
 
-// PlanAdoption looks at a bucket and says what Adopt would do. It changes nothing. What
-// cannot be done is in Refused of the plan.
-func (s *Store) PlanAdoption(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptPlan, error) {
-	a, err := s.adoption(ctx, bucket, targetUser, opts)
-	if err != nil {
-		return nil, fmt.Errorf("adopt %s: %w", bucket, err)
-	}
-	return a.plan, nil
-}
-
 func (s *Store) adoption(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*adoption, error) {
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return nil, err
@@ -180,7 +170,7 @@ func (s *Store) adoption(ctx context.Context, bucket, targetUser string, opts Ad
 	return a, nil
 }
 
-// prove tries what the host's credentials allow, if they were given.
+// prove tries out what the host's credentials allow, if they were given.
 func (a *adoption) prove(ctx context.Context, res *AdoptResult) (err error) {
 	if a.opts.Host == nil {
 		return nil

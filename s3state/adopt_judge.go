@@ -10,7 +10,7 @@ import (
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
-// judge makes the plan of what was read.
+// judge makes the plan from what look has read.
 func (a *adoption) judge() {
 	if !a.owned() {
 		a.refuse("it belongs to %s, and these are the credentials of %s: an owner can destroy everything in it, whatever a policy says", a.plan.Owner, a.plan.Caller)
@@ -53,7 +53,7 @@ func (a *adoption) copyCommand() string {
 	return fmt.Sprintf("`rwm storage-restore-state %s NEW --at '1m ago' --target-user %s%s`", a.bucket, s3err.Clip(a.user), lock)
 }
 
-// found notes what becomes of one thing. A refused one is dropped if that is wanted.
+// found records a finding and its fate. With Replace, a refused one is dropped.
 func (a *adoption) found(kind, name, text string, fate AdoptFate, why string) AdoptFate {
 	if fate == AdoptRefused && a.opts.Replace {
 		fate = AdoptDropped
@@ -65,9 +65,8 @@ func (a *adoption) found(kind, name, text string, fate AdoptFate, why string) Ad
 	return fate
 }
 
-// judgePolicy decides about every statement of the policy: what a role may is replaced
-// by what the role is for; what denies more than RWM asks is kept; what lets others in
-// is refused.
+// judgePolicy judges every statement of the policy: what a role may do is replaced by
+// what it needs; a Deny that goes beyond RWM's is kept; what lets others in is refused.
 func (a *adoption) judgePolicy() {
 	if a.config.policy == nil {
 		return
@@ -90,7 +89,7 @@ func (a *adoption) judgePolicy() {
 	}
 }
 
-// wanted is the policy without what is kept.
+// wanted is the policy to set, without the statements that are kept.
 func (a *adoption) wanted() rolesPolicy {
 	return rolesPolicy{bucket: a.bucket, ceph: a.ceph, lock: a.lock, seal: a.seal}.of(a.who[0])
 }
@@ -114,14 +113,14 @@ func (a *adoption) judgeStatement(raw json.RawMessage, g grant, wanted []string)
 	case len(g.other) > 0:
 		return AdoptRefused, fmt.Sprintf("its %s would be lost", s3err.Clip(strings.Join(g.other, ", ")))
 	case g.except != nil || len(g.principals) == 0:
-		return AdoptRefused, "it lets everybody in but some"
+		return AdoptRefused, "it lets in everyone but a few"
 	}
 	for _, p := range g.principals {
 		if !slices.Contains(roles, p) {
 			return AdoptRefused, fmt.Sprintf("it lets %s in, who is neither the admin nor %s", s3err.Clip(p), a.hosts())
 		}
 	}
-	return AdoptReplaced, "each role gets what it is for"
+	return AdoptReplaced, "each role gets what it needs"
 }
 
 func (a *adoption) hosts() string {
@@ -131,13 +130,14 @@ func (a *adoption) hosts() string {
 	return "the host nor the keeper"
 }
 
-// judgeDeny keeps a Deny with which the policy is still a policed bucket's.
+// judgeDeny keeps a Deny with which the policy still passes the check of a policed
+// bucket.
 func (a *adoption) judgeDeny(raw json.RawMessage, g grant) (AdoptFate, string) {
 	f := *a.config
 	f.versioning, f.acl.Grants = "Enabled", nil
 	f.policy = []byte(withKept(a.wanted().statements(), []json.RawMessage{raw}))
 	if c := checkPolicy(a.bucket, &f); !c.OK {
-		return AdoptRefused, "with it the policy would not be in order: " + strings.Join(c.Problems, "; ")
+		return AdoptRefused, "with it the policy would not pass the check: " + strings.Join(c.Problems, "; ")
 	}
 	// One of a wider set of actions or resources is in the wanted policy already.
 	for _, st := range a.wanted().statements() {
@@ -153,7 +153,7 @@ func subset(a, b []string) bool {
 	return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
 }
 
-// String says in a line what a statement says.
+// String describes a statement in one line.
 func (g grant) String() string {
 	list := func(all []string) string {
 		const most = 4
@@ -165,7 +165,7 @@ func (g grant) String() string {
 	}
 	who := list(g.principals)
 	if g.except != nil {
-		who = "everybody but " + list(g.except)
+		who = "everyone but " + list(g.except)
 	}
 	text := fmt.Sprintf("%s %s to %s", g.effect, list(g.actions), who)
 	if len(g.other) > 0 {
@@ -174,7 +174,7 @@ func (g grant) String() string {
 	return text
 }
 
-// judgeACL decides about the grants of the bucket's ACL: none but the owner's stays.
+// judgeACL judges the grants of the bucket's ACL: only the owner's stays.
 func (a *adoption) judgeACL() {
 	owner := a.config.acl.Owner
 	for _, g := range a.config.acl.Grants {
@@ -184,19 +184,19 @@ func (a *adoption) judgeACL() {
 		} else if who == owner.ID {
 			continue
 		}
-		fate, why := AdoptRefused, "it lets others in than the roles"
+		fate, why := AdoptRefused, "it lets in someone who has no role"
 		if arn, known := ownerPrincipal(g.Grantee.ID); g.Grantee.URI == "" && known && (arn == a.target || arn == a.keeper) {
-			fate, why = AdoptReplaced, "the policy gives the role what it is for"
+			fate, why = AdoptReplaced, "the policy gives the role what it needs"
 		}
 		a.found("acl", "grant to "+s3err.Clip(who), s3err.Clip(g.Permission), fate, why)
 	}
 }
 
-// notes say what the changes do not undo.
+// notes records what the changes do not undo.
 func (a *adoption) notes() {
 	note := func(format string, args ...any) { a.plan.Notes = append(a.plan.Notes, fmt.Sprintf(format, args...)) }
 	if !a.check.OK {
-		note("if keys of %s have been on the host, give the owner new ones and remove the old: an owner can undo all of this", s3err.Clip(a.plan.Owner))
+		note("if keys of %s have ever been on the host, replace them: an owner can undo all of this", s3err.Clip(a.plan.Owner))
 	}
 	switch a.plan.Versioning {
 	case "Enabled":
@@ -207,11 +207,11 @@ func (a *adoption) notes() {
 	}
 	set := a.plan.Settings
 	if set.Uploads > 0 {
-		what := fmt.Sprintf("unfinished uploads are in it (%d, %d bytes, the first of %s)", set.Uploads, set.UploadBytes, set.FirstUpload.UTC().Format("2006-01-02"))
+		what := fmt.Sprintf("unfinished uploads are in it (%d, %d bytes, the oldest of %s)", set.Uploads, set.UploadBytes, set.FirstUpload.UTC().Format("2006-01-02"))
 		if a.lock != nil {
 			note("%s; lifecycle removes them after %d days", what, uploadDays)
 		} else {
-			note("%s; they take room and do no harm", what)
+			note("%s; they take space but do no harm", what)
 		}
 	}
 	if len(set.Replication) > 0 {
@@ -221,7 +221,7 @@ func (a *adoption) notes() {
 		note("lifecycle will remove versions that have not been current for %s: moments before that can no longer be restored", plural.Of(a.lock.Days, "day"))
 	}
 	if a.lock == nil && a.has.Enabled && a.has.RetainDays == 0 {
-		note("object lock is on, but nothing is locked for want of a default retention; --lock sets one")
+		note("object lock is on, but without a default retention nothing is locked; --lock sets one")
 	}
 	if a.lock != nil && a.has.RetainDays > a.lock.retainDays() {
 		note("new versions were locked for %s until now; what is locked stays so", plural.Of(a.has.RetainDays, "day"))

@@ -11,7 +11,7 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// adoption is a bucket on its way to a policed one.
+// adoption is a bucket that is being turned into a policed one.
 type adoption struct {
 	s            *Store
 	bucket, user string
@@ -35,7 +35,7 @@ type adoption struct {
 	keptRules             []storedRule
 }
 
-// look reads all that decides.
+// look reads everything the plan depends on.
 func (a *adoption) look(ctx context.Context) (err error) {
 	if a.config, err = a.s.bucketConfig(ctx, a.bucket); err != nil {
 		if s3err.Forbidden(s3err.Classify(err)) {
@@ -82,7 +82,7 @@ func (a *adoption) look(ctx context.Context) (err error) {
 	return err
 }
 
-// owned tells whether the caller is the owner, as far as the server tells.
+// owned reports whether the caller owns the bucket, as far as the server tells.
 func (a *adoption) owned() bool {
 	return a.plan.Caller == "" || a.plan.Owner == "" || a.plan.Caller == a.plan.Owner
 }
@@ -112,7 +112,7 @@ func (a *adoption) findRoles() (err error) {
 	return nil
 }
 
-// chooseForm begins with the form that the policy is in already.
+// chooseForm puts first the form that the policy already has.
 func (a *adoption) chooseForm() {
 	keeper := a.opts.Keeper
 	if keeper == "" {
@@ -138,7 +138,7 @@ const (
 )
 
 // findRepositories looks for restic's config and keys at the root of a bucket and below
-// its prefixes. A repository is not searched for others.
+// its prefixes. It does not look for repositories inside a repository.
 func (s *Store) findRepositories(ctx context.Context, bucket string) ([]string, error) {
 	found := []string{}
 	level := []string{""}

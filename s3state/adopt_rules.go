@@ -13,7 +13,7 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// storedRule is a lifecycle rule as it is written, and what it removes.
+// storedRule is a lifecycle rule as it is stored, and what it removes.
 type storedRule struct {
 	text string // XML inside of Rule
 	LifecycleRule
@@ -21,7 +21,7 @@ type storedRule struct {
 	moves   []string // storage classes that it moves objects to
 }
 
-// storedRules reads the whole lifecycle of a bucket, with what RWM has no use for.
+// storedRules reads the whole lifecycle of a bucket, including what RWM does not use.
 func (s *Store) storedRules(ctx context.Context, bucket string) ([]storedRule, error) {
 	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{"lifecycle": {""}}})
 	if s3err.Code(err) == "NoSuchLifecycleConfiguration" || noSuchFeature(err) {
@@ -78,7 +78,7 @@ func (r *storedRule) String() string {
 		say("moves objects to %s", s3err.Clip(strings.Join(r.moves, ", ")))
 	}
 	if len(does) == 0 {
-		say("nothing that is known here")
+		say("does nothing that RWM knows of")
 	}
 	text := strings.Join(does, ", ")
 	if r.Prefix != "" {
@@ -93,8 +93,8 @@ func (r *storedRule) String() string {
 	return text
 }
 
-// judgeRule decides about one lifecycle rule: what is removed must be only what the
-// promise, or without one a person's time to look, lets go.
+// judgeRule judges one lifecycle rule. It may remove only what the promise no longer
+// covers or, without a promise, what people have had time to look at.
 func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
 	if r.ID == ruleID && a.lock != nil {
 		return AdoptReplaced, "it is the rule of a lock"
@@ -120,7 +120,8 @@ func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
 	return AdoptKept, ""
 }
 
-// ownRule is whether the lifecycle has the rule of the lock as it would be set.
+// ownRule reports whether the lifecycle already has the rule of the lock, as it would
+// be set.
 func (a *adoption) ownRule() bool {
 	n := 0
 	for i := range a.rules {

@@ -11,10 +11,10 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// Names of the steps. Their order is that in which a failure leaves the bucket as it
-// was or safer: first nothing is removed any more, then every change leaves a version;
-// the lock is turned on before access is changed, so that a server that cannot is found
-// out first; the host gets its access by the policy before any is taken from it
+// Names of the steps, in the order in which a failure leaves the bucket as it was or
+// safer. First, nothing is removed any more; then every change leaves a version. The
+// lock is turned on before access is changed, so that a server that cannot lock is
+// found out first. The host gets its access by the policy before any access is revoked
 // elsewhere.
 const (
 	stepRules   = "drop lifecycle rules"
@@ -22,7 +22,7 @@ const (
 	stepLockOn  = "turn on object lock"
 	stepBlock   = "ignore public ACLs"
 	stepPolicy  = "set the policy"
-	stepACL     = "take back the bucket's ACL"
+	stepACL     = "revoke the bucket's ACL"
 	stepLock    = "lock what is written"
 )
 
@@ -38,22 +38,22 @@ func (a *adoption) planSteps() {
 		step(stepVersion, "what is overwritten or deleted from now on stays as an old version")
 	}
 	if a.lock != nil && !a.has.Enabled {
-		step(stepLockOn, "servers that cannot do that for a bucket that exists are found out by it: then nothing more is changed")
+		step(stepLockOn, "a server that cannot do this for an existing bucket refuses, and nothing more is changed")
 	}
 	if a.block.known && a.newBlock() != a.block.accessBlockXML {
-		step(stepBlock, "the host cannot open its objects to everybody")
+		step(stepBlock, "the host cannot open its objects to everyone")
 	}
 	if a.plan.Policy = a.variants()[0]; !a.policyIsSet() {
 		step(stepPolicy, "%s may do everything, %s what a host needs%s%s%s", a.admin, a.target,
 			optional(a.keeper != "", ", "+a.keeper+" what a keeper needs"),
 			optional(a.seal.on, ", and the host cannot read file data back"),
-			optional(len(a.kept) > 0, fmt.Sprintf("; statements of others that stay: %d", len(a.kept))))
+			optional(len(a.kept) > 0, fmt.Sprintf("; other statements that stay: %d", len(a.kept))))
 	}
 	if a.othersInACL() {
 		step(stepACL, "only the owner's grant stays")
 	}
 	if a.lock != nil && !a.isLocked() {
-		step(stepLock, "%s, new versions for %s; old versions are removed after %s; tried out first", a.lock.Mode, plural.Of(a.lock.retainDays(), "day"), plural.Of(a.lock.Days, "day"))
+		step(stepLock, "%s, new versions for %s; old versions are removed after %s; the lock is tried out first", a.lock.Mode, plural.Of(a.lock.retainDays(), "day"), plural.Of(a.lock.Days, "day"))
 	}
 }
 
@@ -76,7 +76,8 @@ func (a *adoption) policyIsSet() bool {
 	return false
 }
 
-// dropsRules reports whether rules go that no lock replaces.
+// dropsRules reports whether the plan drops rules, other than by replacing them with
+// that of the lock.
 func (a *adoption) dropsRules() bool {
 	for _, f := range a.plan.Found {
 		if f.Kind == "lifecycle" && f.Fate == AdoptDropped {
@@ -95,7 +96,7 @@ func (a *adoption) othersInACL() bool {
 	return false
 }
 
-// newBlock is the public access block as it has to be. It only grows, but for what
+// newBlock is the public access block to set. It only grows, except for the option that
 // makes Ceph refuse every upload of a host.
 func (a *adoption) newBlock() accessBlockXML {
 	b := a.block.accessBlockXML
@@ -104,7 +105,7 @@ func (a *adoption) newBlock() accessBlockXML {
 	return b
 }
 
-// isLocked reports whether the bucket is locked as it is to be.
+// isLocked reports whether the bucket already has the lock to set.
 func (a *adoption) isLocked() bool {
 	return a.has.Enabled && a.has.Mode == a.lock.Mode && a.has.RetainDays == a.lock.retainDays() && a.has.Days == a.lock.Days && a.ownRule()
 }

@@ -14,7 +14,7 @@ type BucketSummary struct {
 	// Check is nil if it could not be made; Err says why.
 	Check *PolicyCheck
 	Err   error
-	// Lock is how the bucket is locked; nil if the credentials may not know.
+	// Lock is how the bucket is locked; nil if the credentials may not read it.
 	Lock *Lock
 }
 

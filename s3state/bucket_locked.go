@@ -17,11 +17,11 @@ import (
 // ErrLocked means that object lock keeps versions from being removed.
 var ErrLocked = errors.New("object lock keeps versions from being removed")
 
-// LockedError says since when what is locked could be removed. It is an ErrLocked.
+// LockedError says when locked versions can be removed. It is an ErrLocked.
 type LockedError struct {
 	Bucket         string
 	Key, VersionID string // one that is locked, the longest of those that were looked at
-	// Until is when the last lock ends that was found, zero if only a legal hold, which
+	// Until is when the last lock that was found ends; zero if only a legal hold, which
 	// has no end, keeps a version.
 	Until time.Time
 	Hold  bool // the version has a legal hold

@@ -15,9 +15,9 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// Settings are what a bucket does by itself, and what lies in it without being an
-// object. The host can change none of it in a policed bucket, but all of it decides
-// what is safe.
+// Settings are what a bucket does by itself, and the unfinished uploads in it, which
+// are no objects. In a policed bucket the host can change no setting, but each of them
+// affects what is safe.
 type Settings struct {
 	Lifecycle []LifecycleForecast `json:"lifecycle,omitempty"`
 	// Lock is how the bucket is locked; nil without object lock.
@@ -25,26 +25,27 @@ type Settings struct {
 	// Encryption is the bucket's default, such as "AES256" or "aws:kms KEY"; "" for
 	// none.
 	Encryption string `json:"encryption,omitempty"`
-	// Replication are the buckets that the server copies new versions to.
+	// Replication lists the buckets to which the server copies new versions.
 	Replication []string `json:"replication,omitempty"`
-	// Notifications counts who is told of changes.
+	// Notifications counts the targets that are notified of changes.
 	Notifications int `json:"notifications,omitempty"`
-	// Uploads counts multipart uploads that were never completed, which take room and
-	// are in no listing of objects; UploadBytes is the size of the parts of the first
-	// 100, and FirstUpload when the oldest was begun. At most 1000 are counted.
+	// Uploads counts multipart uploads that were never completed, which take space and
+	// appear in no listing of objects; UploadBytes is the size of the parts of the
+	// first 100, and FirstUpload the time when the oldest was begun. At most 1000 are
+	// counted.
 	Uploads     int       `json:"uploads,omitempty"`
 	UploadBytes int64     `json:"upload_bytes,omitempty"`
 	FirstUpload time.Time `json:"first_upload,omitzero"`
 	// Unknown are the settings that the caller may not read.
 	Unknown []string `json:"unknown,omitempty"`
-	// Problems say which settings undo what the bucket protects.
+	// Problems names the settings that undo what the bucket protects.
 	Problems []string `json:"problems,omitempty"`
 }
 
 // LifecycleForecast is a lifecycle rule and what it will remove from the bucket.
 type LifecycleForecast struct {
 	LifecycleRule
-	Versions int64     `json:"versions"` // that it will remove, or hide if they are current
+	Versions int64     `json:"versions"` // that the rule will remove, or hide if they are current
 	Bytes    int64     `json:"bytes"`
 	First    time.Time `json:"first,omitzero"` // when the first is due; locks may delay it
 }
@@ -95,8 +96,8 @@ func (s *Store) Settings(ctx context.Context, bucket string) (*Settings, error) 
 	return set, nil
 }
 
-// fewestDays is for how many days at least a lifecycle rule must leave what was deleted
-// or overwritten: as long as it may take until a person looks.
+// fewestDays is how long, at least, a lifecycle rule must spare what was deleted or
+// overwritten: as long as it may take until a person looks.
 const fewestDays = 30
 
 // judge finds rules that undo what versioning protects. A rule that selects by tags or
@@ -118,8 +119,8 @@ func (set *Settings) judge() {
 	}
 }
 
-// concernsRepository reports whether a rule can touch what a restore needs. Locks and
-// what RWM writes on its own account come and go.
+// concernsRepository reports whether a rule can touch what a restore needs. Locks, and
+// what RWM writes for itself, come and go.
 func (r *LifecycleRule) concernsRepository() bool {
 	for _, prefix := range []string{"config", "data/", "index/", "keys/", "snapshots/", "rwm/state_"} {
 		if strings.HasPrefix(prefix, r.Prefix) || strings.HasPrefix(r.Prefix, prefix) {

@@ -29,9 +29,9 @@ type CheckStorageOptions struct {
 	ReadPercent float64
 	// LeavePacks reads no packs: the caller does, with the repository's password.
 	LeavePacks bool
-	// Whole says that the caller has proved what is current. That settles marks, see
-	// Suspicious, and what was deleted or replaced since the last verified state is not
-	// missed; OK it does not set.
+	// Whole says that the caller has proved the current objects whole. That settles
+	// marks, see StorageCheck.Suspicious, and what was deleted or replaced since the
+	// last verified state does not count as missing. It does not set OK.
 	Whole bool
 	// ReviewedUntil is that of HistoryOptions.
 	ReviewedUntil time.Time
@@ -48,8 +48,8 @@ type StorageCheck struct {
 	Proof    Proof
 	Problems []Difference // at most the first 1000
 	Total    int
-	// Lapse is set for a Moment at which the bucket had versions that the storage's own
-	// rule may have removed since: then OK is not.
+	// Lapse is set for a Moment whose versions the bucket's own lifecycle rule may have
+	// removed in part since. OK is not set then.
 	Lapse *Lapse
 	// State is the state that the bucket was compared with. It is nil if no state can
 	// be verified; then only damage that shows without a state was looked for.

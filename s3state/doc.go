@@ -50,6 +50,10 @@
 // A count or a time of 0 in an options struct stands for the default that its field
 // names. A negative count of states stands for all of them.
 //
+// WithTransport, WithLogger, WithParallel, WithRequestTimeout and WithRetries have the
+// names they have in package s3versions: a Store makes its s3versions.Client with them,
+// and applies the same bounds to the requests that it sends through minio-go.
+//
 // # Errors
 //
 // Errors name the bucket, key and version. Use errors.Is with the Err… variables, and
@@ -69,13 +73,19 @@
 //	spool.go              bytes that wait in memory or in a temporary file
 //	manifest*.go          the objects that should be there: manifest and its entries
 //
+//	evidence*.go          what a server's record proves; what was current at a time
 //	state_*.go            saving, listing, opening, writing and reading states
 //	verify*.go            a state against the version history
 //	history*.go           the timeline, its steps, and what is suspicious in it
 //	  history_locks*.go   which deletions restic's locks explain
 //	  history_suspicion.go   add a suspicious sign here
 //	policy*.go            writing, reading and checking the policy; Create, Access
-//	adopt*.go             a policed bucket of one that exists: look, judge, steps
+//	seal*.go              Seal and Unseal; the statement itself is in policy_seal.go
+//	adopt*.go             makes an existing bucket a policed one: look, judge, steps
+//	settings_*.go         a bucket's settings as last seen, and what changed since
+//	lock*.go              object lock: its settings, trying it out, one version's lock
+//	renew*.go             extending locks, and the ledger of what was extended
+//	reclaimed.go          what the bucket's own lifecycle rule may have removed
 //	restore*.go           into a bucket (copy, compare) or a directory (download, file)
 //	drop*.go              DropVersions: check, keep, select, remove; drop_bucket.go Delete
 //	check*.go             CheckStorage: what is current against the last verified state

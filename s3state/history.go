@@ -119,7 +119,7 @@ type HistoryOptions struct {
 //   - objects too short or too large for what they should be, or that do not belong;
 //   - keys, indexes, snapshots and locks whose bytes are not those of their names;
 //   - saved states that the version history contradicts or that cannot be read;
-//   - bucket settings that somebody has changed, see HistoryOptions.Settings.
+//   - bucket settings that others have changed, see HistoryOptions.Settings.
 //
 // What an attacker does with restic itself looks like an ordinary run to all but the
 // Inspector and the Prover, which may know the repository's password.

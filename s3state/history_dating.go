@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// SnapshotClaim is what a snapshot says of itself.
+// SnapshotClaim is what a snapshot claims about itself.
 type SnapshotClaim struct {
 	Time time.Time
 	// Group is the host and the paths, within which a retention chooses.

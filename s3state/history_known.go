@@ -10,10 +10,10 @@ import (
 
 // Known remembers what History has read, so that a later one reads only what is new: a
 // version never changes, so neither does what was found in it. Only what was found
-// right is remembered; anything else is read again each time. A saved state that agreed
-// with the version history goes on agreeing, since what is written later says nothing
-// about that time; after a drop all are compared again. It survives JSON, holds no
-// content, and is as long as what one History reads. It speaks for one bucket: keep it
+// right is remembered; everything else is read again each time. A saved state that
+// agreed with the version history goes on agreeing, since what is written later says
+// nothing about that time; after a drop all are compared again. It survives JSON, holds
+// no content, and is as long as what one History reads. It is for one bucket: keep it
 // where no host can write. It is safe for concurrent use, one History at a time. The
 // zero value knows nothing.
 type Known struct {
@@ -78,8 +78,9 @@ func (k *Known) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Judging says for what the verdicts of the Inspect that follows hold, for instance a
-// repository and its key. Those of another scope are forgotten. An Inspector calls it.
+// Judging sets the scope within which the verdicts of the Inspect to come hold, for
+// instance a repository and its key. Verdicts of any other scope are forgotten. An
+// Inspector calls it.
 func (k *Known) Judging(scope string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

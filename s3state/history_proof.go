@@ -166,8 +166,8 @@ func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
 	return moments[:n]
 }
 
-// Prove has a moment of a bucket proved as History does: what was written more than
-// once is suspected.
+// Prove calls prover for one moment of a bucket, as History does: objects written more
+// than once are suspect.
 func (s *Store) Prove(ctx context.Context, bucket string, at time.Time, prover Prover) (*Proof, error) {
 	h := newTimeline(bucket)
 	newest := newNewestView(s.rightBytes(ctx, bucket))

@@ -21,7 +21,7 @@ type Verdict struct {
 	Suspicious string // why no run of restic writes this; "" if all is well
 	// NotExclusive says of a lock that it allows no deletion.
 	NotExclusive bool
-	// Snapshot is what a snapshot says of itself.
+	// Snapshot is what a snapshot claims about itself.
 	Snapshot *SnapshotClaim
 }
 

@@ -47,7 +47,7 @@ const (
 	markStranger                 // it never counts
 )
 
-// String is for people.
+// String describes the mark in words.
 func (s Suspicion) String() string {
 	text := fmt.Sprintf("at %s: %s", s.Time.UTC().Format(time.RFC3339), s.Reason)
 	if s.Key != "" {

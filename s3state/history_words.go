@@ -7,8 +7,8 @@ import (
 	"github.com/cesnet/rwm/internal/plural"
 )
 
-// DescribeCounts says in words what counts sum up, for instance "written 12 packs (1.2
-// MiB), 1 index; deleted 2 locks". bytes writes a size; nil leaves sizes out.
+// DescribeCounts describes counts in words, for instance "written 12 packs (1.2 MiB), 1
+// index; deleted 2 locks". bytes formats a size; nil leaves sizes out.
 func DescribeCounts(counts []Count, bytes func(n int64) string) string {
 	var parts []string
 	for _, change := range []Change{Written, Overwritten, Deleted, Rewritten} {

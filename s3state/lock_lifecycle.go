@@ -18,14 +18,15 @@ type LifecycleRule struct {
 	Prefix string `json:"prefix,omitempty"` // of the keys that it concerns
 	// Narrowed says that it concerns only objects with certain tags or sizes.
 	Narrowed bool `json:"narrowed,omitempty"`
-	// NoncurrentDays is after how many days it removes what is no longer current, 0 for
-	// never; NewerNoncurrent is how many of those it leaves for each key.
+	// NoncurrentDays is the number of days after which the rule removes versions that
+	// are no longer current, 0 for never; NewerNoncurrent is how many of those it
+	// spares for each key.
 	NoncurrentDays  int `json:"noncurrent_days,omitempty"`
 	NewerNoncurrent int `json:"newer_noncurrent,omitempty"`
 	// ExpireDays and ExpireDate delete what is current.
 	ExpireDays int       `json:"expire_days,omitempty"`
 	ExpireDate time.Time `json:"expire_date,omitzero"`
-	// LoneMarkers removes delete markers that nothing is left behind.
+	// LoneMarkers removes delete markers that no longer hide any version.
 	LoneMarkers bool `json:"lone_markers,omitempty"`
 	UploadDays  int  `json:"upload_days,omitempty"` // removes uploads unfinished so long
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/cesnet/rwm/internal/s3err"
@@ -23,11 +22,7 @@ func readManifest(sr *StateReader, room func(size int64) error) (_ *manifest, er
 		}
 	}()
 	sorted, last, ask := true, "", int64(freeRoom)
-	for {
-		v, err := sr.Next()
-		if err == io.EOF {
-			break
-		}
+	for v, err := range sr.All() {
 		if err == nil {
 			err = c.take(&v)
 		}

@@ -12,10 +12,10 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// Outcome of an attempt.
+// Outcome is the outcome of an attempt.
 type Outcome string
 
-// Outcomes.
+// The outcomes of an attempt.
 const (
 	Allowed Outcome = "allowed"
 	Refused Outcome = "refused"

@@ -11,8 +11,8 @@ type CreateOptions struct {
 	Region string
 	// Lock makes a bucket with object lock; nil makes one without.
 	Lock *LockOptions
-	// Keeper is the user who may, besides what the host may, read versions and extend
-	// their locks: a user name in the admin's tenant or an ARN. Empty for none.
+	// Keeper is a user name in the admin's tenant or an ARN: the user who may do what
+	// the host may and also read versions and extend their locks. Empty for none.
 	Keeper string
 	// Sealed keeps the host from reading file data back; see Seal.
 	Sealed  bool

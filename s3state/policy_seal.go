@@ -10,31 +10,32 @@ import (
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
-// sealActions are the ways to the bytes of an object that every server has an action
-// for. Without GetObjectVersion, copies by version ID stay open on Ceph up to 18.
+// sealActions are the ways to an object's bytes for which every server has an action.
+// Without GetObjectVersion, copies by version ID stay possible on Ceph up to 18.
 var sealActions = []string{"s3:GetObject", "s3:GetObjectVersion"}
 
-// attributeActions are what some servers refuse to know; where they do, reading
-// attributes is GetObject's.
+// attributeActions are unknown to some servers, which refuse them; there, GetObject
+// covers reading attributes.
 var attributeActions = []string{"s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"}
 
-// sealMay are all actions that a seal may deny: none of them is more than reading.
+// sealMay are all the actions that a seal may deny: none of them does more than read.
 var sealMay = slices.Concat(sealActions, attributeActions, []string{"s3:GetObjectTorrent", "s3:GetObjectVersionTorrent"})
 
-// seal says whether the host may read file data. The zero value lets it.
+// seal says whether the host is kept from reading file data. In the zero value it is
+// not.
 type seal struct {
 	on    bool
-	until time.Time // it may until then, all the same; zero for never
-	// attributes are denied, too: the server knows the actions.
+	until time.Time // it may read until then, all the same; zero for never
+	// attributes says that attributeActions are denied, too: the server knows them.
 	attributes bool
 }
 
 // sealDepth is how many levels a repository's prefix may have on every server.
 const sealDepth = 4
 
-// sealResources are the packs: of a repository in the bucket, and of one at a prefix.
-// One "*/data/*" is a prefix of any depth by AWS's rules. Ceph RGW 16 tries only the
-// first slash that fits a "*/", so there every level of a prefix needs one of its own.
+// sealResources are the packs of a repository at the root of the bucket or at a prefix.
+// By AWS's rules one "*/data/*" matches a prefix of any depth. Ceph RGW 16 tries only
+// the first slash that fits a "*/", so it needs a pattern for every depth.
 func sealResources(bucket string) []string {
 	var resources []string
 	for depth := range sealDepth + 1 {
@@ -43,11 +44,11 @@ func sealResources(bucket string) []string {
 	return resources
 }
 
-// condition is a statement's: operator, key, value.
+// condition is the condition of a statement: operator, key, value.
 type condition map[string]map[string]string
 
-// after holds from a time on. A server that does not know the key would never apply the
-// statement: see tryTimes.
+// after is the condition that holds from a time on. A server that does not know the key
+// would never apply the statement: see tryTimes.
 func after(t time.Time) condition {
 	return condition{dateGreater: {currentTime: t.UTC().Format(time.RFC3339)}}
 }
@@ -71,8 +72,8 @@ func (s seal) statement(bucket, target string) policyStatement {
 	return st
 }
 
-// isSeal tells the statement that seals from a denial of what no host needs: it is on
-// the packs and on nothing else.
+// isSeal recognises the statement that seals, as opposed to one that denies what no
+// host needs: it covers packs and nothing else.
 func isSeal(bucket string, g grant) bool {
 	if g.effect != "Deny" || g.except != nil || len(g.resources) == 0 {
 		return false
@@ -116,7 +117,8 @@ func (c *PolicyCheck) checkSeals(bucket string, seals []grant) {
 	c.Sealed, c.UnsealedUntil = whole, until
 }
 
-// sealedAfter is the time from which the statement applies; zero without a condition.
+// sealedAfter returns the time from which the statement applies; zero without a
+// condition.
 func (g grant) sealedAfter() (time.Time, error) {
 	if len(g.other) == 0 {
 		return time.Time{}, nil
@@ -142,14 +144,14 @@ func (g grant) sealedAfter() (time.Time, error) {
 // SealState is what the policy says about reading file data.
 type SealState string
 
-// Seal states.
+// The seal states of a policy.
 const (
 	NotSealed SealState = ""         // the host may read what it has written
 	Sealed    SealState = "sealed"   // the host may not read data/*
 	Unsealed  SealState = "unsealed" // it is sealed, but may read until PolicyCheck.UnsealedUntil
 )
 
-// SealState tells what the policy lets the host read at a time.
+// SealState returns what the policy lets the host read at a time.
 func (c *PolicyCheck) SealState(now time.Time) SealState {
 	switch {
 	case !c.Sealed:
@@ -160,5 +162,5 @@ func (c *PolicyCheck) SealState(now time.Time) SealState {
 	return Sealed
 }
 
-// seal is what the policy that was checked says.
+// seal is the seal of the checked policy.
 func (c *PolicyCheck) seal() seal { return seal{on: c.Sealed, until: c.UnsealedUntil} }

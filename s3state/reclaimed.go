@@ -7,32 +7,33 @@ import (
 	"time"
 )
 
-// Promise is what is known, apart from a bucket's settings, of how it is locked; see
+// Promise is how a bucket is known to be locked, whatever its settings say now; see
 // [WithPromise].
 type Promise struct {
 	Days       int // N
 	RetainDays int // N+G
 }
 
-// WithPromise gives the Store what is known of the lock of a bucket besides its
-// settings, as from the record of renewals. Who has stolen the admin's keys can shorten
-// the rule that removes old versions; what only the shortened rule explains is not
-// taken for reclaimed, but for missing. known is asked when something is missing, and
-// returns zero if it knows nothing.
+// WithPromise tells the Store how buckets are known to be locked, for instance from the
+// renewal ledger ([ReadRenewLedger]). An attacker with the admin's keys can shorten the
+// lifecycle rule that removes old versions; a version whose absence only the shortened
+// rule explains is then missing, not reclaimed. known is called when something is
+// missing; it returns the zero Promise for a bucket it knows nothing about.
 func WithPromise(known func(bucket string) Promise) Option {
 	return func(s *Store) { s.promised = known }
 }
 
-// Reclaimable reports whether the storage's own rule may have removed a version by now,
-// which tells "reclaimed" from "missing". v was seen to be current at the time current,
-// such as that of a saved state that names it. It is conservative: a version that a
-// renewal had locked for longer cannot be told from another.
+// Reclaimable reports whether the bucket's own lifecycle rule may have removed v by
+// now, which tells "reclaimed" from "missing". current is a time at which v was
+// current, such as that of a saved state that names it. The answer is also true for a
+// version that the rule could not remove yet because a renewal had locked it for
+// longer.
 func (l *Lock) Reclaimable(v *Version, current, now time.Time) bool {
 	return l.reclaimable(v, current, now, math.MaxInt)
 }
 
-// reclaimable is Reclaimable for a version below so many newer ones of its key that are
-// still there, of which a rule may leave some.
+// reclaimable is Reclaimable for a version that has so many newer ones of its key left,
+// some of which a rule may spare.
 func (l *Lock) reclaimable(v *Version, current, now time.Time, newer int) bool {
 	if l.Enabled && now.Before(v.LastModified.Add(l.Retention())) {
 		return false
@@ -41,8 +42,8 @@ func (l *Lock) reclaimable(v *Version, current, now time.Time, newer int) bool {
 	return days > 0 && !now.Before(current.Add(time.Duration(days)*Day))
 }
 
-// removesAfter is after how many days as no longer current a version of a key may be
-// removed at the earliest, 0 for never.
+// removesAfter returns the number of days after which a noncurrent version of a key may
+// be removed at the earliest, 0 for never.
 func (l *Lock) removesAfter(key string, newer int) (days int) {
 	for i := range l.Lifecycle {
 		r := &l.Lifecycle[i]
@@ -56,8 +57,8 @@ func (l *Lock) removesAfter(key string, newer int) (days int) {
 	return days
 }
 
-// hold has the lock promise at least what p does: settings that promise less have been
-// changed since.
+// hold makes the lock promise at least what p does: settings that promise less have
+// been changed since.
 func (l *Lock) hold(p Promise) {
 	if p.Days <= 0 && p.RetainDays <= 0 {
 		return
@@ -70,17 +71,17 @@ func (l *Lock) hold(p Promise) {
 	}
 }
 
-// ownRule is how a bucket's own rule removes old versions. It is read when something is
-// missing, not before.
+// ownRule is the bucket's own rule that removes old versions. It is read only when
+// something is missing.
 type ownRule struct {
 	s      *Store
 	bucket string
 	read   bool
-	lock   *Lock // nil if the caller may not know
+	lock   *Lock // nil if the caller may not read it
 }
 
-// of returns the bucket's lock, nil if it has no rule or that cannot be told: a host
-// may not know. Then what is missing is missing.
+// of returns the bucket's lock, or nil if there is no rule or the caller may not read
+// it, as a host may not. What is missing then counts as missing.
 func (r *ownRule) of(ctx context.Context) *Lock {
 	if r.read {
 		return r.lock
@@ -100,9 +101,9 @@ func (r *ownRule) of(ctx context.Context) *Lock {
 	return l
 }
 
-// explainer says why an entry of a state may rightly be gone, if the rule accounts for
-// it. replaced is when the oldest newer version of the key that is left was written,
-// zero if none is; newer is how many are left.
+// explainer says why an entry of a state may rightly be gone; ok is false if the rule
+// does not account for it. replaced is when the oldest newer version of the key that is
+// left was written, zero if there is none; newer is how many are left.
 type explainer func(o *entry, replaced time.Time, newer int) (why string, ok bool)
 
 func (r *ownRule) explain(ctx context.Context, saved *SavedState) explainer {
@@ -112,7 +113,7 @@ func (r *ownRule) explain(ctx context.Context, saved *SavedState) explainer {
 	}
 }
 
-// ruleFor is how the rule explains what one state names and the bucket lacks.
+// ruleFor applies the rule to what one state names and the bucket lacks.
 type ruleFor struct {
 	rule  *ownRule
 	saved *SavedState
@@ -134,10 +135,11 @@ func (f *ruleFor) reclaimed(ctx context.Context, o *entry, replaced time.Time, n
 	return fmt.Sprintf("reclaimed: the storage's rule removes what has not been current for %s", days(l.removesAfter(o.Key, newer))), true
 }
 
-// lockedLonger is until when the state itself is locked, if that is for longer than the
-// settings lock new versions: they have been shortened since, and what the state names
-// was locked as long. In COMPLIANCE nobody can shorten that. (Or the state was renewed,
-// and then what it names was, too.) It is zero if the settings are as they were.
+// lockedLonger returns until when the state itself is locked, if that is longer than
+// the settings lock new versions: the settings have been shortened since, and what the
+// state names was locked as long. In COMPLIANCE nobody can shorten a lock. (Or the
+// state was renewed, and then what it names was, too.) It is zero if the settings are
+// as they were.
 func (f *ruleFor) lockedLonger(ctx context.Context, l *Lock) time.Time {
 	if !l.Enabled {
 		return time.Time{}
@@ -161,8 +163,8 @@ func days(n int) string {
 	return fmt.Sprintf("%d days", n)
 }
 
-// shortest is after how many days something no longer current is removed at the
-// earliest, 0 for never.
+// shortest returns the number of days after which a noncurrent version is removed at
+// the earliest, 0 for never.
 func (l *Lock) shortest() (days int) {
 	for i := range l.Lifecycle {
 		if n := l.Lifecycle[i].NoncurrentDays; n > 0 && (days == 0 || n < days) {
@@ -172,10 +174,11 @@ func (l *Lock) shortest() (days int) {
 	return days
 }
 
-// Lapse tells that of a moment the storage's own rule may have removed versions.
+// Lapse says that the bucket's own lifecycle rule may have removed versions of a
+// moment.
 type Lapse struct {
-	Days  int       // the rule removes what has not been current for so many days
-	Since time.Time // of moments before, something may be gone
+	Days  int       // the rule removes what has not been current for this long
+	Since time.Time // of earlier moments, something may be gone
 }
 
 func (l *Lapse) String() string {
@@ -183,10 +186,10 @@ func (l *Lapse) String() string {
 		days(l.Days), l.Since.UTC().Format(time.RFC3339))
 }
 
-// lapse tells whether the storage's own rule may have removed, by now, versions that
-// were current at a moment of the past; nil if not, or if the credentials may not read
-// the rule, as those of a host. A saved state has a list of what must be there, so it
-// needs no such doubt.
+// lapse tells whether the bucket's own lifecycle rule may have removed, by now,
+// versions that were current at a past moment. It is nil if not, or if the credentials
+// may not read the rule, as a host's may not. A saved state lists what must be there,
+// so it needs no such doubt.
 func (s *Store) lapse(ctx context.Context, bucket string, m Moment) (*Lapse, error) {
 	if m.StateKey != "" {
 		return nil, nil

@@ -11,21 +11,21 @@ import (
 
 // RenewOptions select what stays locked.
 type RenewOptions struct {
-	// Needed reports whether an object that is current is needed, by its key: the live
-	// snapshots' needs, for instance (restic.Needs), of those who know the password.
-	// nil needs all that are current. Locks and saved states are not asked for; the
-	// newest state is always needed.
+	// Needed reports, by its key, whether a current object is needed. With the
+	// repository's password, restic.Needs tells what the live snapshots need. nil means
+	// that all current objects are needed. Locks and saved states are not asked for;
+	// the newest state is always needed.
 	Needed func(key string) bool
 	// KeepStates is how many of the newest saved states that the history confirms are
 	// kept restorable, whatever was deleted since; negative for all. KeepWithin keeps
 	// what was current at any time so recently.
 	KeepStates int
 	KeepWithin time.Duration
-	// Suspicious looks for anything suspicious and says what it has found, "" if
-	// nothing. nil asks History.
+	// Suspicious looks for anything suspicious and says what it has found; "" if
+	// nothing. nil uses History.
 	Suspicious func(ctx context.Context) (reason string, err error)
-	// Freeze is a reason to renew everything that the bucket has, "" for none. What is
-	// suspicious is one, too.
+	// Freeze is a reason to renew every version in the bucket; "" for none. Anything
+	// suspicious is such a reason, too.
 	Freeze string
 	// Lock is the promise to keep; nil for what the bucket's settings say, or the
 	// ledger, if that is more: an attacker with the admin's keys can change the
@@ -47,8 +47,8 @@ type RenewResult struct {
 	Promise    int      `json:"promise_days"`
 	RetainDays int      `json:"retain_days"`
 	Mode       LockMode `json:"mode"`
-	// Frozen says why everything was renewed, also what nothing needs: something was
-	// suspicious. "" if not.
+	// Frozen says why every version was renewed, needed or not: something was
+	// suspicious, or RenewOptions.Freeze was set. "" if only needed ones were.
 	Frozen string `json:"frozen,omitempty"`
 	// Needed counts the versions that have to stay locked. Each is either Renewed by
 	// this run, Known from the ledger, Longer locked than was asked for, Young (written
@@ -60,21 +60,21 @@ type RenewResult struct {
 	Longer  int64 `json:"longer"`
 	Young   int64 `json:"young"`
 	Failed  int64 `json:"failed"`
-	// Proved is of how many of the known ones the server was asked, and Sampled that
-	// these were not all.
+	// Proved counts the Known versions whose locks were read from the server; Sampled
+	// means that these were not all.
 	Proved  int64 `json:"proved"`
 	Sampled bool  `json:"sampled"`
-	// Floor is until when all that is needed is locked, but for the young ones; zero if
-	// some is not locked at all.
+	// Floor is until when everything needed is locked, except for the young versions;
+	// zero if something is not locked at all.
 	Floor time.Time `json:"floor,omitzero"`
-	// Problems are what keeps the lock from what is promised.
+	// Problems are the reasons why the lock does not keep its promise.
 	Problems []string      `json:"problems,omitempty"`
 	Time     time.Time     `json:"time"` // of the run, by the clock of the Store or, if that is behind, the server's
 	Duration time.Duration `json:"duration"`
 }
 
-// Kept reports that every needed object is locked for as long as promised. Where all
-// are young there is nothing to report yet: the bucket's default locks them.
+// Kept reports that every needed object is locked for as long as promised. Young
+// versions, which the bucket's default retention locks, do not count against that.
 func (r *RenewResult) Kept() bool {
 	return r.Failed == 0 && r.Young == r.Needed || r.Failed == 0 && !r.Floor.Before(whole(r.Time).Add(time.Duration(r.Promise)*Day))
 }

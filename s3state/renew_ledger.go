@@ -29,8 +29,8 @@ type RenewLedger struct {
 	lines    int // in the file
 }
 
-// FloorProof is what a run of Renew has found at its end: until when everything needed
-// was locked, but for what was younger than a minute.
+// FloorProof is what a run of Renew found at its end: until when everything needed was
+// locked, except for versions younger than a minute.
 type FloorProof struct {
 	Time    time.Time `json:"proved,omitzero"` // of the run
 	Floor   time.Time `json:"floor,omitzero"`
@@ -164,8 +164,8 @@ func (l *RenewLedger) setProof(p FloorProof) {
 	l.header()
 }
 
-// ReadRenewLedger reads from a record of renewals what was promised and what was proved
-// last, and changes nothing. Both are zero if there is no record.
+// ReadRenewLedger returns what the renewal ledger in a file says was promised and was
+// last proved, and changes nothing. Both are zero if there is no ledger.
 func ReadRenewLedger(path string) (Promise, FloorProof, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -11,9 +11,9 @@ import (
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
-// ErrNoTimeCondition: the server does not apply a statement of a policy from a time on,
-// so a seal that was opened would not close by itself.
-var ErrNoTimeCondition = errors.New("the server does not take a time as the condition of a policy")
+// ErrNoTimeCondition: the server does not apply a policy statement from a given time
+// on, so a bucket that was unsealed would not be sealed again by itself.
+var ErrNoTimeCondition = errors.New("the server does not support a time condition in a policy")
 
 // Bounds of UnsealOptions.For.
 const (
@@ -41,13 +41,13 @@ type SealResult struct {
 	Check         *PolicyCheck
 }
 
-// Seal keeps the host of a policed bucket from reading file data back: its policy gets
-// a Deny of reading data/*. It takes the admin's credentials, works on a bucket that is
-// sealed or unsealed already, and changes nothing else.
+// Seal keeps the host of a policed bucket from reading file data back, by a Deny of
+// reading data/* in the policy. It takes the admin's credentials, also works on a
+// bucket that is already sealed or unsealed, and changes nothing else.
 //
-// A host backs up, lists snapshots and forgets; what needs file data fails with
-// restic.ErrSealed, and prune is the keeper's. On Ceph RGW 16, what was written before
-// can still be copied in parts; storage-access finds it.
+// A sealed host backs up, lists snapshots and forgets; what needs file data fails with
+// restic.ErrSealed, so prune is left to the keeper. On Ceph RGW 16 the host can still
+// copy older data in parts; [Store.Access] finds that.
 func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*SealResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
@@ -60,13 +60,13 @@ func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*Sea
 	return p.result(ctx, m)
 }
 
-// Unseal lets the host of a sealed bucket read file data for a time. It is sealed again
-// by the server, without a further request; Seal does it at once. It takes the admin's
+// Unseal lets the host of a sealed bucket read file data for a time. The server then
+// seals it again, without a further request; Seal does so at once. It takes the admin's
 // credentials.
 //
-// Before the host is let in, Unseal tries on two small objects, and on the admin, that
-// the server applies a statement from a time on and not before. Where it does not, the
-// error wraps ErrNoTimeCondition, and the host stays sealed.
+// Before it lets the host in, Unseal proves on two small objects, with the admin's own
+// access, that the server applies a statement from a given time on and not before. If
+// not, the error wraps ErrNoTimeCondition, and the host stays sealed.
 func (s *Store) Unseal(ctx context.Context, bucket string, opts UnsealOptions) (*SealResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
@@ -103,7 +103,7 @@ type sealable struct {
 	check      *PolicyCheck
 }
 
-// sealable looks at a bucket before anything is changed.
+// sealable reads and checks a bucket before anything is changed.
 func (s *Store) sealable(ctx context.Context, bucket string) (*sealable, error) {
 	if err := s.requireOwner(ctx, bucket); err != nil {
 		return nil, fmt.Errorf("%w; nothing was changed", err)
@@ -142,7 +142,8 @@ func (s *Store) sealable(ctx context.Context, bucket string) (*sealable, error) 
 	return p, nil
 }
 
-// read takes a policy apart, and leaves all that does not seal as it is written.
+// read splits a policy into statements and keeps all that do not seal as they are
+// written.
 func (p *sealable) read(policy []byte) error {
 	if policy == nil {
 		return errors.New("there is no bucket policy")
@@ -166,7 +167,7 @@ func (p *sealable) read(policy []byte) error {
 	return nil
 }
 
-// policy is the bucket's policy with a seal.
+// policy returns the bucket's policy with a seal.
 func (p *sealable) policy(s seal) (string, error) { return p.with(s) }
 
 func (p *sealable) with(s seal, more ...policyStatement) (string, error) {
@@ -220,7 +221,7 @@ func isTrial(bucket string, g grant) bool {
 	return g.effect == "Deny" && len(g.resources) == 1 && strings.HasPrefix(g.resources[0], "arn:aws:s3:::"+bucket+"/"+canaryPrefix+trial)
 }
 
-// refusal tells an answer that refuses access from one that fails otherwise.
+// refusal distinguishes a refused request from one that failed otherwise.
 func refusal(err error) (refused bool, other error) {
 	switch {
 	case err == nil:

@@ -13,15 +13,15 @@ import (
 // trial is in the names of a trial's objects.
 const trial = "seal_"
 
-// Trials give a server that applies new policies late some time (Store.trialWait).
+// A server that applies new policies late gets some time (Store.trialWait).
 const (
 	trialWait  = 10 * time.Second
 	trialPause = 200 * time.Millisecond
 )
 
-// tryTimes proves that the server applies a statement from a time on, and not before:
-// one Deny of the admin is of an object and from the past on, one of another object and
-// from the future on. The host is sealed all the while. now is the server's time.
+// tryTimes proves that the server applies a statement from a given time on, and not
+// before. It denies the admin one object from a past time on, and another from a future
+// time on. The host stays sealed throughout. now is the server's time.
 func (s *Store) tryTimes(ctx context.Context, m *maker, p *sealable) (now time.Time, err error) {
 	name := canaryKey(trial)
 	past, future := name+"_past", name+"_future"
@@ -67,7 +67,7 @@ func (s *Store) tryTimes(ctx context.Context, m *maker, p *sealable) (now time.T
 	return now, err
 }
 
-// judgeTimes waits until one object is refused and the other is not.
+// judgeTimes waits until the one object is refused and the other is not.
 func (s *Store) judgeTimes(ctx context.Context, bucket, past, future string) error {
 	deadline := time.Now().Add(s.trialWait)
 	for {
@@ -99,7 +99,7 @@ func (s *Store) get(ctx context.Context, bucket, key string) error {
 	return err
 }
 
-// head is the time of an object's last change.
+// head returns the time of an object's last change.
 func (s *Store) head(ctx context.Context, bucket, key string) (time.Time, error) {
 	resp, err := s.s3.Send(ctx, s3versions.Request{Method: http.MethodHead, Bucket: bucket, Key: key})
 	if err != nil {

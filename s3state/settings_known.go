@@ -10,16 +10,15 @@ import (
 )
 
 // KnownSettings remembers the settings of a bucket as they were last seen, so that a
-// later look tells what has changed. It survives JSON and speaks for one bucket: keep
-// it where no host can write. The zero value knows nothing, so the first look finds no
+// later look finds what has changed. It survives JSON and is for one bucket: keep it
+// where no host can write. The zero value knows nothing, so the first look finds no
 // change.
 type KnownSettings struct {
 	Seen time.Time `json:"seen,omitzero"` // when they were last looked at
-	// Settings are what each setting says, in parts whose order means nothing. A
-	// setting that nobody could read is missing; one that the bucket does not have is
-	// empty.
+	// Settings maps each setting to its parts, whose order means nothing. A setting
+	// that could not be read is missing; one that the bucket does not have is empty.
 	Settings map[string][]string `json:"settings,omitempty"`
-	// Changes are those that were found, the oldest first, at most 100.
+	// Changes are the changes found, the oldest first, at most 100.
 	Changes []SettingChange `json:"changes,omitempty"`
 }
 
@@ -33,7 +32,7 @@ type SettingChange struct {
 	Added   []string  `json:"added,omitempty"`
 }
 
-// String is for people.
+// String describes the change in words.
 func (c SettingChange) String() string {
 	text := fmt.Sprintf("the bucket's %s was changed after %s", c.Setting, c.Since.UTC().Format(time.RFC3339))
 	for _, side := range []struct {
@@ -47,8 +46,8 @@ func (c SettingChange) String() string {
 	return text
 }
 
-// clipSetting keeps what a setting says short enough for a line; JSON of the record has
-// it whole.
+// clipSetting shortens the text of a setting to fit a line; the JSON record has it
+// whole.
 func clipSetting(text string) string {
 	const most = 400
 	if len(text) <= most {
@@ -60,8 +59,8 @@ func clipSetting(text string) string {
 // mostChanges is how many changes are remembered.
 const mostChanges = 100
 
-// LookAtSettings reads the settings of a bucket and adds to known what has changed
-// since. What the caller may not read stays as it was known.
+// LookAtSettings reads the settings of a bucket and records in known what has changed
+// since the last look. What the caller may not read stays as it was known.
 func (s *Store) LookAtSettings(ctx context.Context, bucket string, known *KnownSettings) error {
 	found, err := s.settingsNow(ctx, bucket)
 	if err != nil {
@@ -71,8 +70,8 @@ func (s *Store) LookAtSettings(ctx context.Context, bucket string, known *KnownS
 	return nil
 }
 
-// Look adds what has changed in found, which are Settings of another look, since the
-// last one. What is not in found stays as it was known.
+// Look records what has changed between the last look and found, the settings as read
+// at a time. A setting that found lacks stays as it was known.
 func (k *KnownSettings) Look(found map[string][]string, at time.Time) {
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		k.take(name, found[name], at)
@@ -80,15 +79,15 @@ func (k *KnownSettings) Look(found map[string][]string, at time.Time) {
 	k.Seen = at
 }
 
-// Made replaces what is known of a setting that the admin has changed through RWM.
-// before is what the setting was until then: what somebody else had made of it stays a
-// change.
+// Made records that the admin changed a setting through RWM, from before to after. If
+// before is not what was known, another change came first, and that one is recorded as
+// a change.
 func (k *KnownSettings) Made(setting string, before, after []string, at time.Time) {
 	k.take(setting, before, at)
 	k.Settings[setting] = after
 }
 
-// take notes what a setting is now.
+// take records the current value of a setting.
 func (k *KnownSettings) take(setting string, parts []string, now time.Time) {
 	if k.Settings == nil {
 		k.Settings = make(map[string][]string)
@@ -117,8 +116,8 @@ func without(a, b []string) (rest []string) {
 	return rest
 }
 
-// settings adds the changes of settings to the marks of a history. They end no good
-// time: what is in the bucket is judged for itself.
+// settings adds the changes of settings to the marks of a history. They do not end the
+// good time: the objects in the bucket are judged on their own.
 func (h *timeline) settings(known *KnownSettings) {
 	r := h.res
 	for _, c := range known.Changes {

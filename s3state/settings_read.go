@@ -20,8 +20,8 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// watched are the settings of a bucket that decide what is safe: the name for people,
-// that of the request, and the error of a bucket without it.
+// watched are the settings of a bucket that affect what is safe: the name for people,
+// that in the request, and the error code for a bucket without it.
 var watched = []struct{ name, query, none string }{
 	{"versioning", "versioning", ""},
 	{"policy", "policy", "NoSuchBucketPolicy"},
@@ -79,8 +79,8 @@ func settingParts(bucket, query string, data []byte) ([]string, error) {
 	return xmlParts(data)
 }
 
-// settingAfter reads a setting that was just changed to body. AWS may give the one
-// before for a moment.
+// settingAfter reads a setting that was just changed to body. AWS may return the former
+// one for a moment.
 func (s *Store) settingAfter(ctx context.Context, bucket, query, none string, before []string, body []byte) (parts []string, ok bool) {
 	asked, err := settingParts(bucket, query, body)
 	stale := err == nil && !slices.Equal(asked, before)
@@ -101,9 +101,9 @@ func (s *Store) putSetting(ctx context.Context, bucket, query string, body []byt
 	return s.changeSetting(ctx, query, s3versions.Request{Method: http.MethodPut, Bucket: bucket, Body: body})
 }
 
-// changeSetting sends a request that changes a setting of a bucket, and tells who wants
-// to know what it was before and is now. All of the Store's own changes come through
-// here, so that a later look can tell them from anybody else's.
+// changeSetting sends a request that changes a setting of a bucket, and passes its
+// former and its new value to onSetting. All of the Store's own changes come through
+// here, so that a later look can tell them from changes by others.
 func (s *Store) changeSetting(ctx context.Context, query string, req s3versions.Request) error {
 	bucket := req.Bucket
 	req.Query = url.Values{query: {""}}
@@ -130,7 +130,7 @@ func (s *Store) changeSetting(ctx context.Context, query string, req s3versions.
 	return err
 }
 
-// bucketIsNew tells who wants to know that nothing that was known of a bucket holds.
+// bucketIsNew tells onSetting that nothing known about a bucket holds any more.
 func (s *Store) bucketIsNew(bucket string) {
 	if s.onSetting != nil {
 		s.onSetting(bucket, "", nil, nil)
@@ -138,21 +138,22 @@ func (s *Store) bucketIsNew(bucket string) {
 }
 
 // WithSettingMade calls fn whenever the Store itself has changed a setting of a bucket,
-// as Create, Seal and LockBucket do: see [KnownSettings.Made]. An empty setting says
-// that the bucket was made or removed, and that nothing known of it holds any more.
+// as Create, Seal and LockBucket do; see [KnownSettings.Made]. An empty setting means
+// that the bucket was created or removed, so that nothing known about it holds any
+// more.
 func WithSettingMade(fn func(bucket, setting string, before, after []string)) Option {
 	return func(s *Store) { s.onSetting = fn }
 }
 
-// node is an element of XML without what means nothing: the order of its children,
-// white space, namespaces, attributes, and elements without content.
+// node is an XML element without anything that carries no meaning: the order of its
+// children, white space, namespaces, attributes, and empty elements.
 type node struct {
 	XMLName  xml.Name
 	Text     string `xml:",chardata"`
 	Children []node `xml:",any"`
 }
 
-// String is one way of writing a node; "" if there is nothing in it.
+// String is the canonical text of a node; "" if it is empty.
 func (n *node) String() string {
 	if len(n.Children) == 0 {
 		if text := strings.TrimSpace(n.Text); text != "" {
@@ -197,8 +198,9 @@ func xmlParts(data []byte) ([]string, error) {
 	return root.parts(), nil
 }
 
-// policyParts are the statements of a policy. Until when a sealed host may read is left
-// out: storage-unseal changes it, perhaps on another machine, and it ends by itself.
+// policyParts returns the statements of a policy. The time until which a sealed host
+// may read is left out: storage-unseal changes it, perhaps on another machine, and it
+// ends by itself.
 func policyParts(bucket string, data []byte) ([]string, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return []string{}, nil
@@ -236,8 +238,8 @@ func policyParts(bucket string, data []byte) ([]string, error) {
 	return parts, nil
 }
 
-// sortedJSON puts lists, whose order means nothing in a policy, in an order; one of a
-// single text is that text.
+// sortedJSON sorts lists, whose order means nothing in a policy, and replaces a list of
+// one by its element.
 func sortedJSON(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

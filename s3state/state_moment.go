@@ -23,7 +23,7 @@ import (
 // referring are the prefixes of what refers to what is listed later, in order.
 var referring = []string{"snapshots/", "index/"}
 
-// ErrChanging means that a bucket did not hold still for long enough to capture its
+// ErrChanging means that a bucket did not stay unchanged long enough to capture its
 // state.
 var ErrChanging = errors.New("the bucket changes too fast")
 

@@ -53,36 +53,27 @@ func ReadState(r io.Reader) *StateReader {
 	return sr
 }
 
-// Next returns the next version or delete marker, and io.EOF after the last.
-// Other errors are an ErrBadState, or come from the underlying reader.
-func (sr *StateReader) Next() (Version, error) {
-	if sr.err != nil {
-		return Version{}, sr.err
-	}
-	v, err := sr.next()
-	if err != nil {
-		sr.err = sr.explain(err)
-		return Version{}, sr.err
-	}
-	return v, nil
-}
-
-// All iterates over the entries that Next would return. An error ends it.
+// All iterates over the versions and delete markers; to call it again goes on where the
+// last one stopped. An error ends it: an ErrBadState, or one of the underlying reader.
 func (sr *StateReader) All() iter.Seq2[Version, error] {
 	return func(yield func(Version, error) bool) {
-		for {
-			v, err := sr.Next()
-			if err == io.EOF {
+		for sr.err == nil {
+			v, err := sr.next()
+			if err != nil {
+				sr.err = sr.explain(err)
+				break
+			}
+			if !yield(v, nil) {
 				return
 			}
-			if !yield(v, err) || err != nil {
-				return
-			}
+		}
+		if sr.err != io.EOF {
+			yield(Version{}, sr.err)
 		}
 	}
 }
 
-// Header is complete once Next has returned io.EOF.
+// Header is complete once All has come to its end.
 func (sr *StateReader) Header() StateHeader { return sr.header }
 
 // Close releases the connection of a state that was opened from a bucket.

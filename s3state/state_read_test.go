@@ -23,16 +23,13 @@ var pythonState = fixtures.State()
 
 func readAll(sr *StateReader) ([]Version, error) {
 	var got []Version
-	for {
-		v, err := sr.Next()
-		if err == io.EOF {
-			return got, nil
-		}
+	for v, err := range sr.All() {
 		if err != nil {
 			return got, err
 		}
 		got = append(got, v)
 	}
+	return got, nil
 }
 
 func TestReadPythonState(t *testing.T) {

@@ -59,8 +59,9 @@ func WithLogger(log *slog.Logger) Option { return func(s *Store) { s.log = log }
 func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
 
 // WithParallel sets how many requests are in flight at once (default 64; listings and
-// deletions take at most 16). A transport that keeps fewer idle connections per host
-// opens new ones all the time.
+// deletions take at most 16), both those that minio-go sends and those of
+// [Store.Client]. A transport that keeps fewer idle connections per host opens new ones
+// all the time.
 func WithParallel(n int) Option {
 	return func(s *Store) {
 		if n > 0 {
@@ -69,8 +70,8 @@ func WithParallel(n int) Option {
 	}
 }
 
-// WithRequestTimeout bounds one attempt of a request (default two minutes). Copies get
-// one more second for every 10 MiB.
+// WithRequestTimeout bounds one attempt of a request (default two minutes), also of
+// [Store.Client]. Copies get one more second for every 10 MiB.
 func WithRequestTimeout(d time.Duration) Option {
 	return func(s *Store) {
 		if d > 0 {
@@ -81,7 +82,7 @@ func WithRequestTimeout(d time.Duration) Option {
 
 // WithRetries sets how often a request is tried in all when its failure may be
 // transient, and the pause before the second try, doubled for each further one (default
-// 6 and 250 ms).
+// 6 and 250 ms), also of [Store.Client].
 func WithRetries(attempts int, backoff time.Duration) Option {
 	return func(s *Store) {
 		if attempts > 0 {

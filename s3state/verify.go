@@ -16,11 +16,11 @@ type Verification struct {
 	Total        int          // how many there are
 	Missing      []MissingVersion
 	TotalMissing int
-	// Reclaimed counts, of TotalMissing, what the storage's own rule may have removed:
-	// it had not been current for as many days as the rule waits.
+	// Reclaimed counts those of TotalMissing that the bucket's own lifecycle rule may
+	// have removed: they had not been current for as many days as the rule waits.
 	Reclaimed int
-	// Lapse is set for a time, not a saved state, of which nothing tells what the
-	// storage's own rule has removed since.
+	// Lapse is set for a time, not a saved state, if nothing shows what the bucket's
+	// own lifecycle rule has removed since.
 	Lapse *Lapse
 	// StatesGone counts earlier saved states that this one names and that no longer
 	// exist. DropVersions removes them, and a repository is complete without them.
@@ -42,8 +42,8 @@ const (
 	// Unverifiable: versions the state names are gone, so neither can be told.
 	Unverifiable VerifyStatus = "unverifiable"
 	// Reclaimed: versions the state names are gone, so neither can be told, but the
-	// storage's own rule accounts for each: it removes what has not been current for a
-	// number of days. Of a time, not a state, it may have removed some.
+	// bucket's own lifecycle rule accounts for each: it removes what has not been
+	// current for a number of days. For a time, not a state, it may have removed some.
 	Reclaimed VerifyStatus = "reclaimed"
 )
 

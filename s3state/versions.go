@@ -7,10 +7,11 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// What a version listing consists of.
 type (
+	// Version is an entry of a version listing.
 	Version = s3versions.Version
-	Owner   = s3versions.Owner
+	// Owner is an S3 identity as listings and ACLs name it.
+	Owner = s3versions.Owner
 )
 
 // listVersions gives every version and delete marker of a bucket to take, a page at a

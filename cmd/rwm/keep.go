@@ -32,6 +32,7 @@ and tells what has changed. Run it from a timer, on a machine the hosts cannot r
   rwm keep --config keeper.conf ack web1 renamed-1a2b3c  a person has looked at this alarm
   rwm keep --config keeper.conf ack web1 history         … and at the marks of the history
   rwm keep --config keeper.conf ack web1 settings        … and at changed settings of the bucket
+  rwm keep --config keeper.conf ack web1 all             … and at everything that is open
 
 The exit code is 0 if every storage is green, 20 if one is red, and 1, 2 or 11 if the
 pass itself failed, the configuration is wrong, or another pass is in progress.`

@@ -109,7 +109,7 @@ func configs(server *s3test.Server, bucket string) map[string]config {
 	return map[string]config{
 		"rwm.conf":           {url: server.URL, id: server.Host, bucket: bucket, password: password},
 		"admin.conf":         {url: server.URL, id: server.Admin, bucket: bucket, password: password},
-		"keeper.conf":        {url: server.URL, id: server.Host2, bucket: bucket, password: password},
+		"askeeper.conf":      {url: server.URL, id: server.Host2, bucket: bucket, password: password},
 		"back.conf":          {url: server.URL, id: server.Admin, bucket: bucket + "-back", password: password},
 		"plain.conf":         {url: server.URL, id: server.Admin, bucket: bucket + "-plain", password: password},
 		"elsewhere.conf":     {url: server.URL, id: server.Host, bucket: bucket + "-nobucket", password: password},

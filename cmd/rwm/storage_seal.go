@@ -66,7 +66,7 @@ func (c storageUnsealCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	r, err := m.UnsealStorage(a.ctx, c.Bucket, d, s3state.UnsealOptions{OnEvent: a.onStorageEvent})
+	r, err := m.UnsealStorage(a.ctx, c.Bucket, s3state.UnsealOptions{For: d, OnEvent: a.onStorageEvent})
 	if err != nil {
 		return err
 	}

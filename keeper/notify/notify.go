@@ -72,11 +72,10 @@ func hide(err error, u string) error {
 	return errors.New(text)
 }
 
-// Tell sends a change of state to every service, or to those that the change names. The
-// error names those it did not reach; if others got it, it is a *keeper.UntoldError.
-func (s *Sender) Tell(ctx context.Context, c keeper.Change) error {
-	left, reached, err := s.send(ctx, c.Title, c.Text, c.Only)
-	if err != nil && (reached > 0 || c.Only != nil) {
+// Tell sends a message to every service, or to those that it names. The error names those it did not reach; if others got it, it is a *keeper.UntoldError.
+func (s *Sender) Tell(ctx context.Context, m keeper.Message) error {
+	left, reached, err := s.send(ctx, m.Title, m.Text, m.Only)
+	if err != nil && (reached > 0 || m.Only != nil) {
 		return &keeper.UntoldError{Left: left, Err: err}
 	}
 	return err
@@ -106,7 +105,7 @@ func (s *Sender) send(ctx context.Context, title, text string, only []string) (l
 }
 
 // silence is for how long a service that did not answer is not asked again. Without it,
-// one that hangs would hold up a pass for the limit with each storage.
+// one that hangs would hold up a pass for the limit with each message.
 const silence = 10 * time.Minute
 
 func (s *Sender) unlessSilent(ctx context.Context, i int, title, text string) error {

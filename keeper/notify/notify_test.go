@@ -109,7 +109,7 @@ func startWeb(t *testing.T) *webServer {
 	return s
 }
 
-var change = keeper.Change{Storage: "web1", Title: "RWM: web1 is RED", Text: "Storage web1 is red:\n\n- ALARM: 400 files.\n  To do: rwm keep ack\n"}
+var change = keeper.Message{Title: "RWM: web1 is RED", Text: "Storage web1 is red:\n\n- ALARM: 400 files.\n  To do: rwm keep ack\n"}
 
 // A mail server and a webhook get the message, title and all.
 func TestMailAndWebhook(t *testing.T) {

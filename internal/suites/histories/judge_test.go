@@ -2,7 +2,6 @@ package histories
 
 import (
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -167,11 +166,7 @@ func (w *world) stateGood(st *s3state.SavedState, password string) error {
 	}
 	defer r.Close() //nolint:errcheck // it is only read
 	var list []restic.ObjectVersion
-	for {
-		v, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return w.good(list, password)
-		}
+	for v, err := range r.All() {
 		if err != nil {
 			return err
 		}
@@ -179,6 +174,7 @@ func (w *world) stateGood(st *s3state.SavedState, password string) error {
 			list = append(list, restic.ObjectVersion{Key: v.Key, VersionID: v.VersionID, Size: v.Size, Modified: v.LastModified})
 		}
 	}
+	return w.good(list, password)
 }
 
 // judgeStates holds what is said of saved states against the version history: what was

@@ -1,0 +1,247 @@
+package keeper
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What is known of a storage is that of its bucket, not of its name: a storage that is
+// renamed in the configuration keeps its alarms, and one that is taken out of it with
+// alarms that nobody has acknowledged is still reported.
+
+// identity is of which bucket a record is.
+type identity struct {
+	Bucket   string `json:"bucket"`
+	Endpoint string `json:"endpoint"`
+}
+
+// isOf reports whether a record is that of a storage. Records of old have no endpoint.
+func (id identity) isOf(cfg *StorageConfig) bool {
+	return id.Bucket == cfg.ResticBucket && (id.Endpoint == "" || id.Endpoint == cfg.S3EndpointURL)
+}
+
+// identities reads of which bucket each record is, by the name of its file. What cannot
+// be read is left out: load says so.
+func (d stateDir) identities() (map[string]identity, error) {
+	files, err := os.ReadDir(filepath.Join(string(d), "storages"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]identity{}
+	for _, f := range files {
+		name, ok := strings.CutSuffix(f.Name(), ".json")
+		if !ok || !storageName.MatchString(name) {
+			continue
+		}
+		var id identity
+		text, err := os.ReadFile(d.file(name))
+		if err == nil && json.Unmarshal(text, &id) == nil && id.Bucket != "" {
+			all[name] = id
+		}
+	}
+	return all, nil
+}
+
+// places says which record is whose: for each storage of the configuration the name of
+// the file that is its bucket's, if it is not its own name; and the records that are
+// nobody's.
+func (k *Keeper) places() (moved map[string]string, left []string, err error) {
+	all, err := k.state.identities()
+	if err != nil {
+		return nil, nil, err
+	}
+	moved = map[string]string{}
+	readable := maps.Clone(all)
+	for name, cfg := range k.cfg.Storages {
+		if id, ok := all[name]; ok && id.isOf(cfg) {
+			delete(all, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.cfg.Storages)) {
+		id, ok := readable[name]
+		if ok && id.isOf(k.cfg.Storages[name]) {
+			continue
+		}
+		if _, err := os.Stat(k.state.file(name)); err == nil && !ok {
+			continue // one that cannot be read: load says so
+		}
+		for _, old := range slices.Sorted(maps.Keys(all)) {
+			if all[old].isOf(k.cfg.Storages[name]) {
+				moved[name] = old
+				delete(all, old)
+				break
+			}
+		}
+	}
+	return moved, slices.Sorted(maps.Keys(all)), nil
+}
+
+// settle gives each storage its bucket's record, under its name of today. The caller
+// has locked the state directory.
+func (k *Keeper) settle() error {
+	k.state.unmove()
+	moved, left, err := k.places()
+	if err != nil {
+		return nil // load says so, of each storage
+	}
+	rename := map[string]string{} // from, to
+	for to, from := range moved {
+		rename[from] = to
+	}
+	for _, name := range left {
+		if k.cfg.Storages[name] != nil { // the name is another bucket's now
+			rename[name] = k.freeName(name)
+		}
+	}
+	// Two may have changed names.
+	for from := range rename {
+		if err := os.Rename(k.state.file(from), k.state.file(from)+".moving"); err != nil {
+			return fmt.Errorf("state of storage %s: %w", from, err)
+		}
+	}
+	for from, to := range rename {
+		if err := os.Rename(k.state.file(from)+".moving", k.state.file(to)); err != nil {
+			return fmt.Errorf("state of storage %s: %w", from, err)
+		}
+		k.log.Info("the state of a storage has another name now", "old", from, "new", to)
+	}
+	return nil
+}
+
+// unmove puts back what a killed settle was moving.
+func (d stateDir) unmove() {
+	files, _ := filepath.Glob(filepath.Join(string(d), "storages", "*.json.moving"))
+	for _, f := range files {
+		// Link does not overwrite.
+		if name := strings.TrimSuffix(f, ".moving"); os.Link(f, name) == nil {
+			_ = os.Remove(f)
+		}
+	}
+}
+
+// freeName is a name for the record of a bucket that no storage has any more.
+func (k *Keeper) freeName(name string) string {
+	for i := 1; ; i++ {
+		free := fmt.Sprintf("%s.old%d", name[:min(len(name), 90)], i)
+		if _, err := os.Lstat(k.state.file(free)); errors.Is(err, fs.ErrNotExist) && k.cfg.Storages[free] == nil {
+			return free
+		}
+	}
+}
+
+// orphans are storages that are no longer in the configuration, with alarms that nobody
+// has acknowledged.
+func (k *Keeper) orphans() (list []*Status) {
+	_, left, err := k.places()
+	if err != nil {
+		return nil // each storage says so
+	}
+	for _, name := range left {
+		r, err := k.state.read(name)
+		if err != nil || len(r.open())+len(r.unreviewed())+len(r.changedSettings()) == 0 {
+			continue
+		}
+		s := &Status{
+			Storage: name, Bucket: r.Bucket, LastPass: r.LastPass, Alarms: r.Alarms, Marks: r.Marks, Frozen: true, Survey: r.Survey,
+			Recovery: []string{"rwm --config " + k.cfg.AdminConfig + " storage-history " + r.Bucket},
+		}
+		what := fmt.Sprintf("%d alarms", len(r.open()))
+		if open := r.open(); len(open) > 0 {
+			what += fmt.Sprintf(" (the first: %s, %s)", open[0].ID, open[0].Text)
+		}
+		if n := len(r.unreviewed()) + len(r.changedSettings()); n > 0 {
+			what += fmt.Sprintf(" and %d marks of its history and settings", n)
+		}
+		s.Reds = []Red{{"removed", fmt.Sprintf("Bucket %s is no longer in the configuration, but nobody has acknowledged %s.", r.Bucket, what),
+			"rwm keep --config " + k.cfg.named() + " ack " + name + " all"}}
+		list = append(list, s)
+	}
+	return list
+}
+
+// read reads a record as it is.
+func (d stateDir) read(storage string) (*record, error) {
+	text, err := os.ReadFile(d.file(storage))
+	if err != nil {
+		return nil, err
+	}
+	r := &record{}
+	if err := json.Unmarshal(text, r); err != nil || r.Version != recordVersion || r.holes() {
+		return nil, fmt.Errorf("%s is not a state of this program: %w", d.file(storage), errors.Join(err, errUnreadable))
+	}
+	if r.Tasks == nil {
+		r.Tasks = map[Task]*taskRecord{}
+	}
+	if r.Backups == nil {
+		r.Backups = map[string]*backupRecord{}
+	}
+	return r, nil
+}
+
+var errUnreadable = errors.New("it cannot be understood")
+
+// recall is load for a storage of the configuration, whatever it was called; it changes
+// nothing.
+func (k *Keeper) recall(names []string) (map[string]*record, error) {
+	moved, _, err := k.places()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*record{}
+	for _, name := range names {
+		file := name
+		if old := moved[name]; old != "" {
+			file = old
+		}
+		if all[name], err = k.state.load(file, k.cfg.Storages[name], k.now()); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// load reads the record of a storage. One that cannot be understood is begun anew, and
+// says so until a person has looked: alarms may have gone with it.
+func (d stateDir) load(file string, cfg *StorageConfig, now time.Time) (*record, error) {
+	fresh := &record{Version: recordVersion, identity: identity{cfg.ResticBucket, cfg.S3EndpointURL},
+		Tasks: map[Task]*taskRecord{}, Backups: map[string]*backupRecord{}}
+	r, err := d.read(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fresh, nil
+	case errors.Is(err, errUnreadable):
+		fresh.Lost = now
+		return fresh, nil
+	case err != nil:
+		return nil, err
+	case !r.isOf(cfg):
+		return fresh, nil // settle puts it where it belongs
+	}
+	r.Endpoint = cfg.S3EndpointURL
+	r.forgetFuture(now)
+	return r, nil
+}
+
+// putAside keeps a record that cannot be understood for people. The caller has locked
+// the state directory.
+func (d stateDir) putAside(storage string) error {
+	if _, err := d.read(storage); !errors.Is(err, errUnreadable) {
+		return nil
+	}
+	text, err := os.ReadFile(d.file(storage))
+	if err != nil {
+		return err
+	}
+	return WriteFile(d.file(storage)+".unreadable", text, 0o600)
+}
