@@ -181,7 +181,7 @@ func (h *timeline) change(v, older *Version) {
 // lock again.
 func (h *timeline) writtenAgain(v, before *Version) {
 	switch t := TypeOf(v.Key); t {
-	case TypeOther, TypeState, TypeCanary:
+	case TypeOther, TypeState, TypeCanary, TypeTree:
 	case TypeLock:
 		h.evidence.again()
 		h.suspect(mark(v, "a lock was written again after it had been removed", markLasting))
