@@ -27,8 +27,8 @@ const (
 	mostNames      = 60
 )
 
-// message puts changes together. One is told as it is; of several, those for which the
-// same is red, as in an outage, are one paragraph.
+// message combines changes. A single one is told as it is; of several, those that are
+// red for the same reason, as in an outage, share a paragraph.
 func message(changes []Change) Message {
 	if len(changes) == 1 {
 		return Message{Title: changes[0].Title, Text: changes[0].Text, Changes: changes}
@@ -102,7 +102,7 @@ func rank(code string) int {
 	return 1
 }
 
-// paragraph is what is red of some storages.
+// paragraph lists the red reasons of some storages.
 type paragraph struct {
 	key      string
 	first    Red
@@ -149,13 +149,12 @@ func replaceWord(text, name, by string) string {
 	})
 }
 
-// mostUntold bounds the messages that wait for receivers; the oldest are given up
-// first.
+// mostUntold bounds the messages that wait for receivers; the oldest are dropped first.
 const mostUntold = 20
 
 func (d stateDir) untoldFile() string { return filepath.Join(string(d), "untold.json") }
 
-// untold are the messages that some receivers have not got.
+// untold are the messages that some receivers have missed.
 func (d stateDir) untold() (list []Message) {
 	text, err := os.ReadFile(d.untoldFile())
 	if err != nil || json.Unmarshal(text, &list) != nil {

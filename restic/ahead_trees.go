@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
@@ -30,8 +31,10 @@ type treeAhead struct {
 	ctx   context.Context
 	repo  engrestic.BlobLoader
 	limit int // loads at a time
-	// wants says, with once, which entries of a tree at a path the walk will go into.
-	wants func(name string, n *TreeNode) bool
+	// wants says which entries of a tree the walk will go into; name is the path of the
+	// entry, with once only.
+	// Without once, nil means all of them.
+	wants func(name string, n *engdata.Node) bool
 	// prepare, if not nil, does with a loaded tree what can be done beside the walk.
 	prepare func(t *aheadTree)
 	once    bool // the walk goes through a tree only the first time it comes to it
@@ -40,8 +43,8 @@ type treeAhead struct {
 	mu      sync.Mutex
 	next    []treePlace // to be loaded; the last one first
 	trees   map[engrestic.ID]*aheadTree
-	known   engrestic.IDSet // with once: what was expected
-	used    int64           // bytes of trees that are loaded and not taken
+	known   treeSet // with once: what was expected
+	used    int64   // bytes of trees that are loaded and not taken
 	running int
 	done    bool
 }
@@ -54,14 +57,13 @@ type aheadTree struct {
 	uses  int    // how often the walk will take it
 	ready chan struct{}
 	raw   []byte
-	nodes []TreeNode
-	spans [][2]int // where in raw each of the nodes is; nil if that is not known
-	err   error    // of loading it
-	odd   error    // of decoding it
+	nodes []*engdata.Node
+	err   error // of loading it
+	odd   bool  // it is left to the engine's decoder, and nodes is empty
 
-	engine []*engdata.Node // from prepare, as the next ones
-	stable bool
-	fault  error
+	// from forRewrite
+	stable bool  // encoding it again changes nothing
+	fault  error // of decoding or encoding it
 }
 
 // treePlace is a tree at a path.
@@ -71,10 +73,31 @@ type treePlace struct {
 }
 
 func newTreeAhead(ctx context.Context, repo blobLoader) *treeAhead {
-	return &treeAhead{
+	t := &treeAhead{
 		ctx: ctx, repo: repo, limit: max(4*int(repo.Connections()), 8),
 		trees: make(map[engrestic.ID]*aheadTree), known: engrestic.NewIDSet(),
 	}
+	if whole, ok := repo.(*engrepository.Repository); ok {
+		t.known = knownTrees{newBlobSet(whole)}
+	}
+	return t
+}
+
+// treeSet is a set of trees.
+type treeSet interface {
+	Has(id engrestic.ID) bool
+	Insert(id engrestic.ID)
+}
+
+// knownTrees is a set of trees that costs a byte for each blob of the index.
+type knownTrees struct{ blobs *blobSet }
+
+func (k knownTrees) Has(id engrestic.ID) bool {
+	return k.blobs.Has(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: id})
+}
+
+func (k knownTrees) Insert(id engrestic.ID) {
+	k.blobs.Insert(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: id})
 }
 
 // begin begins to load the trees at which walks begin, in their order.
@@ -160,20 +183,19 @@ func (e *aheadTree) cost() int64 { return aheadTreeCost * int64(len(e.raw)) }
 // below returns the trees below one that the walk will go into, up to a directory that
 // has none: there every walk ends.
 func (t *treeAhead) below(e *aheadTree) (list []treePlace) {
-	for i := range e.nodes {
-		n := &e.nodes[i]
-		if n.Type != NodeDir {
+	for _, n := range e.nodes {
+		if n.Type != engdata.NodeTypeDir {
 			continue
 		}
 		if n.Subtree == nil {
 			break
 		}
-		at := treePlace{tree: engrestic.ID(*n.Subtree)}
+		at := treePlace{tree: *n.Subtree}
 		if t.once {
 			at.path = path.Join(e.path, n.Name)
-			if !t.wants(at.path, n) {
-				continue
-			}
+		}
+		if t.wants != nil && !t.wants(at.path, n) {
+			continue
 		}
 		list = append(list, at)
 	}
@@ -233,16 +255,5 @@ func (t *treeAhead) peek(id engrestic.ID) []byte {
 		return e.raw
 	default:
 		return nil
-	}
-}
-
-// decode decodes the tree without fingerprints.
-func (e *aheadTree) decode() {
-	p := treeParser{raw: e.raw, bare: true, spans: [][2]int{}}
-	var ok bool
-	if e.nodes, ok = p.tree(); ok {
-		e.spans = p.spans
-	} else {
-		e.nodes, e.odd = decodeTreeSlowly(e.raw)
 	}
 }

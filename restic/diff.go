@@ -21,9 +21,6 @@ type DiffOptions struct {
 	Filter SnapshotFilter
 	// Metadata reports changes of metadata, too.
 	Metadata bool
-	// OnChange is called for each difference. Its error aborts the comparison and is
-	// returned by Diff.
-	OnChange func(Change) error
 }
 
 // Change is a difference. Encoded as JSON it has the fields `restic diff --json`
@@ -56,8 +53,10 @@ type DiffCount struct {
 	Bytes     uint64 `json:"bytes"`
 }
 
-// Diff compares two snapshots, or folders in them.
-func (s *Session) Diff(ctx context.Context, o DiffOptions) (*DiffResult, error) {
+// Diff compares two snapshots, or folders in them, and calls fn for each difference. An
+// error from fn aborts the comparison and is returned. With a nil fn differences are
+// only counted.
+func (s *Session) Diff(ctx context.Context, o DiffOptions, fn func(Change) error) (*DiffResult, error) {
 	if o.From == "" || o.To == "" {
 		return nil, errors.New("diff: two snapshots are needed")
 	}
@@ -79,8 +78,10 @@ func (s *Session) Diff(ctx context.Context, o DiffOptions) (*DiffResult, error) 
 			return err
 		}
 		res.From, res.To = newSnapshot(from), newSnapshot(to)
+		ahead, end := walkAhead(ctx, repo, nil, false, func(string, *engdata.Node) bool { return false })
+		defer end()
 		d := differ{
-			ctx: ctx, repo: repo, o: o, res: res,
+			ctx: ctx, repo: repo, ahead: ahead, o: o, fn: fn, res: res,
 			before: newBlobSet(repo), after: newBlobSet(repo), common: newBlobSet(repo),
 		}
 		return d.run(*from.Tree, *to.Tree)
@@ -93,10 +94,12 @@ func (s *Session) Diff(ctx context.Context, o DiffOptions) (*DiffResult, error) 
 
 // differ compares two trees.
 type differ struct {
-	ctx  context.Context
-	repo *engrepository.Repository
-	o    DiffOptions
-	res  *DiffResult
+	ctx   context.Context
+	repo  *engrepository.Repository
+	ahead *treeAhead // of what expect names
+	o     DiffOptions
+	fn    func(Change) error
+	res   *DiffResult
 
 	before, after, common *blobSet
 	same                  engrestic.IDs // trees that are in both at the same place
@@ -105,6 +108,7 @@ type differ struct {
 func (d *differ) run(from, to engrestic.ID) error {
 	d.before.Insert(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: from})
 	d.after.Insert(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: to})
+	d.ahead.begin(engrestic.IDs{from, to})
 	if err := d.trees("/", from, to); err != nil {
 		return fmt.Errorf("diff: %w", err)
 	}
@@ -139,13 +143,13 @@ func (d *differ) count(blobs, other *blobSet, into *DiffCount) error {
 }
 
 func (d *differ) report(name string, node *engdata.Node, modifier string) error {
-	if d.o.OnChange == nil || modifier == "" {
+	if d.fn == nil || modifier == "" {
 		return nil
 	}
 	if node.Type == engdata.NodeTypeDir {
 		name += "/"
 	}
-	return d.o.OnChange(Change{Path: name, Modifier: modifier})
+	return d.fn(Change{Path: name, Modifier: modifier})
 }
 
 // trees compares two trees at the same place.
@@ -158,6 +162,7 @@ func (d *differ) trees(dir string, from, to engrestic.ID) error {
 	if err != nil {
 		return err
 	}
+	d.expect(old, now)
 	for pair := range engdata.DualTreeIterator(slices.Values(old), slices.Values(now)) {
 		if pair.Error != nil {
 			return pair.Error
@@ -227,7 +232,12 @@ func (d *differ) single(name string, node *engdata.Node, modifier string, into *
 	if err := d.report(name, node, modifier); err != nil || node.Type != engdata.NodeTypeDir {
 		return err
 	}
-	return eachNode(d.ctx, d.repo, *node.Subtree, name, func(name string, sub *engdata.Node) error {
+	e, err := d.take(name, *node.Subtree)
+	if err != nil {
+		return err
+	}
+	d.ahead.begin(subtrees(e.nodes))
+	return e.eachNode(name, func(name string, sub *engdata.Node) error {
 		collect(blobs, sub)
 		return d.single(name, sub, modifier, into, blobs)
 	})
@@ -235,11 +245,53 @@ func (d *differ) single(name string, node *engdata.Node, modifier string, into *
 
 // load reads a whole tree, so that no reader stays open if a comparison ends early.
 func (d *differ) load(dir string, id engrestic.ID) (nodes []engdata.NodeOrError, err error) {
-	err = eachNode(d.ctx, d.repo, id, dir, func(_ string, node *engdata.Node) error {
+	e, err := d.take(dir, id)
+	if err != nil {
+		return nil, err
+	}
+	err = e.eachNode(dir, func(_ string, node *engdata.Node) error {
 		nodes = append(nodes, engdata.NodeOrError{Node: node})
 		return nil
 	})
 	return nodes, err
+}
+
+func (d *differ) take(dir string, id engrestic.ID) (*aheadTree, error) {
+	if err := d.ctx.Err(); err != nil {
+		return nil, err
+	}
+	e, err := d.ahead.take(d.ctx, id, dir)
+	if err != nil {
+		return nil, unreadTree(id, dir, err)
+	}
+	return e, nil
+}
+
+// expect has the directories loaded that a comparison of two sound trees goes into.
+func (d *differ) expect(old, now []engdata.NodeOrError) {
+	var next engrestic.IDs
+	for pair := range engdata.DualTreeIterator(slices.Values(old), slices.Values(now)) {
+		if pair.Error != nil {
+			return
+		}
+		below := subtrees([]*engdata.Node{pair.Tree1, pair.Tree2})
+		both := pair.Tree1 != nil && pair.Tree2 != nil
+		if both && (len(below) < 2 || below[0] == below[1]) {
+			continue
+		}
+		next = append(next, below...)
+	}
+	d.ahead.begin(next)
+}
+
+// subtrees returns the trees of the directories among nodes, which may be nil.
+func subtrees(nodes []*engdata.Node) (list engrestic.IDs) {
+	for _, n := range nodes {
+		if n != nil && n.Type == engdata.NodeTypeDir && n.Subtree != nil {
+			list = append(list, *n.Subtree)
+		}
+	}
+	return list
 }
 
 // collect adds the blobs a node names.

@@ -107,7 +107,7 @@ package restic
 //	                          listing, filters, groups; the session's view of them
 //	fs*.go, stat.go           a snapshot as an fs.FS; single nodes
 //	limits.go, close.go       rates that change; the end of a session
-//	ahead_*.go                trees and data loaded before a walk comes to them
+//	ahead_*.go, tree_*.go trees and data loaded before a walk comes to them
 //	restore*.go, dump*.go, ls*.go, find*.go, diff.go, stats*.go, cat.go, list.go
 //	                          reading
 //	forget*.go, tag.go, rewrite*.go, prune*.go, remove_batch.go, migrate.go, key.go

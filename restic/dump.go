@@ -79,7 +79,7 @@ func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
 		}
 		switch {
 		case node.Type == engdata.NodeTypeFile:
-			err = s.dumpAhead(ctx, repo, func(a *dumpAhead) { a.planFile(idsOf(node.Content)) }, func(l blobLoader) error {
+			err = s.dumpAhead(ctx, repo, func(a *dumpAhead) { a.planFile(node.Content) }, func(l blobLoader) error {
 				return engdump.New(o.Archive.String(), l, w).WriteNode(ctx, node)
 			})
 		case node.Type != engdata.NodeTypeDir:

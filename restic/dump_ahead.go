@@ -3,6 +3,7 @@ package restic
 import (
 	"context"
 
+	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
@@ -75,17 +76,17 @@ func (a *dumpAhead) stop() {
 // planTree plans a directory, and returns false at the end of the dump.
 func (a *dumpAhead) planTree(id engrestic.ID) bool {
 	e, err := a.trees.take(a.ctx, id, "")
-	if err != nil || !a.hand(e) || e.odd != nil {
+	if err != nil || !a.hand(e) || e.odd {
 		return false
 	}
-	for i := range e.nodes {
-		switch n := &e.nodes[i]; n.Type {
-		case NodeFile:
+	for _, n := range e.nodes {
+		switch n.Type {
+		case engdata.NodeTypeFile:
 			if !a.planFile(n.Content) {
 				return false
 			}
-		case NodeDir:
-			if n.Subtree == nil || !a.planTree(engrestic.ID(*n.Subtree)) {
+		case engdata.NodeTypeDir:
+			if n.Subtree == nil || !a.planTree(*n.Subtree) {
 				return false
 			}
 		}
@@ -93,9 +94,9 @@ func (a *dumpAhead) planTree(id engrestic.ID) bool {
 	return true
 }
 
-func (a *dumpAhead) planFile(content []ID) bool {
+func (a *dumpAhead) planFile(content engrestic.IDs) bool {
 	for _, id := range content {
-		if !a.plan(id) {
+		if !a.plan(ID(id)) {
 			return false
 		}
 	}
@@ -160,12 +161,4 @@ func (a *dumpAhead) wake() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.changed.Broadcast()
-}
-
-func idsOf(list engrestic.IDs) []ID {
-	out := make([]ID, len(list))
-	for i, id := range list {
-		out[i] = ID(id)
-	}
-	return out
 }

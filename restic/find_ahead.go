@@ -1,11 +1,7 @@
 package restic
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"strings"
 
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrestic "github.com/restic/restic/rwmlink/restic"
@@ -27,7 +23,7 @@ func (f *finder) loadAhead(list engdata.Snapshots) (end func()) {
 	ctx, cancel := context.WithCancel(f.ctx)
 	f.ahead, f.known = newTreeAhead(ctx, f.repo), make(map[treePlace][]Found)
 	f.ahead.once = true
-	f.ahead.wants = func(name string, n *TreeNode) bool {
+	f.ahead.wants = func(name string, n *engdata.Node) bool {
 		_, below, err := f.o.matches(name, n.ModTime)
 		return err == nil && below
 	}
@@ -62,51 +58,11 @@ func (f *finder) dirAhead(id engrestic.ID, dir string) error {
 		}
 		return fn(hit)
 	}
-	err = f.tree(e, dir)
+	err = f.nodes(id, dir, e.all())
 	f.fn = fn
 	if err == nil && len(f.unread) == unread && len(f.known) < maxKnownDirs && f.kept+len(found) <= maxKnownFound {
 		f.known[at] = found
 		f.kept += len(found)
 	}
 	return err
-}
-
-// tree searches a loaded tree. The engine decodes only what matches, and trees that are
-// odd.
-func (f *finder) tree(e *aheadTree, dir string) error {
-	if e.odd != nil || e.spans == nil {
-		nodes, err := engdata.NewTreeNodeIterator(bytes.NewReader(e.raw))
-		if err != nil {
-			return f.skip(dir, err)
-		}
-		return f.nodes(e.id, dir, nodes)
-	}
-	prefix := strings.TrimSuffix(dir, "/") + "/"
-	for i := range e.nodes {
-		n := &e.nodes[i]
-		if n.Type == NodeDir && n.Subtree == nil {
-			return f.skip(dir, fmt.Errorf("%w: the directory %s has no tree", ErrDamaged, n.Name))
-		}
-		name := prefix + n.Name
-		found, below, err := f.o.matches(name, n.ModTime)
-		if err != nil {
-			return err
-		}
-		if found {
-			var whole engdata.Node
-			if err := json.Unmarshal(e.raw[e.spans[i][0]:e.spans[i][1]], &whole); err != nil {
-				return f.skip(dir, err)
-			}
-			node := newNode(name, &whole)
-			if err := f.fn(Found{Snapshot: f.sn, Path: name, Node: &node}); err != nil {
-				return err
-			}
-		}
-		if n.Type == NodeDir && below {
-			if err := f.dir(engrestic.ID(*n.Subtree), name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

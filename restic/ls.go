@@ -56,15 +56,18 @@ func (s *Session) Ls(ctx context.Context, o LsOptions, v LsVisitor) error {
 				return err
 			}
 		}
+		l := lister{ctx: ctx, o: o, v: v}
+		var end func()
+		l.trees, end = walkAhead(ctx, repo, engrestic.IDs{*sn.Tree}, len(o.Dirs) > 0, l.wants())
+		defer end()
 		if o.Sort == SortByPath && !o.Reverse {
-			l := lister{ctx: ctx, repo: repo, o: o, v: v}
 			return l.dir(*sn.Tree, "/")
 		}
 		var nodes []Node
-		l := lister{ctx: ctx, repo: repo, o: o, v: LsVisitor{Node: func(n Node) error {
+		l.v = LsVisitor{Node: func(n Node) error {
 			nodes = append(nodes, n)
 			return nil
-		}}}
+		}}
 		if err := l.dir(*sn.Tree, "/"); err != nil || v.Node == nil {
 			return err
 		}
@@ -92,16 +95,37 @@ func (o *LsOptions) check() error {
 
 // lister walks the trees of a snapshot.
 type lister struct {
-	ctx  context.Context
-	repo *engrepository.Repository
-	o    LsOptions
-	v    LsVisitor
+	ctx   context.Context
+	trees *treeAhead
+	o     LsOptions
+	v     LsVisitor
+}
+
+// wants says which directories are gone into; nil means all of them.
+func (l *lister) wants() func(name string, n *engdata.Node) bool {
+	if len(l.o.Dirs) == 0 {
+		return nil
+	}
+	return func(name string, _ *engdata.Node) bool {
+		listed, above := l.visits(name)
+		return l.enters(name, listed, above)
+	}
+}
+
+// visits reports whether a path is listed, or else leads to what is.
+func (l *lister) visits(name string) (listed, above bool) {
+	listed = l.within(name)
+	return listed, !listed && l.leadsTo(name)
+}
+
+// enters reports whether a directory is gone into.
+func (l *lister) enters(name string, listed, above bool) bool {
+	return above || listed && (len(l.o.Dirs) == 0 || l.o.Recursive || l.leadsTo(name))
 }
 
 func (l *lister) dir(id engrestic.ID, dir string) error {
-	return eachNode(l.ctx, l.repo, id, dir, func(name string, node *engdata.Node) error {
-		listed := l.within(name)
-		above := !listed && l.leadsTo(name)
+	return l.trees.eachNode(l.ctx, id, dir, func(name string, node *engdata.Node) error {
+		listed, above := l.visits(name)
 		visit := l.v.Node
 		if above {
 			visit = l.v.Above
@@ -114,7 +138,7 @@ func (l *lister) dir(id engrestic.ID, dir string) error {
 		if node.Type != engdata.NodeTypeDir || !listed && !above {
 			return nil
 		}
-		if above || len(l.o.Dirs) == 0 || l.o.Recursive || l.leadsTo(name) {
+		if l.enters(name, listed, above) {
 			if err := l.dir(*node.Subtree, name); err != nil {
 				return err
 			}

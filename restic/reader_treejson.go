@@ -18,41 +18,46 @@ func decodeTreeFast(raw []byte) (nodes []TreeNode, ok bool) {
 }
 
 func (p *treeParser) tree() (nodes []TreeNode, ok bool) {
-	if !p.token('{') {
+	nodes = make([]TreeNode, 0, bytes.Count(p.raw, []byte(`"name":`)))
+	ok = p.list(func() bool {
+		nodes = append(nodes, TreeNode{})
+		return p.node(&nodes[len(nodes)-1])
+	})
+	if !ok {
 		return nil, false
+	}
+	return nodes, true
+}
+
+// list reads a tree; node reads one of its nodes.
+func (p *treeParser) list(node func() bool) bool {
+	if !p.token('{') {
+		return false
 	}
 	if key, ok := p.plain(); !ok || string(key) != "nodes" || !p.token(':') || !p.token('[') {
-		return nil, false
+		return false
 	}
-	nodes = make([]TreeNode, 0, bytes.Count(p.raw, []byte(`"name":`)))
-	for !p.token(']') {
-		if len(nodes) > 0 && !p.token(',') {
-			return nil, false
+	for first := true; !p.token(']'); first = false {
+		if !first && !p.token(',') {
+			return false
 		}
-		nodes = append(nodes, TreeNode{})
-		p.space()
-		start := p.pos
-		if !p.node(&nodes[len(nodes)-1]) {
-			return nil, false
-		}
-		if p.spans != nil {
-			p.spans = append(p.spans, [2]int{start, p.pos})
+		if !node() {
+			return false
 		}
 	}
 	if !p.token('}') {
-		return nil, false
+		return false
 	}
 	p.space()
-	return nodes, p.pos == len(p.raw)
+	return p.pos == len(p.raw)
 }
 
 type treeParser struct {
 	raw []byte
 	pos int
 
-	bare   bool     // without fingerprints
-	buffer []ID     // if not nil, content goes here
-	spans  [][2]int // if not nil, where in raw each node is
+	bare   bool // without fingerprints
+	buffer []ID // if not nil, content goes here
 }
 
 func (p *treeParser) space() {

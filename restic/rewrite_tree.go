@@ -38,34 +38,27 @@ func newTreeRewriter(ctx context.Context, repo blobLoader, c compiled, list engd
 	ctx, cancel := context.WithCancel(ctx)
 	w = &treeRewriter{ahead: newTreeAhead(ctx, repo), known: make(map[treePlace]rewritten)}
 	w.node, w.keepDir = c.rewriteFilter()
-	w.ahead.once, w.ahead.prepare = true, (*aheadTree).forEngine
-	w.ahead.wants = func(name string, n *TreeNode) bool {
-		return w.node(&engdata.Node{Type: engdata.NodeTypeDir, Name: n.Name}, name) != nil
+	w.ahead.once, w.ahead.prepare = true, (*aheadTree).forRewrite
+	w.ahead.wants = func(name string, n *engdata.Node) bool {
+		return w.node(n, name) != nil
 	}
 	w.ahead.begin(treeIDs(list))
 	return w, func() { cancel(); w.ahead.wait() }
 }
 
-// forEngine decodes a tree for the engine, and checks that it can be encoded again
-// without losing anything.
-func (e *aheadTree) forEngine() {
-	nodes, err := engdata.NewTreeNodeIterator(bytes.NewReader(e.raw))
-	if err != nil {
-		e.fault = err
-		return
-	}
-	b := engdata.NewTreeJSONBuilder()
-	for item := range nodes {
-		if e.fault = item.Error; e.fault == nil {
-			e.fault = b.AddNode(item.Node)
+// forRewrite checks that a tree can be encoded again without losing anything.
+func (e *aheadTree) forRewrite() {
+	if e.odd {
+		e.nodes = nil
+		for item := range e.all() {
+			if e.fault = item.Error; e.fault != nil {
+				return
+			}
+			e.nodes = append(e.nodes, item.Node)
 		}
-		if e.fault != nil {
-			return
-		}
-		e.engine = append(e.engine, item.Node)
 	}
-	raw, err := b.Finalize()
-	e.fault, e.stable = err, err == nil && bytes.Equal(raw, e.raw)
+	text, err := appendTree(make([]byte, 0, len(e.raw)+64), e.nodes)
+	e.fault, e.stable = err, err == nil && bytes.Equal(text, e.raw)
 }
 
 // snapshot returns the new tree of a snapshot and its summary.
@@ -101,9 +94,9 @@ func (w *treeRewriter) tree(ctx context.Context, saver engrestic.BlobSaver, dir 
 }
 
 func (w *treeRewriter) change(ctx context.Context, saver engrestic.BlobSaver, dir string, e *aheadTree) (out rewritten, err error) {
-	kept := make([]*engdata.Node, 0, len(e.engine))
+	kept := make([]*engdata.Node, 0, len(e.nodes))
 	same := true
-	for _, n := range e.engine {
+	for _, n := range e.nodes {
 		if ctx.Err() != nil {
 			return out, ctx.Err()
 		}
@@ -150,11 +143,10 @@ func (w *treeRewriter) change(ctx context.Context, saver engrestic.BlobSaver, di
 }
 
 func saveTree(ctx context.Context, saver engrestic.BlobSaver, nodes []*engdata.Node) (engrestic.ID, error) {
-	tw := engdata.NewTreeWriter(saver)
-	for _, n := range nodes {
-		if err := tw.AddNode(n); err != nil {
-			return engrestic.ID{}, err
-		}
+	text, err := appendTree(nil, nodes)
+	if err != nil {
+		return engrestic.ID{}, err
 	}
-	return tw.Finalize(ctx)
+	id, _, _, err := saver.SaveBlob(ctx, engrestic.TreeBlob, text, engrestic.ID{}, false)
+	return id, err
 }

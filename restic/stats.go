@@ -142,11 +142,14 @@ func countFiles(ctx context.Context, repo *engrepository.Repository, list engdat
 	bar := rep.counter("snapshots")
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
+	everything := func(string, *engdata.Node) bool { return true }
+	ahead, end := walkAhead(ctx, repo, treeIDs(list), true, everything)
+	defer end()
 	var visit func(ctx context.Context, root engrestic.ID) error
 	if mode == StatsRestoreSize {
-		visit = newRestoreSize(repo, res).snapshot
+		visit = newRestoreSize(ahead, res).snapshot
 	} else {
-		visit = newContents(repo, res, mode).snapshot
+		visit = newContents(repo, ahead, res, mode).snapshot
 	}
 	for _, sn := range list {
 		if err := visit(ctx, *sn.Tree); err != nil {

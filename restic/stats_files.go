@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"path"
 
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
@@ -19,13 +18,13 @@ type fileCount struct{ files, bytes uint64 }
 // once: they count the same each time, unless they have hard links, which count once
 // per snapshot wherever they are.
 type restoreSize struct {
-	repo  *engrepository.Repository
+	trees *treeAhead
 	res   *StatsResult
 	known map[engrestic.ID]fileCount // trees without hard links
 }
 
-func newRestoreSize(repo *engrepository.Repository, res *StatsResult) *restoreSize {
-	return &restoreSize{repo: repo, res: res, known: make(map[engrestic.ID]fileCount)}
+func newRestoreSize(trees *treeAhead, res *StatsResult) *restoreSize {
+	return &restoreSize{trees: trees, res: res, known: make(map[engrestic.ID]fileCount)}
 }
 
 func (c *restoreSize) snapshot(ctx context.Context, root engrestic.ID) error {
@@ -41,7 +40,7 @@ func (c *restoreSize) tree(ctx context.Context, id engrestic.ID, dir string, lin
 		return sum, true, nil
 	}
 	plain = true
-	err = eachNode(ctx, c.repo, id, dir, func(name string, node *engdata.Node) error {
+	err = c.trees.eachNode(ctx, id, dir, func(name string, node *engdata.Node) error {
 		sum.files++
 		key := engrestorer.HardlinkKey{Inode: node.Inode, Device: node.DeviceID}
 		switch {
@@ -72,6 +71,7 @@ func (c *restoreSize) tree(ctx context.Context, id engrestic.ID, dir string, lin
 // contents counts each content once. A tree that was seen before has no new content.
 type contents struct {
 	repo  *engrepository.Repository
+	ahead *treeAhead
 	res   *StatsResult
 	mode  StatsMode
 	trees map[engrestic.ID]bool
@@ -79,9 +79,9 @@ type contents struct {
 	blobs map[string]engrestic.IDSet // blobs counted for a path
 }
 
-func newContents(repo *engrepository.Repository, res *StatsResult, mode StatsMode) *contents {
+func newContents(repo *engrepository.Repository, ahead *treeAhead, res *StatsResult, mode StatsMode) *contents {
 	return &contents{
-		repo: repo, res: res, mode: mode,
+		repo: repo, ahead: ahead, res: res, mode: mode,
 		trees: make(map[engrestic.ID]bool),
 		seen:  make(map[[sha256.Size]byte]bool),
 		blobs: make(map[string]engrestic.IDSet),
@@ -97,7 +97,7 @@ func (c *contents) tree(ctx context.Context, id engrestic.ID, dir string) error 
 		return nil
 	}
 	c.trees[id] = true
-	return eachNode(ctx, c.repo, id, dir, func(name string, node *engdata.Node) error {
+	return c.ahead.eachNode(ctx, id, dir, func(name string, node *engdata.Node) error {
 		if err := c.node(name, node); err != nil {
 			return err
 		}
@@ -140,31 +140,6 @@ func (c *contents) node(name string, node *engdata.Node) error {
 		counted.Insert(id)
 		c.res.TotalBlobCount++
 		c.res.TotalSize += uint64(size)
-	}
-	return nil
-}
-
-// eachNode calls fn for each entry of a tree, with its path. A directory passed to it
-// always has a tree.
-func eachNode(ctx context.Context, repo engrestic.BlobLoader, id engrestic.ID, dir string, fn func(name string, node *engdata.Node) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	nodes, err := engdata.LoadTree(ctx, repo, id)
-	if err != nil {
-		return fmt.Errorf("reading the directory %s (tree %v): %w", dir, id, err)
-	}
-	for item := range nodes {
-		if item.Error != nil {
-			return fmt.Errorf("reading the directory %s (tree %v): %w", dir, id, item.Error)
-		}
-		name := path.Join(dir, item.Node.Name)
-		if item.Node.Type == engdata.NodeTypeDir && item.Node.Subtree == nil {
-			return fmt.Errorf("%w: the directory %s has no tree", ErrDamaged, name)
-		}
-		if err := fn(name, item.Node); err != nil {
-			return err
-		}
 	}
 	return nil
 }

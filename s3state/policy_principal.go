@@ -16,6 +16,15 @@ type roles struct {
 	all           string // the action that means everything; "" for "*"
 }
 
+// adminStatement allows the admin everything.
+func (r roles) adminStatement(bucket string) policyStatement {
+	st := adminStatement(bucket, r.admin)
+	if r.all != "" {
+		st.Action = []string{r.all}
+	}
+	return st
+}
+
 // zeroAccount is the account of every user on SeaweedFS.
 const zeroAccount = "000000000000"
 

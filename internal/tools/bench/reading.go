@@ -42,14 +42,19 @@ func reading(ctx context.Context, w *world, rounds int, only *regexp.Regexp) err
 		{"rewrite --dry-run of 60 snapshots", []string{"rewrite", "--dry-run", "--exclude", "report-0042.txt"}, "", "≥ 5×", nil},
 		{"stats", []string{"stats"}, "", "≥ 3×", nil},
 		{"stats --mode raw-data", []string{"stats", "--mode", "raw-data"}, "", "≥ 3×", nil},
-		{"diff of the first and the last", []string{"diff", "$FIRST", "latest"}, "≥ 2×", "", nil},
+		{"diff of the first and the last", []string{"diff", "$FIRST", "$LAST"}, "≥ 2×", "", nil},
 		{"ls", []string{"ls", "latest"}, "≥ 2×", "", nil},
+		{"snapshots", []string{"snapshots"}, "≥ 2×", "≥ 1.7×", nil},
+		{"cat config", []string{"cat", "config"}, "", "≥ 1.7×", nil},
+		{"key list", []string{"key", "list"}, "", "≥ 1.7×", nil},
+		{"check", []string{"check"}, "≥ 2×", "", nil},
+		{"check --read-data", []string{"check", "--read-data"}, "≥ 2×", "", nil},
 	}
 	list = slices.DeleteFunc(list, func(work readingWork) bool { return !only.MatchString("reading: " + work.name) })
 	if len(list) == 0 {
 		return nil
 	}
-	r, first, err := w.smallFiles(ctx)
+	r, ids, err := w.smallFiles(ctx)
 	if err != nil {
 		return err
 	}
@@ -58,8 +63,13 @@ func reading(ctx context.Context, w *world, rounds int, only *regexp.Regexp) err
 	t.SetOutputMirror(os.Stdout)
 	t.AppendHeader(table.Row{"reading", "delay", "cache", "program", "takes", "CPU", "peak memory", "requests", "restic / rwm", "CPU", "goal"})
 	for _, work := range list {
-		if i := slices.Index(work.args, "$FIRST"); i >= 0 {
-			work.args[i] = first
+		for i, arg := range work.args {
+			switch arg {
+			case "$FIRST":
+				work.args[i] = ids[0]
+			case "$LAST":
+				work.args[i] = ids[len(ids)-1]
+			}
 		}
 		for _, delay := range []time.Duration{0, networkDelay} {
 			for _, warm := range []bool{false, true} {
@@ -124,47 +134,51 @@ func (w *world) readingRow(ctx context.Context, t table.Writer, r repository, ro
 			row = append(row, fmt.Sprintf("%.1f×", restic.took.Seconds()/ours.took.Seconds()), fmt.Sprintf("%.1f×", restic.cpu.Seconds()/ours.cpu.Seconds()), goal)
 		}
 		t.AppendRow(row)
+		fmt.Fprintln(os.Stderr, row...) // the table comes at the end, if nothing fails
 	}
 	t.AppendSeparator()
 	return nil
 }
 
 // smallFiles makes the repository, each of whose snapshots has changes in one file of a
-// hundred, and returns the first of them.
-func (w *world) smallFiles(ctx context.Context) (r repository, first string, err error) {
+// hundred, and returns their IDs, oldest first.
+func (w *world) smallFiles(ctx context.Context) (r repository, ids []string, err error) {
 	r, err = w.newRepository(ctx, "reading", "")
 	if err != nil {
-		return r, "", err
+		return r, nil, err
 	}
 	dir := filepath.Join(w.dir, "reading")
 	defer os.RemoveAll(dir)
 	rng := rand.New(rand.NewPCG(2, 2))
 	if err := manyFiles(dir, readFiles, rng); err != nil {
-		return r, "", err
+		return r, nil, err
 	}
 	for i := range readSnapshots {
 		if err := changeSome(dir, readFiles, i, rng); err != nil {
-			return r, "", err
+			return r, nil, err
 		}
 		if err := w.runRestic(ctx, r, "backup", dir); err != nil {
-			return r, "", err
+			return r, nil, err
 		}
 	}
-	first, err = w.firstSnapshot(ctx, r)
-	return r, first, err
+	ids, err = w.snapshots(ctx, r)
+	return r, ids, err
 }
 
-func (w *world) firstSnapshot(ctx context.Context, r repository) (string, error) {
+func (w *world) snapshots(ctx context.Context, r repository) (ids []string, err error) {
 	out, err := w.resticCommand(ctx, r, "snapshots", "--json").Output()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var list []struct{ ID string }
 	if err := json.Unmarshal(out, &list); err != nil {
-		return "", err
+		return nil, err
 	}
 	if len(list) == 0 {
-		return "", errors.New("no snapshots")
+		return nil, errors.New("no snapshots")
 	}
-	return list[0].ID, nil
+	for _, sn := range list {
+		ids = append(ids, sn.ID)
+	}
+	return ids, nil
 }

@@ -1,0 +1,107 @@
+package restic
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path"
+
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
+)
+
+// walkAhead begins to load the trees of walks that begin at roots, one after the other,
+// ahead of them. The caller calls end. With once, a walk goes through a tree only the
+// first time it comes to it. Only wants, which may be nil, are loaded.
+func walkAhead(ctx context.Context, repo *engrepository.Repository, roots engrestic.IDs, once bool, wants func(name string, n *engdata.Node) bool) (t *treeAhead, end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	t = newTreeAhead(ctx, repo)
+	t.once, t.wants = once, wants
+	t.begin(roots)
+	return t, func() { cancel(); t.wait() }
+}
+
+// eachNode calls fn for each entry of a tree, with its path. A directory passed to it
+// always has a tree.
+func eachNode(ctx context.Context, repo engrestic.BlobLoader, id engrestic.ID, dir string, fn func(name string, node *engdata.Node) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	raw, err := repo.LoadBlob(ctx, engrestic.TreeBlob, id, nil)
+	if err != nil {
+		return unreadTree(id, dir, err)
+	}
+	e := &aheadTree{id: id, raw: raw}
+	e.decode()
+	return e.eachNode(dir, fn)
+}
+
+// eachNode is eachNode for a tree that is loaded ahead.
+func (t *treeAhead) eachNode(ctx context.Context, id engrestic.ID, dir string, fn func(name string, node *engdata.Node) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	e, err := t.take(ctx, id, dir)
+	if err != nil {
+		return unreadTree(id, dir, err)
+	}
+	return e.eachNode(dir, fn)
+}
+
+func (e *aheadTree) eachNode(dir string, fn func(name string, node *engdata.Node) error) error {
+	for item := range e.all() {
+		if item.Error != nil {
+			return unreadTree(e.id, dir, item.Error)
+		}
+		name := path.Join(dir, item.Node.Name)
+		if item.Node.Type == engdata.NodeTypeDir && item.Node.Subtree == nil {
+			return fmt.Errorf("%w: the directory %s has no tree", ErrDamaged, name)
+		}
+		if err := fn(name, item.Node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unreadTree(id engrestic.ID, dir string, err error) error {
+	return fmt.Errorf("reading the directory %s (tree %v): %w", dir, id, err)
+}
+
+// decode decodes the tree. What decodeEngineTree leaves to the engine is decoded here
+// only if it takes no more memory than other trees.
+func (e *aheadTree) decode() {
+	var ok bool
+	if e.nodes, ok = decodeEngineTree(e.raw); ok {
+		return
+	}
+	e.nodes, e.odd = nil, true
+	var nodes []*engdata.Node
+	for item := range e.all() {
+		if item.Error != nil || len(nodes) == engineRoom(e.raw) {
+			return
+		}
+		nodes = append(nodes, item.Node)
+	}
+	e.nodes, e.odd = nodes, false
+}
+
+// all returns the nodes in their order. Those of an odd tree come from the engine's
+// decoder, one after the other until its error.
+func (e *aheadTree) all() engdata.TreeNodeIterator {
+	if e.odd {
+		nodes, err := engdata.NewTreeNodeIterator(bytes.NewReader(e.raw))
+		if err == nil {
+			return nodes
+		}
+		return func(yield func(engdata.NodeOrError) bool) { yield(engdata.NodeOrError{Error: err}) }
+	}
+	return func(yield func(engdata.NodeOrError) bool) {
+		for _, n := range e.nodes {
+			if !yield(engdata.NodeOrError{Node: n}) {
+				return
+			}
+		}
+	}
+}
