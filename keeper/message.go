@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // Message is what people are told after a pass: all changes of state in one.
@@ -80,11 +82,8 @@ func title(red int, alarmed []string, green int) string {
 		n    int
 		word string
 	}{{red, "RED"}, {green, "green again"}} {
-		switch {
-		case n.n == 1:
-			parts = append(parts, "1 storage is "+n.word)
-		case n.n > 1:
-			parts = append(parts, fmt.Sprintf("%d storages are %s", n.n, n.word))
+		if n.n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s %s", plural.Of(n.n, "storage"), plural.Are(n.n), n.word))
 		}
 	}
 	return "RWM: " + strings.Join(parts, "; ")
@@ -127,7 +126,7 @@ func (p *paragraph) write(to *strings.Builder) {
 		fmt.Fprintf(to, "Storage %s (bucket %s) is red:\n- %s\n  To do: %s\n\n", p.storages[0], p.bucket, p.first.Sentence, p.first.Command)
 		return
 	}
-	fmt.Fprintf(to, "%d storages are red: %s.\n- %s\n  To do: %s\n\n", len(p.storages), list(p.storages), p.general.Sentence, p.general.Command)
+	fmt.Fprintf(to, "%s are red: %s.\n- %s\n  To do: %s\n\n", plural.Of(len(p.storages), "storage"), list(p.storages), p.general.Sentence, p.general.Command)
 }
 
 func list(names []string) string {
