@@ -174,7 +174,7 @@ func (j *judge) marks() {
 		len(list), m.Time.UTC().Format(time.RFC3339), m.Reason, m.Key, j.keep, j.Storage)
 }
 
-// settings says what somebody has changed of the bucket.
+// settings reports the changes that others have made to the bucket's settings.
 func (j *judge) settings() {
 	list := j.r.changedSettings()
 	if len(list) == 0 {
@@ -186,7 +186,7 @@ func (j *judge) settings() {
 		len(list), list[0].Time.UTC().Format(time.RFC3339), list[0].Reason, j.keep, j.Storage)
 }
 
-// lost says that alarms may have been forgotten.
+// lost reports that alarms may have been lost.
 func (j *judge) lost() {
 	if !j.r.Lost.IsZero() {
 		j.red("state-lost", j.keep+" ack "+j.Storage+" state",
@@ -195,7 +195,7 @@ func (j *judge) lost() {
 	}
 }
 
-// task says how a task stands and what is red about it.
+// task returns the status of a task and adds what is red about it.
 func (j *judge) task(t Task) {
 	every := j.cfg.every(t)
 	if t == TaskRenew && !j.r.Locked || t == TaskDrop && j.r.Locked {

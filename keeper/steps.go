@@ -44,7 +44,7 @@ func (v *visit) policy(ctx context.Context) (Outcome, string, error) {
 	case p.Unknown != "":
 		return NotProved, oneLine(p.Unknown), nil
 	case v.r.Locked && !p.Locked:
-		// A lock cannot be taken off a bucket: this is another one, or a server that
+		// A lock cannot be taken off a bucket: this is another bucket, or the server
 		// does not do what it says.
 		return Failed, "the bucket was locked, and is not any more", nil
 	}
@@ -84,8 +84,8 @@ func (v *visit) history(ctx context.Context) (Outcome, string, error) {
 	return v.judged("")
 }
 
-// judged is Proved also if there are marks: those are red for themselves until a
-// person has looked at them.
+// judged is Proved even if there are marks: those are red on their own until a person
+// has looked at them.
 func (v *visit) judged(text string) (Outcome, string, error) {
 	if n := len(v.r.Marks); n > 0 {
 		text = strings.TrimPrefix(fmt.Sprintf("%s; %d marks, %d of them not reviewed", text, v.r.MarksTotal, len(v.r.unreviewed())), "; ")
@@ -123,8 +123,9 @@ func (v *visit) provedAnyway() bool {
 	return v.proof != nil && v.proof.Proved && !v.proof.Moment.Before(v.r.Survey.Newest)
 }
 
-// endOf is the last moment that a time of the server's may stand for: some cut times to
-// the second, and what is written last is in a moment only from the end of it on.
+// endOf is the last moment that a time of the server may stand for: some servers cut
+// times to the second, and what is written last exists only from the end of that second
+// on.
 func endOf(t time.Time) time.Time {
 	if t.Nanosecond() == 0 {
 		return t.Add(time.Second - time.Millisecond)
@@ -153,7 +154,7 @@ func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
 	return Proved, oneLine(text), nil
 }
 
-// freeze is why nothing may lapse; "" if it may.
+// freeze is the reason why nothing may lapse; "" if there is none.
 func (v *visit) freeze() string {
 	if open := v.r.open(); len(open) > 0 {
 		return fmt.Sprintf("%d open alarms, the first: %s", len(open), open[0].ID)
@@ -197,7 +198,7 @@ func (v *visit) drop(ctx context.Context) (Outcome, string, error) {
 	return Proved, fmt.Sprintf("%s and %s dropped, %s", plural.Of(d.Versions, "version"), plural.Of(d.Markers, "delete marker"), plural.Of(d.Bytes, "byte")), nil
 }
 
-// period is how often a task is done; reading is done slice by slice.
+// period returns how often a task is done; reading is done slice by slice.
 func period(cfg *StorageConfig, t Task) time.Duration {
 	d := cfg.every(t).Duration()
 	if t == TaskRead {
@@ -206,14 +207,14 @@ func period(cfg *StorageConfig, t Task) time.Duration {
 	return d
 }
 
-// sliceCount is into how many slices the packs are cut: one for each day, which restic
-// bounds to 256.
+// sliceCount is the number of slices of packs: one for each day, at most 256, as in
+// restic.
 func sliceCount(within time.Duration) uint {
 	return uint(min(max(within/(24*time.Hour), 1), 256))
 }
 
-// read reads the slices of the packs whose turn it is, the one not read for the
-// longest time first. After a while without passes it catches up.
+// read reads the slices that are due, those not read for the longest time first. After
+// a while without passes it catches up.
 func (v *visit) read(ctx context.Context) (Outcome, string, error) {
 	n := int(sliceCount(v.cfg.ReadAllWithin.Duration()))
 	if len(v.r.Slices) != n {

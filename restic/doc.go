@@ -86,10 +86,10 @@ package restic
 // repository by Session.run, which takes an access as data: the lock, the index and the
 // repository object it needs.
 //
-//	session.go, access.go     the open repository; how an operation uses it
+//	session.go, access*.go    the open repository; how an operation uses it
 //	session_index.go          when the index is loaded again
 //	open*.go, init.go         from a location and a password to a session
-//	gone.go, sealed.go        a repository that was deleted; a host that may not read data
+//	gone.go, sealed*.go       a repository that was deleted; a host that may not read data
 //	ahead.go, lock_taking.go  what is read while a lock is being taken, and when it counts
 //	waiting.go                says that opening or locking takes long
 //	internal/scrypt           the key derivation on several processors

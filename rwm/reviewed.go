@@ -82,8 +82,8 @@ func (m *Manager) noteProved(bucket string, at time.Time) {
 	}
 }
 
-// settingMade keeps what RWM itself has changed of a bucket from looking like somebody
-// else's change. An error here is logged only: the change is then a mark to be
+// settingMade keeps changes of settings that RWM itself has made from looking like the
+// changes of others. An error here is only logged: the change is then a mark to be
 // reviewed.
 func (m *Manager) settingMade(bucket, setting string, before, after []string) {
 	if m.reviews == "" {
@@ -118,7 +118,7 @@ func (m *Manager) watchSettings(bucket string, review Review, opts *s3state.Hist
 	}
 }
 
-// reviewName tells a bucket from those of the same name elsewhere.
+// reviewName distinguishes a bucket from those with the same name elsewhere.
 func (m *Manager) reviewName(bucket string) string {
 	return m.client.EndpointURL().String() + "/" + bucket
 }
