@@ -227,11 +227,11 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 		}
 	}
 	if marks := r.unreviewed(); len(marks) > 0 && (alarm == "history" || alarm == "all") {
-		r.Reviewed, found = marks[len(marks)-1].Time, true
+		r.Review.Until, found = marks[len(marks)-1].Time, true
 		r.JudgedFor = "" // the last good moment may be a later one now
 	}
 	if marks := r.changedSettings(); len(marks) > 0 && (alarm == "settings" || alarm == "all") {
-		r.SettingsReviewed, found = marks[len(marks)-1].Time, true
+		r.Review.SettingsUntil, found = marks[len(marks)-1].Time, true
 	}
 	if !r.Lost.IsZero() && (alarm == "state" || alarm == "all") {
 		r.Lost, found = time.Time{}, true

@@ -11,7 +11,7 @@ import (
 
 	"github.com/cesnet/rwm/internal/readfile"
 	"github.com/cesnet/rwm/keeper/signs"
-	"github.com/cesnet/rwm/s3state"
+	"github.com/cesnet/rwm/rwm"
 )
 
 // record is what is known of a storage from earlier passes. It is one JSON file in
@@ -54,13 +54,10 @@ type record struct {
 	Alarms  []*Alarm                 `json:"alarms,omitempty"`
 	// Forgot are the snapshots that the last pass forgot itself.
 	Forgot []string `json:"forgot,omitempty"`
-	// Reviewed is the time up to which a person has looked at the marks of the history.
-	Reviewed time.Time `json:"reviewed,omitzero"`
-	// Settings are the bucket's settings as the last pass found them, SettingsReviewed
-	// the time up to which a person has looked at their changes.
-	Settings         *s3state.KnownSettings `json:"settings,omitempty"`
-	SettingsReviewed time.Time              `json:"settings_reviewed,omitzero"`
-	Told             *told                  `json:"told,omitempty"`
+	// Review is the time up to which a person has looked at the marks of the history, and
+	// at changed settings, in the form of the admin's own ([rwm.WithReviews]).
+	Review rwm.Review `json:"review,omitzero"`
+	Told   *told      `json:"told,omitempty"`
 	// Lost is when the state of earlier passes could not be read.
 	Lost time.Time `json:"lost,omitzero"`
 }
@@ -138,7 +135,7 @@ func (r *record) open() (list []*Alarm) {
 
 func (r *record) unreviewed() (list []Mark) {
 	for _, m := range r.Marks {
-		if m.Time.After(r.Reviewed) {
+		if m.Time.After(r.Review.Until) {
 			list = append(list, m)
 		}
 	}
@@ -147,11 +144,11 @@ func (r *record) unreviewed() (list []Mark) {
 
 // changedSettings lists the changes of the bucket's settings that nobody has looked at.
 func (r *record) changedSettings() (list []Mark) {
-	if r.Settings == nil {
+	if r.Review.Settings == nil {
 		return nil
 	}
-	for _, c := range r.Settings.Changes {
-		if c.Seen.After(r.SettingsReviewed) {
+	for _, c := range r.Review.Settings.Changes {
+		if c.Seen.After(r.Review.SettingsUntil) {
 			list = append(list, Mark{Time: c.Seen, Reason: printable(c.String())})
 		}
 	}

@@ -170,8 +170,8 @@ func (j *judge) marks() {
 	}
 	m := list[0]
 	j.red("history", j.admin+" storage-history "+j.Bucket,
-		"The history shows what no run of restic does (%d in all), first at %s: %s %s. Once you have looked at it: %s ack %s history.",
-		len(list), m.Time.UTC().Format(time.RFC3339), m.Reason, m.Key, j.keep, j.Storage)
+		"The history shows what no run of restic does (%d in all), first at %s: %s. Once you have looked at it: %s ack %s history.",
+		len(list), m.Time.UTC().Format(time.RFC3339), strings.TrimSpace(m.Reason+" "+m.Key), j.keep, j.Storage)
 }
 
 // settings reports the changes that others have made to the bucket's settings.

@@ -31,10 +31,10 @@ func (v *visit) policy(ctx context.Context) (Outcome, string, error) {
 		return NotProved, "", err
 	}
 	if p.Settings != nil {
-		if v.r.Settings == nil {
-			v.r.Settings = &s3state.KnownSettings{}
+		if v.r.Review.Settings == nil {
+			v.r.Review.Settings = &s3state.KnownSettings{}
 		}
-		v.r.Settings.Look(p.Settings, v.k.now())
+		v.r.Review.Settings.Look(p.Settings, v.k.now())
 	}
 	if !p.OK {
 		v.r.Locked = v.r.Locked || p.Locked
@@ -69,7 +69,7 @@ func (v *visit) history(ctx context.Context) (Outcome, string, error) {
 	if v.r.JudgedFor == v.r.Survey.Fingerprint && v.r.JudgedFor != "" {
 		return v.judged("nothing has happened since")
 	}
-	h, err := v.storage.History(ctx, v.r.Reviewed)
+	h, err := v.storage.History(ctx, v.r.Review.Until)
 	if err != nil {
 		return NotProved, "", err
 	}
@@ -110,12 +110,12 @@ func (v *visit) prove(ctx context.Context) (Outcome, string, error) {
 	}
 	switch {
 	case p.Proved:
-		v.r.Proof, v.r.ProvedFor = p, v.r.Survey.Fingerprint
+		v.r.Proof, v.r.ProvedFor, v.r.Review.Proved = p, v.r.Survey.Fingerprint, p.Moment.UTC()
 		return Proved, plural.Of(p.Snapshots, "snapshot") + ", " + plural.Of(p.Packs, "pack"), nil
 	case p.Damage:
 		return Failed, oneLine(p.Why), nil
 	}
-	return NotProved, oneLine(p.Why), nil
+	return NotProved, strings.TrimPrefix(oneLine(p.Why), "not proved: "), nil
 }
 
 // provedAnyway reports whether the history of this pass has proved the newest moment.
@@ -127,7 +127,7 @@ func (v *visit) provedAnyway() bool {
 // times to the second, and what is written last exists only from the end of that second
 // on.
 func endOf(t time.Time) time.Time {
-	if t.Nanosecond() == 0 {
+	if t.Nanosecond() == 0 && !t.IsZero() {
 		return t.Add(time.Second - time.Millisecond)
 	}
 	return t

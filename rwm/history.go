@@ -45,6 +45,9 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 	}
 	if opts.ReviewedUntil.IsZero() {
 		opts.ReviewedUntil = review.Until
+		if opts.SettingsReviewedUntil.IsZero() {
+			opts.SettingsReviewedUntil = review.SettingsUntil
+		}
 	}
 	if opts.ProvedUntil.IsZero() {
 		opts.ProvedUntil = review.Proved

@@ -18,7 +18,10 @@ type Review struct {
 	// Until is the time until which a person has reviewed the history. Earlier marks no
 	// longer count.
 	Until time.Time `json:"reviewed_until,omitzero"`
-	// Proved is the latest moment that [Manager.History] proved.
+	// SettingsUntil is the same for changes of the bucket's settings; zero means Until.
+	// [Manager.SetReviewed] sets both, the keeper each for itself.
+	SettingsUntil time.Time `json:"settings_reviewed_until,omitzero"`
+	// Proved is the latest moment that was proved.
 	Proved time.Time `json:"proved,omitzero"`
 	// Settings are the bucket's settings as [Manager.History] last saw them, and what
 	// was changed since the first look; nil before that.
@@ -69,7 +72,7 @@ func (m *Manager) SetReviewed(bucket string, until time.Time) error {
 	if until.After(m.now()) {
 		return fmt.Errorf("%s is %w of the past: nobody can have looked at it", until.Format(time.RFC3339), ErrMoment)
 	}
-	return m.changeReview(bucket, func(r *Review) { r.Until = until.UTC() })
+	return m.changeReview(bucket, func(r *Review) { r.Until, r.SettingsUntil = until.UTC(), until.UTC() })
 }
 
 // noteProved records the last proved moment, if it can: an error here is ignored.
