@@ -151,6 +151,13 @@ func TestGovernanceForms(t *testing.T) {
 			w := &world{t: t, ctx: t.Context(), srv: s3test.Start(t, s3test.Dialect(dialect))}
 			w.admin = w.store(w.srv.Admin)
 			res, err := w.admin.Create(w.ctx, w.srv.Bucket(t), w.srv.Host.Name, CreateOptions{Lock: &LockOptions{Days: 1, Mode: Governance}})
+			if dialect == "seaweedfs" && external() {
+				// Its users with the action Admin are above every policy, which is found out.
+				if !errors.Is(err, ErrLockFails) {
+					t.Errorf("%+v %v", res, err)
+				}
+				return
+			}
 			if err != nil || !res.Check.OK || len(res.LockProof.Refused) != 3 {
 				t.Errorf("%+v %v", res, err)
 			}
