@@ -37,8 +37,11 @@ func class(n int) int {
 	return (n + step - 1) / step * step
 }
 
-// get returns a buffer of n bytes, with the capacity class(n).
-func (b *buffers) get(n int) []byte {
+// Cost is what a buffer of n bytes takes.
+func (b *buffers) Cost(n int) int { return class(n) }
+
+// Get returns a buffer of n bytes, with the capacity class(n) or somewhat more.
+func (b *buffers) Get(n int) []byte {
 	size := class(n)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -71,8 +74,8 @@ func (b *buffers) get(n int) []byte {
 	return buf[:n]
 }
 
-// put recycles a buffer from get, which must no longer be used.
-func (b *buffers) put(buf []byte) {
+// Put recycles a buffer from Get, which must no longer be used.
+func (b *buffers) Put(buf []byte) {
 	buf = buf[:cap(buf)]
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -98,8 +98,8 @@ func (f *file) Read(ctx context.Context, _ fs.FileHandle, dest []byte, off int64
 			return nil, errno(err)
 		}
 		end := ends[first+i]
-		start := end - uint64(len(b.data))
-		r.parts = append(r.parts, b.data[max(from, start)-start:min(to, end)-start])
+		start := end - uint64(len(b.Data))
+		r.parts = append(r.parts, b.Data[max(from, start)-start:min(to, end)-start])
 	}
 	// a blob that was read to its end is in the kernel's cache
 	r.done = to == ends[last]

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cesnet/rwm/internal/blobload"
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -53,7 +54,7 @@ func (l *loader) copyOf(t *testing.T, h restic.BlobHandle) ([]byte, error) {
 	if err := l.wait(t.Context(), b); err != nil {
 		return nil, err
 	}
-	return bytes.Clone(b.data), nil
+	return bytes.Clone(b.Data), nil
 }
 
 func TestConcurrentReadersShareOneLoad(t *testing.T) {
@@ -86,7 +87,7 @@ func TestNeighboursShareOneRequest(t *testing.T) {
 	for i := range 10 {
 		handles = append(handles, src.add(1, restic.BlobData, random(uint64(i), 1000))...)
 	}
-	src.add(1, restic.BlobData, random(99, largestGap+1))
+	src.add(1, restic.BlobData, random(99, blobload.LargestGap+1))
 	far := src.add(1, restic.BlobData, []byte("far"))[0]
 	other := src.add(2, restic.BlobData, []byte("other pack"))[0]
 	l, _ := testLoader(t, src, 1<<20)
@@ -112,11 +113,10 @@ func TestDemandGoesFirst(t *testing.T) {
 	l, _ := testLoader(t, src, 1<<20)
 	l.prefetch(ahead, 1<<20, nil)
 	b, last := l.want(wanted), l.want(ahead[39])
-	l.mu.Lock()
-	if l.running > l.conns || len(l.demand) != 0 || b.job == nil || last.job == nil || !last.job.demanded {
-		t.Errorf("%d running of %d, %d in the queue of demand", l.running, l.conns, len(l.demand))
+	// Two of eight connections are left for demand; last is not waiting for its turn.
+	if u := l.Usage(); u.Running > l.Connections() || u.Demanded != 0 || u.Running+u.Ahead != 41 || u.Ahead != 33 {
+		t.Errorf("%d connections, %+v", l.Connections(), u)
 	}
-	l.mu.Unlock()
 	close(src.hang)
 	for _, b := range []*blob{b, last} {
 		if err := l.wait(t.Context(), b); err != nil {
@@ -153,7 +153,7 @@ func TestBudgetAndContentUnderLoad(t *testing.T) {
 				b := l.want(handles[i])
 				if err := l.wait(context.Background(), b); err != nil {
 					t.Error(err)
-				} else if !bytes.Equal(b.data, plain[i]) {
+				} else if !bytes.Equal(b.Data, plain[i]) {
 					t.Errorf("blob %d has other bytes", i)
 				}
 				l.release(b, r.IntN(2) == 0)
@@ -163,10 +163,8 @@ func TestBudgetAndContentUnderLoad(t *testing.T) {
 	wg.Wait()
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		l.mu.Lock()
-		idle := l.running == 0 && len(l.demand) == 0
-		used := l.used
-		l.mu.Unlock()
+		u := l.Usage()
+		idle, used := u.Running == 0 && u.Demanded == 0, u.Used
 		if idle {
 			// what a reader demands may go over the budget while it holds it
 			if used > budget+8*64<<10 {
@@ -179,14 +177,8 @@ func TestBudgetAndContentUnderLoad(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var sum int64
-	for _, b := range l.blobs {
-		sum += b.cost
-	}
-	if sum != l.used {
-		t.Errorf("%d bytes accounted for, %d in blobs", l.used, sum)
+	if u := l.Usage(); u.Held != u.Used {
+		t.Errorf("%d bytes accounted for, %d in blobs", u.Used, u.Held)
 	}
 }
 
@@ -275,13 +267,13 @@ func TestClasses(t *testing.T) {
 		}
 	}
 	var b buffers
-	x, y := b.get(100_000), b.get(100_000)
+	x, y := b.Get(100_000), b.Get(100_000)
 	x[0], y[0] = 1, 2
 	if x[0] != 1 {
 		t.Error("two buffers share memory")
 	}
-	b.put(x)
-	if z := b.get(99_999); &z[0] != &x[0] {
+	b.Put(x)
+	if z := b.Get(99_999); &z[0] != &x[0] {
 		t.Error("a buffer is not used again")
 	}
 }
@@ -294,8 +286,8 @@ func TestWaitingEnds(t *testing.T) {
 	for i := range 30 {
 		stuck = append(stuck, src.add(byte(i), restic.BlobData, random(uint64(i), 100))...)
 	}
-	l, _ := testLoader(t, src, 1<<20)
-	l.timeout = 300 * time.Millisecond
+	l := newLoader(src, slog.New(slog.DiscardHandler), 1<<20, 300*time.Millisecond)
+	t.Cleanup(l.close)
 	var wg sync.WaitGroup
 	for _, h := range stuck {
 		wg.Go(func() {

@@ -44,7 +44,7 @@ func (f *file) readAhead(first, last int, from, to uint64) {
 		return // a request of the kernel that arrived late
 	default:
 		*s = sequence{last: last + 1, planned: last + 1}
-		f.m.loader.forget(s)
+		f.m.loader.Forget(s)
 		return
 	}
 	window := 8 * s.run
@@ -54,8 +54,8 @@ func (f *file) readAhead(first, last int, from, to uint64) {
 	if s.planned < s.last {
 		s.planned = s.last
 	}
-	window = min(window, f.m.sequences.share(s, f.m.loader.budget))
-	run := uint64(min(max(window/uint64(f.m.loader.conns), smallestRun), largestRun))
+	window = min(window, f.m.sequences.share(s, f.m.loader.Budget()))
+	run := uint64(min(max(window/uint64(f.m.loader.Connections()), smallestRun), largestRun))
 
 	// prefetch whole runs only, unless the file ends
 	limit := to + window

@@ -84,10 +84,11 @@ func (l *loader) tree(ctx context.Context, id restic.ID) (*tree, error) {
 	if err := l.wait(ctx, b); err != nil {
 		return nil, err
 	}
-	if !b.tree.special {
-		return b.tree, nil
+	t := b.Tree.(*tree)
+	if !t.special {
+		return t, nil
 	}
-	return l.flatten(ctx, b.tree)
+	return l.flatten(ctx, t)
 }
 
 // flatten replaces special nodes by the entries below them.
@@ -102,7 +103,7 @@ func (l *loader) flatten(ctx context.Context, t *tree) (*tree, error) {
 		b := l.want(restic.BlobHandle{Type: restic.BlobTree, ID: *n.Subtree})
 		err := l.wait(ctx, b)
 		if err == nil {
-			nodes = append(nodes, b.tree.nodes...)
+			nodes = append(nodes, b.Tree.(*tree).nodes...)
 		}
 		l.release(b, false)
 		if err != nil {

@@ -1,6 +1,4 @@
-//go:build linux || darwin || freebsd
-
-package fusemount
+package blobload
 
 import (
 	"context"
@@ -9,43 +7,39 @@ import (
 	"io"
 	"slices"
 	"time"
-
-	"github.com/cesnet/rwm/restic"
 )
 
 // job loads blobs that are close together in one pack with one request.
 type job struct {
-	typ      restic.BlobType
-	blobs    []*blob   // by offset
-	demanded bool      // a reader waits for it
-	owner    *sequence // the sequential reader it is prefetched for
+	blobs    []*Blob // by offset
+	demanded bool    // a reader waits for it
+	owner    any     // whom it is prefetched for
 }
 
 // extent is the part of the pack that the job reads.
 func (j *job) extent() (offset, length uint) {
-	first, last := j.blobs[0].at, j.blobs[len(j.blobs)-1].at
+	first, last := j.blobs[0].Place, j.blobs[len(j.blobs)-1].Place
 	return first.Offset, last.Offset + last.Length - first.Offset
 }
 
 // cost is the job's share of the budget.
-func (j *job) cost() (n int64) {
+func (l *Loader) jobCost(j *job) (n int64) {
 	for _, b := range j.blobs {
-		n += blobCost(b)
+		n += l.blobCost(b)
 	}
 	return n
 }
 
-// blobCost is a blob's share of the budget: a buffer, or the decoded entries, which are
-// about as large as their text.
-func blobCost(b *blob) int64 {
-	if b.handle.Type == restic.BlobTree {
-		return int64(b.at.Size)
+// blobCost is a blob's share of the budget: a buffer, or the decoded entries.
+func (l *Loader) blobCost(b *Blob) int64 {
+	if b.Handle.Tree {
+		return max(l.opts.TreeCost, 1) * int64(b.Place.Size)
 	}
-	return int64(class(max(int(b.at.Length), int(b.at.Size))))
+	return int64(l.memory.Cost(max(int(b.Place.Length), int(b.Place.Size))))
 }
 
 // enqueue adds a job whose blobs were added. The caller holds mu and calls start.
-func (l *loader) enqueue(j *job, demanded bool) {
+func (l *Loader) enqueue(j *job, demanded bool) {
 	for _, b := range j.blobs {
 		b.job = j
 	}
@@ -58,7 +52,7 @@ func (l *loader) enqueue(j *job, demanded bool) {
 }
 
 // promote moves a job to the demanded ones. The caller holds mu and calls start.
-func (l *loader) promote(j *job) {
+func (l *Loader) promote(j *job) {
 	j.demanded = true
 	if i := slices.Index(l.ahead, j); i >= 0 {
 		l.ahead = slices.Delete(l.ahead, i, i+1)
@@ -66,8 +60,8 @@ func (l *loader) promote(j *job) {
 	}
 }
 
-// forget drops the jobs of a sequence that no reader waits for yet.
-func (l *loader) forget(owner *sequence) {
+// Forget drops what was prefetched for an owner and no reader waits for yet.
+func (l *Loader) Forget(owner any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ahead = slices.DeleteFunc(l.ahead, func(j *job) bool {
@@ -83,50 +77,63 @@ func (l *loader) forget(owner *sequence) {
 
 // start starts as many queued jobs as there are connections and, for prefetching, room
 // in the budget. Two connections are reserved for demand. The caller holds mu.
-func (l *loader) start() {
+func (l *Loader) start() {
+	if l.life.Err() != nil {
+		for _, j := range slices.Concat(l.demand, l.ahead) {
+			for _, b := range j.blobs {
+				l.finish(b, context.Cause(l.life))
+			}
+		}
+		l.demand, l.ahead = nil, nil
+		return
+	}
 	for len(l.demand) > 0 && l.running < l.conns {
 		j := l.demand[0]
 		l.demand = l.demand[1:]
-		l.makeRoom(j.cost(), true)
+		l.makeRoom(l.jobCost(j), true)
 		l.launch(j)
 	}
-	for len(l.ahead) > 0 && l.running < max(l.conns-2, 1) && l.makeRoom(l.ahead[0].cost(), false) {
+	for len(l.ahead) > 0 && l.running < max(l.conns-2, 1) && l.makeRoom(l.jobCost(l.ahead[0]), false) {
 		j := l.ahead[0]
 		l.ahead = l.ahead[1:]
 		l.launch(j)
 	}
 }
 
-func (l *loader) launch(j *job) {
+func (l *Loader) launch(j *job) {
 	l.running++
 	for _, b := range j.blobs {
-		b.cost = blobCost(b)
+		b.cost = l.blobCost(b)
 		l.used += b.cost
 	}
-	go func() {
+	l.loads.Go(func() {
 		l.run(j)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.running--
 		l.start()
-	}()
+	})
 }
 
 // run loads the blobs of a job. Each is ready as soon as its bytes have arrived.
-func (l *loader) run(j *job) {
-	ctx, cancel := context.WithTimeoutCause(l.life, l.timeout, fmt.Errorf("the storage timed out after %v", l.timeout))
-	defer cancel()
+func (l *Loader) run(j *job) {
+	ctx := l.life
+	if limit := l.opts.Timeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the storage timed out after %v", limit))
+		defer cancel()
+	}
 	offset, length := j.extent()
 	done := make([]bool, len(j.blobs))
 	failed := make([]error, len(j.blobs))
-	err := l.src.LoadRange(ctx, j.typ, j.blobs[0].at.Pack, offset, length, func(rd io.Reader) error {
+	err := l.src.LoadRange(ctx, j.blobs[0].Handle.Tree, j.blobs[0].Place.Pack, offset, length, func(rd io.Reader) error {
 		// after a failure this is called again with a new stream
 		at := offset
 		for i, b := range j.blobs {
-			skip := b.at.Offset - at
-			at = b.at.Offset + b.at.Length
+			skip := b.Place.Offset - at
+			at = b.Place.Offset + b.Place.Length
 			if done[i] || failed[i] != nil {
-				skip += b.at.Length
+				skip += b.Place.Length
 			}
 			if _, err := io.CopyN(io.Discard, rd, int64(skip)); err != nil {
 				return unexpectedEnd(err)
@@ -138,7 +145,7 @@ func (l *loader) run(j *job) {
 			switch {
 			case err == nil:
 				err = l.deliver(b, data, buffer)
-			case !errors.Is(err, restic.ErrDamaged):
+			case !l.src.Damaged(err):
 				return err
 			}
 			done[i], failed[i] = err == nil, err
@@ -161,23 +168,23 @@ func unexpectedEnd(err error) error {
 
 // read reads one blob from the stream and returns its plain bytes and the buffer that
 // holds them.
-func (l *loader) read(rd io.Reader, b *blob) (plain, buffer []byte, err error) {
-	buffer = l.buffers.get(int(b.at.Length))
+func (l *Loader) read(rd io.Reader, b *Blob) (plain, buffer []byte, err error) {
+	buffer = l.memory.Get(int(b.Place.Length))
 	if _, err := io.ReadFull(rd, buffer); err != nil {
-		l.buffers.put(buffer)
+		l.memory.Put(buffer)
 		return nil, nil, unexpectedEnd(err)
 	}
 	var room []byte
-	plain, err = l.src.Decrypt(b.handle, b.at, buffer, func(size int) []byte {
-		room = l.buffers.get(size)
+	plain, err = l.src.Decrypt(b.Handle, b.Place, buffer, func(size int) []byte {
+		room = l.memory.Get(size)
 		return room
 	})
 	if room != nil {
-		l.buffers.put(buffer)
+		l.memory.Put(buffer)
 		buffer = room
 	}
 	if err != nil {
-		l.buffers.put(buffer)
+		l.memory.Put(buffer)
 		return nil, nil, err
 	}
 	return plain, buffer, nil
@@ -185,14 +192,14 @@ func (l *loader) read(rd io.Reader, b *blob) (plain, buffer []byte, err error) {
 
 // deliver makes a blob ready with its plain bytes and the buffer that holds them, which
 // from now on belongs to the loader.
-func (l *loader) deliver(b *blob, plain, buffer []byte) error {
-	var t *tree
-	if b.handle.Type == restic.BlobTree {
+func (l *Loader) deliver(b *Blob, plain, buffer []byte) error {
+	var t any
+	if b.Handle.Tree {
 		var err error
-		t, err = newTree(plain)
-		l.buffers.put(buffer)
+		t, err = l.src.Decode(b.Handle, plain)
+		l.memory.Put(buffer)
 		if err != nil {
-			return fmt.Errorf("%w: %v: %w", restic.ErrDamaged, b.handle, err)
+			return err
 		}
 		plain, buffer = nil, nil
 	}
@@ -202,14 +209,14 @@ func (l *loader) deliver(b *blob, plain, buffer []byte) error {
 		l.used += int64(cap(buffer)) - b.cost // a larger one was free
 		b.cost = int64(cap(buffer))
 	}
-	b.data, b.buffer, b.tree = plain, buffer, t
+	b.Data, b.buffer, b.Tree = plain, buffer, t
 	l.finish(b, nil)
 	return nil
 }
 
 // rescue is for a blob that could not be loaded with the others: if a reader waits for
 // it, all its copies are tried.
-func (l *loader) rescue(ctx context.Context, b *blob, cause error) {
+func (l *Loader) rescue(ctx context.Context, b *Blob, cause error) {
 	l.mu.Lock()
 	if b.users == 0 {
 		l.finish(b, cause) // a later reader tries again
@@ -219,12 +226,12 @@ func (l *loader) rescue(ctx context.Context, b *blob, cause error) {
 	l.mu.Unlock()
 	if l.life.Err() == nil {
 		began := time.Now()
-		plain, err := l.src.LoadBlob(ctx, b.handle)
+		plain, err := l.src.LoadBlob(ctx, b.Handle)
 		if err == nil {
-			buffer := l.buffers.get(len(plain))
+			buffer := l.memory.Get(len(plain))
 			copy(buffer, plain)
 			if err = l.deliver(b, buffer, buffer); err == nil {
-				l.log.Warn("blob loaded at the second attempt", "blob", b.handle.ID.String(), "pack", b.at.Pack.String(), "first", cause.Error())
+				l.log.Warn("blob loaded at the second attempt", "blob", hex(b.Handle.ID), "pack", hex(b.Place.Pack), "first", cause.Error())
 				return
 			}
 		}
@@ -232,8 +239,8 @@ func (l *loader) rescue(ctx context.Context, b *blob, cause error) {
 			err = context.Cause(ctx)
 		}
 		cause = errors.Join(cause, err)
-		l.log.Error("blob cannot be read", "type", b.handle.Type.String(), "blob", b.handle.ID.String(), "pack", b.at.Pack.String(),
-			"offset", b.at.Offset, "length", b.at.Length, "error", cause.Error(), "after", time.Since(began).Round(time.Millisecond))
+		l.log.Error("blob cannot be read", "type", b.Handle.kind(), "blob", hex(b.Handle.ID), "pack", hex(b.Place.Pack),
+			"offset", b.Place.Offset, "length", b.Place.Length, "error", cause.Error(), "after", time.Since(began).Round(time.Millisecond))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
