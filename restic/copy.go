@@ -67,7 +67,7 @@ func (s *Session) CopyTo(ctx context.Context, dst *Session, o CopyOptions) (*Cop
 		selected, err = list.selectAll(o.Filter, rep)
 		return c.leaveOut(err)
 	}
-	err := s.run(ctx, access{index: true, choose: choose}, func(ctx context.Context, from *engrepository.Repository) error {
+	err := s.run(ctx, access{index: true, choose: choose, lists: true}, func(ctx context.Context, from *engrepository.Repository) error {
 		return dst.run(ctx, access{write: true, index: true}, func(ctx context.Context, to *engrepository.Repository) error {
 			there, err := dst.view.load(ctx, to)
 			if err != nil {
