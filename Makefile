@@ -135,6 +135,7 @@ $(TOOLS)/gotestsum: internal/tools/lint/go.mod
 
 include internal/tools/browser.mk
 include internal/harness/rgw/rgw.mk
+include internal/harness/weed/weed.mk
 include packaging/packaging.mk
 
 clean: ## removes what was built, the tools too

@@ -36,8 +36,8 @@ func (v *visit) trimAlarms() {
 	}
 }
 
-// missing raises an alarm for each backup that did not come when it used to, and takes
-// it back when it came.
+// missing raises an alarm for each backup that did not come at its usual time, and
+// clears it when it came.
 func (v *visit) missing() {
 	v.r.Alarms = slices.DeleteFunc(v.r.Alarms, func(a *Alarm) bool {
 		if a.Kind != signs.KindMissing || a.Acked != nil {

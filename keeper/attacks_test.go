@@ -2,15 +2,20 @@ package keeper_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/lifecycle"
 
 	"github.com/cesnet/rwm/keeper"
 	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/rwm"
 )
 
 // objects are the names of the current objects below a prefix.
@@ -149,6 +154,45 @@ func TestReviewedHistory(t *testing.T) {
 	green(t, report)
 	if s := report.Storages[0]; !s.LastGood.After(gone) || len(s.Marks) != 0 || len(s.Settled) == 0 || s.Settled[0].Standing != "reviewed" {
 		t.Errorf("last good %s, marks %v, settled %v", s.LastGood, s.Marks, s.Settled)
+	}
+}
+
+// What was reviewed is kept in the form in which rwm keeps it for the admin; changed
+// settings are another thing than marks of the history.
+func TestReviewIsOfOneForm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "web1")
+	w.set(time.Now().Add(-8 * day).Truncate(time.Second))
+	for range 2 {
+		w.backup("web1")
+		w.advance(day)
+	}
+	green(t, w.pass())
+	w.remove("web1", w.objects("web1", "snapshots/")[:1])
+	w.advance(time.Hour)
+	bucket := w.cfg.Storages["web1"].ResticBucket
+	must(t, w.Client(t, w.Admin).SetBucketLifecycle(t.Context(), bucket, &lifecycle.Configuration{Rules: []lifecycle.Rule{{
+		ID: "theirs", Status: "Enabled", NoncurrentVersionExpiration: lifecycle.NoncurrentVersionExpiration{NoncurrentDays: 1},
+	}}}))
+	s := w.pass().Storages[0]
+	if !slices.Contains(codes(s), "history") || !slices.Contains(codes(s), "settings") {
+		t.Fatalf("red for %v", codes(s))
+	}
+	last := s.Marks[0].Time
+	must(t, w.keeper().Acknowledge("web1", "history", "ann", ""))
+	if s := w.pass().Storages[0]; slices.Contains(codes(s), "history") || !slices.Contains(codes(s), "settings") {
+		t.Errorf("red for %v", codes(s))
+	}
+	var kept struct{ Review rwm.Review }
+	text, err := os.ReadFile(filepath.Join(w.cfg.StateDir, "storages", "web1.json"))
+	must(t, err)
+	must(t, json.Unmarshal(text, &kept))
+	if r := kept.Review; r.Until.Before(last) || !r.SettingsUntil.IsZero() || r.Proved.IsZero() || r.Settings == nil || len(r.Settings.Changes) != 1 {
+		t.Errorf("%+v", r)
+	}
+	must(t, w.keeper().Acknowledge("web1", "settings", "ann", ""))
+	if s := w.pass().Storages[0]; slices.Contains(codes(s), "settings") {
+		t.Errorf("red for %v", codes(s))
 	}
 }
 

@@ -157,14 +157,15 @@ func (v *visit) compareBackup(ctx context.Context, b *backupRecord, list []resti
 	return news, nil
 }
 
-// longAway is how long nobody has to have looked for the snapshots to be others.
+// longAway is the time without a pass after which a change of the snapshots says
+// nothing.
 const longAway = 4 * 24 * time.Hour
 
 // mostKnown is how many snapshots of a backup are remembered.
 const mostKnown = 2000
 
-// forgotten looks for snapshots that were there at the last pass. What this keeper
-// forgets by itself is known to it.
+// forgotten looks for snapshots that are gone since the last pass, except those that
+// this keeper has forgotten itself.
 func (v *visit) forgotten(b *backupRecord, list []restic.Snapshot) {
 	now := map[string]bool{}
 	var known []string
@@ -181,8 +182,8 @@ func (v *visit) forgotten(b *backupRecord, list []restic.Snapshot) {
 			gone++
 		}
 	}
-	// In weeks in which nobody looked a retention has replaced most snapshots, and
-	// there are as many as before.
+	// In weeks without a pass, a retention replaces most snapshots, and their number
+	// stays.
 	away := v.k.now().Sub(v.r.task(TaskSigns).Proved) > longAway
 	if a := signs.Forgotten(len(b.Known), gone, b.Vanished, v.cfg.Sensitivity); a != nil && !(away && len(list) >= len(b.Known)) {
 		a.Time = b.Latest
@@ -207,8 +208,8 @@ func (v *visit) changes(ctx context.Context, old, now restic.Snapshot, before, a
 	return signs.Compare(ctx, src, old.Tree, now.Tree, before, after, opts)
 }
 
-// observe is what a snapshot says of itself; of one that does not, the files are
-// counted.
+// observe returns what a snapshot says about itself; if it has no summary, the files
+// are counted.
 func (v *visit) observe(ctx context.Context, sn restic.Snapshot) (o signs.Observation, err error) {
 	o = observe(sn)
 	if sn.Summary != nil {
@@ -245,8 +246,8 @@ func (b *backupRecord) add(o signs.Observation, sn restic.Snapshot) {
 	}
 }
 
-// supersede finds backups that go on under another name: the same host began to back
-// up a common path when they ended. Nobody is to miss those.
+// supersede finds backups that continue under another name: the same host began to back
+// up a common path when they ended. They are not missing.
 func (v *visit) supersede(groups map[string][]restic.Snapshot) {
 	for key, old := range v.r.Backups {
 		for other, b := range v.r.Backups {

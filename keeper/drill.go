@@ -90,7 +90,8 @@ type sample struct {
 	node     restic.TreeNode
 }
 
-// class sorts files by size and age, a factor of 16 and 8 each: a drill wants them all.
+// class sorts files by size and age, in steps of a factor of 16 and 8: a drill wants
+// some of each.
 func (f sample) class() [2]int {
 	age := max(f.snapshot.Time.Sub(f.node.ModTime).Hours()/24, 0)
 	return [2]int{bits.Len64(f.node.Size) / 4, bits.Len64(uint64(age)) / 3}
@@ -99,8 +100,8 @@ func (f sample) class() [2]int {
 // largestSample bounds what a single file may cost.
 const largestSample = 256 << 20
 
-// pick chooses n files of different sizes and ages. It walks down at random, again and
-// again, so that it costs a tree for each step and not all trees there are.
+// pick chooses n files of different sizes and ages. It walks down at random,
+// repeatedly, so that it loads a tree for each step and not every tree there is.
 func pick(ctx context.Context, src source, snapshots []restic.Snapshot, n int, rng *rand.Rand) (picked []sample, err error) {
 	trees := map[restic.ID][]restic.TreeNode{}
 	load := func(id restic.ID) ([]restic.TreeNode, error) {
@@ -147,8 +148,8 @@ func pick(ctx context.Context, src source, snapshots []restic.Snapshot, n int, r
 	return append(picked, spare[:min(len(spare), n-len(picked))]...), nil
 }
 
-// restore writes the file through a hash: the pieces of what comes out have to be
-// those whose SHA-256 the snapshot names, and nothing more.
+// restore writes the file through a hash: its pieces must have the SHA-256 that the
+// snapshot names, with nothing after them.
 func (f sample) restore(ctx context.Context, session *restic.Session, reader *restic.Reader) (int64, error) {
 	w := &comparing{want: f.node.Content, hash: sha256.New()}
 	for _, id := range f.node.Content {

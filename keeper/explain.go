@@ -34,7 +34,7 @@ type TaskPlan struct {
 
 const month = 30 * 24 * time.Hour
 
-// estimate is what a task costs where nothing is measured: requests and bytes, from
+// estimate returns what a task costs if nothing is measured yet: requests and bytes, by
 // what is in the bucket as far as that is known.
 func estimate(t Task, s *Survey, cfg *StorageConfig) (requests, bytes int64) {
 	if s == nil {
@@ -121,7 +121,7 @@ func (k *Keeper) explain(name string, r *record, passEvery time.Duration) *Plan 
 	return p
 }
 
-// requestPrice is that of the kind of request a task mostly makes.
+// requestPrice is the price of the kind of request that a task mostly makes.
 func requestPrice(t Task, p Prices) float64 {
 	switch t {
 	case TaskSurvey, TaskHistory, TaskDrop, TaskForget, TaskRenew:

@@ -188,8 +188,8 @@ func (k *Keeper) status(name string, r *record) *Status {
 	return status(name, k.cfg.Storages[name], k.cfg.AdminConfig, k.cfg.named(), r, k.now())
 }
 
-// named is how the commands of messages name the configuration. A systemd unit is
-// handed a copy of it that people do not see.
+// named is how the commands in messages name the configuration. A systemd unit gets a
+// copy of it that people do not see.
 func (c *Config) named() string {
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(c.path) == filepath.Clean(dir) {
 		return "/etc/rwm/" + filepath.Base(c.path)
@@ -199,8 +199,9 @@ func (c *Config) named() string {
 
 // Acknowledge records that a person has looked at an alarm of a storage: one by its ID,
 // "history" for the marks of the history, "settings" for changed settings of the
-// bucket, "state" for a state of earlier passes that was lost, or "all". The alarm no longer makes the storage red, and the tasks that it
-// froze resume. by and note are kept with the alarm.
+// bucket, "state" for a state of earlier passes that was lost, or "all". The alarm no
+// longer makes the storage red, and the tasks that it froze resume. by and note are
+// kept with the alarm.
 func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 	unlock, err := k.lock()
 	if err != nil {
@@ -226,11 +227,11 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 		}
 	}
 	if marks := r.unreviewed(); len(marks) > 0 && (alarm == "history" || alarm == "all") {
-		r.Reviewed, found = marks[len(marks)-1].Time, true
+		r.Review.Until, found = marks[len(marks)-1].Time, true
 		r.JudgedFor = "" // the last good moment may be a later one now
 	}
 	if marks := r.changedSettings(); len(marks) > 0 && (alarm == "settings" || alarm == "all") {
-		r.SettingsReviewed, found = marks[len(marks)-1].Time, true
+		r.Review.SettingsUntil, found = marks[len(marks)-1].Time, true
 	}
 	if !r.Lost.IsZero() && (alarm == "state" || alarm == "all") {
 		r.Lost, found = time.Time{}, true

@@ -93,7 +93,7 @@ func (s *managed) event(e rwm.Event) {
 	}
 }
 
-// takeNotes gives the warnings since it was last called.
+// takeNotes returns the warnings since its last call.
 func (s *managed) takeNotes() []string {
 	notes := s.notes
 	s.notes = nil
@@ -163,7 +163,8 @@ func (s *managed) promised(string) s3state.Promise {
 	return p
 }
 
-// Renew judges nothing by itself: the pass has, and knows what a person has reviewed.
+// Renew does not judge the history itself: the pass has done so, and knows what a
+// person has reviewed.
 func (s *managed) Renew(ctx context.Context, freeze string) (r *Renewal, err error) {
 	if err := os.MkdirAll(filepath.Dir(s.ledger), 0o700); err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func (s *managed) History(ctx context.Context, reviewed time.Time) (*HistoryResu
 		r.Proof = proofFrom(&h.Proof, h.Proof.At)
 	}
 	for i, m := range h.Suspicions {
-		// The first ones and the newest one: what is reviewed is up to a time.
+		// Keep the first ones and the newest: a review covers everything up to a time.
 		if len(r.Marks) < mostMarks || i == len(h.Suspicions)-1 {
 			r.Marks = append(r.Marks, Mark{Time: m.Time, Key: printable(m.Key), Reason: printable(m.Reason)})
 		}

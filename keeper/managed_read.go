@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/cesnet/rwm/keeper/signs"
 	"github.com/cesnet/rwm/restic"
@@ -13,6 +14,9 @@ import (
 func (s *managed) atNewest(ctx context.Context) (*restic.Session, error) {
 	if s.cfg.sealed() {
 		return nil, errNoPassword
+	}
+	if s.newest.IsZero() {
+		return nil, errors.New("the bucket is empty")
 	}
 	if s.asOf == nil {
 		views, err := s.m.ViewsAsOf(ctx, s.newest)
@@ -82,8 +86,16 @@ func (s *managed) Source(ctx context.Context) (signs.Source, error) {
 // source reads trees and blobs of an open repository.
 type source struct{ r *restic.Reader }
 
+// largestTree bounds what one directory may take of the keeper's memory, some times as
+// much: an ordinary one of a million files has 300 MiB.
+const largestTree = 512 << 20
+
 func (s source) Tree(ctx context.Context, id restic.ID) ([]restic.TreeNode, error) {
-	raw, err := s.r.LoadBlob(ctx, restic.BlobHandle{Type: restic.BlobTree, ID: id})
+	h := restic.BlobHandle{Type: restic.BlobTree, ID: id}
+	if size, ok := s.r.Size(h); ok && size > largestTree {
+		return nil, fmt.Errorf("directory %s has %d bytes, too many to be looked at", id.Short(), size)
+	}
+	raw, err := s.r.LoadBlob(ctx, h)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // Message is what people are told after a pass: all changes of state in one.
@@ -27,8 +29,8 @@ const (
 	mostNames      = 60
 )
 
-// message puts changes together. One is told as it is; of several, those for which the
-// same is red, as in an outage, are one paragraph.
+// message combines changes. A single one is told as it is; of several, those that are
+// red for the same reason, as in an outage, share a paragraph.
 func message(changes []Change) Message {
 	if len(changes) == 1 {
 		return Message{Title: changes[0].Title, Text: changes[0].Text, Changes: changes}
@@ -80,11 +82,8 @@ func title(red int, alarmed []string, green int) string {
 		n    int
 		word string
 	}{{red, "RED"}, {green, "green again"}} {
-		switch {
-		case n.n == 1:
-			parts = append(parts, "1 storage is "+n.word)
-		case n.n > 1:
-			parts = append(parts, fmt.Sprintf("%d storages are %s", n.n, n.word))
+		if n.n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s %s", plural.Of(n.n, "storage"), plural.Are(n.n), n.word))
 		}
 	}
 	return "RWM: " + strings.Join(parts, "; ")
@@ -102,7 +101,7 @@ func rank(code string) int {
 	return 1
 }
 
-// paragraph is what is red of some storages.
+// paragraph lists the red reasons of some storages.
 type paragraph struct {
 	key      string
 	first    Red
@@ -127,7 +126,7 @@ func (p *paragraph) write(to *strings.Builder) {
 		fmt.Fprintf(to, "Storage %s (bucket %s) is red:\n- %s\n  To do: %s\n\n", p.storages[0], p.bucket, p.first.Sentence, p.first.Command)
 		return
 	}
-	fmt.Fprintf(to, "%d storages are red: %s.\n- %s\n  To do: %s\n\n", len(p.storages), list(p.storages), p.general.Sentence, p.general.Command)
+	fmt.Fprintf(to, "%s are red: %s.\n- %s\n  To do: %s\n\n", plural.Of(len(p.storages), "storage"), list(p.storages), p.general.Sentence, p.general.Command)
 }
 
 func list(names []string) string {
@@ -149,13 +148,12 @@ func replaceWord(text, name, by string) string {
 	})
 }
 
-// mostUntold bounds the messages that wait for receivers; the oldest are given up
-// first.
+// mostUntold bounds the messages that wait for receivers; the oldest are dropped first.
 const mostUntold = 20
 
 func (d stateDir) untoldFile() string { return filepath.Join(string(d), "untold.json") }
 
-// untold are the messages that some receivers have not got.
+// untold are the messages that some receivers have missed.
 func (d stateDir) untold() (list []Message) {
 	text, err := os.ReadFile(d.untoldFile())
 	if err != nil || json.Unmarshal(text, &list) != nil {

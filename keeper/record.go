@@ -11,7 +11,7 @@ import (
 
 	"github.com/cesnet/rwm/internal/readfile"
 	"github.com/cesnet/rwm/keeper/signs"
-	"github.com/cesnet/rwm/s3state"
+	"github.com/cesnet/rwm/rwm"
 )
 
 // record is what is known of a storage from earlier passes. It is one JSON file in
@@ -54,14 +54,11 @@ type record struct {
 	Alarms  []*Alarm                 `json:"alarms,omitempty"`
 	// Forgot are the snapshots that the last pass forgot itself.
 	Forgot []string `json:"forgot,omitempty"`
-	// Reviewed is up to when a person has looked at the marks of the history.
-	Reviewed time.Time `json:"reviewed,omitzero"`
-	// Settings are the bucket's settings as the last pass has found them,
-	// SettingsReviewed up to when a person has looked at their changes.
-	Settings         *s3state.KnownSettings `json:"settings,omitempty"`
-	SettingsReviewed time.Time              `json:"settings_reviewed,omitzero"`
-	Told             *told                  `json:"told,omitempty"`
-	// Lost is when what was known before could not be read.
+	// Review is the time up to which a person has looked at the marks of the history, and
+	// at changed settings, in the form of the admin's own ([rwm.WithReviews]).
+	Review rwm.Review `json:"review,omitzero"`
+	Told   *told      `json:"told,omitempty"`
+	// Lost is when the state of earlier passes could not be read.
 	Lost time.Time `json:"lost,omitzero"`
 }
 
@@ -89,7 +86,7 @@ type backupRecord struct {
 	Past  []signs.Observation `json:"past"`
 	Times []time.Time         `json:"times"` // of the newest snapshots
 	Gone  bool                `json:"gone,omitempty"`
-	// Known are the snapshots there were at the last pass, Vanished how many of them
+	// Known are the snapshots that existed at the last pass, Vanished how many of them
 	// were gone at a time.
 	Known    []string  `json:"known,omitempty"`
 	Vanished []int     `json:"vanished,omitempty"`
@@ -138,7 +135,7 @@ func (r *record) open() (list []*Alarm) {
 
 func (r *record) unreviewed() (list []Mark) {
 	for _, m := range r.Marks {
-		if m.Time.After(r.Reviewed) {
+		if m.Time.After(r.Review.Until) {
 			list = append(list, m)
 		}
 	}
@@ -147,11 +144,11 @@ func (r *record) unreviewed() (list []Mark) {
 
 // changedSettings lists the changes of the bucket's settings that nobody has looked at.
 func (r *record) changedSettings() (list []Mark) {
-	if r.Settings == nil {
+	if r.Review.Settings == nil {
 		return nil
 	}
-	for _, c := range r.Settings.Changes {
-		if c.Seen.After(r.SettingsReviewed) {
+	for _, c := range r.Review.Settings.Changes {
+		if c.Seen.After(r.Review.SettingsUntil) {
 			list = append(list, Mark{Time: c.Seen, Reason: printable(c.String())})
 		}
 	}
@@ -170,9 +167,9 @@ func (d stateDir) file(storage string) string {
 // mostStep is how far a clock may be set back without anything being forgotten.
 const mostStep = time.Hour
 
-// forgetFuture forgets when things were done if that lies in the future: the clock was
-// wrong then, or is now. A storage would else be green for as long as that without
-// anything having been proved.
+// forgetFuture drops times in the future at which something was done: the clock was
+// wrong then, or is now. A storage would otherwise stay green until that time without
+// any proof.
 func (r *record) forgetFuture(now time.Time) {
 	limit := now.Add(mostStep)
 	for t, task := range r.Tasks {
@@ -194,8 +191,8 @@ func (r *record) forgetFuture(now time.Time) {
 	r.Sizes = slices.DeleteFunc(r.Sizes, func(s sizeAt) bool { return s.Time.After(limit) })
 }
 
-// holes reports whether something is null that a keeper never leaves so. A task may be:
-// it begins anew.
+// holes reports whether something is null that a keeper never leaves null. A task may
+// be: it starts afresh.
 func (r *record) holes() bool {
 	for _, b := range r.Backups {
 		if b == nil {
@@ -205,8 +202,8 @@ func (r *record) holes() bool {
 	return slices.Contains(r.Alarms, nil)
 }
 
-// save writes a record. In the middle of a pass it need not be on disk at once: what a
-// crash of the machine loses is done again.
+// save writes a record. In the middle of a pass it need not be synced: what a crash of
+// the machine loses is done again.
 func (d stateDir) save(storage string, r *record, sync bool) error {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -219,8 +216,8 @@ func (d stateDir) save(storage string, r *record, sync bool) error {
 }
 
 // WriteFile replaces a file atomically: readers see either the old or the new content
-// in full, even after a crash. A link stays, and what is no file, such as /dev/stdout,
-// is not replaced.
+// in full, even after a crash. A symbolic link stays, and something that is not a file,
+// such as /dev/stdout, is not replaced.
 func WriteFile(name string, content []byte, mode os.FileMode) error {
 	return writeFile(name, content, mode, true)
 }

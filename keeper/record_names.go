@@ -13,23 +13,23 @@ import (
 	"time"
 )
 
-// What is known of a storage is that of its bucket, not of its name: a storage that is
+// The state of earlier passes belongs to a bucket, not to a name: a storage that is
 // renamed in the configuration keeps its alarms, and one that is taken out of it with
-// alarms that nobody has acknowledged is still reported.
+// unacknowledged alarms is still reported.
 
-// identity is of which bucket a record is.
+// identity says which bucket a record belongs to.
 type identity struct {
 	Bucket   string `json:"bucket"`
 	Endpoint string `json:"endpoint"`
 }
 
-// isOf reports whether a record is that of a storage. Records of old have no endpoint.
+// isOf reports whether a record belongs to a storage. Old records have no endpoint.
 func (id identity) isOf(cfg *StorageConfig) bool {
 	return id.Bucket == cfg.ResticBucket && (id.Endpoint == "" || id.Endpoint == cfg.S3EndpointURL)
 }
 
-// identities reads of which bucket each record is, by the name of its file. What cannot
-// be read is left out: load says so.
+// identities reads which bucket each record belongs to, by the name of its file.
+// Unreadable ones are left out: load reports them.
 func (d stateDir) identities() (map[string]identity, error) {
 	files, err := os.ReadDir(filepath.Join(string(d), "storages"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -53,9 +53,9 @@ func (d stateDir) identities() (map[string]identity, error) {
 	return all, nil
 }
 
-// places says which record is whose: for each storage of the configuration the name of
-// the file that is its bucket's, if it is not its own name; and the records that are
-// nobody's.
+// places assigns the records: to each storage of the configuration the file that holds
+// its bucket's record, if it has another name; and it lists the records that belong to
+// none.
 func (k *Keeper) places() (moved map[string]string, left []string, err error) {
 	all, err := k.state.identities()
 	if err != nil {
@@ -87,8 +87,8 @@ func (k *Keeper) places() (moved map[string]string, left []string, err error) {
 	return moved, slices.Sorted(maps.Keys(all)), nil
 }
 
-// settle gives each storage its bucket's record, under its name of today. The caller
-// has locked the state directory.
+// settle gives each storage its bucket's record, under its present name. The caller has
+// locked the state directory.
 func (k *Keeper) settle() error {
 	k.state.unmove()
 	moved, left, err := k.places()
@@ -104,7 +104,7 @@ func (k *Keeper) settle() error {
 			rename[name] = k.freeName(name)
 		}
 	}
-	// Two may have changed names.
+	// Two storages may have swapped names.
 	for from := range rename {
 		if err := os.Rename(k.state.file(from), k.state.file(from)+".moving"); err != nil {
 			return fmt.Errorf("state of storage %s: %w", from, err)
@@ -119,7 +119,7 @@ func (k *Keeper) settle() error {
 	return nil
 }
 
-// unmove puts back what a killed settle was moving.
+// unmove undoes the moves of a settle that was killed.
 func (d stateDir) unmove() {
 	files, _ := filepath.Glob(filepath.Join(string(d), "storages", "*.json.moving"))
 	for _, f := range files {
@@ -130,7 +130,7 @@ func (d stateDir) unmove() {
 	}
 }
 
-// freeName is a name for the record of a bucket that no storage has any more.
+// freeName returns a name for the record of a bucket that no longer has a storage.
 func (k *Keeper) freeName(name string) string {
 	for i := 1; ; i++ {
 		free := fmt.Sprintf("%s.old%d", name[:min(len(name), 90)], i)
@@ -140,8 +140,8 @@ func (k *Keeper) freeName(name string) string {
 	}
 }
 
-// orphans are storages that are no longer in the configuration, with alarms that nobody
-// has acknowledged.
+// orphans are storages that are no longer in the configuration but have unacknowledged
+// alarms.
 func (k *Keeper) orphans() (list []*Status) {
 	_, left, err := k.places()
 	if err != nil {
@@ -191,8 +191,8 @@ func (d stateDir) read(storage string) (*record, error) {
 
 var errUnreadable = errors.New("it cannot be understood")
 
-// recall is load for a storage of the configuration, whatever it was called; it changes
-// nothing.
+// recall is load for a storage of the configuration, under whatever name it was before;
+// it changes nothing.
 func (k *Keeper) recall(names []string) (map[string]*record, error) {
 	moved, _, err := k.places()
 	if err != nil {
@@ -211,8 +211,8 @@ func (k *Keeper) recall(names []string) (map[string]*record, error) {
 	return all, nil
 }
 
-// load reads the record of a storage. One that cannot be understood is begun anew, and
-// says so until a person has looked: alarms may have gone with it.
+// load reads the record of a storage. If it cannot be understood, a new one is begun,
+// which says so until a person has looked: alarms may be lost with it.
 func (d stateDir) load(file string, cfg *StorageConfig, now time.Time) (*record, error) {
 	fresh := &record{Version: recordVersion, identity: identity{cfg.ResticBucket, cfg.S3EndpointURL},
 		Tasks: map[Task]*taskRecord{}, Backups: map[string]*backupRecord{}}
@@ -233,8 +233,8 @@ func (d stateDir) load(file string, cfg *StorageConfig, now time.Time) (*record,
 	return r, nil
 }
 
-// putAside keeps a record that cannot be understood for people. The caller has locked
-// the state directory.
+// putAside keeps a record that cannot be understood, for people to look at. The caller
+// has locked the state directory.
 func (d stateDir) putAside(storage string) error {
 	if _, err := d.read(storage); !errors.Is(err, errUnreadable) {
 		return nil

@@ -170,11 +170,11 @@ func (j *judge) marks() {
 	}
 	m := list[0]
 	j.red("history", j.admin+" storage-history "+j.Bucket,
-		"The history shows what no run of restic does (%d in all), first at %s: %s %s. Once you have looked at it: %s ack %s history.",
-		len(list), m.Time.UTC().Format(time.RFC3339), m.Reason, m.Key, j.keep, j.Storage)
+		"The history shows what no run of restic does (%d in all), first at %s: %s. Once you have looked at it: %s ack %s history.",
+		len(list), m.Time.UTC().Format(time.RFC3339), strings.TrimSpace(m.Reason+" "+m.Key), j.keep, j.Storage)
 }
 
-// settings says what somebody has changed of the bucket.
+// settings reports the changes that others have made to the bucket's settings.
 func (j *judge) settings() {
 	list := j.r.changedSettings()
 	if len(list) == 0 {
@@ -186,7 +186,7 @@ func (j *judge) settings() {
 		len(list), list[0].Time.UTC().Format(time.RFC3339), list[0].Reason, j.keep, j.Storage)
 }
 
-// lost says that alarms may have been forgotten.
+// lost reports that alarms may have been lost.
 func (j *judge) lost() {
 	if !j.r.Lost.IsZero() {
 		j.red("state-lost", j.keep+" ack "+j.Storage+" state",
@@ -195,7 +195,7 @@ func (j *judge) lost() {
 	}
 }
 
-// task says how a task stands and what is red about it.
+// task returns the status of a task and adds what is red about it.
 func (j *judge) task(t Task) {
 	every := j.cfg.every(t)
 	if t == TaskRenew && !j.r.Locked || t == TaskDrop && j.r.Locked {

@@ -31,10 +31,10 @@ func (v *visit) policy(ctx context.Context) (Outcome, string, error) {
 		return NotProved, "", err
 	}
 	if p.Settings != nil {
-		if v.r.Settings == nil {
-			v.r.Settings = &s3state.KnownSettings{}
+		if v.r.Review.Settings == nil {
+			v.r.Review.Settings = &s3state.KnownSettings{}
 		}
-		v.r.Settings.Look(p.Settings, v.k.now())
+		v.r.Review.Settings.Look(p.Settings, v.k.now())
 	}
 	if !p.OK {
 		v.r.Locked = v.r.Locked || p.Locked
@@ -44,7 +44,7 @@ func (v *visit) policy(ctx context.Context) (Outcome, string, error) {
 	case p.Unknown != "":
 		return NotProved, oneLine(p.Unknown), nil
 	case v.r.Locked && !p.Locked:
-		// A lock cannot be taken off a bucket: this is another one, or a server that
+		// A lock cannot be taken off a bucket: this is another bucket, or the server
 		// does not do what it says.
 		return Failed, "the bucket was locked, and is not any more", nil
 	}
@@ -69,7 +69,7 @@ func (v *visit) history(ctx context.Context) (Outcome, string, error) {
 	if v.r.JudgedFor == v.r.Survey.Fingerprint && v.r.JudgedFor != "" {
 		return v.judged("nothing has happened since")
 	}
-	h, err := v.storage.History(ctx, v.r.Reviewed)
+	h, err := v.storage.History(ctx, v.r.Review.Until)
 	if err != nil {
 		return NotProved, "", err
 	}
@@ -84,8 +84,8 @@ func (v *visit) history(ctx context.Context) (Outcome, string, error) {
 	return v.judged("")
 }
 
-// judged is Proved also if there are marks: those are red for themselves until a
-// person has looked at them.
+// judged is Proved even if there are marks: those are red on their own until a person
+// has looked at them.
 func (v *visit) judged(text string) (Outcome, string, error) {
 	if n := len(v.r.Marks); n > 0 {
 		text = strings.TrimPrefix(fmt.Sprintf("%s; %d marks, %d of them not reviewed", text, v.r.MarksTotal, len(v.r.unreviewed())), "; ")
@@ -110,12 +110,12 @@ func (v *visit) prove(ctx context.Context) (Outcome, string, error) {
 	}
 	switch {
 	case p.Proved:
-		v.r.Proof, v.r.ProvedFor = p, v.r.Survey.Fingerprint
+		v.r.Proof, v.r.ProvedFor, v.r.Review.Proved = p, v.r.Survey.Fingerprint, p.Moment.UTC()
 		return Proved, plural.Of(p.Snapshots, "snapshot") + ", " + plural.Of(p.Packs, "pack"), nil
 	case p.Damage:
 		return Failed, oneLine(p.Why), nil
 	}
-	return NotProved, oneLine(p.Why), nil
+	return NotProved, strings.TrimPrefix(oneLine(p.Why), "not proved: "), nil
 }
 
 // provedAnyway reports whether the history of this pass has proved the newest moment.
@@ -123,10 +123,11 @@ func (v *visit) provedAnyway() bool {
 	return v.proof != nil && v.proof.Proved && !v.proof.Moment.Before(v.r.Survey.Newest)
 }
 
-// endOf is the last moment that a time of the server's may stand for: some cut times to
-// the second, and what is written last is in a moment only from the end of it on.
+// endOf is the last moment that a time of the server may stand for: some servers cut
+// times to the second, and what is written last exists only from the end of that second
+// on.
 func endOf(t time.Time) time.Time {
-	if t.Nanosecond() == 0 {
+	if t.Nanosecond() == 0 && !t.IsZero() {
 		return t.Add(time.Second - time.Millisecond)
 	}
 	return t
@@ -153,7 +154,7 @@ func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
 	return Proved, oneLine(text), nil
 }
 
-// freeze is why nothing may lapse; "" if it may.
+// freeze is the reason why nothing may lapse; "" if there is none.
 func (v *visit) freeze() string {
 	if open := v.r.open(); len(open) > 0 {
 		return fmt.Sprintf("%d open alarms, the first: %s", len(open), open[0].ID)
@@ -197,7 +198,7 @@ func (v *visit) drop(ctx context.Context) (Outcome, string, error) {
 	return Proved, fmt.Sprintf("%s and %s dropped, %s", plural.Of(d.Versions, "version"), plural.Of(d.Markers, "delete marker"), plural.Of(d.Bytes, "byte")), nil
 }
 
-// period is how often a task is done; reading is done slice by slice.
+// period returns how often a task is done; reading is done slice by slice.
 func period(cfg *StorageConfig, t Task) time.Duration {
 	d := cfg.every(t).Duration()
 	if t == TaskRead {
@@ -206,14 +207,14 @@ func period(cfg *StorageConfig, t Task) time.Duration {
 	return d
 }
 
-// sliceCount is into how many slices the packs are cut: one for each day, which restic
-// bounds to 256.
+// sliceCount is the number of slices of packs: one for each day, at most 256, as in
+// restic.
 func sliceCount(within time.Duration) uint {
 	return uint(min(max(within/(24*time.Hour), 1), 256))
 }
 
-// read reads the slices of the packs whose turn it is, the one not read for the
-// longest time first. After a while without passes it catches up.
+// read reads the slices that are due, those not read for the longest time first. After
+// a while without passes it catches up.
 func (v *visit) read(ctx context.Context) (Outcome, string, error) {
 	n := int(sliceCount(v.cfg.ReadAllWithin.Duration()))
 	if len(v.r.Slices) != n {

@@ -15,15 +15,15 @@ import (
 // replaces it). An error of any method means that the question was not answered, not
 // that the answer is bad.
 type Storage interface {
-	// Survey lists all versions of the bucket. last is what the pass before found, nil
-	// if there was none: it may tell what to expect.
+	// Survey lists all versions of the bucket. last is the survey of the pass before,
+	// or nil: it may tell what to expect.
 	Survey(ctx context.Context, last *Survey) (*Survey, error)
 	// Policy checks policy, versioning and lock.
 	Policy(ctx context.Context) (*PolicyResult, error)
 	// Access tests with the host's credentials what they allow.
 	Access(ctx context.Context) (*AccessResult, error)
 	// History judges the version history, and proves the newest moment on the way if it
-	// has no mark. Marks until reviewed, which a person has looked at, do not count.
+	// has no mark. Marks up to reviewed, which a person has looked at, do not count.
 	History(ctx context.Context, reviewed time.Time) (*HistoryResult, error)
 	// Prove proves that the repository as of a moment can be restored.
 	Prove(ctx context.Context, at time.Time) (*Proof, error)
@@ -84,7 +84,8 @@ type PolicyResult struct {
 	// lock could not be read; "" if it could.
 	Locked  bool
 	Unknown string
-	// Settings are the bucket's settings as this look has found them; nil watches none.
+	// Settings are the bucket's settings as they were found; nil if they are not
+	// watched.
 	Settings map[string][]string
 }
 

@@ -42,7 +42,7 @@ type Change struct {
 }
 
 // UntoldError says that some receivers got a message and others did not. The next pass
-// sends it to those, and to them only.
+// sends it to the others only.
 type UntoldError struct {
 	Left []string // names of receivers, without anything secret
 	Err  error
@@ -50,10 +50,10 @@ type UntoldError struct {
 
 func (e *UntoldError) Error() string { return e.Err.Error() }
 
-// Unwrap is for errors.Is.
+// Unwrap returns Err.
 func (e *UntoldError) Unwrap() error { return e.Err }
 
-// told is what people know of a storage.
+// told is what people know about a storage.
 type told struct {
 	Green bool     `json:"green"`
 	Codes []string `json:"codes,omitempty"`
@@ -63,8 +63,8 @@ func (t *told) same(o *told) bool {
 	return t == o || t != nil && o != nil && t.Green == o.Green && slices.Equal(t.Codes, o.Codes)
 }
 
-// change is what to tell about a storage, nil if people know it already. A first pass
-// without a finding is no news.
+// change returns what to tell about a storage, or nil if people know it already. A
+// first pass that finds nothing wrong is no news.
 func change(known *told, s *Status) (*Change, *told) {
 	now := &told{Green: s.Green}
 	c := &Change{Storage: s.Storage, Bucket: s.Bucket, Green: s.Green}
@@ -98,8 +98,8 @@ func change(known *told, s *Status) (*Change, *told) {
 	return c, now
 }
 
-// tell tells what has changed, all of it in one message, and remembers it. What could
-// not be told is told by the next pass.
+// tell sends all changes in one message, and remembers it. The next pass sends what
+// could not be sent.
 func (k *Keeper) tell(ctx context.Context, report *Report) error {
 	var failed []string
 	fail := func(err error) { failed = append(failed, err.Error()) }
@@ -159,8 +159,8 @@ func (k *Keeper) known(storage string) (*record, error) {
 	return k.state.read(storage)
 }
 
-// tellOne sends a message. left is what some receivers have still to be told; nil if
-// all or none know.
+// tellOne sends a message. left is what some receivers still have to be told; nil if
+// all know, or none.
 func (k *Keeper) tellOne(ctx context.Context, m Message) (left *Message, err error) {
 	if k.teller == nil {
 		return nil, nil

@@ -93,7 +93,9 @@ func Run(ctx context.Context, c Config, args []string) error {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() {
-		out.interrupt()
+		if out != nil {
+			out.interrupt()
+		}
 		atexit.Run()
 		os.Exit(ExitInterrupted)
 	})

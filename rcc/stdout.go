@@ -1,12 +1,13 @@
 package rcc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/rclone/rclone/lib/atexit"
 	"golang.org/x/term"
@@ -25,7 +26,8 @@ const ExitBrokenPipe = 141
 type watchedOutput struct {
 	real, write *os.File
 	copied      chan error // what became of the copy, once
-	interrupted atomic.Bool
+	interrupted context.Context
+	interrupt   context.CancelFunc // makes finish return: all exit functions have to run
 }
 
 // watchOutput is nil if standard output is a terminal: there, nothing gets lost, and
@@ -39,6 +41,7 @@ func watchOutput() (*watchedOutput, error) {
 		return nil, fmt.Errorf("watch standard output: %w", err)
 	}
 	o := &watchedOutput{real: os.Stdout, write: write, copied: make(chan error, 1)}
+	o.interrupted, o.interrupt = context.WithCancel(context.Background())
 	go func() {
 		_, err := io.Copy(o.real, read)
 		// Then rclone's writes fail, too, and a command that only prints ends.
@@ -59,9 +62,9 @@ func (o *watchedOutput) finish() {
 	if o.write.Close() != nil {
 		return // the second call
 	}
-	err := <-o.copied
+	err := o.wait()
 	switch {
-	case err == nil || o.interrupted.Load():
+	case err == nil || o.interrupted.Err() != nil: // the exit code is another's
 	case errors.Is(err, syscall.EPIPE):
 		os.Exit(ExitBrokenPipe)
 	default:
@@ -70,10 +73,22 @@ func (o *watchedOutput) finish() {
 	}
 }
 
-// interrupt makes finish return: all of rclone's exit functions have to run, and the
-// exit code is another's.
-func (o *watchedOutput) interrupt() {
-	if o != nil {
-		o.interrupted.Store(true)
+// unreadGrace is how long writing may go on once the run is interrupted: the reader of a
+// pipe may sleep.
+const unreadGrace = 2 * time.Second
+
+func (o *watchedOutput) wait() error {
+	select {
+	case err := <-o.copied:
+		return err
+	case <-o.interrupted.Done():
+	}
+	late := time.NewTimer(unreadGrace)
+	defer late.Stop()
+	select {
+	case err := <-o.copied:
+		return err
+	case <-late.C:
+		return nil
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// aheadData bounds what is planned and not yet taken, in plain bytes.
+	// aheadData bounds what is planned and not taken yet, in plain bytes.
 	aheadData = 48 << 20
 	// aheadBatch is how much is planned before it is split into requests.
 	aheadBatch = 12 << 20
@@ -72,8 +72,8 @@ func (d *dataAhead) wait() {
 	d.loads.Wait()
 }
 
-// plan has a blob loaded. It waits while enough is planned, and returns false at the
-// end.
+// plan queues a blob for loading. It waits while enough is planned, and returns false
+// at the end.
 func (d *dataAhead) plan(id ID) bool {
 	places := d.reader.Locations(BlobHandle{BlobData, id})
 	d.mu.Lock()
@@ -107,7 +107,7 @@ func (d *dataAhead) plan(id ID) bool {
 	return true
 }
 
-// flush has all loaded that was planned.
+// flush sends everything that was planned.
 func (d *dataAhead) flush() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -169,8 +169,8 @@ func (d *dataAhead) load(run []*aheadBlob) {
 }
 
 // take returns a blob that was loaded ahead, or nil. The reader takes each blob once,
-// about in the order of the plan: what was planned long before one that is taken will
-// not be taken any more.
+// roughly in the order of the plan; what was planned long before a blob that is taken
+// will not be taken any more.
 func (d *dataAhead) take(ctx context.Context, id ID) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -139,7 +139,7 @@ func TestReadersListWhileLocking(t *testing.T) {
 		},
 		"ls": func(s *Session, _, _ ID) error { return s.Ls(t.Context(), LsOptions{Snapshot: "latest"}, LsVisitor{}) },
 		"diff": func(s *Session, first, _ ID) error {
-			_, err := s.Diff(t.Context(), DiffOptions{From: first.String(), To: "latest"})
+			_, err := s.Diff(t.Context(), DiffOptions{From: first.String(), To: "latest"}, nil)
 			return err
 		},
 		"rewrite": func(s *Session, _, _ ID) error {
@@ -150,7 +150,7 @@ func TestReadersListWhileLocking(t *testing.T) {
 			return s.Ls(t.Context(), LsOptions{Snapshot: first.String()}, LsVisitor{})
 		},
 		"diff of IDs": func(s *Session, first, last ID) error {
-			_, err := s.Diff(t.Context(), DiffOptions{From: first.String(), To: last.String()})
+			_, err := s.Diff(t.Context(), DiffOptions{From: first.String(), To: last.String()}, nil)
 			return err
 		},
 	} {

@@ -161,7 +161,7 @@ func readThePast(t *testing.T, ro *Session, dir string, first ID) {
 		"stats":       errOf(ro.Stats(ctx, StatsOptions{Mode: StatsRawData})),
 		"ls":          ro.Ls(ctx, LsOptions{Snapshot: "latest"}, LsVisitor{}),
 		"find":        ro.Find(ctx, FindOptions{Patterns: []string{"*"}}, func(Found) error { return nil }),
-		"diff":        errOf(ro.Diff(ctx, DiffOptions{From: first.String(), To: "latest"})),
+		"diff":        errOf(ro.Diff(ctx, DiffOptions{From: first.String(), To: "latest"}, nil)),
 		"dump a tree": ro.Dump(ctx, DumpOptions{Snapshot: "latest", Path: "/"}, io.Discard),
 		"cat":         errOf(ro.Cat(ctx, ObjectConfig, "")),
 		"keys":        errOf(ro.Keys(ctx)),

@@ -31,7 +31,7 @@ type packSizes struct {
 
 type packTables map[engrestic.ID][]sizedBlob
 
-// sizedBlob is a compressed blob as the index tells of it.
+// sizedBlob is a compressed blob as the index describes it.
 type sizedBlob struct{ offset, length, plain uint32 }
 
 // blobs returns the compressed blobs of a pack in their order.
@@ -99,7 +99,7 @@ func sizesOf(ctx context.Context, repo *engrepository.Repository, treesOnly bool
 	return table, nil
 }
 
-// load has fn read a part of a pack, until the first blob in it that unpacks to too
+// load passes part of a pack to fn, up to the first blob in it that unpacks to too
 // much.
 func (s *packSizes) load(ctx context.Context, h engbackend.Handle, offset int64, rd io.Reader, fn func(io.Reader) error) error {
 	blobs, err := s.blobs(ctx, h)
@@ -118,8 +118,8 @@ func (s *packSizes) load(ctx context.Context, h engbackend.Handle, offset int64,
 	return err
 }
 
-// watchedPack passes a part of a pack on. Blobs that begin before the part are not
-// looked at; the engine reads whole ones.
+// watchedPack passes part of a pack on. Blobs that begin before the part are not
+// checked; the engine reads whole ones.
 type watchedPack struct {
 	rd     io.Reader
 	sizes  *packSizes

@@ -68,7 +68,7 @@ var bombOperations = map[string]struct {
 		return err
 	}},
 	"diff": {false, func(t *testing.T, s *Session, sn string) error {
-		_, err := s.Diff(t.Context(), DiffOptions{From: "latest", To: sn})
+		_, err := s.Diff(t.Context(), DiffOptions{From: "latest", To: sn}, nil)
 		return err
 	}},
 	"rewrite": {false, func(t *testing.T, s *Session, sn string) error {

@@ -13,7 +13,7 @@ import (
 
 const (
 	nonceSize = aes.BlockSize
-	// maxOverlap is how many blobs may lie at one place of a pack: restic puts one
+	// maxOverlap is how many blobs may share one place of a pack: restic puts one
 	// there.
 	maxOverlap = 64
 	// unsaidBlock is the most that a compressed block without a stated size unpacks to
@@ -47,7 +47,7 @@ const (
 // end is where the encrypted text ends: before the MAC.
 func (w *blobWalk) end() int64 { return int64(w.blob.length) - (minStored - nonceSize) }
 
-// feed takes bytes that begin at a place of the blob, which may be before it.
+// feed takes bytes from a place of the blob on, which may be before it.
 func (w *blobWalk) feed(at int64, p []byte) error {
 	for !w.done {
 		from, n := w.want, int64(blockHeader)
@@ -83,7 +83,7 @@ func (w *blobWalk) feed(at int64, p []byte) error {
 	return nil
 }
 
-// step takes in what was wanted.
+// step processes the bytes that were wanted.
 func (w *blobWalk) step(sealed []byte) (err error) {
 	if w.ctr == nil {
 		copy(w.nonce[:], sealed)
@@ -137,8 +137,8 @@ func (w *blobWalk) block(h []byte) error {
 	return w.add(plain)
 }
 
-// add counts what follows. Where sizes are not said, the last block of a frame may hold
-// less than it is counted for.
+// add counts what follows. Where sizes are not stated, the last block of a frame may
+// hold less than it is counted for.
 func (w *blobWalk) add(plain uint64) error {
 	limit := uint64(w.blob.plain)
 	if !w.frame.HasFCS {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"syscall"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
 	engcrypto "github.com/restic/restic/rwmlink/crypto"
@@ -82,10 +83,21 @@ func (g *guard) bad(t engbackend.FileType, raw []byte, limit int64) string {
 	return ""
 }
 
-// IsPermanentError includes the guard's own errors: a second read returns the same
-// bytes.
+// IsPermanentError includes the guard's own errors, since a second read returns the same
+// bytes, and a cache that cannot be written: the caller reads without it, but each
+// object would be tried for a minute before.
 func (g *guard) IsPermanentError(err error) bool {
-	return errors.Is(err, ErrDamaged) || g.Backend.IsPermanentError(err)
+	return errors.Is(err, ErrDamaged) || noRoom(err) || g.Backend.IsPermanentError(err)
+}
+
+// noRoom reports whether a local file could not be written for lack of room or rights.
+func noRoom(err error) bool {
+	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *guard) Unwrap() engbackend.Backend { return g.Backend }

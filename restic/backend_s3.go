@@ -61,6 +61,7 @@ type s3Backend struct {
 	listV1      atomic.Bool // the server does not know ListObjectsV2
 	ceph        atomic.Bool // the server has answered as Ceph RGW does
 	sealing     sealing
+	trees       treesHeld
 	keyTimes    sync.Map // of keys that were listed, by their names
 }
 
@@ -107,8 +108,10 @@ func (b *s3Backend) load(ctx context.Context, h engbackend.Handle, version strin
 	w, ctx := b.watch(ctx)
 	defer w.stop()
 	key := b.layout.Filename(h)
-	if err := b.refusedBefore(ctx, h); err != nil && version == "" {
-		return err
+	if version == "" {
+		if refused := b.refusedBefore(h); refused != nil {
+			return b.loadTreeCopy(ctx, h, length, offset, refused, fn)
+		}
 	}
 	fail := func(err error) error {
 		if version != "" {
@@ -128,6 +131,12 @@ func (b *s3Backend) load(ctx context.Context, h engbackend.Handle, version strin
 	err := engutil.DefaultLoad(ctx, h, length, offset, open, func(rd io.Reader) error {
 		return fn(&bodyReader{rd: rd, fail: fail})
 	})
+	if refused, ok := err.(*s3Error); ok && refused.cause == ErrSealed {
+		if version == "" {
+			return b.loadTreeCopy(ctx, h, length, offset, refused, fn)
+		}
+		endSealed(ctx, refused)
+	}
 	return w.explain(err, func() error { return fail(errStalled) })
 }
 
@@ -169,7 +178,11 @@ func (b *s3Backend) Stat(ctx context.Context, h engbackend.Handle) (engbackend.F
 	key := b.layout.Filename(h)
 	info, err := b.client.StatObject(ctx, b.bucket, key, minio.StatObjectOptions{})
 	if err != nil {
-		return engbackend.FileInfo{}, w.explain(b.packRefused(ctx, h, b.fail("HEAD", key, err)), func() error { return b.fail("HEAD", key, errStalled) })
+		err = b.packRefused(ctx, h, b.fail("HEAD", key, err))
+		if refused, ok := err.(*s3Error); ok && refused.cause == ErrSealed {
+			endSealed(ctx, refused)
+		}
+		return engbackend.FileInfo{}, w.explain(err, func() error { return b.fail("HEAD", key, errStalled) })
 	}
 	b.answered.Store(true)
 	return engbackend.FileInfo{Name: h.Name, Size: info.Size}, nil

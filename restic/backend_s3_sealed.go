@@ -33,6 +33,7 @@ type sealing struct {
 	owner  string // ID of the bucket's owner; "" if not asked for or not known
 
 	refused sync.Map // names of packs and when they were refused
+	noCopy  sync.Map // names of those of which there is no copy to read either
 }
 
 // sealed reports whether the bucket's policy denies a principal the packs. Together
@@ -93,8 +94,8 @@ func (o *oneOrMore) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(o))
 }
 
-// packRefused makes the error of a refused pack ErrSealed if it is that, and ends the
-// operation that needs the pack, unless it can do without.
+// packRefused makes the error of a refused pack ErrSealed if it is that. The caller
+// looks for a copy, or ends the operation that needs the pack (endSealed).
 func (b *s3Backend) packRefused(ctx context.Context, h engbackend.Handle, err error) error {
 	e, ok := err.(*s3Error)
 	if !ok || h.Type != engbackend.PackFile || e.cause != ErrAccessDenied || !b.sealed(ctx) {
@@ -102,24 +103,22 @@ func (b *s3Backend) packRefused(ctx context.Context, h engbackend.Handle, err er
 	}
 	e.cause = ErrSealed
 	b.sealing.refused.Store(h.Name, time.Now())
-	endSealed(ctx, e)
 	return e
 }
 
 // refusedBefore is the error of a pack that was refused within the last minute: a
 // backup asks for each tree it lacks more than once.
-func (b *s3Backend) refusedBefore(ctx context.Context, h engbackend.Handle) error {
+func (b *s3Backend) refusedBefore(h engbackend.Handle) *s3Error {
 	at, ok := b.sealing.refused.Load(h.Name)
 	if !ok || h.Type != engbackend.PackFile {
 		return nil
 	}
 	if time.Since(at.(time.Time)) > sealFor {
 		b.sealing.refused.Delete(h.Name)
+		b.sealing.noCopy.Delete(h.Name)
 		return nil
 	}
-	e := &s3Error{method: "GET", bucket: b.bucket, key: b.layout.Filename(h), err: s3err.ErrAccessDenied, cause: ErrSealed}
-	endSealed(ctx, e)
-	return e
+	return &s3Error{method: "GET", bucket: b.bucket, key: b.layout.Filename(h), err: s3err.ErrAccessDenied, cause: ErrSealed}
 }
 
 type sealKey struct{}

@@ -53,7 +53,7 @@ func TestOneSessionManyUsers(t *testing.T) {
 		return err
 	})
 	repeat("diff", func(ctx context.Context, _ int) error {
-		_, err := s.Diff(ctx, DiffOptions{From: "latest", To: "latest" + folder})
+		_, err := s.Diff(ctx, DiffOptions{From: "latest", To: "latest" + folder}, nil)
 		return err
 	})
 	repeat("check", func(ctx context.Context, _ int) error {

@@ -67,16 +67,16 @@ func (s *Session) CopyTo(ctx context.Context, dst *Session, o CopyOptions) (*Cop
 		selected, err = list.selectAll(o.Filter, rep)
 		return c.leaveOut(err)
 	}
-	err := s.run(ctx, access{index: true, choose: choose, lists: true}, func(ctx context.Context, from *engrepository.Repository) error {
-		return dst.run(ctx, access{write: true, index: true}, func(ctx context.Context, to *engrepository.Repository) error {
-			there, err := dst.view.load(ctx, to)
-			if err != nil {
-				return err
-			}
-			c.from, c.to = from, to
-			c.visited = newBlobSet(from)
-			return c.run(ctx, c.missing(selected, there))
-		})
+	read := access{index: true, choose: choose, lists: true}
+	write := access{write: true, index: true, lists: true}
+	err := s.runWith(ctx, read, dst, write, func(ctx context.Context, from, to *engrepository.Repository) error {
+		there, err := dst.view.load(ctx, to)
+		if err != nil {
+			return err
+		}
+		c.from, c.to = from, to
+		c.visited = newBlobSet(from)
+		return c.run(ctx, c.missing(selected, there))
 	})
 	if err == nil && len(c.res.Unreadable) > 0 {
 		err = &SnapshotsError{Items: c.res.Unreadable}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
@@ -214,6 +216,40 @@ func TestRewrite(t *testing.T) {
 		}
 	}
 	if _, err := s.Check(t.Context(), CheckOptions{ReadData: true}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCopyToFailsOnOneSide has one of the two fail while the other waits for it.
+func TestCopyToFailsOnOneSide(t *testing.T) {
+	src, _, _, _ := twoSnapshots(t)
+	dst, _ := initLocal(t)
+	closed, _ := initLocal(t)
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// The engine waits a minute before it ends the context of a lock.
+	delayed := goleak.IgnoreAnyFunction("github.com/restic/restic/internal/restic.delayedCancelContext.func1")
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), delayed)
+	unknown := SnapshotFilter{IDs: []string{"0123456789"}}
+	if _, err := src.CopyTo(t.Context(), dst, CopyOptions{Filter: unknown}); !errors.Is(err, ErrNoSnapshot) {
+		t.Errorf("a snapshot that is not there: %v", err)
+	}
+	if _, err := src.CopyTo(t.Context(), closed, CopyOptions{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("a closed destination: %v", err)
+	}
+	if _, err := closed.CopyTo(t.Context(), dst, CopyOptions{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("a closed source: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := src.CopyTo(ctx, dst, CopyOptions{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled copy: %v", err)
+	}
+	if res, err := src.CopyTo(t.Context(), dst, CopyOptions{}); err != nil || len(res.Copied) != 2 {
+		t.Errorf("afterwards: %+v, %v", res, err)
+	}
+	if err := dst.Close(); err != nil { // ends what renews its lock
 		t.Error(err)
 	}
 }

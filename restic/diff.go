@@ -21,9 +21,6 @@ type DiffOptions struct {
 	Filter SnapshotFilter
 	// Metadata reports changes of metadata, too.
 	Metadata bool
-	// OnChange is called for each difference. Its error aborts the comparison and is
-	// returned by Diff.
-	OnChange func(Change) error
 }
 
 // Change is a difference. Encoded as JSON it has the fields `restic diff --json`
@@ -56,8 +53,10 @@ type DiffCount struct {
 	Bytes     uint64 `json:"bytes"`
 }
 
-// Diff compares two snapshots, or folders in them.
-func (s *Session) Diff(ctx context.Context, o DiffOptions) (*DiffResult, error) {
+// Diff compares two snapshots, or folders in them, and calls fn for each difference. An
+// error from fn aborts the comparison and is returned. With a nil fn differences are
+// only counted.
+func (s *Session) Diff(ctx context.Context, o DiffOptions, fn func(Change) error) (*DiffResult, error) {
 	if o.From == "" || o.To == "" {
 		return nil, errors.New("diff: two snapshots are needed")
 	}
@@ -83,7 +82,7 @@ func (s *Session) Diff(ctx context.Context, o DiffOptions) (*DiffResult, error) 
 		ahead, end := walkAhead(ctx, repo, nil, false, func(string, *engdata.Node) bool { return false })
 		defer end()
 		d := differ{
-			ctx: ctx, repo: repo, ahead: ahead, o: o, res: res,
+			ctx: ctx, repo: repo, ahead: ahead, o: o, fn: fn, res: res,
 			before: newBlobSet(repo), after: newBlobSet(repo), common: newBlobSet(repo),
 		}
 		return d.run(*from.Tree, *to.Tree)
@@ -100,6 +99,7 @@ type differ struct {
 	repo  *engrepository.Repository
 	ahead *treeAhead // of what expect names
 	o     DiffOptions
+	fn    func(Change) error
 	res   *DiffResult
 
 	before, after, common *blobSet
@@ -144,13 +144,13 @@ func (d *differ) count(blobs, other *blobSet, into *DiffCount) error {
 }
 
 func (d *differ) report(name string, node *engdata.Node, modifier string) error {
-	if d.o.OnChange == nil || modifier == "" {
+	if d.fn == nil || modifier == "" {
 		return nil
 	}
 	if node.Type == engdata.NodeTypeDir {
 		name += "/"
 	}
-	return d.o.OnChange(Change{Path: name, Modifier: modifier})
+	return d.fn(Change{Path: name, Modifier: modifier})
 }
 
 // trees compares two trees at the same place.

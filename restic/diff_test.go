@@ -54,8 +54,7 @@ func TestDiffAgreesWithRestic(t *testing.T) {
 	} {
 		lines := bytes.Split(bytes.TrimSpace(cli.MustRun(t, cliRepo(t, loc), append([]string{"diff", "--json"}, tc.args...)...).Stdout), []byte("\n"))
 		var changes []Change
-		tc.o.OnChange = func(c Change) error { changes = append(changes, c); return nil }
-		res, err := s.Diff(t.Context(), tc.o)
+		res, err := s.Diff(t.Context(), tc.o, func(c Change) error { changes = append(changes, c); return nil })
 		if err != nil || len(changes) != len(lines)-1 {
 			t.Errorf("%v: %d changes, want %d, %v", tc.args, len(changes), len(lines)-1, err)
 			continue
@@ -66,11 +65,11 @@ func TestDiffAgreesWithRestic(t *testing.T) {
 		sameJSON(t, "statistics", res, lines[len(lines)-1], "message_type", "source_snapshot", "target_snapshot")
 	}
 	stop := errors.New("enough")
-	if _, err := s.Diff(t.Context(), DiffOptions{From: from, To: to, OnChange: func(Change) error { return stop }}); !errors.Is(err, stop) {
+	if _, err := s.Diff(t.Context(), DiffOptions{From: from, To: to}, func(Change) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("%v", err)
 	}
 	for _, o := range []DiffOptions{{}, {From: from}, {From: from, To: "12345678"}, {From: from, To: to + "/none"}} {
-		if _, err := s.Diff(t.Context(), o); err == nil {
+		if _, err := s.Diff(t.Context(), o, nil); err == nil {
 			t.Errorf("%+v was accepted", o)
 		}
 	}

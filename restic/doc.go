@@ -86,10 +86,10 @@ package restic
 // repository by Session.run, which takes an access as data: the lock, the index and the
 // repository object it needs.
 //
-//	session.go, access.go     the open repository; how an operation uses it
+//	session.go, access*.go    the open repository; how an operation uses it
 //	session_index.go          when the index is loaded again
 //	open*.go, init.go         from a location and a password to a session
-//	gone.go, sealed.go        a repository that was deleted; a host that may not read data
+//	gone.go, sealed*.go       a repository that was deleted; a host that may not read data
 //	ahead.go, lock_taking.go  what is read while a lock is being taken, and when it counts
 //	waiting.go                says that opening or locking takes long
 //	internal/scrypt           the key derivation on several processors
@@ -107,7 +107,7 @@ package restic
 //	                          listing, filters, groups; the session's view of them
 //	fs*.go, stat.go           a snapshot as an fs.FS; single nodes
 //	limits.go, close.go       rates that change; the end of a session
-//	ahead_*.go, tree_walk*.go trees and data loaded before a walk comes to them
+//	ahead_*.go, tree_*.go trees and data loaded before a walk comes to them
 //	restore*.go, dump*.go, ls*.go, find*.go, diff.go, stats*.go, cat.go, list.go
 //	                          reading
 //	forget*.go, tag.go, rewrite*.go, prune*.go, remove_batch.go, migrate.go, key.go

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// lockTaking is what the tracker is told of a lock that the engine is taking: it comes
-// with the context of the engine's requests. It is made when a listing has found no
-// lock at all; whoever finds one does without.
+// lockTaking tells the tracker about a lock that the engine is taking; it comes with
+// the context of the engine's requests. It is made when a listing has found no lock at
+// all; otherwise there is none.
 type lockTaking struct {
 	looked time.Time // when that listing was asked for
 	// begin starts to read ahead, once the lock is in the storage; drop forgets what
@@ -42,10 +42,10 @@ func (l *lockTaking) firstLook() bool { return l != nil && l.shown.CompareAndSwa
 // others that decides whether it holds its own (200 ms), with some slack.
 const othersWait = 150 * time.Millisecond
 
-// closed reports whether nobody else can hold a conflicting lock from the listing on
-// until ours is released. Since there was none, another one is written later; its owner
+// closed reports whether no other session can hold a conflicting lock from the listing
+// on until ours is released. There was none, so another one is written later; its owner
 // waits 200 ms, looks, and then finds ours. So what is listed from now on stays as it
-// is found, provided that our own look finds nobody either.
+// is found, provided that our own look finds no other lock either.
 //
 // It is to be asked as soon as our lock is written. A clock that stands still while the
 // machine sleeps is not believed alone.
@@ -55,7 +55,7 @@ func (l *lockTaking) closed(now time.Time) bool {
 }
 
 // lockWritten says that our lock is in the storage. The engine writes a second one if
-// it gave the first back, because somebody else held one; what was read under the first
+// it gave up the first because another session held one; what was read under the first
 // does not count then.
 func (l *lockTaking) lockWritten() {
 	switch {

@@ -227,6 +227,30 @@ func TestBombs(t *testing.T) {
 	}
 }
 
+// Many snapshots that each unpack to no more than one may are refused together, also
+// once the cache has them.
+func TestManyLargeSnapshots(t *testing.T) {
+	loc := copyRepository(t, wholeRepository(t))
+	s := newSealer(t, loc)
+	for i := range 20 {
+		s.put("snapshots", s.seal(bomb(t, 1<<20, true, fmt.Sprintf(`{"time":"2026-01-02T03:04:%02dZ","tree":"%064d","paths":["`, i, 1), `"],"hostname":"h"}`)))
+	}
+	dir := t.TempDir()
+	for _, most := range []int64{16 << 20, 0} { // with 0, by default, these few are taken, and the cache gets all
+		session := openAgain(t, loc, WithoutLock(), WithCacheDir(dir))
+		session.view.most = most
+		_, err := session.Snapshots(t.Context(), SnapshotFilter{})
+		if refused := errors.Is(err, ErrDamaged) && strings.Contains(err.Error(), "16 MiB"); refused != (most > 0) || most == 0 && err != nil {
+			t.Errorf("at most %d: %v", most, err)
+		}
+	}
+	cached := openAgain(t, loc, WithoutLock(), WithCacheDir(dir))
+	cached.view.most = 16 << 20
+	if _, err := cached.Snapshots(t.Context(), SnapshotFilter{}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("from the cache: %v", err)
+	}
+}
+
 // Numbers on which the engine would panic are refused with the index that has them.
 func TestIndexNumbers(t *testing.T) {
 	whole := wholeRepository(t)

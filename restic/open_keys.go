@@ -37,9 +37,10 @@ const (
 // openKeys tries the keys of a repository and returns the object that one of them
 // opened, with the config.
 //
-// Anybody who can write into the bucket can put keys there, so neither their number nor
-// their costs may keep the right one from being found: the hinted key comes first, then
-// the oldest by the server's clock, since junk is younger than the keys it is to hide.
+// Every writer to the bucket can put keys there, so neither their number nor their
+// costs may keep the right one from being found: the hinted key comes first, then the
+// oldest by the server's clock, since junk is younger than the keys that it is meant to
+// hide.
 //
 // The config is asked for beside the first key, and is here before the key is derived.
 func openKeys(ctx context.Context, loc Location, stack *tracker, o options, password string) (*opened, error) {

@@ -63,10 +63,12 @@ func WithCacheDir(dir string) Option { return func(o *options) { o.cacheDir = di
 // neither it is [UserLockDir].
 func WithLockDir(dir string) Option { return func(o *options) { o.lockDir = dir } }
 
-// WithoutCache keeps no local copies.
+// WithoutCache keeps no local copies. Without [WithLockDir] a lock that a process of this
+// host has left behind is then stale only by its age.
 func WithoutCache() Option { return func(o *options) { o.noCache = true } }
 
-// WithConnections sets how many requests run at the same time. The default is 16.
+// WithConnections sets how many requests run at the same time, like restic's
+// -o s3.connections. The default is 16.
 func WithConnections(n uint) Option { return func(o *options) { o.connections = n } }
 
 // WithStorageClass stores what is written to S3 in a storage class such as STANDARD_IA.

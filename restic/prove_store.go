@@ -83,7 +83,7 @@ func (s *objectStore) whole(ctx context.Context, h engbackend.Handle, size int64
 	}
 	from := s.source(h, size)
 	raw, err := s.load(ctx, from, h, size)
-	if err == nil && from == s.cached && s.dir != "" && !isNamed(raw, h.Name) {
+	if from == s.cached && s.dir != "" && (noRoom(err) || err == nil && !isNamed(raw, h.Name)) {
 		_ = os.Remove(s.cachePath(h))
 		raw, err = s.load(ctx, s.direct, h, size)
 	}

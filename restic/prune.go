@@ -47,6 +47,9 @@ type PruneResult struct {
 	Blobs  PruneBlobs `json:"blobs"`
 	Bytes  PruneBytes `json:"bytes"`
 	Packs  PrunePacks `json:"packs"`
+	// TreePacks is how many packs of the newest trees were left where sealed hosts may
+	// read them; 0 where no host is sealed.
+	TreePacks uint `json:"tree_packs,omitempty"`
 	// Failed are unused packs that could not be removed. The next prune tries again.
 	Failed []ItemError `json:"-"`
 }
@@ -176,7 +179,7 @@ func (s *Session) prune(ctx context.Context, repo *engrepository.Repository, o P
 	if err != nil {
 		return res, fmt.Errorf("not finished, run it again: %w", pruneError(ctx, printer.explain(err)))
 	}
-	return res, nil
+	return res, s.leaveTrees(ctx, keep, res, rep)
 }
 
 func findUsed(ctx context.Context, repo engrestic.Repository, used engrestic.FindBlobSet, keep snapshotList, rep *reporter) error {

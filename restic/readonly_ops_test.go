@@ -26,7 +26,7 @@ func TestReadingWithoutLock(t *testing.T) {
 		"stats":          errOf(ro.Stats(ctx, StatsOptions{})),
 		"ls":             ro.Ls(ctx, LsOptions{Snapshot: "latest"}, LsVisitor{}),
 		"find":           ro.Find(ctx, FindOptions{Patterns: []string{"*"}}, func(Found) error { return nil }),
-		"diff":           errOf(ro.Diff(ctx, DiffOptions{From: from, To: to})),
+		"diff":           errOf(ro.Diff(ctx, DiffOptions{From: from, To: to}, nil)),
 		"dump":           ro.Dump(ctx, DumpOptions{Snapshot: to, Path: "/"}, io.Discard),
 		"cat":            errOf(ro.Cat(ctx, ObjectConfig, "")),
 		"keys":           errOf(ro.Keys(ctx)),

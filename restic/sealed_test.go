@@ -17,20 +17,31 @@ import (
 
 // sealedBucket is a bucket whose host is sealed, as the host and as the admin see it.
 type sealedBucket struct {
-	srv         *s3test.Server
-	name        string
-	host, admin Location
+	srv    *s3test.Server
+	name   string
+	host   Location
+	keeper Location
+	admin  Location
 }
 
 func newSealedBucket(t *testing.T, dialect string) *sealedBucket {
 	t.Helper()
+	return newSealedRepository(t, dialect, "", s3state.CreateOptions{Sealed: true})
+}
+
+// newSealedRepository is newSealedBucket with a repository at a prefix, and with a
+// bucket made in another way.
+func newSealedRepository(t *testing.T, dialect, prefix string, o s3state.CreateOptions) *sealedBucket {
+	t.Helper()
 	srv := s3test.Start(t, s3test.Dialect(dialect))
 	b := &sealedBucket{srv: srv, name: srv.Bucket(t)}
 	admin := srv.Client(t, srv.Admin)
-	if _, err := s3state.New(admin).Create(t.Context(), b.name, srv.Host.Name, s3state.CreateOptions{Sealed: true}); err != nil {
+	o.Keeper = srv.Host2.Name
+	if _, err := s3state.New(admin).Create(t.Context(), b.name, srv.Host.Name, o); err != nil {
 		t.Fatal(err)
 	}
-	b.host, b.admin = S3(srv.Client(t, srv.Host), b.name, ""), S3(admin, b.name, "")
+	b.host, b.admin = S3(srv.Client(t, srv.Host), b.name, prefix), S3(admin, b.name, prefix)
+	b.keeper = S3(srv.Client(t, srv.Host2), b.name, prefix)
 	s, err := Init(t.Context(), b.host, testPassword, WithoutCache())
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +76,12 @@ func (b *sealedBucket) uploads(t *testing.T) (n int) {
 // backupOf makes a backup and returns the warnings.
 func (b *sealedBucket) backupOf(t *testing.T, cache, dir string, o BackupOptions) (*BackupResult, []string) {
 	t.Helper()
-	s := openAt(t, b.host, WithCacheDir(cache))
+	return b.backupWith(t, WithCacheDir(cache), dir, o)
+}
+
+func (b *sealedBucket) backupWith(t *testing.T, cache Option, dir string, o BackupOptions) (*BackupResult, []string) {
+	t.Helper()
+	s := openAt(t, b.host, cache)
 	defer s.Close()
 	var warnings []string
 	o.Paths = []string{dir}
@@ -200,7 +216,7 @@ func TestSealedHostReadsNothing(t *testing.T) {
 			return s.Find(ctx, FindOptions{Patterns: []string{"b"}}, func(Found) error { return nil })
 		},
 		"diff": func(s *Session) error {
-			_, err := s.Diff(ctx, DiffOptions{From: ids[0].String(), To: ids[1].String()})
+			_, err := s.Diff(ctx, DiffOptions{From: ids[0].String(), To: ids[1].String()}, nil)
 			return err
 		},
 		"check":      func(s *Session) error { _, err := s.Check(ctx, CheckOptions{}); return err },

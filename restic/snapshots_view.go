@@ -1,6 +1,7 @@
 package restic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,6 +19,23 @@ import (
 type snapshotView struct {
 	mu   sync.Mutex
 	byID map[engrestic.ID]*engdata.Snapshot
+	most int64 // 0 means mostOfSnapshots; for tests
+}
+
+// mostOfSnapshots bounds what the snapshots of a repository have of paths and the like
+// together: each is bounded by its size in the storage, but an attacker can write any
+// number of them, which unpack to many times that.
+const mostOfSnapshots = 1 << 30
+
+// heldBy is about what is kept of a snapshot.
+func heldBy(sn *engdata.Snapshot) int64 {
+	n := len(sn.Hostname) + len(sn.Username) + len(sn.ProgramVersion)
+	for _, list := range [][]string{sn.Paths, sn.Tags, sn.Excludes} {
+		for _, text := range list {
+			n += len(text) + 16 // of its header
+		}
+	}
+	return int64(n)
 }
 
 // load lists the snapshots and reads, in parallel, those not known yet. An operation
@@ -33,6 +51,8 @@ func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository)
 	var mu sync.Mutex
 	now := make(map[engrestic.ID]*engdata.Snapshot, len(known))
 	var list snapshotList
+	var size int64
+	most := cmp.Or(v.most, mostOfSnapshots)
 	err := engrestic.ParallelList(ctx, repo, engrestic.SnapshotFile, repo.Connections(), func(ctx context.Context, id engrestic.ID, _ int64) error {
 		sn := known[id]
 		var err error
@@ -49,6 +69,10 @@ func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository)
 			return nil
 		}
 		now[id] = sn
+		if size += heldBy(sn); size > most {
+			return fmt.Errorf("%w: the snapshots have more than %d MiB of paths and tags together, as no backup writes them; "+
+				"look at a moment before (--at), or remove the largest objects below snapshots/", ErrDamaged, most>>20)
+		}
 		return nil
 	})
 	if err != nil {

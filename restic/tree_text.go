@@ -150,7 +150,7 @@ func appendQuotedTwice(b []byte, name string) []byte {
 	return appendText(b, quoted[1:len(quoted)-1])
 }
 
-// plainText reports whether nobody escapes anything of a text.
+// plainText reports whether a text needs no escaping in either form.
 func plainText(text string) bool {
 	for i := range len(text) {
 		switch c := text[i]; {

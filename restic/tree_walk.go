@@ -28,7 +28,7 @@ type walkedTree struct {
 	err error
 }
 
-// typeName returns the type of a node as it stands in the tree.
+// typeName returns the type of a node as the tree has it.
 func (t *walkedTree) typeName(i int) string {
 	if it, err := engdata.NewTreeNodeIterator(bytes.NewReader(t.raw)); err == nil {
 		for item := range it {
@@ -133,7 +133,7 @@ func (w *treesWalk) take() (at waitingTree, ok bool) {
 	return at, false
 }
 
-// count notes that a tree is done with. The caller holds mu.
+// count records that a tree is done. The caller holds mu.
 func (w *treesWalk) count(root int) {
 	if w.below[root]--; w.below[root] == 0 {
 		w.bar.Add(1)

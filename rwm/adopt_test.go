@@ -122,7 +122,7 @@ func TestAdoptBucketOfPython(t *testing.T) {
 			}
 			m := w.adminManager()
 			var steps []string
-			res, err := m.AdoptStorage(ctx, bucket, w.Host.Name, rwm.AdoptOptions{AdoptOptions: s3state.AdoptOptions{Confirm: func(p *s3state.AdoptPlan) error {
+			res, err := m.AdoptStorage(ctx, bucket, w.Host.Name, rwm.AdoptOptions{AdoptOptions: s3state.AdoptOptions{Approve: func(p *s3state.AdoptPlan) error {
 				for _, s := range p.Steps {
 					steps = append(steps, s.Name)
 				}

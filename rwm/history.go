@@ -25,7 +25,8 @@ const mostAhead = 24 * time.Hour
 //   - indexes, snapshots and locks that are not encrypted with the repository's key;
 //   - deletions under a lock that is not exclusive;
 //   - snapshots that claim a time long after they were written, and snapshots with a
-//     false time that made the retention remove genuine ones.
+//     false time that made the retention remove genuine ones;
+//   - snapshots of nothing, by which genuine ones can be replaced.
 //
 // With [WithReviews] it also marks changes of the bucket's settings, such as lifecycle,
 // since the last History; the first one only remembers them. What this machine's RWM
@@ -44,6 +45,9 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 	}
 	if opts.ReviewedUntil.IsZero() {
 		opts.ReviewedUntil = review.Until
+		if opts.SettingsReviewedUntil.IsZero() {
+			opts.SettingsReviewedUntil = review.SettingsUntil
+		}
 	}
 	if opts.ProvedUntil.IsZero() {
 		opts.ProvedUntil = review.Proved
@@ -145,12 +149,21 @@ func inspector(ctx context.Context, session *restic.Session) s3state.Inspect {
 			if ahead > mostAhead {
 				verdict.Suspicious = fmt.Sprintf("a snapshot claims a time %.0f days after it was written (%s)", ahead.Hours()/24, c.Time.Format(time.RFC3339))
 			}
+			if *c.Tree == emptyTree {
+				verdict.Suspicious = "a snapshot has nothing in it"
+				if c.Original != "" {
+					verdict.Suspicious += ", and takes the place of " + c.Original[:min(len(c.Original), 8)]
+				}
+			}
 			return verdict, nil
 		}
 		// The time in a lock is what a host claims, and its clock may be wrong.
 		return s3state.Verdict{NotExclusive: what == s3state.TypeLock && !*c.Exclusive}, nil
 	}
 }
+
+// emptyTree is the ID of the tree without an entry. No backup makes a snapshot of it.
+const emptyTree = "ac08ce34ba4f8123618661bef2425f7028ffb9ac740578a3ee88684d2523fee8"
 
 // content is of restic's files what tells one type from another. All are sealed alike,
 // so a reader of one can pass it off as another.

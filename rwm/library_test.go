@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -154,6 +156,25 @@ func TestEventsCarryTheirRun(t *testing.T) {
 	for _, run := range runs {
 		if !slices.Contains(seen[run], "run") || !slices.Contains(seen[run], "engine") {
 			t.Errorf("%s: %q", run, seen[run])
+		}
+	}
+}
+
+// New has no context, so it waits for no pipe.
+func TestNewWaitsForNoPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	mkfifo, err := exec.LookPath("mkfifo")
+	if err != nil || exec.Command(mkfifo, pipe).Run() != nil {
+		t.Skip("no named pipes here")
+	}
+	cfg := &rwm.Config{S3EndpointURL: "https://127.0.0.1:1", S3AccessKey: "a", S3SecretKey: "b"}
+	for _, flag := range []string{"--cacert", "--tls-client-cert"} {
+		cfg.BackupExtras = []string{flag, pipe}
+		if _, err := rwm.New(cfg); !errors.Is(err, rwm.ErrConfig) || !strings.Contains(err.Error(), "WithTransport") {
+			t.Errorf("%s: %v", flag, err)
+		}
+		if _, err := rwm.New(cfg, rwm.WithTransport(http.DefaultTransport)); err != nil {
+			t.Errorf("%s with a transport: %v", flag, err)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -40,7 +42,8 @@ type Manager struct {
 }
 
 // New makes a Manager for cfg, which must not be changed afterwards. It checks
-// the whole configuration ([Config.Validate]) and sends nothing.
+// the whole configuration ([Config.Validate]) and sends nothing. Without [WithTransport]
+// it reads the certificates that backup_extras names, which have to be regular files.
 func New(cfg *Config, opts ...Option) (*Manager, error) {
 	m := &Manager{cfg: cfg, log: slog.New(slog.DiscardHandler), now: time.Now, hooks: hooks{io.Discard, io.Discard}}
 	if cfg == nil {
@@ -101,6 +104,11 @@ func (m *Manager) connect() error {
 		extras, err := parseExtras(m.cfg.BackupExtras)
 		if err != nil {
 			return m.cfg.source.at("backup_extras", "%s", err)
+		}
+		for _, file := range append(slices.Clone(extras.HTTP.Cacert), extras.HTTP.TLSClientCert) {
+			if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+				return m.cfg.source.at("backup_extras", "%s is not a regular file, and nothing could end the waiting for it; read it yourself and give WithTransport", file)
+			}
 		}
 		transport, err := NewTransport()
 		if err != nil {

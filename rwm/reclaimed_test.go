@@ -71,11 +71,17 @@ func (l *lockedLife) backup(day int) {
 
 func (l *lockedLife) renew() *s3state.RenewResult {
 	l.t.Helper()
+	return l.renewWith(s3state.RenewOptions{})
+}
+
+func (l *lockedLife) renewWith(opts s3state.RenewOptions) *s3state.RenewResult {
+	l.t.Helper()
 	ledger, err := s3state.OpenRenewLedger(l.ledger)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	r, err := l.keeper.RenewLocks(l.t.Context(), l.config.ResticBucket, s3state.RenewOptions{Ledger: ledger})
+	opts.Ledger = ledger
+	r, err := l.keeper.RenewLocks(l.t.Context(), l.config.ResticBucket, opts)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -163,5 +169,39 @@ func TestLockedBucketAfterWeeks(t *testing.T) {
 	// What was proved, and when.
 	if _, p, err := s3state.ReadRenewLedger(l.ledger); err != nil || !p.Time.Equal(l.start.AddDate(0, 0, 24)) || !p.Floor.Equal(l.start.AddDate(0, 0, 34)) || p.Needed == 0 {
 		t.Errorf("%+v %v", p, err)
+	}
+}
+
+// A state that was saved while another run held its lock names that lock, and keeping
+// the state keeps it. The locks of the prunes after it, whose packs are kept as well,
+// stay with it: else these packs would look deleted while no run held a lock.
+func TestKeptStatesKeepTheLocksOfPrunes(t *testing.T) {
+	t.Parallel()
+	l := newLockedLife(t, s3state.LockOptions{Days: 6, GraceDays: 4})
+	l.backup(0)
+	session, err := l.host.OpenRepository(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.Backup(t.Context(), restic.BackupOptions{Paths: []string{l.dir + "/files"}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.objects("locks/")) == 0 {
+		t.Fatal("the session holds no lock")
+	}
+	if _, err := l.host.Storage().Save(t.Context(), l.config.ResticBucket, s3state.CaptureOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for day := 3; day <= 24; day += 3 {
+		l.backup(day)
+		if r := l.renewWith(s3state.RenewOptions{KeepStates: -1}); r.Frozen != "" {
+			t.Errorf("day %d: %s", day, r.Frozen)
+		}
+	}
+	if h := l.history(); h.Total != 0 {
+		t.Errorf("%+v", h.Suspicions)
 	}
 }

@@ -18,7 +18,10 @@ type Review struct {
 	// Until is the time until which a person has reviewed the history. Earlier marks no
 	// longer count.
 	Until time.Time `json:"reviewed_until,omitzero"`
-	// Proved is the latest moment that [Manager.History] proved.
+	// SettingsUntil is the same for changes of the bucket's settings; zero means Until.
+	// [Manager.SetReviewed] sets both, the keeper each for itself.
+	SettingsUntil time.Time `json:"settings_reviewed_until,omitzero"`
+	// Proved is the latest moment that was proved.
 	Proved time.Time `json:"proved,omitzero"`
 	// Settings are the bucket's settings as [Manager.History] last saw them, and what
 	// was changed since the first look; nil before that.
@@ -69,7 +72,7 @@ func (m *Manager) SetReviewed(bucket string, until time.Time) error {
 	if until.After(m.now()) {
 		return fmt.Errorf("%s is %w of the past: nobody can have looked at it", until.Format(time.RFC3339), ErrMoment)
 	}
-	return m.changeReview(bucket, func(r *Review) { r.Until = until.UTC() })
+	return m.changeReview(bucket, func(r *Review) { r.Until, r.SettingsUntil = until.UTC(), until.UTC() })
 }
 
 // noteProved records the last proved moment, if it can: an error here is ignored.
@@ -82,8 +85,8 @@ func (m *Manager) noteProved(bucket string, at time.Time) {
 	}
 }
 
-// settingMade keeps what RWM itself has changed of a bucket from looking like somebody
-// else's change. An error here is logged only: the change is then a mark to be
+// settingMade keeps changes of settings that RWM itself has made from looking like the
+// changes of others. An error here is only logged: the change is then a mark to be
 // reviewed.
 func (m *Manager) settingMade(bucket, setting string, before, after []string) {
 	if m.reviews == "" {
@@ -118,7 +121,7 @@ func (m *Manager) watchSettings(bucket string, review Review, opts *s3state.Hist
 	}
 }
 
-// reviewName tells a bucket from those of the same name elsewhere.
+// reviewName distinguishes a bucket from those with the same name elsewhere.
 func (m *Manager) reviewName(bucket string) string {
 	return m.client.EndpointURL().String() + "/" + bucket
 }

@@ -27,9 +27,9 @@ type AdoptOptions struct {
 	Replace bool
 	// DryRun changes nothing: the result has the plan.
 	DryRun bool
-	// Confirm is called before anything is changed, unless the plan has no steps. An
+	// Approve is called before anything is changed, unless the plan has no steps. An
 	// error aborts Adopt.
-	Confirm func(*AdoptPlan) error
+	Approve func(*AdoptPlan) error
 	// Host is a Store with the host's credentials. With it, Adopt ends by proving what
 	// they allow.
 	Host    *Store
@@ -141,8 +141,8 @@ func (s *Store) Adopt(ctx context.Context, bucket, targetUser string, opts Adopt
 	case opts.DryRun:
 		return res, nil
 	}
-	if opts.Confirm != nil && len(a.plan.Steps) > 0 {
-		if err := opts.Confirm(a.plan); err != nil {
+	if opts.Approve != nil && len(a.plan.Steps) > 0 {
+		if err := opts.Approve(a.plan); err != nil {
 			return res, err
 		}
 	}

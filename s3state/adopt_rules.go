@@ -104,12 +104,8 @@ func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
 	}
 	// Judged as the bucket will be.
 	if a.lock != nil {
-		l := &Lock{Enabled: true, Mode: Compliance, RetainDays: a.lock.retainDays(), Lifecycle: []LifecycleRule{{NoncurrentDays: a.lock.Days}, r.LifecycleRule}}
-		if l.judge(); len(l.Problems) > 0 {
-			return AdoptRefused, l.Problems[0]
-		}
-		if l.Days != a.lock.Days {
-			return AdoptRefused, "the lock promises " + plural.Of(a.lock.Days, "day")
+		if why := a.lock.brokenBy(r); why != "" {
+			return AdoptRefused, why
 		}
 		return AdoptKept, ""
 	}
@@ -120,8 +116,43 @@ func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
 	return AdoptKept, ""
 }
 
-// ownRule reports whether the lifecycle already has the rule of the lock, as it would
-// be set.
+// brokenBy says why a lock of these options would not keep its promise beside a rule of
+// others; "" if it would.
+func (o *LockOptions) brokenBy(r *storedRule) string {
+	if !r.enabled {
+		return ""
+	}
+	l := &Lock{Enabled: true, Mode: Compliance, RetainDays: o.retainDays(), Lifecycle: []LifecycleRule{{NoncurrentDays: o.Days}, r.LifecycleRule}}
+	if l.judge(); len(l.Problems) > 0 {
+		return l.Problems[0]
+	}
+	if l.Days != o.Days {
+		return "the lock promises " + plural.Of(o.Days, "day")
+	}
+	return ""
+}
+
+// rulesBeside are the rules of others in a bucket that is to be locked. They stay, but
+// one that would break the promise is an error.
+func (s *Store) rulesBeside(ctx context.Context, bucket string, lock *LockOptions) (kept []storedRule, err error) {
+	all, err := s.storedRules(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		r := &all[i]
+		if r.ID == ruleID {
+			continue
+		}
+		if why := lock.brokenBy(r); why != "" {
+			return nil, fmt.Errorf("%w: the lifecycle rule %q %s, but %s; remove it or choose a shorter lock", ErrInvalid, s3err.Clip(r.ID), r, why)
+		}
+		kept = append(kept, *r)
+	}
+	return kept, nil
+}
+
+// ownRule is whether the lifecycle has the rule of the lock as it would be set.
 func (a *adoption) ownRule() bool {
 	n := 0
 	for i := range a.rules {

@@ -140,7 +140,7 @@ func (a *adoption) run(ctx context.Context, rep *reporter, res *AdoptResult) err
 		case stepACL:
 			m.step(stepACL, func() error { return a.s.privateACL(ctx, a.bucket) })
 		case stepLock:
-			m.lockBucket(ctx, "")
+			m.lockBucket(ctx, nil)
 		}
 	}
 	m.endProof(ctx)

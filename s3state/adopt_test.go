@@ -128,7 +128,7 @@ func TestAdopt(t *testing.T) {
 				t.Fatal(err)
 			}
 			confirmed := 0
-			opts.Confirm = func(p *AdoptPlan) error {
+			opts.Approve = func(p *AdoptPlan) error {
 				confirmed++
 				if !slices.Equal(stepNames(p), stepNames(planned.Plan)) {
 					t.Errorf("planned %v, then %v", stepNames(planned.Plan), stepNames(p))

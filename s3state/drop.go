@@ -60,6 +60,10 @@ type DropResult struct {
 	// KeptVersions counts the old versions that were kept, for whatever reason.
 	KeptSince    time.Time
 	KeptVersions int64
+	// Uploads counts the uploads in parts that were aborted: begun a week ago or earlier
+	// and never completed. UploadsLeft counts the younger ones, which may still be going
+	// on.
+	Uploads, UploadsLeft int64
 	// Lost counts versions that were current when DropVersions began and were deleted
 	// or overwritten while it ran. They are kept as old versions; the last state in
 	// Kept names them.
@@ -73,8 +77,8 @@ type DropResult struct {
 	counted removedCount // by an earlier pass
 }
 
-// DropVersions removes the saved states, every old version and every delete marker, and
-// leaves one new state. It is the admin's way to reclaim space once the storage is
+// DropVersions removes the saved states, every old version, every delete marker and
+// every upload in parts that was not completed within a week, and leaves one new state. It is the admin's way to reclaim space once the storage is
 // known to be complete: nothing older than now can be restored afterwards.
 //
 // It removes single versions by their IDs, as they were at one moment. What is written
@@ -123,6 +127,9 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 			err = s.countDrop(ctx, bucket, keep, res)
 			res.KeptVersions = keep.kept
 		}
+		if err == nil {
+			err = s.dropUploads(ctx, bucket, s.now(), true, res)
+		}
 		return res, err
 	}
 	interim, err := s.saveInterim(ctx, bucket, rep)
@@ -154,6 +161,9 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	}
 	res.KeptVersions = keep.kept
 	rep.emit(StepDone{Bucket: bucket, Step: "remove old versions, delete markers and states"})
+	if err := s.dropUploads(ctx, bucket, interim.Time, false, res); err != nil {
+		return res, dropError(err, res)
+	}
 
 	// The interim state lists the removed versions, and must not be in the list of the
 	// state that replaces it.

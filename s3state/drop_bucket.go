@@ -113,7 +113,7 @@ func (s *Store) abortUploads(ctx context.Context, bucket string) (aborted int) {
 		if u.Err != nil {
 			return aborted
 		}
-		if s.core.AbortMultipartUpload(ctx, bucket, u.Key, u.UploadID) == nil {
+		if s.abortUpload(ctx, bucket, u) == nil {
 			aborted++
 		}
 	}

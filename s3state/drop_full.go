@@ -22,8 +22,9 @@ func isFull(err error) bool {
 	return errors.As(err, &r) && (slices.Contains(fullCodes, r.Code) || r.StatusCode == http.StatusInsufficientStorage)
 }
 
-// dropWhenFull makes room for a first state: what is old goes, but all states stay, and
-// so does what was current when this began. Then it tries again.
+// dropWhenFull makes room for a first state: what is old goes, unfinished uploads too,
+// but all states stay, and so does what was current when this began. Then it tries
+// again.
 func (s *Store) dropWhenFull(ctx context.Context, bucket string, keep *keepSet, res *DropResult, rep *reporter) (*SavedState, error) {
 	now, err := s.compareCurrent(ctx, bucket, nil, &StorageCheck{Bucket: bucket}, rep)
 	if err != nil {
@@ -38,6 +39,9 @@ func (s *Store) dropWhenFull(ctx context.Context, bucket string, keep *keepSet, 
 	err = s.dropOld(ctx, bucket, nil, keep, res, rep)
 	keep.everyState, keep.lost, keep.kept = false, 0, 0
 	res.counted = removedCount{Versions: res.OldVersions, DeleteMarkers: res.DeleteMarkers, Bytes: res.Bytes}
+	if err == nil {
+		err = s.dropUploads(ctx, bucket, s.now(), false, res)
+	}
 	if err != nil {
 		return nil, err
 	}

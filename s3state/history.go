@@ -84,6 +84,8 @@ type HistoryOptions struct {
 	// ReviewedUntil says until when a person has looked at the history: what is marked
 	// until then no longer counts. Keep it where the host cannot write.
 	ReviewedUntil time.Time
+	// SettingsReviewedUntil says the same of changed settings; zero means ReviewedUntil.
+	SettingsReviewedUntil time.Time
 	// ProvedUntil is the last moment that an earlier History has proved, if there was
 	// one.
 	ProvedUntil time.Time
@@ -159,7 +161,7 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 		if err := s.LookAtSettings(ctx, bucket, opts.Settings); err != nil {
 			return nil, err
 		}
-		h.settings(opts.Settings)
+		h.settings(opts.Settings, cmp.Or(opts.SettingsReviewedUntil, opts.ReviewedUntil))
 	}
 	return h.res, nil
 }

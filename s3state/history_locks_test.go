@@ -163,3 +163,21 @@ func TestLocksThatLifecycleRemoved(t *testing.T) {
 		t.Errorf("%+v", h.res.Suspicions)
 	}
 }
+
+// The last snapshot went with the last deletion of that minute: until then there were
+// some, and a moment before is not spoilt.
+func TestWhenTheLastSnapshotWent(t *testing.T) {
+	h := newTimeline("b")
+	h.take([]Version{{Key: "config", VersionID: "1", IsLatest: true, Size: 155, ETag: "c", LastModified: at(0)}})
+	for i, gone := range []int{20_020, 20_035, 20_005} { // in one minute
+		key := fmt.Sprintf("snapshots/%064x", i)
+		h.take([]Version{
+			{Key: key, VersionID: "m", IsLatest: true, DeleteMarker: true, LastModified: at(gone)},
+			{Key: key, VersionID: "v", Size: 200, ETag: "e", LastModified: at(10)},
+		})
+	}
+	h.end(defaultGap)
+	if len(h.res.Suspicions) != 1 || !h.res.Suspicions[0].Time.Equal(at(20_035)) {
+		t.Errorf("%+v", h.res.Suspicions)
+	}
+}

@@ -17,7 +17,7 @@ type countKey struct {
 type minute struct {
 	first, last time.Time
 	counts      map[countKey]Count
-	deletions   map[FileType]time.Time // the first of each type
+	deletions   map[FileType]time.Time // the last of each type
 	snapshot    time.Time              // when the last one was written
 }
 

@@ -89,7 +89,7 @@ const largestConfig = 4 << 10
 
 func suspicious(t FileType, c Change, v *Version) string {
 	switch t {
-	case TypeOther, TypeState, TypeCanary:
+	case TypeOther, TypeState, TypeCanary, TypeTree:
 		return ""
 	case TypeConfig:
 		if c == Deleted {

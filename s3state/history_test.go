@@ -255,7 +255,7 @@ func TestTypeOf(t *testing.T) {
 		"config": TypeConfig, "keys/" + id: TypeKey, "locks/" + id: TypeLock, "index/" + id: TypeIndex, "snapshots/" + id: TypeSnapshot,
 		"data/0a/" + id: TypePack, "data/0b/" + id: TypeOther, "data/" + id: TypeOther, "index/" + id[1:]: TypeOther, "index/" + strings.ToUpper(id): TypeOther,
 		"x": TypeOther, "configs": TypeOther, statePrefix + "x" + stateSuffix: TypeState, canaryKey(""): TypeCanary, canaryKey(trial): TypeCanary,
-		statePrefix + "x": TypeOther, "rwm/x": TypeOther,
+		statePrefix + "x": TypeOther, "rwm/x": TypeOther, treesPrefix + id: TypeTree, treesPrefix + "x": TypeOther, "p/" + treesPrefix + id: TypeOther,
 	} {
 		if got := TypeOf(key); got != want {
 			t.Errorf("%q is %s, not %s", key, got, want)

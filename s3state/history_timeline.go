@@ -140,7 +140,7 @@ func (h *timeline) change(v, older *Version) {
 	case t == TypeKey && c != Deleted && len(h.keys) < mostTwice:
 		h.keys = append(h.keys, v.LastModified)
 	}
-	if first, ok := m.deletions[t]; c == Deleted && (!ok || v.LastModified.Before(first)) {
+	if c == Deleted && v.LastModified.After(m.deletions[t]) {
 		m.deletions[t] = v.LastModified
 	}
 	if (t == TypeSnapshot || t == TypePack) && c != Deleted && (h.first.IsZero() || v.LastModified.Before(h.first)) {
@@ -181,7 +181,7 @@ func (h *timeline) change(v, older *Version) {
 // lock again.
 func (h *timeline) writtenAgain(v, before *Version) {
 	switch t := TypeOf(v.Key); t {
-	case TypeOther, TypeState, TypeCanary:
+	case TypeOther, TypeState, TypeCanary, TypeTree:
 	case TypeLock:
 		h.evidence.again()
 		h.suspect(mark(v, "a lock was written again after it had been removed", markLasting))

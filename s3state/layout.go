@@ -11,8 +11,9 @@ import (
 // FileType is what an object is to restic.
 type FileType string
 
-// The types of restic's layout, RWM's states and the objects it tries things out on, and
-// what belongs to none of them.
+// The types of restic's layout, RWM's states, the objects it tries things out on, the
+// copies of packs of trees that a prune leaves for sealed hosts, and what belongs to none
+// of them.
 const (
 	TypeConfig   FileType = "config"
 	TypeKey      FileType = "key"
@@ -22,6 +23,7 @@ const (
 	TypePack     FileType = "pack"
 	TypeState    FileType = "state"
 	TypeCanary   FileType = "canary"
+	TypeTree     FileType = "tree"
 	TypeOther    FileType = "other"
 )
 
@@ -35,6 +37,9 @@ func TypeOf(key string) FileType {
 	}
 	if strings.HasPrefix(key, canaryPrefix) {
 		return TypeCanary
+	}
+	if id, ok := strings.CutPrefix(key, treesPrefix); ok && isID(id) {
+		return TypeTree
 	}
 	if resticID(key) == "" {
 		return TypeOther
@@ -56,7 +61,7 @@ func TypeOf(key string) FileType {
 // bytes; "" for other objects.
 func resticID(key string) string {
 	dir, id := path.Split(key)
-	if len(id) != 64 || strings.Trim(id, "0123456789abcdef") != "" {
+	if !isID(id) {
 		return ""
 	}
 	switch dir {
@@ -65,6 +70,9 @@ func resticID(key string) string {
 	}
 	return ""
 }
+
+// isID recognises a SHA-256 in hexadecimal digits.
+func isID(text string) bool { return len(text) == 64 && strings.Trim(text, "0123456789abcdef") == "" }
 
 // partOfRepository excludes locks and saved states, which come and go.
 func partOfRepository(key string) bool {
@@ -86,6 +94,11 @@ func isState(v *Version) bool { return !v.DeleteMarker && stateName(v.Key) }
 
 // canaryPrefix begins the names of objects on which RWM tries out what a server refuses.
 const canaryPrefix = "rwm/canary_"
+
+// treesPrefix begins the names of copies of packs of trees (restic.Session.Prune). They
+// come and go with each prune, and whoever reads one compares it with its name; so
+// nothing that happens to them is a sign of anything.
+const treesPrefix = "rwm/trees/"
 
 // canaryKey is a new such name; what says for what.
 func canaryKey(what string) string { return canaryPrefix + what + strings.ToLower(rand.Text()[:12]) }

@@ -19,17 +19,25 @@ func (o *LockOptions) copied() (*LockOptions, error) {
 // lockBucket proves that a bucket's lock holds and then locks what is written from now
 // on. Until the proof, nothing is locked for longer than seconds, so that a bucket
 // whose lock fails can be removed. In GOVERNANCE, a new bucket's policy has to deny the
-// bypass before that; admin is then its principal, or "" where the policy is set
+// bypass before that; forms are then those of its roles, nil where the policy is set
 // already.
-func (m *maker) lockBucket(ctx context.Context, admin string) {
+func (m *maker) lockBucket(ctx context.Context, forms func(ceph bool) []roles) {
 	if m.lock == nil {
 		return
 	}
-	if m.lock.Mode == Governance && admin != "" {
+	if m.lock.Mode == Governance && forms != nil {
 		m.step("deny the bypass", func() error {
-			return m.setPolicy(ctx, encodePolicy(adminStatement(m.bucket, admin), policyStatement{
-				Effect: "Deny", Principal: map[string][]string{"AWS": {admin}}, Action: adminDenied, Resource: resources(m.bucket),
-			}))
+			ceph, err := m.s.isCeph(ctx, m.bucket)
+			if err != nil {
+				return err
+			}
+			var texts []string
+			for _, form := range forms(ceph) {
+				texts = append(texts, encodePolicy(form.adminStatement(m.bucket), policyStatement{
+					Effect: "Deny", Principal: map[string][]string{"AWS": {form.admin}}, Action: adminDenied, Resource: resources(m.bucket),
+				}))
+			}
+			return m.setTried(ctx, texts)
 		})
 	}
 	m.step("try out the lock", func() error {

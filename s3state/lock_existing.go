@@ -25,6 +25,8 @@ type LockBucketResult struct {
 	Lock      *Lock
 	LockProof *LockProof // nil if the bucket had a default retention before
 	Check     *PolicyCheck
+	// KeptRules describe the lifecycle rules of others, which stay beside the lock's.
+	KeptRules []string
 }
 
 // LockBucket gives a policed bucket object lock, a default retention and a lifecycle
@@ -69,14 +71,21 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	if has.RetainDays > 0 && has.Mode == Compliance && want.Mode == Governance {
 		return fail(fmt.Errorf("%w: it is locked in %s, and %s is weaker; nothing was changed", ErrInvalid, Compliance, Governance))
 	}
-	m := &maker{s: s, rep: rep, op: "lock", bucket: bucket, lock: &want, seal: check.seal(), next: "run the same again", resumed: true}
+	kept, err := s.rulesBeside(ctx, bucket, &want)
+	if err != nil {
+		return fail(fmt.Errorf("%w; nothing was changed", err))
+	}
+	for i := range kept {
+		res.KeptRules = append(res.KeptRules, fmt.Sprintf("%q: %s", s3err.Clip(kept[i].ID), &kept[i]))
+	}
+	m := &maker{s: s, rep: rep, op: "lock", bucket: bucket, lock: &want, keptRules: kept, seal: check.seal(), next: "run the same again", resumed: true}
 	if !has.Enabled {
 		m.step("turn on object lock", func() error {
 			return s.turnOnLock(ctx, bucket, want.Mode, fmt.Sprintf("`rwm storage-restore-state %s NEW --at '1m ago' --lock 30d`", bucket))
 		})
 	}
 	res.Check = m.police(ctx, only(roles{check.Admin, check.Target, res.Keeper, check.all}))
-	m.lockBucket(ctx, "")
+	m.lockBucket(ctx, nil)
 	m.endProof(ctx)
 	res.LockProof = m.proof
 	if m.err != nil {

@@ -295,3 +295,57 @@ func TestReclaimSums(t *testing.T) {
 		t.Errorf("%+v", r.sums)
 	}
 }
+
+// Locking a bucket keeps the lifecycle rules of others and names them; one that would
+// break the promise is refused before anything changes.
+func TestLockBucketKeepsRules(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range []string{"aws", "rgw20"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, s3test.Dialect(dialect))
+			rules := func(days string) {
+				t.Helper()
+				body := `<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
+					`<Rule><ID>uploads</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>3</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>` +
+					`<Rule><ID>old</ID><Filter><Prefix>logs/</Prefix></Filter><Status>Enabled</Status><NoncurrentVersionExpiration><NoncurrentDays>` + days + `</NoncurrentDays></NoncurrentVersionExpiration></Rule>` +
+					`</LifecycleConfiguration>`
+				if err := w.admin.putSetting(w.ctx, w.bucket, "lifecycle", []byte(body)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ids := func() (ids []string) {
+				t.Helper()
+				all, err := w.admin.storedRules(w.ctx, w.bucket)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, r := range all {
+					ids = append(ids, r.ID)
+				}
+				slices.Sort(ids)
+				return ids
+			}
+			lock := LockBucketOptions{Lock: LockOptions{Days: 5}}
+			rules("4")
+			_, err := w.admin.LockBucket(w.ctx, w.bucket, lock)
+			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), `"old"`) || !strings.Contains(err.Error(), "nothing was changed") {
+				t.Errorf("%v", err)
+			}
+			if l, err := w.admin.Lock(w.ctx, w.bucket); err != nil || l.Enabled {
+				t.Errorf("%+v %v", l, err)
+			}
+			rules("50")
+			for _, days := range []int{5, 6} { // and again, with another length
+				lock.Lock.Days = days
+				res, err := w.admin.LockBucket(w.ctx, w.bucket, lock)
+				if err != nil || res.Lock.Days != days || len(res.KeptRules) != 2 || !strings.Contains(res.KeptRules[1], `"old": removes old versions after 50 days below logs/`) {
+					t.Fatalf("%+v %v", res, err)
+				}
+				if got := ids(); !slices.Equal(got, []string{"old", ruleID, "uploads"}) {
+					t.Errorf("rules %q", got)
+				}
+			}
+		})
+	}
+}

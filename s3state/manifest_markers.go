@@ -1,9 +1,5 @@
 package s3state
 
-import (
-	"io"
-)
-
 // markerList keeps delete markers for later.
 type markerList struct{ manifest manifest }
 
@@ -12,22 +8,7 @@ func (m *markerList) add(key, version string) error {
 }
 
 func (m *markerList) each(fn func(key, version string) error) error {
-	r, err := m.manifest.reader()
-	if err != nil {
-		return err
-	}
-	for {
-		o, err := r.next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := fn(o.Key, o.VersionID); err != nil {
-			return err
-		}
-	}
+	return m.manifest.each(func(o entry) error { return fn(o.Key, o.VersionID) })
 }
 
 func (m *markerList) close() { m.manifest.close() }

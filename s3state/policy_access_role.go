@@ -53,6 +53,9 @@ func (a *accessor) findRole(ctx context.Context, as Role) error {
 	}
 	is := func(principal string) bool {
 		arn, known := ownerPrincipal(caller.ID)
+		if tenantOf(principal) == zeroAccount { // SeaweedFS's IDs are the users' names
+			arn = userARN(zeroAccount, caller.ID)
+		}
 		return err == nil && principal != "" && (known && arn == principal || caller.ID == principal)
 	}
 	switch {

@@ -75,10 +75,11 @@ func (s *Store) Create(ctx context.Context, bucket, targetUser string, opts Crea
 			keeper, m.err = keeperPrincipal(opts.Keeper, admin, target)
 		}
 	}
-	m.lockBucket(ctx, admin)
-	check := m.police(ctx, func(ceph bool) []roles {
+	forms := func(ceph bool) []roles {
 		return s.forms(roles{admin: admin, target: target, keeper: keeper}, targetUser, opts.Keeper, ceph)
-	})
+	}
+	m.lockBucket(ctx, forms)
+	check := m.police(ctx, forms)
 	m.endProof(ctx)
 	if m.err != nil {
 		return nil, m.err

@@ -44,10 +44,7 @@ func (p rolesPolicy) of(who roles) rolesPolicy {
 func (p rolesPolicy) String() string { return encodePolicy(p.statements()...) }
 
 func (p rolesPolicy) statements() []policyStatement {
-	all := []policyStatement{adminStatement(p.bucket, p.admin)}
-	if p.all != "" {
-		all[0].Action = []string{p.all}
-	}
+	all := []policyStatement{roles{admin: p.admin, all: p.all}.adminStatement(p.bucket)}
 	statement := func(effect, principal string, actions []string) {
 		all = append(all, policyStatement{
 			Effect: effect, Principal: map[string][]string{"AWS": {principal}}, Action: actions, Resource: resources(p.bucket),

@@ -16,6 +16,15 @@ type roles struct {
 	all           string // the action that means everything; "" for "*"
 }
 
+// adminStatement allows the admin everything.
+func (r roles) adminStatement(bucket string) policyStatement {
+	st := adminStatement(bucket, r.admin)
+	if r.all != "" {
+		st.Action = []string{r.all}
+	}
+	return st
+}
+
 // zeroAccount is the account of every user on SeaweedFS.
 const zeroAccount = "000000000000"
 
@@ -36,9 +45,14 @@ func (s *Store) forms(base roles, user, keeper string, ceph bool) []roles {
 			}
 			list = append(list, r)
 		}
-		other(func(name string) string { return userARN(zeroAccount, name) })
-		if tenantOf(base.admin) == "" { // versitygw's owners have none
+		if tenantOf(base.admin) == "" {
+			// Only Ceph has users of no tenant. SeaweedFS takes their ARNs, too, but they
+			// mean nobody there, so they are not tried.
+			list = nil
+			other(func(name string) string { return userARN(zeroAccount, name) })
 			other(func(name string) string { return name })
+		} else {
+			other(func(name string) string { return userARN(zeroAccount, name) })
 		}
 	}
 	var all []roles
@@ -64,7 +78,10 @@ func accountOwner(id string) bool {
 // account with many users.
 func (c *PolicyCheck) ownerIsAdmin() bool {
 	id := c.Owner.ID
-	return id != "" && !accountOwner(id) && !canonicalID(id) && tenantOf(c.Admin) != zeroAccount
+	if tenantOf(c.Admin) == zeroAccount {
+		return id != "" && id == shortName(c.Admin)
+	}
+	return id != "" && !accountOwner(id) && !canonicalID(id)
 }
 
 // userARN is how policies of Ceph RGW (and AWS, where the tenant is the

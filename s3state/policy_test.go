@@ -138,7 +138,7 @@ func TestCheckPolicy(t *testing.T) {
 			f.policy = []byte(bucketPolicy("b", "arn:aws:iam::123456789012:user/admin", "arn:aws:iam::210987654321:user/host"))
 		},
 		"an unfinished restore": func(f *bucketConfig) {
-			f.policy = []byte(unfinishedPolicy("b", aAdmin, RestoreOrigin{"a", "k", "v"}, ""))
+			f.policy = []byte(unfinishedPolicy("b", roles{admin: aAdmin}, RestoreOrigin{"a", "k", "v"}, ""))
 		},
 	} {
 		f := goodConfig()
@@ -152,7 +152,7 @@ func TestCheckPolicy(t *testing.T) {
 func TestUnfinishedPolicy(t *testing.T) {
 	o := RestoreOrigin{"source", "rwm/state_2026-01-01T00:00:00.000000+01:00.json.gz", "v1"}
 	f := goodConfig()
-	f.policy = []byte(unfinishedPolicy("b", aAdmin, o, ""))
+	f.policy = []byte(unfinishedPolicy("b", roles{admin: aAdmin}, o, ""))
 	if got := unfinishedRestore("b", f); got == nil || *got != o {
 		t.Errorf("%v", got)
 	}
@@ -169,7 +169,7 @@ func TestUnfinishedPolicy(t *testing.T) {
 
 func FuzzCheckPolicy(f *testing.F) {
 	f.Add([]byte(bucketPolicy("b", aAdmin, aHost)))
-	f.Add([]byte(unfinishedPolicy("b", aAdmin, RestoreOrigin{"a", "k", "v"}, "")))
+	f.Add([]byte(unfinishedPolicy("b", roles{admin: aAdmin}, RestoreOrigin{"a", "k", "v"}, "")))
 	f.Add([]byte(`"{\"Statement\": {\"Principal\": \"*\"}}"`))
 	f.Fuzz(func(t *testing.T, policy []byte) {
 		config := goodConfig()

@@ -100,10 +100,20 @@ func (r *renewer) needs(v *Version, superseded time.Time, kept *keepSet) bool {
 	switch {
 	case r.res.Frozen != "", kept.has(v.Key, v.VersionID), !v.IsLatest && kept.within(superseded):
 		return true
+	case kept.hasEvidence(v, later(superseded, r.until(v))):
+		return true // without the locks of prunes, what is kept would look deleted by an attacker
 	case !v.IsLatest || !partOfRepository(v.Key):
 		return false
 	}
 	return r.opts.Needed == nil || r.opts.Needed(v.Key)
+}
+
+// until is now for what is current, and so still exists.
+func (r *renewer) until(v *Version) time.Time {
+	if v.IsLatest {
+		return r.res.Time
+	}
+	return time.Time{}
 }
 
 // each calls fn for the versions that are needed, many at once.

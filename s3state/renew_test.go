@@ -142,7 +142,8 @@ func TestRenew(t *testing.T) {
 }
 
 // What nothing needs is not renewed: locks, old states, what was pruned, and what the
-// one who knows the password does not need. Kept states need what they name.
+// one who knows the password does not need. Kept states need what they name, and the
+// locks since.
 func TestRenewOnlyWhatIsNeeded(t *testing.T) {
 	t.Parallel()
 	r := newRenewal(t)
@@ -166,14 +167,20 @@ func TestRenewOnlyWhatIsNeeded(t *testing.T) {
 	}
 	has(r.mustRenew(RenewOptions{}), 2+3+1+1+1) // packs, index, snapshot, state
 	has(r.mustRenew(RenewOptions{Needed: func(key string) bool { return key != r.packs[1] }}), 7)
-	has(r.mustRenew(RenewOptions{KeepStates: 2}), 2+4+3+2+2)
+	for id, until := range r.locks() {
+		if key, _, _ := strings.Cut(id, "@"); TypeOf(key) == TypeLock && !until.Before(whole(r.now).Add(40*Day)) {
+			t.Errorf("renewed %s", key)
+		}
+	}
+	// With states that are kept, the locks that explain what was deleted since, too.
+	has(r.mustRenew(RenewOptions{KeepStates: 2}), 2+4+3+2+2+3)
 	for id, until := range r.locks() {
 		key, _, _ := strings.Cut(id, "@")
 		if key == pruned && until.Before(r.now.Add(39*Day)) {
 			t.Errorf("a kept state needs %s, locked until %s", key, until)
 		}
-		if TypeOf(key) == TypeLock && !until.Before(whole(r.now).Add(40*Day)) {
-			t.Errorf("renewed %s", key)
+		if TypeOf(key) == TypeLock && until.Before(whole(r.now).Add(40*Day)) {
+			t.Errorf("not renewed: %s, until %s", key, until)
 		}
 	}
 }

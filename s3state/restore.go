@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -95,6 +96,7 @@ type restorer struct {
 	admin    string
 	target   string // principal
 	keeper   string // principal; "" without one
+	forms    func(ceph bool) []roles
 	lock     *LockOptions
 	sealed   bool // the host may not read file data of the source
 	resume   bool
@@ -201,11 +203,19 @@ func (r *restorer) fill(ctx context.Context) error {
 	}
 	r.runID = rand.Text()
 	m.step("mark the bucket as unfinished", func() error {
-		return m.setPolicy(ctx, unfinishedPolicy(r.opts.Target, r.admin, r.origin, r.runID))
+		ceph, err := r.s.isCeph(ctx, r.opts.Target)
+		if err != nil {
+			return err
+		}
+		var texts []string
+		for _, form := range r.forms(ceph) {
+			texts = append(texts, unfinishedPolicy(r.opts.Target, form, r.origin, r.runID))
+		}
+		return m.setTried(ctx, slices.Compact(texts))
 	})
 	m.next = "run the same restore again"
 	m.protect(ctx)
-	m.lockBucket(ctx, "")
+	m.lockBucket(ctx, nil)
 	m.endProof(ctx) // before the objects of the target are counted
 	if m.err != nil {
 		return m.err
@@ -221,9 +231,12 @@ func (r *restorer) fill(ctx context.Context) error {
 	if err := r.stillOurs(ctx, true); err != nil {
 		return r.partial(err)
 	}
-	r.res.Check = m.police(ctx, only(roles{admin: r.admin, target: r.target, keeper: r.keeper}))
+	r.res.Check = m.police(ctx, r.forms)
 	r.res.LockProof = m.proof
 	r.res.TargetUser, r.res.Keeper = r.target, r.keeper
+	if m.err == nil {
+		r.res.TargetUser, r.res.Keeper = r.res.Check.Target, r.res.Check.Keeper
+	}
 	return m.err
 }
 

@@ -25,8 +25,8 @@ const unfinishedSid = "RWMrestore"
 
 // run tells one run of the same restore from another: a resuming run puts its own
 // there, so the earlier one notices if it is still running.
-func unfinishedPolicy(bucket, admin string, o RestoreOrigin, run string) string {
-	st := adminStatement(bucket, admin)
+func unfinishedPolicy(bucket string, who roles, o RestoreOrigin, run string) string {
+	st := who.adminStatement(bucket)
 	text := o.Source + "\n" + o.StateKey + "\n" + o.StateVersion
 	if run != "" {
 		text += "\n" + run
@@ -58,7 +58,7 @@ func unfinishedRestore(bucket string, f *bucketConfig) *RestoreOrigin {
 	}
 	g := grants[0]
 	code, ok := strings.CutPrefix(g.sid, unfinishedSid)
-	if !ok || g.effect != "Allow" || len(g.other) > 0 || !sameSet(g.actions, []string{"*"}) || !sameSet(g.resources, resources(bucket)) {
+	if !ok || g.effect != "Allow" || len(g.other) > 0 || !(sameSet(g.actions, []string{"*"}) || sameSet(g.actions, []string{"s3:*"})) || !sameSet(g.resources, resources(bucket)) {
 		return nil
 	}
 	text, err := hex.DecodeString(code)

@@ -41,7 +41,7 @@ func (r *restorer) choosePrincipals(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.opts.TargetUser == "" && tenantOf(r.admin) != tenantOf(r.target) {
+	if r.opts.TargetUser == "" && !live.OK && tenantOf(r.admin) != tenantOf(r.target) {
 		return fmt.Errorf("%w: its target user %q is not of the admin's tenant; if that is right, name it with --target-user (TargetUser)", ErrBadState, s3err.Clip(r.target))
 	}
 	r.sealed = live.Sealed
@@ -49,6 +49,28 @@ func (r *restorer) choosePrincipals(ctx context.Context) error {
 	if keeper == "" && live.OK {
 		keeper = live.Keeper
 	}
-	r.keeper, err = keeperPrincipal(keeper, r.admin, r.target)
-	return err
+	return r.chooseForms(live, user, keeper)
+}
+
+// chooseForms finds the forms in which the target's policy may name its roles: that of
+// the source's policy, which the server has taken, or without one all that Create would
+// try.
+func (r *restorer) chooseForms(live *PolicyCheck, user, keeper string) (err error) {
+	known := live.OK && shortName(live.Admin) == shortName(r.admin)
+	if known {
+		if r.target, err = targetPrincipal(user, live.Admin); err != nil {
+			return err
+		}
+		r.admin = live.Admin
+	}
+	if r.keeper, err = keeperPrincipal(keeper, r.admin, r.target); err != nil {
+		return err
+	}
+	who := roles{admin: r.admin, target: r.target, keeper: r.keeper}
+	r.forms = func(ceph bool) []roles { return r.s.forms(who, user, keeper, ceph) }
+	if known {
+		who.all = live.all
+		r.forms = only(who)
+	}
+	return nil
 }

@@ -27,7 +27,7 @@ func TestPlantedTarget(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := &maker{s: planted.owner, bucket: target}
-		if err := m.setPolicy(w.ctx, unfinishedPolicy(target, planted.admin, origin, "")); err != nil {
+		if err := m.setPolicy(w.ctx, unfinishedPolicy(target, roles{admin: planted.admin}, origin, "")); err != nil {
 			t.Fatal(err)
 		}
 		_, _, err := w.restore(st, func(o *RestoreOptions) { o.Target = target })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cesnet/rwm/internal/s3err"
@@ -36,7 +37,10 @@ func (r *restorer) judgeTarget(ctx context.Context) error {
 // attacker may make a bucket with a mark like ours, and wait for the backups.
 func (r *restorer) ours(ctx context.Context, f *bucketConfig) bool {
 	grants, err := readPolicy(f.policy)
-	if err != nil || len(grants) != 1 || !sameSet(grants[0].principals, []string{r.admin}) || f.acl.Owner.ID == "" {
+	if err != nil || len(grants) != 1 || len(grants[0].principals) != 1 || f.acl.Owner.ID == "" {
+		return false
+	}
+	if !slices.ContainsFunc(r.forms(false), func(form roles) bool { return grants[0].principals[0] == form.admin }) {
 		return false
 	}
 	if arn, known := ownerPrincipal(f.acl.Owner.ID); known && arn == r.admin || f.acl.Owner.ID == r.live.acl.Owner.ID {

@@ -118,11 +118,11 @@ func without(a, b []string) (rest []string) {
 
 // settings adds the changes of settings to the marks of a history. They do not end the
 // good time: the objects in the bucket are judged on their own.
-func (h *timeline) settings(known *KnownSettings) {
+func (h *timeline) settings(known *KnownSettings, reviewed time.Time) {
 	r := h.res
 	for _, c := range known.Changes {
 		s := Suspicion{Time: c.Seen, Reason: c.String(), Setting: c.Setting}
-		if s.Time.After(h.reviewed) {
+		if s.Time.After(reviewed) {
 			r.Suspicions = append(r.Suspicions, s)
 			r.Total++
 		} else {

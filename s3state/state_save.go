@@ -40,7 +40,12 @@ type SavedState struct {
 func (s *Store) Save(ctx context.Context, bucket string, opts CaptureOptions) (*SavedState, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
-	return s.save(ctx, bucket, opts.skip, rep)
+	st, err := s.save(ctx, bucket, opts.skip, rep)
+	if isFull(err) {
+		err = fmt.Errorf("%w: what a host deletes makes no room, as old versions stay; raise its quota, "+
+			"or reclaim space as the admin with storage-drop-versions, which needs no room to begin: %w", ErrFull, err)
+	}
+	return st, err
 }
 
 func (s *Store) save(ctx context.Context, bucket string, skip func(*Version) bool, rep *reporter) (*SavedState, error) {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/readfile"
 )
 
 // up copies a local file or directory to the server.
@@ -121,7 +123,9 @@ func (c *copier) stream(to Location) error {
 	if c.opts.Input == nil {
 		return fmt.Errorf("%w: no input is given for -", ErrInvalid)
 	}
-	info, err := c.tool.client.PutObject(c.ctx, to.Bucket, to.Key, c.opts.Input, -1,
+	input := readfile.Reader(c.ctx, c.opts.Input) // it may be a pipe that stays silent
+	defer input.Close()                           //nolint:errcheck // it returns none
+	info, err := c.tool.client.PutObject(c.ctx, to.Bucket, to.Key, input, -1,
 		minio.PutObjectOptions{PartSize: uint64(c.tool.partSize)})
 	if err != nil {
 		return explain(err, "copy standard input to", to)

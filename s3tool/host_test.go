@@ -1,7 +1,9 @@
 package s3tool_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -115,6 +117,21 @@ func TestFilesThatAreNone(t *testing.T) {
 	f.copy(t, write(t, dir, "empty", ""), f.url("empty"), s3tool.CopyOptions{})
 	if got := f.cat(t, f.at("empty")); got != "" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Standard input that stays silent does not outlast the context.
+func TestSilentInputEndsWithTheContext(t *testing.T) {
+	f := newWorld(t, false)
+	pr, pw := io.Pipe()
+	defer pw.Close() //nolint:errcheck // a pipe
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { _, _ = pw.Write([]byte("some")); cancel() }()
+	if _, err := f.Copy(ctx, "-", "", f.url("stream"), s3tool.CopyOptions{Input: pr}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := f.Stat(t.Context(), f.at("stream")); !errors.Is(err, s3tool.ErrNoObject) {
+		t.Errorf("what came was stored: %v", err)
 	}
 }
 

@@ -24,6 +24,7 @@ func run(args []string, stdin *os.File, stdout, stderr *os.File) int {
 	ctx, stop := interruptible(a.interrupted)
 	defer stop(nil)
 	a.ctx, a.written.stop, a.args = ctx, stop, args
+	a.written.file, a.stderr.Writer = ending(ctx, stdout), ending(ctx, stderr)
 
 	parser, err := newParser(&a.cli, a.stdout, stderr)
 	if err != nil {

@@ -107,6 +107,50 @@ func TestSilentPipesEndAtASignal(t *testing.T) {
 	}
 }
 
+// A run that prints into a pipe nobody reads ends at the first signal, unlocked, also if
+// its messages go there too.
+func TestOutputNobodyReadsEndsAtASignal(t *testing.T) {
+	dir := t.TempDir()
+	repo, big := filepath.Join(dir, "repo"), filepath.Join(dir, "big")
+	if err := os.WriteFile(big, make([]byte, 2<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open := func(args ...string) []string {
+		return append([]string{"restic", "-r", repo, "--insecure-no-password"}, args...)
+	}
+	for _, args := range [][]string{open("init"), open("backup", big)} {
+		if out, err := pipeCommand(t, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v %s", args, err, out)
+		}
+	}
+	for _, both := range []bool{false, true} {
+		cmd := pipeCommand(t, open("dump", "latest", big)...)
+		if _, err := cmd.StdoutPipe(); err != nil {
+			t.Fatal(err)
+		}
+		var messages bytes.Buffer
+		if cmd.Stderr = &messages; both {
+			cmd.Stderr = cmd.Stdout
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() { _, _ = cmd.Process.Wait(); close(ended) }()
+		untilIdle(cmd.Process.Pid, ended)
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(time.Minute):
+			_ = cmd.Process.Kill()
+			t.Fatal("it still waits for the reader")
+		}
+		if locks, err := os.ReadDir(filepath.Join(repo, "locks")); err != nil || len(locks) > 0 {
+			t.Errorf("both %v: %d locks are left, %v", both, len(locks), err)
+		}
+	}
+}
+
 // pipeCommand is rwm without anything of the user's.
 func pipeCommand(t *testing.T, args ...string) *exec.Cmd {
 	cmd := exec.Command("rwm", args...)

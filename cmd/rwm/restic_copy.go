@@ -25,15 +25,11 @@ func (c resticCopyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	src, err := from.open()
+	src, dst, err := a.openBoth(from, to)
 	if err != nil {
 		return err
 	}
 	defer a.close(src)
-	dst, err := to.open()
-	if err != nil {
-		return err
-	}
 	defer a.close(dst)
 	r, err := src.CopyTo(a.ctx, dst, restic.CopyOptions{Filter: c.many(c.IDs), OnEvent: a.onCopyEvent})
 	a.bar.end()

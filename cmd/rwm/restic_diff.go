@@ -28,7 +28,7 @@ func (c resticDiffCmd) Run(a *app) error {
 	if err := a.sayCompared(s, c.From, c.To); err != nil {
 		return err
 	}
-	r, err := s.Diff(a.ctx, restic.DiffOptions{From: c.From, To: c.To, Metadata: c.Metadata, OnChange: func(change restic.Change) error {
+	r, err := s.Diff(a.ctx, restic.DiffOptions{From: c.From, To: c.To, Metadata: c.Metadata}, func(change restic.Change) error {
 		switch {
 		case a.cli.Quiet:
 		case a.cli.JSON:
@@ -40,7 +40,7 @@ func (c resticDiffCmd) Run(a *app) error {
 			a.printf("%-5s%s\n", change.Modifier, oneLine(change.Path))
 		}
 		return a.ctx.Err()
-	}})
+	})
 	if err != nil {
 		return err
 	}

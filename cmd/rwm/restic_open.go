@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 )
 
@@ -54,11 +56,15 @@ func (r *repository) open() (*restic.Session, error) {
 	if err := r.app.cleanupOldCaches(); err != nil {
 		return nil, err
 	}
+	return r.openIn(r.app.ctx)
+}
+
+func (r *repository) openIn(ctx context.Context) (*restic.Session, error) {
 	if r.location == nil {
-		return r.manager.OpenRepository(r.app.ctx, r.opts...)
+		return r.manager.OpenRepository(ctx, r.opts...)
 	}
 	for try := 1; ; try++ {
-		s, err := restic.Open(r.app.ctx, r.location, r.password, r.opts...)
+		s, err := restic.Open(ctx, r.location, r.password, r.opts...)
 		if !r.typed || try == passwordTries || !errors.Is(err, restic.ErrWrongPassword) {
 			return s, err
 		}
@@ -67,6 +73,29 @@ func (r *repository) open() (*restic.Session, error) {
 			return nil, err
 		}
 	}
+}
+
+// openBoth opens two repositories at the same time, or one after the other if a typed
+// password may have to be asked for again. The first failure ends both.
+func (a *app) openBoth(first, second *repository) (one, two *restic.Session, err error) {
+	if err := a.cleanupOldCaches(); err != nil {
+		return nil, nil, err
+	}
+	g, ctx := errgroup.WithContext(a.ctx)
+	if first.typed || second.typed {
+		g.SetLimit(1)
+	}
+	g.Go(func() (err error) { one, err = first.openIn(ctx); return err })
+	g.Go(func() (err error) { two, err = second.openIn(ctx); return err })
+	if err = g.Wait(); err == nil {
+		return one, two, nil
+	}
+	for _, s := range []*restic.Session{one, two} {
+		if s != nil {
+			a.close(s)
+		}
+	}
+	return nil, nil, err
 }
 
 func (r *repository) init() (*restic.Session, error) {

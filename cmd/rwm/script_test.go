@@ -22,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	_ "github.com/cesnet/rwm/internal/harness/cheapkeys" // for rwm, too, which this program is as a process
+	"github.com/cesnet/rwm/internal/harness/resticcli"
 	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/s3state"
 )
@@ -36,11 +37,13 @@ func TestScripts(t *testing.T) {
 	server := s3test.Start(t)
 	roles := serveRoles(t, server.Host)
 	tlsEndpoint, ca := serveTLS(t, server)
+	plain := resticcli.Current(t).Path()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			bucket := "b" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(filepath.Base(env.WorkDir))) + strconv.FormatInt(time.Now().UnixNano()%1e9, 36)
 			env.Setenv("ROLES", roles)
+			env.Setenv("RESTIC", plain)
 			env.Setenv("TLS_ENDPOINT", tlsEndpoint)
 			if err := setupTLS(t, env, ca); err != nil {
 				return err
@@ -60,6 +63,7 @@ func setupScript(env *testscript.Env, server *s3test.Server, bucket string) erro
 	env.Setenv("ENDPOINT", server.URL)
 	env.Setenv("HOST", server.Host.Name)
 	env.Setenv("TENANT", server.Host.Tenant)
+	env.Setenv("ADMIN_KEY", server.Admin.AccessKey)
 	env.Setenv("ADMIN_SECRET", server.Admin.SecretKey)
 	env.Setenv("HOST_KEY", server.Host.AccessKey)
 	env.Setenv("HOST_SECRET", server.Host.SecretKey)

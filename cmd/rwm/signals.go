@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 var (
@@ -20,7 +21,8 @@ var (
 // then. SIGPIPE is caught, not ignored (children would inherit that), so that `rwm
 // restic ls latest | head` gets a write error and unlocks instead of dying.
 //
-// told is called with what was received, before the context ends.
+// told is called with what was received. The context ends after it, or soon if nobody
+// reads what it says.
 func interruptible(told func(os.Signal)) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	pipe := make(chan os.Signal, 1)
@@ -33,7 +35,12 @@ func interruptible(told func(os.Signal)) (context.Context, context.CancelCauseFu
 	}
 	go func() {
 		s := <-sig
-		told(s)
+		said := make(chan struct{})
+		go func() { defer close(said); told(s) }()
+		select {
+		case <-said:
+		case <-time.After(unreadGrace / 2):
+		}
 		cancel(errInterrupted)
 		<-sig
 		os.Exit(exitInterrupted)

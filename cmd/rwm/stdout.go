@@ -68,6 +68,8 @@ func (o *output) result(code int, err error) (int, error) {
 	switch {
 	case o.err == nil || code != exitOK && !errors.Is(err, o.err):
 		return code, err
+	case errors.Is(o.err, errUnread):
+		return exitInterrupted, errors.Join(err, errInterrupted)
 	case errors.Is(o.err, errBrokenPipe):
 		return exitBrokenPipe, nil
 	}

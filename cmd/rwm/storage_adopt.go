@@ -71,7 +71,7 @@ func (c storageAdoptCmd) Run(a *app) (err error) {
 		opts.Host = host.Storage()
 	}
 	shown := false
-	opts.Confirm = func(p *s3state.AdoptPlan) error {
+	opts.Approve = func(p *s3state.AdoptPlan) error {
 		shown = true
 		a.showAdoption(p)
 		return c.confirm(a)

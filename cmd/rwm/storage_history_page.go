@@ -92,10 +92,10 @@ func historyPage(w io.Writer, h *s3state.History, commands []string, zone *time.
 		}
 	}
 	for _, s := range h.Suspicions {
-		p.Suspicions = append(p.Suspicions, pageSuspicion{format(s.Time), s.Reason, printable(s.Key)})
+		p.Suspicions = append(p.Suspicions, pageSuspicion{format(s.Time), printable(s.Reason), printable(s.Key)})
 	}
 	for _, s := range h.Notes {
-		p.Notes = append(p.Notes, pageSuspicion{format(s.Time), string(s.Standing) + ": " + s.Reason, printable(s.Key)})
+		p.Notes = append(p.Notes, pageSuspicion{format(s.Time), string(s.Standing) + ": " + printable(s.Reason), printable(s.Key)})
 	}
 	p.GoodName, p.Proof = goodName(h), proofText(h.Proof)
 	if h.Proof.Verdict == s3state.Proved {

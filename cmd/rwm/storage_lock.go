@@ -116,6 +116,9 @@ func (c storageLockCmd) Run(a *app) (err error) {
 	}
 	if a.cli.JSON {
 		out := map[string]any{"bucket": r.Bucket, "keeper": r.Keeper, "lock": r.Lock}
+		if len(r.KeptRules) > 0 {
+			out["kept_rules"] = r.KeptRules
+		}
 		if r.LockProof != nil {
 			out["lock_refused"] = r.LockProof.Refused
 		}
@@ -125,6 +128,9 @@ func (c storageLockCmd) Run(a *app) (err error) {
 			a.say("keeper %s", printable(r.Keeper))
 		}
 		a.sayLocked(r.Lock, r.LockProof)
+		for _, rule := range r.KeptRules {
+			a.say("a lifecycle rule of others stays: %s", printable(rule))
+		}
 	}
 	return a.renew(m, c.Bucket, "", s3state.RenewOptions{Lock: lock})
 }

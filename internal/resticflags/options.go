@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cesnet/rwm/internal/readfile"
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -44,7 +45,9 @@ func (b *Backup) Options(ctx context.Context, paths []string, stdin io.Reader, w
 			return o, errors.New("--stdin-from-command needs a command as its arguments")
 		}
 	case b.Stdin:
-		o.Reader = stdin
+		if stdin != nil {
+			o.Reader = readfile.Reader(ctx, stdin)
+		}
 		if len(paths) > 0 {
 			return o, errors.New("--stdin and paths cannot be used together")
 		}

@@ -32,4 +32,11 @@ func TestPipesEndWithTheRun(t *testing.T) {
 	if _, err := parse(t, "--files-from", "-").Options(ctx, nil, silent, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("standard input: %v", err)
 	}
+	o, err := parse(t, "--stdin").Options(ctx, nil, silent, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Reader.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("data from standard input: %v", err)
+	}
 }

@@ -43,6 +43,7 @@ func (c *Cluster) spawn(name, program string, args ...string) error {
 	p.cmd = exec.Command(program, c.args(program, args)...)
 	p.cmd.Env = c.environ()
 	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.Dir = "/" // as in a unit: the classes of Debian's Ceph 18 are at lib/… from there
 	p.cmd.SysProcAttr = dieWithParent()
 	started := make(chan error)
 	go func() {

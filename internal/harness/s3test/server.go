@@ -2,6 +2,7 @@ package s3test
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -68,6 +69,9 @@ type options struct {
 // dialectOfCeph is that of the real server that the suites run on.
 const dialectOfCeph = "rgw"
 
+// externalDialect is that of the real server.
+func externalDialect() string { return cmp.Or(os.Getenv("RWM_TEST_S3_DIALECT"), dialectOfCeph) }
+
 // Dialect makes the server answer as another one does: see s3dev's documentation. On a
 // real server only tests of its own dialect run.
 func Dialect(name string) Option {
@@ -93,7 +97,7 @@ func Start(t testing.TB, opts ...Option) *Server {
 		opt(&o)
 	}
 	if endpoint := os.Getenv("RWM_TEST_S3"); endpoint != "" {
-		if o.dialect != "" && o.dialect != dialectOfCeph {
+		if o.dialect != "" && o.dialect != externalDialect() {
 			harness.NotOnThisServer(t, "it is about servers of the dialect "+o.dialect)
 		}
 		return external(t, endpoint)

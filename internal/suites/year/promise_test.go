@@ -145,7 +145,7 @@ func (s *schedule) live(ctx context.Context) error {
 		// Meanwhile lifecycle may delete what is current.
 		acted = acted || today >= t.from && today <= t.repaired+1
 	}
-	if s.rnd.IntN(14) == 0 {
+	if s.rnd.IntN(28) == 0 {
 		// With stolen keys at work the host may be locked out.
 		if err := s.backup(ctx); err != nil && !attacked && !s.stolen() {
 			return s.failure("backup: %v", err)

@@ -88,7 +88,7 @@ type schedule struct {
 func (s *schedule) plan() {
 	s.rnd = rand.New(rand.NewPCG(s.seed, 1))
 	s.n = 20 + s.rnd.IntN(40)
-	s.g = 12 + s.rnd.IntN(20)
+	s.g = 24 + s.rnd.IntN(24)
 	s.clean = s.rnd.IntN(5) == 0
 	if s.clean {
 		return

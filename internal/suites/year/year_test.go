@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -26,11 +27,21 @@ var start = time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC)
 // Schedules of one server go through the year together, by its clock.
 const together = 20
 
-// TestYear lives through 40 years with attacks, 10,000 with RWM_TEST_ALL. The seed of a
+// TestMain has this program and its servers collect garbage less often: they make much of
+// it and keep little.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	if err := os.Setenv("GOGC", "400"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// TestYear lives through 200 years with attacks, 10,000 with RWM_TEST_ALL. The seed of a
 // run is printed; RWM_SEED runs the year of one seed alone.
 func TestYear(t *testing.T) {
 	t.Parallel()
-	seed, n := uint64(time.Now().UnixNano())/together*together, harness.Size(40, 10_000)
+	seed, n := uint64(time.Now().UnixNano())/together*together, harness.Size(200, 10_000)
 	if text := os.Getenv("RWM_SEED"); text != "" {
 		one, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {

@@ -1,0 +1,201 @@
+package restic
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"golang.org/x/sync/errgroup"
+
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engutil "github.com/restic/restic/rwmlink/util"
+
+	"github.com/cesnet/rwm/s3versions"
+)
+
+// treesDir is where copies of packs of trees lie, outside data/, which a seal denies.
+const treesDir = "rwm/trees"
+
+// maxTreePack is more than a pack takes: restic makes them of up to 128 MiB, and adds
+// the blob and the header with which one is full.
+const maxTreePack = 160 << 20
+
+// maxTreesHeld is how much of copies is kept in memory, for a session without a cache.
+const maxTreesHeld = 32 << 20
+
+func (b *s3Backend) treeKey(name string) string { return path.Join(b.prefix, treesDir, name) }
+
+// leaveTrees makes the copies below treesDir those of packs: it copies on the server
+// what is missing or differs, and deletes the rest by name.
+func (b *s3Backend) leaveTrees(ctx context.Context, packs map[string]bool) error {
+	have, err := b.treeCopies(ctx)
+	if err != nil {
+		return err
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(int(b.connections))
+	for name := range packs {
+		old, there := have[name]
+		delete(have, name)
+		group.Go(func() error { return b.copyTrees(gctx, name, old, there) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	var stale []string
+	for _, obj := range have {
+		stale = append(stale, obj.Key) // as it is listed: a name may hold anything
+	}
+	var errs []error
+	for len(stale) > 0 {
+		n := min(len(stale), maxBatch)
+		for _, err := range b.removeMany(ctx, stale[:n]) {
+			errs = append(errs, err)
+		}
+		stale = stale[n:]
+	}
+	return errors.Join(errs...)
+}
+
+// treeCopies lists what lies below treesDir, whoever has written it.
+func (b *s3Backend) treeCopies(ctx context.Context) (map[string]minio.ObjectInfo, error) {
+	prefix := b.treeKey("") + "/"
+	w, ctx := b.watch(ctx)
+	defer w.stop()
+	have := map[string]minio.ObjectInfo{}
+	for obj := range b.client.ListObjectsIter(ctx, b.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, UseV1: b.listV1.Load()}) {
+		if obj.Err != nil {
+			return nil, w.explain(b.fail("LIST", prefix, obj.Err), func() error { return b.fail("LIST", prefix, errStalled) })
+		}
+		w.touch()
+		have[strings.TrimPrefix(obj.Key, prefix)] = obj
+	}
+	return have, ctx.Err()
+}
+
+// copyTrees copies one pack, unless old is that already. A host may write here too, so
+// a copy is compared with its pack.
+func (b *s3Backend) copyTrees(ctx context.Context, name string, old minio.ObjectInfo, there bool) error {
+	from, to := b.layout.Filename(engbackend.Handle{Type: engbackend.PackFile, Name: name}), b.treeKey(name)
+	w, ctx := b.watch(ctx)
+	defer w.stop()
+	fail := func(method, key string, err error) error {
+		return w.explain(b.fail(method, key, err), func() error { return b.fail(method, key, errStalled) })
+	}
+	if there {
+		info, err := b.client.StatObject(ctx, b.bucket, from, minio.StatObjectOptions{})
+		if err != nil {
+			return fail("HEAD", from, err)
+		}
+		if info.Size == old.Size && s3versions.BareETag(info.ETag) == s3versions.BareETag(old.ETag) {
+			return nil
+		}
+	}
+	_, err := b.client.CopyObject(ctx, minio.CopyDestOptions{Bucket: b.bucket, Object: to}, minio.CopySrcOptions{Bucket: b.bucket, Object: from})
+	if err != nil {
+		return fail("PUT", to, err)
+	}
+	return nil
+}
+
+// treesHeld are the copies that were read last.
+type treesHeld struct {
+	mu    sync.Mutex // held while one is read: their number is small, their size is not
+	list  []heldTrees
+	bytes int
+}
+
+type heldTrees struct {
+	name string
+	data []byte
+}
+
+func (t *treesHeld) find(name string) []byte {
+	for _, h := range t.list {
+		if h.name == name {
+			return h.data
+		}
+	}
+	return nil
+}
+
+func (t *treesHeld) add(name string, data []byte) {
+	t.list, t.bytes = append(t.list, heldTrees{name, data}), t.bytes+len(data)
+	for t.bytes > maxTreesHeld && len(t.list) > 0 {
+		t.bytes -= len(t.list[0].data)
+		t.list = t.list[1:]
+	}
+}
+
+// loadTreeCopy serves a pack that a seal has refused from its copy. Without one, or if
+// it is not what its name says, the answer is the refusal, which ends operations that
+// cannot do without.
+func (b *s3Backend) loadTreeCopy(ctx context.Context, h engbackend.Handle, length int, offset int64, refused *s3Error, fn func(rd io.Reader) error) error {
+	data, err := b.treeCopy(ctx, h)
+	if err != nil {
+		return err
+	}
+	if data == nil || offset > int64(len(data)) || offset+int64(length) > int64(len(data)) {
+		endSealed(ctx, refused)
+		return refused
+	}
+	open := func(_ context.Context, _ engbackend.Handle, length int, offset int64) (io.ReadCloser, error) {
+		part := data[offset:]
+		if length > 0 {
+			part = part[:length]
+		}
+		return io.NopCloser(bytes.NewReader(part)), nil
+	}
+	return engutil.DefaultLoad(ctx, h, length, offset, open, fn)
+}
+
+// treeCopy reads the copy of a pack of trees; nil if there is none. It is whole: its
+// SHA-256 is its name.
+func (b *s3Backend) treeCopy(ctx context.Context, h engbackend.Handle) ([]byte, error) {
+	if !h.IsMetadata {
+		return nil, nil
+	}
+	if _, none := b.sealing.noCopy.Load(h.Name); none {
+		return nil, nil
+	}
+	t := &b.trees
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if data := t.find(h.Name); data != nil {
+		return data, nil
+	}
+	w, ctx := b.watch(ctx)
+	defer w.stop()
+	key := b.treeKey(h.Name)
+	fail := func(err error) error {
+		return w.explain(b.fail("GET", key, err), func() error { return b.fail("GET", key, errStalled) })
+	}
+	rd, err := b.get(ctx, key, "", 0, 0)
+	var data []byte
+	if err == nil {
+		w.pause()
+		data, err = io.ReadAll(io.LimitReader(w.download(rd), maxTreePack+1))
+		_ = rd.Close()
+	}
+	if err != nil {
+		if err = fail(err); ctx.Err() == nil && b.IsPermanentError(err) {
+			b.sealing.noCopy.Store(h.Name, time.Now())
+			return nil, nil
+		}
+		return nil, err
+	}
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != h.Name {
+		b.sealing.noCopy.Store(h.Name, time.Now())
+		return nil, nil
+	}
+	t.add(h.Name, data)
+	return data, nil
+}

@@ -1,0 +1,115 @@
+package restic
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	engdata "github.com/restic/restic/rwmlink/data"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
+
+	"github.com/cesnet/rwm/internal/plural"
+)
+
+// leaveTrees lets sealed hosts go on without their caches: a prune moves trees to packs
+// that no host has written, so none has them in its cache, and the seal refuses them.
+// The packs of trees that the newest snapshots need are copied to where the host may
+// read. They hold names and sizes, no file data.
+//
+// The prune is done by then. What fails here costs a host one full reading of its
+// files, so it is a warning.
+func (s *Session) leaveTrees(ctx context.Context, keep snapshotList, res *PruneResult, rep *reporter) error {
+	b, ok := unwrap[*s3Backend](s.stack)
+	if !ok || !b.sealed(ctx) {
+		return nil
+	}
+	packs, err := s.treePacks(ctx, newestTrees(keep))
+	if err == nil {
+		err = b.leaveTrees(ctx, packs)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		rep.warn("the newest trees could not be left for sealed hosts: their next backup may read all files again, as one without a parent does", err)
+		return nil
+	}
+	res.TreePacks = uint(len(packs))
+	rep.emit(Message{Level: 1, Text: fmt.Sprintf("left %s of the newest trees where sealed hosts may read them", plural.Of(len(packs), "pack"))})
+	return nil
+}
+
+// newestTrees are the roots of the snapshots that the next backups compare with: the
+// newest of each host and its paths, as a backup chooses its parent.
+func newestTrees(list snapshotList) engrestic.IDs {
+	newest := map[string]*engdata.Snapshot{}
+	for _, sn := range list.all {
+		group := sn.Hostname + "\x00" + strings.Join(sn.Paths, "\x00")
+		if old := newest[group]; old == nil || sn.Time.After(old.Time) {
+			newest[group] = sn
+		}
+	}
+	var roots engrestic.IDs
+	for _, sn := range newest {
+		roots = append(roots, *sn.Tree)
+	}
+	return roots
+}
+
+// treePacks are packs that hold the trees below roots, and nothing but trees: in one
+// that an old restic has mixed, a host would get file data.
+func (s *Session) treePacks(ctx context.Context, roots engrestic.IDs) (map[string]bool, error) {
+	// The prune has dropped the index of the object that it used.
+	repo, err := s.fresh(ctx, s.opts.engine(), true)
+	if err != nil {
+		return nil, err
+	}
+	if err := repo.LoadIndex(ctx, nil); err != nil {
+		return nil, fmt.Errorf("loading the index: %w", err)
+	}
+	trees := onlyTrees{}
+	if err := findUsedBlobs(ctx, repo, roots, trees, nil); err != nil {
+		return nil, fmt.Errorf("reading the newest trees: %w", err)
+	}
+	return packsOfTrees(ctx, repo, trees)
+}
+
+func packsOfTrees(ctx context.Context, repo *engrepository.Repository, trees onlyTrees) (map[string]bool, error) {
+	packs := map[string]bool{}
+	for id := range trees {
+		places := repo.LookupBlob(engrestic.TreeBlob, id)
+		chosen := ""
+		for _, p := range places {
+			if name := p.PackID.String(); packs[name] {
+				chosen = name
+				break
+			} else if chosen == "" || name < chosen {
+				chosen = name
+			}
+		}
+		if chosen != "" {
+			packs[chosen] = true
+		}
+	}
+	err := repo.ListBlobs(ctx, func(p engrestic.PackedBlob) {
+		if p.Type != engrestic.TreeBlob {
+			delete(packs, p.PackID.String())
+		}
+	})
+	return packs, err
+}
+
+// onlyTrees is a set of blobs that keeps the trees only.
+type onlyTrees map[engrestic.ID]struct{}
+
+func (t onlyTrees) Has(h engrestic.BlobHandle) bool {
+	_, ok := t[h.ID]
+	return ok && h.Type == engrestic.TreeBlob
+}
+
+func (t onlyTrees) Insert(h engrestic.BlobHandle) {
+	if h.Type == engrestic.TreeBlob {
+		t[h.ID] = struct{}{}
+	}
+}

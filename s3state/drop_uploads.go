@@ -1,0 +1,95 @@
+package s3state
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/s3err"
+)
+
+// dropUploads aborts the uploads in parts that were begun uploadDays before now and
+// never completed: they take room, are in no listing of versions, and the host may not
+// abort them. Younger ones may still be going on, or be resumed. If dry is set it only
+// counts.
+func (s *Store) dropUploads(ctx context.Context, bucket string, now time.Time, dry bool, res *DropResult) error {
+	failed := &BatchError{Op: "drop versions of bucket", Bucket: bucket}
+	// What is aborted while a server lists may make it skip some: so all first.
+	old, left, err := s.oldUploads(ctx, bucket, now.AddDate(0, 0, -uploadDays))
+	if err != nil {
+		return s3err.Wrap(err, "list the unfinished uploads of bucket %s", bucket)
+	}
+	res.UploadsLeft = left
+	for _, u := range old {
+		if !dry {
+			if err := s.abortUpload(ctx, bucket, u); err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				failed.add(KeyError{Key: u.Key, Err: err})
+				continue
+			}
+		}
+		res.Uploads++
+	}
+	if failed.Total > 0 {
+		return failed
+	}
+	return nil
+}
+
+// mostUploads bounds how many uploads one run aborts: any number can be begun.
+const mostUploads = 100_000
+
+// oldUploads returns the uploads that were begun no later than limit, and counts the
+// others.
+func (s *Store) oldUploads(ctx context.Context, bucket string, limit time.Time) (old []minio.ObjectMultipartInfo, left int64, err error) {
+	var page minio.ListMultipartUploadsResult
+	for {
+		key, id := page.NextKeyMarker, page.NextUploadIDMarker
+		err := s.s3.Retry(ctx, bucket, "list unfinished uploads", 0, func(ctx context.Context) (err error) {
+			page, err = s.core.ListMultipartUploads(ctx, bucket, "", key, id, "", 1000)
+			return err
+		})
+		if err != nil && noSuchFeature(err) {
+			return nil, 0, nil
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, u := range page.Uploads {
+			if u.Initiated.After(limit) || len(old) >= mostUploads {
+				left++
+				continue
+			}
+			old = append(old, u)
+		}
+		if !page.IsTruncated || page.NextKeyMarker == key && page.NextUploadIDMarker == id {
+			return old, left, nil
+		}
+	}
+}
+
+// abortUpload aborts one; that it has ended by itself is no error.
+func (s *Store) abortUpload(ctx context.Context, bucket string, u minio.ObjectMultipartInfo) error {
+	abort := func(key string) error {
+		return s.s3.Retry(ctx, bucket, "abort the upload of "+key, 0, func(ctx context.Context) error {
+			return s.core.AbortMultipartUpload(ctx, bucket, key, u.UploadID)
+		})
+	}
+	err := abort(u.Key)
+	if s3err.Code(err) != "NoSuchUpload" {
+		return s3err.Wrap(err, "abort an unfinished upload")
+	}
+	// Ceph RGW encodes keys in this listing, but does not say so, and minio-go leaves
+	// them encoded.
+	if key, uerr := url.PathUnescape(u.Key); uerr == nil && key != u.Key {
+		err = abort(key)
+	}
+	if s3err.Code(err) == "NoSuchUpload" {
+		return nil
+	}
+	return s3err.Wrap(err, "abort an unfinished upload")
+}
