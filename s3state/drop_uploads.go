@@ -3,9 +3,11 @@ package s3state
 import (
 	"context"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/minio/minio-go/v7"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cesnet/rwm/internal/s3err"
 )
@@ -22,17 +24,31 @@ func (s *Store) dropUploads(ctx context.Context, bucket string, now time.Time, d
 		return s3err.Wrap(err, "list the unfinished uploads of bucket %s", bucket)
 	}
 	res.UploadsLeft = left
+	if dry {
+		res.Uploads += int64(len(old))
+		return nil
+	}
+	var mu sync.Mutex // guards res and failed
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(min(batchWorkers, s.parallel))
 	for _, u := range old {
-		if !dry {
-			if err := s.abortUpload(ctx, bucket, u); err != nil {
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				failed.add(KeyError{Key: u.Key, Err: err})
-				continue
+		g.Go(func() error {
+			err := s.abortUpload(gctx, bucket, u)
+			if gctx.Err() != nil {
+				return context.Cause(gctx)
 			}
-		}
-		res.Uploads++
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed.add(KeyError{Key: u.Key, Err: err})
+			} else {
+				res.Uploads++
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	if failed.Total > 0 {
 		return failed

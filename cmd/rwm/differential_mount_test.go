@@ -35,10 +35,8 @@ func (c diffCase) needsMount(t *testing.T) bool {
 	if runtime.GOOS != "linux" {
 		harness.NotHere(t, "no FUSE on "+runtime.GOOS)
 	}
-	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
+	if err := opens("/dev/fuse"); err != nil {
 		harness.NotHere(t, "no FUSE: "+err.Error())
-	} else {
-		f.Close()
 	}
 	harness.NeedPrograms(t, "make packages", "fusermount3")
 	return true

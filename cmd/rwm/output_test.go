@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 	"unicode"
+
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 func testApp(terminal bool) (*app, *bytes.Buffer, *bytes.Buffer) {
@@ -23,6 +25,7 @@ func testApp(terminal bool) (*app, *bytes.Buffer, *bytes.Buffer) {
 func TestTableOnTerminalAndInPipe(t *testing.T) {
 	t.Setenv("NO_COLOR", "")
 	t.Setenv("TERM", "xterm")
+	text.EnableColors() // which the package switches off if the tests run with TERM=dumb
 	g := &grid{header: []string{"NAME", "RESULT", "CODE"}, right: []int{2}}
 	g.add("home", "OK", 0)
 	g.add("a longer name", "ERROR", 130)

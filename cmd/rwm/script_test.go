@@ -21,6 +21,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/cesnet/rwm/internal/harness"
 	_ "github.com/cesnet/rwm/internal/harness/cheapkeys" // for rwm, too, which this program is as a process
 	"github.com/cesnet/rwm/internal/harness/resticcli"
 	"github.com/cesnet/rwm/internal/harness/s3test"
@@ -34,6 +35,11 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"rwm": main})
 // the host's credentials and admin.conf with the admin's; back.conf is
 // the admin's for the bucket $BUCKET-back.
 func TestScripts(t *testing.T) {
+	t.Run("mounts", func(t *testing.T) {
+		if err := opens("/dev/fuse"); err != nil {
+			harness.NotHere(t, "no FUSE, so asof.txtar, recipes.txtar and the runbook leave out their mounts: "+err.Error())
+		}
+	})
 	server := s3test.Start(t)
 	roles := serveRoles(t, server.Host)
 	tlsEndpoint, ca := serveTLS(t, server)
@@ -50,12 +56,30 @@ func TestScripts(t *testing.T) {
 			}
 			return setupScript(env, server, bucket)
 		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "fuse":
+				return opens("/dev/fuse") == nil, nil
+			case "pty":
+				return opens("/dev/ptmx") == nil, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "json": jsonValues, "await": await,
 			"objects": objects, "versions": versions, "plainbucket": plainBucket, "put": put,
 			"oldest": oldest, "now": setNow, "wreck": wreckBucket, "setstate": setState, "firstids": firstIDs, "setbroken": setBroken,
 		},
 	})
+}
+
+// opens reports why a device cannot be used in this place.
+func opens(device string) error {
+	f, err := os.OpenFile(device, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func setupScript(env *testscript.Env, server *s3test.Server, bucket string) error {
