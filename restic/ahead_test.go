@@ -130,6 +130,51 @@ func readsWhileLocking(t *testing.T) (ahead bool) {
 	return true
 }
 
+// So it is for everything that searches the snapshots; a full ID is not searched for.
+func TestReadersListWhileLocking(t *testing.T) {
+	for name, run := range map[string]func(s *Session, first, last ID) error{
+		"stats": func(s *Session, _, _ ID) error { _, err := s.Stats(t.Context(), StatsOptions{}); return err },
+		"find": func(s *Session, _, _ ID) error {
+			return s.Find(t.Context(), FindOptions{Patterns: []string{"x"}}, func(Found) error { return nil })
+		},
+		"ls": func(s *Session, _, _ ID) error { return s.Ls(t.Context(), LsOptions{Snapshot: "latest"}, LsVisitor{}) },
+		"diff": func(s *Session, first, _ ID) error {
+			_, err := s.Diff(t.Context(), DiffOptions{From: first.String(), To: "latest"}, nil)
+			return err
+		},
+		"rewrite": func(s *Session, _, _ ID) error {
+			_, err := s.Rewrite(t.Context(), RewriteOptions{DryRun: true, Patterns: Patterns{Excludes: []string{"x"}}})
+			return err
+		},
+		"ls of an ID": func(s *Session, first, _ ID) error {
+			return s.Ls(t.Context(), LsOptions{Snapshot: first.String()}, LsVisitor{})
+		},
+		"diff of IDs": func(s *Session, first, last ID) error {
+			_, err := s.Diff(t.Context(), DiffOptions{From: first.String(), To: last.String()}, nil)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, r, ids := record(t)
+			searched := !strings.Contains(name, "ID")
+			if searched {
+				r.deciding = func() { <-r.seen }
+			}
+			if err := run(s, ids[0], ids[1]); err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"list lock", "save lock", "list lock"}
+			if searched {
+				want = slices.Insert(want, 2, "list snapshot")
+			}
+			got := slices.DeleteFunc(r.lines, func(line string) bool { return line == "list index" })
+			if !slices.Equal(got, want) {
+				t.Error(strings.Join(got, ", "))
+			}
+		})
+	}
+}
+
 // If the other listing is so old that another process may have taken a lock since and be
 // done with it before we look, nothing is listed before that look.
 func TestNothingIsReadAheadOfAnOldListing(t *testing.T) {

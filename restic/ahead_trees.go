@@ -73,14 +73,17 @@ type treePlace struct {
 }
 
 func newTreeAhead(ctx context.Context, repo blobLoader) *treeAhead {
-	t := &treeAhead{
+	return &treeAhead{
 		ctx: ctx, repo: repo, limit: max(4*int(repo.Connections()), 8),
-		trees: make(map[engrestic.ID]*aheadTree), known: engrestic.NewIDSet(),
+		trees: make(map[engrestic.ID]*aheadTree),
 	}
+}
+
+func newTreeSet(repo engrestic.BlobLoader) treeSet {
 	if whole, ok := repo.(*engrepository.Repository); ok {
-		t.known = knownTrees{newBlobSet(whole)}
+		return knownTrees{newBlobSet(whole)}
 	}
-	return t
+	return engrestic.NewIDSet()
 }
 
 // treeSet is a set of trees.
@@ -108,6 +111,9 @@ func (t *treeAhead) begin(roots []engrestic.ID) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.once && t.known == nil {
+		t.known = newTreeSet(t.repo)
+	}
 	t.expect(list)
 }
 

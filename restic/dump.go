@@ -123,7 +123,7 @@ func soundNodes(nodes engdata.TreeNodeIterator) engdata.TreeNodeIterator {
 }
 
 // findNode returns the node at an absolute path below a tree. The one at "/" is made
-// up.
+// up. Of several with one name, which no backup makes, it is the first, as in restic.
 func findNode(ctx context.Context, repo engrestic.BlobLoader, root engrestic.ID, name string) (*engdata.Node, error) {
 	node := &engdata.Node{Type: engdata.NodeTypeDir, Subtree: &root}
 	at := "/"
@@ -136,7 +136,7 @@ func findNode(ctx context.Context, repo engrestic.BlobLoader, root engrestic.ID,
 		}
 		var next *engdata.Node
 		err := eachNode(ctx, repo, *node.Subtree, at, func(_ string, n *engdata.Node) error {
-			if n.Name == part {
+			if n.Name == part && next == nil {
 				next = n
 			}
 			return nil

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
 	engdata "github.com/restic/restic/rwmlink/data"
@@ -111,59 +112,139 @@ func TestDumpAhead(t *testing.T) {
 	}
 }
 
-// TestDumpAheadOfDamage: what cannot be loaded is reported as the engine does, and what
-// has a second copy is dumped.
+// TestDumpAheadOfDamage: what cannot be loaded is reported as the engine does, with the
+// same part of the archive before it.
 func TestDumpAheadOfDamage(t *testing.T) {
 	s, m := initMemory(t)
 	mustBackup(t, s, writeTree(t, map[string]string{"a": noise(3000, 1), "b": noise(5000, 2), "c": noise(7000, 3)}))
-	for name, ft := range map[string]bool{"data": false, "trees": true} {
+	for name, trees := range map[string]bool{"data": false, "trees": true} {
 		failed := 0
 		m.before(func(op string, h engbackend.Handle) error {
-			if op == "load" && h.Type == engbackend.PackFile && h.IsMetadata == ft {
+			if op == "load" && h.Type == engbackend.PackFile && h.IsMetadata == trees {
+				failed++
+				return errInjected
+			}
+			return nil
+		})
+		var sides [2]string
+		for i, ahead := range []bool{false, true} {
+			failed = 0
+			var out bytes.Buffer
+			err := s.inSnapshot(t.Context(), "latest", SnapshotFilter{}, func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, _ string) error {
+				if !ahead {
+					return dumpTree(ctx, repo, engdump.New("tar", repo, &out), *sn.Tree, "/")
+				}
+				return s.dumpAhead(ctx, repo, func(a *dumpAhead) { a.planTree(*sn.Tree) }, func(l blobLoader) error {
+					return dumpTree(ctx, l, engdump.New("tar", l, &out), *sn.Tree, "/")
+				})
+			})
+			if !errors.Is(err, errInjected) || failed == 0 {
+				t.Errorf("%s: %v after %d failures", name, err, failed)
+			}
+			sides[i] = fmt.Sprintf("%v, %x", err, out.Bytes())
+		}
+		if sides[0] != sides[1] {
+			t.Errorf("%s: %.300s\nthe engine: %.300s", name, sides[1], sides[0])
+		}
+		m.before(nil)
+		if err := s.Dump(t.Context(), DumpOptions{Snapshot: "latest", Path: "/"}, &bytes.Buffer{}); err != nil {
+			t.Errorf("%s: %v once the storage works again", name, err)
+		}
+	}
+}
+
+// TestDumpAheadOfSecondCopies: what has a second copy is dumped.
+func TestDumpAheadOfSecondCopies(t *testing.T) {
+	s, m := initMemory(t)
+	dir := writeTree(t, map[string]string{"a": noise(3000, 1), "b": noise(5000, 2), "c": noise(7000, 3)})
+	// The other session does not know what the first one saves.
+	other := openAgain(t, m, WithLockDir(t.TempDir()), WithRetryFor(0))
+	mustBackup(t, other, writeTree(t, map[string]string{"x": "y"}))
+	packs := func() map[string]bool {
+		names := make(map[string]bool)
+		err := m.Backend.List(t.Context(), engbackend.PackFile, func(fi engbackend.FileInfo) error {
+			names[fi.Name] = true
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	before := packs()
+	mustBackup(t, s, dir)
+	first := packs()
+	mustBackup(t, other, dir)
+	second := packs()
+	reader := openAgain(t, m, WithLockDir(t.TempDir()), WithRetryFor(0))
+	var want bytes.Buffer
+	if err := reader.Dump(t.Context(), DumpOptions{Snapshot: "latest", Path: "/"}, &want); err != nil {
+		t.Fatal(err)
+	}
+	most := 0
+	for name, lost := range map[string]func(pack string) bool{
+		"the first":  func(pack string) bool { return first[pack] && !before[pack] },
+		"the second": func(pack string) bool { return second[pack] && !first[pack] },
+	} {
+		failed := 0
+		m.before(func(op string, h engbackend.Handle) error {
+			if op == "load" && h.Type == engbackend.PackFile && !h.IsMetadata && lost(h.Name) {
 				failed++
 				return errInjected
 			}
 			return nil
 		})
 		var out bytes.Buffer
-		err := s.Dump(t.Context(), DumpOptions{Snapshot: "latest", Path: "/"}, &out)
-		if !errors.Is(err, errInjected) || failed == 0 {
-			t.Errorf("%s: %v after %d failures", name, err, failed)
+		reader := openAgain(t, m, WithLockDir(t.TempDir()), WithRetryFor(0))
+		err := reader.Dump(t.Context(), DumpOptions{Snapshot: "latest", Path: "/"}, &out)
+		if err != nil || !bytes.Equal(out.Bytes(), want.Bytes()) {
+			t.Errorf("without %s: %d bytes of %d after %d failures: %v", name, out.Len(), want.Len(), failed, err)
 		}
+		most = max(most, failed)
 		m.before(nil)
-		out.Reset()
-		if err := s.Dump(t.Context(), DumpOptions{Snapshot: "latest", Path: "/"}, &out); err != nil {
-			t.Errorf("%s: %v once the storage works again", name, err)
-		}
+	}
+	if most == 0 {
+		t.Error("nothing was asked of what is lost")
 	}
 }
 
-// TestDumpAheadEnds cancels dumps whose reader does not go on, and dumps into writers
-// that fail: nothing goes on afterwards.
+// TestDumpAheadEnds cancels dumps while requests are under way that do not end by
+// themselves at once, and dumps into writers that fail: when Dump returns, all have
+// ended, and no other begins.
 func TestDumpAheadEnds(t *testing.T) {
 	s, m := initMemory(t)
 	mustBackup(t, s, dumpSource(t, rand.New(rand.NewPCG(1, 2))))
-	for range 10 {
-		ctx, cancel := context.WithCancel(t.Context())
-		var open atomic.Int64
-		m.before(func(op string, h engbackend.Handle) error {
-			if op == "load" && h.Type == engbackend.PackFile && open.Add(1) == 3 {
-				cancel()
+	for range 3 {
+		for name, writer := range map[string]*failingWriter{"cancelled": {after: 1 << 30}, "failing": {after: 1 << 12}} {
+			ctx, cancel := context.WithCancel(t.Context())
+			var begun, open atomic.Int64
+			m.before(func(op string, h engbackend.Handle) error {
+				if op != "load" || h.Type != engbackend.PackFile || h.IsMetadata {
+					return nil
+				}
+				open.Add(1)
+				defer open.Add(-1)
+				begun.Add(1)
+				if name == "cancelled" {
+					cancel()
+				}
+				time.Sleep(20 * time.Millisecond) // as a request that is slow to end
+				return nil
+			})
+			err := s.Dump(ctx, DumpOptions{Snapshot: "latest", Path: "/"}, writer)
+			if now := open.Load(); now != 0 || name == "cancelled" && begun.Load() == 0 {
+				t.Errorf("%s: %d of %d requests are still under way", name, now, begun.Load())
 			}
-			return nil
-		})
-		if err := s.Dump(ctx, DumpOptions{Snapshot: "latest", Path: "/"}, &failingWriter{after: 1 << 30}); err != nil && !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-		after := open.Load()
-		runtime.Gosched()
-		if now := open.Load(); now != after {
-			t.Errorf("%d requests after the dump's end", now-after)
-		}
-		cancel()
-		m.before(nil)
-		if err := s.Dump(t.Context(), DumpOptions{Snapshot: "latest", Path: "/"}, &failingWriter{after: 1 << 12}); !errors.Is(err, errInjected) {
-			t.Error(err)
+			if want := map[string]error{"cancelled": context.Canceled, "failing": errInjected}[name]; !errors.Is(err, want) {
+				t.Errorf("%s: %v", name, err)
+			}
+			after := begun.Load()
+			runtime.Gosched()
+			if now := begun.Load(); now != after {
+				t.Errorf("%s: %d requests after the dump's end", name, now-after)
+			}
+			cancel()
+			m.before(nil)
 		}
 	}
 }

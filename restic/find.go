@@ -66,7 +66,7 @@ func (s *Session) Find(ctx context.Context, o FindOptions, fn func(Found) error)
 		selected, err = s.view.choose(ctx, repo, o.Filter, rep)
 		return err
 	}
-	return s.run(ctx, access{index: true, choose: choose}, func(ctx context.Context, repo *engrepository.Repository) error {
+	return s.run(ctx, access{index: true, choose: choose, lists: true}, func(ctx context.Context, repo *engrepository.Repository) error {
 		if !o.OldestFirst {
 			slices.Reverse(selected)
 		}
@@ -108,8 +108,9 @@ func (o *FindOptions) check() error {
 	return nil
 }
 
-// matches reports whether a node matches, and whether something below it may.
-func (o *FindOptions) matches(name string, modified time.Time) (found, below bool, err error) {
+// matches reports whether a node matches, and of a directory, whether something below
+// it may.
+func (o *FindOptions) matches(name string, modified time.Time, dir bool) (found, below bool, err error) {
 	if o.IgnoreCase {
 		name = strings.ToLower(name)
 	}
@@ -121,11 +122,13 @@ func (o *FindOptions) matches(name string, modified time.Time) (found, below boo
 		if err != nil {
 			return false, false, err
 		}
-		child, err := engfilter.ChildMatch(pattern, name)
-		if err != nil {
+		found = found || match
+		if !dir || below {
+			continue
+		}
+		if below, err = engfilter.ChildMatch(pattern, name); err != nil {
 			return false, false, err
 		}
-		found, below = found || match, below || child
 	}
 	if !o.Oldest.IsZero() && modified.Before(o.Oldest) || !o.Newest.IsZero() && modified.After(o.Newest) {
 		found = false

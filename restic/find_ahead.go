@@ -24,7 +24,7 @@ func (f *finder) loadAhead(list engdata.Snapshots) (end func()) {
 	f.ahead, f.known = newTreeAhead(ctx, f.repo), make(map[treePlace][]Found)
 	f.ahead.once = true
 	f.ahead.wants = func(name string, n *engdata.Node) bool {
-		_, below, err := f.o.matches(name, n.ModTime)
+		_, below, err := f.o.matches(name, n.ModTime, true)
 		return err == nil && below
 	}
 	f.ahead.begin(treeIDs(list))

@@ -137,7 +137,7 @@ func (f *finder) node(tree engrestic.ID, dir string, node *engdata.Node) error {
 	name := strings.TrimSuffix(dir, "/") + "/" + node.Name
 	below := true
 	if len(f.o.Patterns) > 0 {
-		found, child, err := f.o.matches(name, node.ModTime)
+		found, child, err := f.o.matches(name, node.ModTime, node.Type == engdata.NodeTypeDir)
 		if err != nil {
 			return err
 		}

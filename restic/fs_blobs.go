@@ -130,14 +130,17 @@ func (b *blobStore) tree(id ID) ([]TreeNode, error) {
 	return entry.nodes, nil
 }
 
-// sortedNodes drops what no path can name and all but the first of several nodes with
-// one name: nothing a backup makes.
+// sortedNodes drops what no path can name and all but the last of several nodes with
+// one name, as restic's mount does: nothing a backup makes.
 func sortedNodes(nodes []TreeNode) []TreeNode {
 	nodes = slices.DeleteFunc(nodes, func(n TreeNode) bool {
 		return n.Name == "" || n.Name == "." || n.Name == ".." || strings.ContainsAny(n.Name, "/\x00")
 	})
 	slices.SortStableFunc(nodes, func(a, c TreeNode) int { return strings.Compare(a.Name, c.Name) })
-	return slices.CompactFunc(nodes, func(a, c TreeNode) bool { return a.Name == c.Name })
+	slices.Reverse(nodes)
+	nodes = slices.CompactFunc(nodes, func(a, c TreeNode) bool { return a.Name == c.Name })
+	slices.Reverse(nodes)
+	return nodes
 }
 
 // data returns blob i of a file. For a sequential reader what follows is loaded ahead.

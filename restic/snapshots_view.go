@@ -122,6 +122,14 @@ func (v *snapshotView) find(ctx context.Context, repo *engrepository.Repository,
 	return list.find(name, f)
 }
 
+// searches reports whether find lists the snapshots for a name: not for a full ID, if
+// all is well.
+func searches(name string) bool {
+	prefix, _, _ := strings.Cut(name, ":")
+	_, err := engrestic.ParseID(prefix)
+	return err != nil
+}
+
 // readSnapshot reads one snapshot and rejects one without a tree, on which the engine
 // would panic.
 func readSnapshot(ctx context.Context, repo engrestic.LoaderUnpacked, id engrestic.ID) (*engdata.Snapshot, error) {
