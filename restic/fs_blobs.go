@@ -1,49 +1,39 @@
 package restic
 
 import (
-	"container/list"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/cesnet/rwm/internal/blobload"
 )
 
 const (
 	// fsMemory bounds what an FS keeps in memory, in bytes.
 	fsMemory = 64 << 20
+	// fsTreeCost is what a byte of a tree takes in memory with its decoded entries.
+	fsTreeCost = 4
 	// fsAhead is how much is loaded ahead of a sequential reader, in bytes as stored.
 	fsAhead = 16 << 20
 )
 
-// blobStore loads blobs, each once however many readers want it, and keeps the latest.
+// blobStore loads the blobs of an FS as a mount does.
 type blobStore struct {
 	ctx    context.Context
 	reader *Reader
-	loads  sync.WaitGroup
+	loader *blobload.Loader
 
-	mu    sync.Mutex
-	blobs map[BlobHandle]*storedBlob
-	order *list.List // of *storedBlob that are loaded; the front is dropped first
-	used  int64
-	done  bool
-}
-
-// storedBlob is a blob in memory, or on its way there. What follows ready is set before
-// it is closed.
-type storedBlob struct {
-	handle BlobHandle
-	in     *list.Element // guarded by the store's mutex
-	ready  chan struct{}
-	data   []byte
-	nodes  []TreeNode // of a tree
-	cost   int64
-	err    error
+	mu   sync.Mutex
+	done bool
 }
 
 func newBlobStore(ctx context.Context, r *Reader) *blobStore {
-	return &blobStore{ctx: ctx, reader: r, blobs: map[BlobHandle]*storedBlob{}, order: list.New()}
+	o := blobload.Options{Budget: fsMemory, TreeCost: fsTreeCost}
+	return &blobStore{ctx: ctx, reader: r, loader: blobload.New(ctx, fsSource{r}, o)}
 }
 
 // wait returns when nothing is being loaded any more. The context must have ended.
@@ -51,48 +41,22 @@ func (b *blobStore) wait() {
 	b.mu.Lock()
 	b.done = true
 	b.mu.Unlock()
-	b.loads.Wait()
+	b.loader.Wait()
 }
 
-// claim returns the entry of a blob, and whether the caller has to load it.
-func (b *blobStore) claim(h BlobHandle) (entry *storedBlob, load bool) {
-	entry = b.blobs[h]
-	if entry != nil {
-		if entry.in != nil {
-			b.order.MoveToBack(entry.in)
-		}
-		return entry, false
-	}
-	entry = &storedBlob{handle: h, ready: make(chan struct{})}
-	b.blobs[h] = entry
-	return entry, true
-}
-
-// finish makes a loaded blob available. One that failed is forgotten: the next reader
-// tries again.
-func (b *blobStore) finish(entry *storedBlob) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(entry.ready)
-	if entry.err != nil {
-		delete(b.blobs, entry.handle)
-		return
-	}
-	entry.in = b.order.PushBack(entry)
-	for b.used += entry.cost; b.used > fsMemory && b.order.Len() > 1; {
-		oldest := b.order.Remove(b.order.Front()).(*storedBlob)
-		delete(b.blobs, oldest.handle)
-		b.used -= oldest.cost
-	}
-}
-
-func (b *blobStore) await(entry *storedBlob) error {
+// get waits for a blob.
+func (b *blobStore) get(blob *blobload.Blob) error {
 	select {
-	case <-entry.ready:
-		return entry.err
+	case <-blob.Ready():
 	case <-b.ctx.Done():
-		return b.ended()
 	}
+	switch {
+	case b.ctx.Err() != nil:
+		return b.ended()
+	case errors.Is(blob.Err, blobload.ErrMissing):
+		return fmt.Errorf("%w: %v is not in the repository's index", ErrDamaged, blobHandle(blob.Handle))
+	}
+	return blob.Err
 }
 
 func (b *blobStore) ended() error {
@@ -109,25 +73,12 @@ func (b *blobStore) ended() error {
 
 // tree returns the entries of a directory that a path can name, ordered by name.
 func (b *blobStore) tree(id ID) ([]TreeNode, error) {
-	h := BlobHandle{BlobTree, id}
-	if b.ctx.Err() != nil {
-		return nil, b.ended()
-	}
-	b.mu.Lock()
-	entry, load := b.claim(h)
-	b.mu.Unlock()
-	if load {
-		var raw []byte
-		if raw, entry.err = b.reader.LoadBlob(b.ctx, h); entry.err == nil {
-			entry.nodes, entry.err = DecodeTree(raw)
-			entry.nodes, entry.cost = sortedNodes(entry.nodes), int64(4*len(raw))
-		}
-		b.finish(entry)
-	}
-	if err := b.await(entry); err != nil {
+	blob := b.loader.Want(blobload.Handle{Tree: true, ID: id})
+	defer b.loader.Release(blob, false)
+	if err := b.get(blob); err != nil {
 		return nil, err
 	}
-	return entry.nodes, nil
+	return blob.Tree.([]TreeNode), nil
 }
 
 // sortedNodes drops what no path can name and all but the last of several nodes with
@@ -145,137 +96,93 @@ func sortedNodes(nodes []TreeNode) []TreeNode {
 
 // data returns blob i of a file. For a sequential reader what follows is loaded ahead.
 func (b *blobStore) data(content []ID, i int, sequential bool) ([]byte, error) {
-	if b.ctx.Err() != nil {
-		return nil, b.ended()
+	if sequential && b.runsLow(content[i:]) {
+		b.loadAhead(content[i:])
 	}
-	entry := b.want(content, i, sequential)
-	if err := b.await(entry); err != nil {
+	blob := b.loader.Want(blobload.Handle{ID: content[i]})
+	defer b.loader.Release(blob, false)
+	if err := b.get(blob); err != nil {
 		return nil, err
 	}
-	return entry.data, nil
+	return blob.Data, nil // heap memory, so that it may be used after the release
 }
 
-// want has blob i of a file loaded, and for a sequential reader those that follow, as
-// soon as less than half of them is there or on its way.
-func (b *blobStore) want(content []ID, i int, sequential bool) *storedBlob {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	entry, load := b.claim(BlobHandle{BlobData, content[i]})
-	var wanted []*storedBlob
-	if load {
-		wanted = append(wanted, entry)
-	}
-	if sequential && (load || b.runsLow(content[i:])) {
-		size := uint(0)
-		for _, id := range content[i:] {
-			if size += b.location(id).Length; size > fsAhead {
-				break
-			}
-			if next, load := b.claim(BlobHandle{BlobData, id}); load {
-				wanted = append(wanted, next)
-			}
+// loadAhead has the blobs of a file loaded that a reader will want, in this order.
+func (b *blobStore) loadAhead(content []ID) {
+	var handles []blobload.Handle
+	size := uint(0)
+	for i, id := range content {
+		if size += b.length(id); i > 0 && size > fsAhead {
+			break
 		}
+		handles = append(handles, blobload.Handle{ID: id})
 	}
-	for _, run := range b.runs(wanted) {
-		if b.done {
-			run.refuse(b)
-			continue
-		}
-		b.loads.Go(func() { b.load(run) })
-	}
-	return entry
+	b.loader.Prefetch(handles, runSize, nil)
 }
 
 // runsLow reports whether a blob of the first half of what is loaded ahead is missing.
 func (b *blobStore) runsLow(content []ID) bool {
 	size := uint(0)
-	for _, id := range content {
-		if size += b.location(id).Length; size > fsAhead/2 {
+	for i, id := range content {
+		if size += b.length(id); i > 0 && size > fsAhead/2 {
 			return false
 		}
-		if b.blobs[BlobHandle{BlobData, id}] == nil {
+		if !b.loader.Known(blobload.Handle{ID: id}) {
 			return true
 		}
 	}
 	return false
 }
 
-// location is where a blob is; zero if it is nowhere.
-func (b *blobStore) location(id ID) BlobLocation {
+// length is the size of a blob as stored; 0 if it is nowhere.
+func (b *blobStore) length(id ID) uint {
 	if places := b.reader.Locations(BlobHandle{BlobData, id}); len(places) > 0 {
-		return places[0]
+		return places[0].Length
 	}
-	return BlobLocation{}
+	return 0
 }
 
-// blobRun is blobs of one pack that lie close together, in the order of the pack.
-type blobRun struct {
-	entries []*storedBlob
-	places  []BlobLocation
-}
+// fsSource is a reader as the loader knows it.
+type fsSource struct{ r *Reader }
 
-// end is the offset after the run.
-func (r *blobRun) end() uint { last := r.places[len(r.places)-1]; return last.Offset + last.Length }
+func blobHandle(h blobload.Handle) BlobHandle { return BlobHandle{blobType(h.Tree), h.ID} }
 
-// runs puts blobs together that one request can load.
-func (b *blobStore) runs(wanted []*storedBlob) (runs []*blobRun) {
-	place := func(entry *storedBlob) BlobLocation { return b.location(entry.handle.ID) }
-	for _, entries := range packRuns(wanted, place) {
-		run := &blobRun{entries: entries}
-		for _, entry := range entries {
-			run.places = append(run.places, place(entry))
-		}
-		runs = append(runs, run)
+func blobType(tree bool) BlobType {
+	if tree {
+		return BlobTree
 	}
-	return runs
+	return BlobData
 }
 
-// refuse fails the run's blobs. The caller holds the store's mutex.
-func (r *blobRun) refuse(b *blobStore) {
-	for _, entry := range r.entries {
-		entry.err = fmt.Errorf("%w: the file system was closed", ErrClosed)
-		close(entry.ready)
-		delete(b.blobs, entry.handle)
+func (s fsSource) Connections() int { return s.r.Connections() }
+
+func (s fsSource) Place(h blobload.Handle) (blobload.Place, bool) {
+	list := s.r.Locations(blobHandle(h))
+	if len(list) == 0 {
+		return blobload.Place{}, false
 	}
+	p := list[0]
+	return blobload.Place{Pack: p.Pack, Offset: p.Offset, Length: p.Length, Size: p.Size, Compressed: p.Compressed}, true
 }
 
-// load loads a run with one request. What that does not give is loaded by itself, from
-// every place it is in.
-func (b *blobStore) load(r *blobRun) {
-	given := 0
-	if first := r.places[0]; first.Length > 0 {
-		_ = b.reader.LoadRange(b.ctx, BlobData, first.Pack, first.Offset, r.end()-first.Offset, func(rd io.Reader) error {
-			at := first.Offset
-			for i, place := range r.places {
-				if _, err := io.CopyN(io.Discard, rd, int64(place.Offset-at)); err != nil {
-					return err
-				}
-				at = place.Offset + place.Length
-				buf := make([]byte, place.Length)
-				if _, err := io.ReadFull(rd, buf); err != nil {
-					return err
-				}
-				if i < given {
-					continue // a second attempt
-				}
-				plain, err := b.reader.Decrypt(r.entries[i].handle, place, buf, func(size int) []byte { return make([]byte, size) })
-				if err != nil {
-					return nil // other places may have it
-				}
-				b.have(r.entries[i], plain)
-				given++
-			}
-			return nil
-		})
-	}
-	for _, entry := range r.entries[given:] {
-		var plain []byte
-		plain, entry.err = b.reader.LoadBlob(b.ctx, entry.handle)
-		b.have(entry, plain)
-	}
+func (s fsSource) LoadRange(ctx context.Context, tree bool, pack [32]byte, offset, length uint, fn func(io.Reader) error) error {
+	return s.r.LoadRange(ctx, blobType(tree), pack, offset, length, fn)
 }
 
-func (b *blobStore) have(entry *storedBlob, plain []byte) {
-	entry.data, entry.cost = plain, int64(len(plain))
-	b.finish(entry)
+func (s fsSource) Decrypt(h blobload.Handle, p blobload.Place, buf []byte, room func(size int) []byte) ([]byte, error) {
+	return s.r.Decrypt(blobHandle(h), BlobLocation{p.Pack, p.Offset, p.Length, p.Size, p.Compressed}, buf, room)
 }
+
+func (s fsSource) LoadBlob(ctx context.Context, h blobload.Handle) ([]byte, error) {
+	return s.r.LoadBlob(ctx, blobHandle(h))
+}
+
+func (s fsSource) Decode(h blobload.Handle, plain []byte) (any, error) {
+	nodes, err := DecodeTree(plain)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v: %w", ErrDamaged, blobHandle(h), err)
+	}
+	return sortedNodes(nodes), nil
+}
+
+func (s fsSource) Damaged(err error) bool { return errors.Is(err, ErrDamaged) }

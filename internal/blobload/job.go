@@ -238,9 +238,10 @@ func (l *Loader) rescue(ctx context.Context, b *Blob, cause error) {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		cause = errors.Join(cause, err)
+		both := errors.Join(cause, err)
+		cause = err
 		l.log.Error("blob cannot be read", "type", b.Handle.kind(), "blob", hex(b.Handle.ID), "pack", hex(b.Place.Pack),
-			"offset", b.Place.Offset, "length", b.Place.Length, "error", cause.Error(), "after", time.Since(began).Round(time.Millisecond))
+			"offset", b.Place.Offset, "length", b.Place.Length, "error", both.Error(), "after", time.Since(began).Round(time.Millisecond))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
