@@ -59,7 +59,7 @@ func bench(ctx context.Context, w *world, rounds int, only string) error {
 	t := table.NewWriter()
 	t.SetOutputMirror(os.Stdout)
 	t.AppendHeader(table.Row{"workload", "rwm", "compared to", "takes", "ratio", "goal"})
-	for _, work := range append([]workload{profiles, freshData, capture, restoreState, renewal, forgetPrune}, recovery()...) {
+	for _, work := range append([]workload{profiles, freshData, capture, restoreState, renewal, sealedBackup, forgetPrune}, recovery()...) {
 		if !pattern.MatchString(work.name) {
 			continue
 		}
