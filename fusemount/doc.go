@@ -56,8 +56,7 @@ package fusemount
 //	attr*.go           attributes and inode numbers
 //	entry_limit.go     bounds the directory entries in memory
 //
-//	loader.go, job.go  loading blobs within a memory budget
-//	prefetch.go        loading several blobs with one request, before they are read
+//	loader.go          loading blobs, by internal/blobload
 //	readahead.go       what a sequential reader of a file will want
 //	lookahead.go       which files a walk will read next
 //	buffers*.go        memory for blobs outside the Go heap
