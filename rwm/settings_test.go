@@ -1,6 +1,7 @@
 package rwm_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -163,8 +164,16 @@ func TestOwnChangesOfSettings(t *testing.T) {
 	if h := w.history(m); h.Total != 0 {
 		t.Errorf("unsealed elsewhere: %v", h.Suspicions)
 	}
+	lock := func() error {
+		_, err := m.Storage().LockBucket(t.Context(), w.config.ResticBucket, s3state.LockBucketOptions{Lock: s3state.LockOptions{Days: 90}})
+		return err
+	}
 	w.set("lifecycle", shortened)
-	if _, err := m.Storage().LockBucket(t.Context(), w.config.ResticBucket, s3state.LockBucketOptions{Lock: s3state.LockOptions{Days: 90}}); err != nil {
+	if err := lock(); !errors.Is(err, s3state.ErrInvalid) {
+		t.Errorf("another's rule that breaks the promise: %v", err)
+	}
+	w.set("lifecycle", strings.Replace(shortened, "<ID>a</ID>", "<ID>rwm</ID>", 1)) // RWM's own rule
+	if err := lock(); err != nil {
 		t.Fatal(err)
 	}
 	if h := w.history(m); !slices.Equal(changed(h), []string{"lifecycle"}) {
