@@ -23,8 +23,9 @@ type maker struct {
 	keptRules  []storedRule // of the lifecycle, beside that of the lock
 	proof      *LockProof
 	canary     *lockCanary
-	resumed    bool  // an earlier run made the bucket
-	err        error // of the first step that failed
+	resumed    bool   // an earlier run made the bucket
+	runID      string // in the policy that is being set, if it marks an unfinished restore
+	err        error  // of the first step that failed
 }
 
 func (m *maker) step(name string, fn func() error) {

@@ -41,7 +41,8 @@ func withKept(statements []policyStatement, kept []json.RawMessage) string {
 }
 
 // setTried sets the first of some policies that the server takes and gives back as it
-// was sent. If it takes none, the bucket has the policy that it had before.
+// was sent. If it takes none, the bucket has the policy that it had before, unless
+// another restore has set its own.
 func (m *maker) setTried(ctx context.Context, texts []string) error {
 	former, err := m.s.getPolicy(ctx, m.bucket)
 	if err != nil {
@@ -52,8 +53,8 @@ func (m *maker) setTried(ctx context.Context, texts []string) error {
 		err := m.setPolicy(ctx, text)
 		switch {
 		case err == nil:
-			if err = m.readsBack(ctx, text, former); err == nil {
-				return nil
+			if err = m.readsBack(ctx, text, former); err == nil || errors.Is(err, errTakenOver) {
+				return err
 			}
 			if undo := m.putBack(context.WithoutCancel(ctx), former); undo != nil {
 				return fmt.Errorf("%w; the former policy could not be put back: %w", err, undo)
@@ -87,6 +88,9 @@ func (m *maker) readsBack(ctx context.Context, text string, former []byte) error
 		}
 		if samePolicy(got, []byte(text)) {
 			return nil
+		}
+		if !bytes.Equal(got, former) && m.runID != "" && unfinishedRun(got) != m.runID {
+			return errTakenOver
 		}
 		if !bytes.Equal(got, former) || time.Now().After(deadline) {
 			return fmt.Errorf("%w: the server keeps another one than was set", ErrPolicy)

@@ -202,6 +202,7 @@ func (r *restorer) fill(ctx context.Context) error {
 		}
 	}
 	r.runID = rand.Text()
+	m.runID = r.runID
 	m.step("mark the bucket as unfinished", func() error {
 		ceph, err := r.s.isCeph(ctx, r.opts.Target)
 		if err != nil {
@@ -213,6 +214,10 @@ func (r *restorer) fill(ctx context.Context) error {
 		}
 		return m.setTried(ctx, slices.Compact(texts))
 	})
+	m.runID = ""
+	if errors.Is(m.err, errTakenOver) {
+		return r.partial(errTakenOver)
+	}
 	m.next = "run the same restore again"
 	m.protect(ctx)
 	m.lockBucket(ctx, nil)

@@ -34,6 +34,9 @@ func TestTwoRestoresOfTheSame(t *testing.T) {
 		}
 		if completed && err != nil {
 			overtaken++
+			if check, err := w.admin.CheckPolicy(w.ctx, target); err != nil || !check.OK {
+				t.Errorf("at request %d the policy of the other restore went: %+v, %v", at, check, err)
+			}
 		}
 		if got := contents(t, w.admin, target); completed && err == nil && got["data/2"] != "new backup" {
 			t.Errorf("at request %d: %v, %q", at, err, got)
