@@ -12,7 +12,8 @@ RGW_SUITES   ?= $(foreach p,s3state s3versions,$(if $(wildcard $(p)),./$(p))) ./
 RGW_ALL      := $(RGW_SUITES) ./restic ./cmd/rwm ./rcc ./fusemount ./internal/suites/endtoend ./internal/suites/histories
 # What has no server in it is not repeated: rwm restic against restic on local repositories.
 # Faults are injected before the server is reached: at every run on the embedded one only.
-RGW_SKIP     ?= TestDifferential|TestDocs|TestFaultsDuring
+# The two histories make hundreds of backups; for a release they run here, too.
+RGW_SKIP     ?= TestDifferential|TestDocs|TestFaultsDuring|TestHistoryOfRepairs|TestHistoryReadsOnlyWhatIsNew
 
 .PHONY: rgw-packages test-rgw
 
