@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,7 +129,7 @@ var attacks = []attack{
 			s.put("config", map[string]any{"version": 2, "id": fmt.Sprintf("%x", w.bytes(32)), "chunker_polynomial": "25b468838dcb75"})
 		default:
 			var c map[string]any
-			if json.Unmarshal(s.open(w.get("config")), &c) != nil {
+			if !slices.Contains(w.keys("config"), "config") || json.Unmarshal(s.open(w.get("config")), &c) != nil {
 				return errNothing
 			}
 			c["chunker_polynomial"] = "3abc9bff07d9e5"
