@@ -13,12 +13,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
 
+	"github.com/cesnet/rwm/internal/harness/beside"
 	"github.com/cesnet/rwm/internal/harness/rgw"
 )
 
@@ -55,18 +55,5 @@ func run(dir string, command []string) (code int, err error) {
 	fmt.Fprintf(os.Stderr, "withrgw: Ceph RGW answers at %s after %.1f s\n", cluster.URL, time.Since(began).Seconds())
 	defer func() { err = errors.Join(err, cluster.Stop()) }()
 
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), environ(cluster.URL, users)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Exited() {
-		return exit.ExitCode(), nil
-	}
-	if err != nil {
-		return 1, err
-	}
-	return 0, nil
+	return beside.Run(ctx, command, environ(cluster.URL, users)...)
 }

@@ -22,6 +22,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/cesnet/rwm/internal/harness/beside"
 )
 
 func main() {
@@ -62,23 +64,11 @@ func run(weed string, command []string) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), "RWM_TEST_S3="+url, "RWM_TEST_S3_TENANT=000000000000", "RWM_TEST_S3_DIALECT=seaweedfs")
+	env := []string{"RWM_TEST_S3=" + url, "RWM_TEST_S3_TENANT=000000000000", "RWM_TEST_S3_DIALECT=seaweedfs"}
 	for _, u := range users {
-		cmd.Env = append(cmd.Env, u.variable+"="+u.name+":"+u.access+":"+u.secret)
+		env = append(env, u.variable+"="+u.name+":"+u.access+":"+u.secret)
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Exited() {
-		return exit.ExitCode(), nil
-	}
-	if err != nil {
-		return 1, err
-	}
-	return 0, nil
+	return beside.Run(ctx, command, env...)
 }
 
 // start runs all of SeaweedFS in one process and waits until its gateway answers.
