@@ -65,7 +65,7 @@ func (b *s3Backend) leaveTrees(ctx context.Context, packs map[string]bool) error
 	return errors.Join(errs...)
 }
 
-// treeCopies lists what lies below treesDir, whoever has written it.
+// treeCopies lists everything below treesDir, no matter who wrote it.
 func (b *s3Backend) treeCopies(ctx context.Context) (map[string]minio.ObjectInfo, error) {
 	prefix := b.treeKey("") + "/"
 	w, ctx := b.watch(ctx)

@@ -119,8 +119,8 @@ package restic
 //	copy*.go                  to another repository
 //	reader*.go, unseal.go     single blobs and files, for fusemount and s3state
 //	unpack.go, index_json.go  what one object may hold, and what an index says
-//	patterns.go, blobset.go, duration.go, size.go, compression.go, id.go, node.go, features.go
-//	                          values
+//	patterns.go, blobset.go, duration.go, size.go, compression.go, id.go, node.go,
+//	features.go               values
 //
 //	stack.go                  the layers below a repository object, inside out:
 //	backend_s3*.go            the bucket (asof_backend.go: as it was)

@@ -128,7 +128,7 @@ func (w *world) widerPolicy() string {
 	return wider
 }
 
-// What the admin changes through RWM is no mark; what somebody else changed before is
+// What the admin changes through RWM is no mark; what another changed before is
 // one all the same.
 func TestOwnChangesOfSettings(t *testing.T) {
 	w := newWorld(t)

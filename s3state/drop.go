@@ -78,8 +78,9 @@ type DropResult struct {
 }
 
 // DropVersions removes the saved states, every old version, every delete marker and
-// every upload in parts that was not completed within a week, and leaves one new state. It is the admin's way to reclaim space once the storage is
-// known to be complete: nothing older than now can be restored afterwards.
+// every upload in parts that was not completed within a week, and leaves one new state.
+// It is the admin's way to reclaim space once the storage is known to be complete:
+// nothing older than now can be restored afterwards.
 //
 // It removes single versions by their IDs, as they were at one moment. What is written
 // or deleted while it runs stays as it is: it never removes a version that became

@@ -96,7 +96,7 @@ func isState(v *Version) bool { return !v.DeleteMarker && stateName(v.Key) }
 const canaryPrefix = "rwm/canary_"
 
 // treesPrefix begins the names of copies of packs of trees (restic.Session.Prune). They
-// come and go with each prune, and whoever reads one compares it with its name; so
+// come and go with each prune, and their readers compare them with their names; so
 // nothing that happens to them is a sign of anything.
 const treesPrefix = "rwm/trees/"
 

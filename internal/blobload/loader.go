@@ -158,7 +158,7 @@ func (l *Loader) Close(err error) { l.end(err) }
 
 // Wait returns when nothing is being loaded any more. The loader must have been closed.
 func (l *Loader) Wait() {
-	l.mu.Lock() // whoever has seen the loader open has begun its loads
+	l.mu.Lock() // a goroutine that saw the loader open has begun its loads
 	//lint:ignore SA2001 see above
 	l.mu.Unlock()
 	l.loads.Wait()

@@ -72,7 +72,8 @@ func hide(err error, u string) error {
 	return errors.New(text)
 }
 
-// Tell sends a message to every service, or to those that it names. The error names those it did not reach; if others got it, it is a *keeper.UntoldError.
+// Tell sends a message to every service, or to those that it names. The error names
+// those it did not reach; if others got it, it is a *keeper.UntoldError.
 func (s *Sender) Tell(ctx context.Context, m keeper.Message) error {
 	left, reached, err := s.send(ctx, m.Title, m.Text, m.Only)
 	if err != nil && (reached > 0 || m.Only != nil) {
