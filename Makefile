@@ -83,12 +83,15 @@ MAIN = $$($(GO) list ./... | grep -vE '/rwm/(examples|$(subst ./,,$(subst /...,,
 QUICK := ./...
 # The race detector takes a C compiler.
 RACEFLAG = $(if $(shell command -v "$$($(GO) env CC)"),-race)
+# The packages under the race detector end with the longest of them alone, so the others
+# run beside them and are shown after them, as those on Ceph are.
 unit: tools build ## the tests but for those on Ceph RGW
 	@status=0; race="$(RACEFLAG)"; cgo=1; \
 	test -n "$$race" || { cgo=0; echo "NO C COMPILER: the tests run without the race detector"; }; \
 	(cd s3dev && CGO_ENABLED=$$cgo $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- $(NOVET) $$race -timeout 20m ./...) || status=1; \
-	CGO_ENABLED=$$cgo $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- $(NOVET) $$race -p 3 -timeout 30m $(RACE) || status=1; \
-	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- $(NOVET) -p 3 -timeout 30m -parallel 6 $(MAIN) || status=1; \
+	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- $(NOVET) -p 2 -timeout 30m -parallel 6 $(MAIN) >$(TOOLS)/test-main.log 2>&1 & main=$$!; \
+	CGO_ENABLED=$$cgo $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- $(NOVET) $$race -p 2 -timeout 30m $(RACE) || status=1; \
+	wait $$main || status=1; cat $(TOOLS)/test-main.log; \
 	exit $$status
 
 lint: tools ## format, vet and staticcheck of all modules
