@@ -127,7 +127,7 @@ func (c storageAdoptCmd) confirm(a *app) error {
 	}
 }
 
-// hostManager is that of another configuration file.
+// hostManager returns the Manager of another configuration file, the host's.
 func (a *app) hostManager(file string) (*rwm.Manager, error) {
 	cfg, err := rwm.ReadConfig(a.ctx, file)
 	if err != nil {

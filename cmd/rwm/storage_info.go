@@ -239,7 +239,7 @@ type jsonInfo struct {
 	Keeper     string   `json:"keeper,omitempty"`
 	// Locked is left out where nothing is locked, or the credentials may not know.
 	Locked *s3state.LockFloor `json:"locked,omitempty"`
-	// Renewed is what the last renewal on this machine has proved.
+	// Renewed is what the last renewal on this machine proved.
 	Renewed         *s3state.FloorProof `json:"renewed,omitempty"`
 	Objects         int64               `json:"objects"`
 	ObjectBytes     int64               `json:"object_bytes"`
