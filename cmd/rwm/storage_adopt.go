@@ -146,7 +146,7 @@ func (a *app) showAdoption(p *s3state.AdoptPlan) {
 	}
 	a.field("Bucket", printable(p.Bucket))
 	a.field("Owner", printable(cmp.Or(p.Owner, "unknown")))
-	a.field("Versioning", cmp.Or(p.Versioning, "never enabled"))
+	a.field("Versioning", cmp.Or(string(p.Versioning), "never enabled"))
 	if l := lockOfPlan(p); l != "" {
 		a.field("Lock", l)
 	}
