@@ -6,6 +6,6 @@
 //
 // Its packages are what tests are made of: s3test is an S3 server to test with,
 // cheapkeys repositories that open at once, resticcli the real restic command, treecmp
-// the comparison of two trees, rgw a Ceph RGW made for the run. docs/testing.md is the
-// guide.
+// the comparison of two trees, rgw a Ceph RGW made for the run, ports the TCP ports for
+// such servers. docs/testing.md is the guide.
 package harness

@@ -5,13 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/cesnet/rwm/internal/harness/ports"
 )
 
 // Cluster is a running gateway.
@@ -60,17 +61,18 @@ func StartWith(ctx context.Context, dir string, opts Options, users ...User) (_ 
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(2)
+	// Ceph's daemons cannot choose a port and report it.
+	free, err := ports.Free(2)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: dir, URL: fmt.Sprintf("http://127.0.0.1:%d", ports[1])}
+	c := &Cluster{dir: dir, URL: fmt.Sprintf("http://127.0.0.1:%d", free[1])}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start ceph in %s: %w", dir, err), c.Stop())
 		}
 	}()
-	data := confData{Dir: dir, FSID: newUUID(), MonPort: ports[0], RGWPort: ports[1], LifecycleDay: int(opts.LifecycleDay / time.Second)}
+	data := confData{Dir: dir, FSID: newUUID(), MonPort: free[0], RGWPort: free[1], LifecycleDay: int(opts.LifecycleDay / time.Second)}
 	if err := c.layOut(data); err != nil {
 		return nil, err
 	}
@@ -174,20 +176,6 @@ func (c *Cluster) Stop() error {
 }
 
 func (c *Cluster) conf() string { return filepath.Join(c.dir, "ceph.conf") }
-
-// freePorts asks the system for TCP ports nobody listens on.
-func freePorts(n int) ([]int, error) {
-	ports := make([]int, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close() //nolint:errcheck // held until all are known, so that they differ
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports, nil
-}
 
 func newUUID() string {
 	var b [16]byte

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,6 +23,7 @@ import (
 	"time"
 
 	"github.com/cesnet/rwm/internal/harness/beside"
+	"github.com/cesnet/rwm/internal/harness/ports"
 )
 
 func main() {
@@ -83,17 +83,18 @@ func start(ctx context.Context, weed, dir string, users []user) (url string, end
 	if err := os.WriteFile(filepath.Join(dir, "master.toml"), growth, 0o600); err != nil {
 		return "", nil, err
 	}
-	ports, err := freePorts(4)
+	free, err := ports.Free(4, 10_000) // each of its servers has a second port up there
 	if err != nil {
 		return "", nil, err
 	}
+	port := func(i int) string { return strconv.Itoa(free[i]) }
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return "", nil, err
 	}
 	cmd := exec.CommandContext(ctx, weed, "server", "-dir="+dir, "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-		"-master.port="+ports[0], "-volume.port="+ports[1], "-filer.port="+ports[2], "-volume.max=1000",
-		"-s3", "-s3.port="+ports[3], "-s3.config="+config)
+		"-master.port="+port(0), "-volume.port="+port(1), "-filer.port="+port(2), "-volume.max=1000",
+		"-s3", "-s3.port="+port(3), "-s3.config="+config)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
@@ -105,7 +106,7 @@ func start(ctx context.Context, weed, dir string, users []user) (url string, end
 		<-ended
 		return log.Close()
 	}
-	url = "http://127.0.0.1:" + ports[3]
+	url = "http://127.0.0.1:" + port(3)
 	began := time.Now()
 	for time.Since(began) < time.Minute {
 		if resp, err := http.Get(url); err == nil {
@@ -145,30 +146,4 @@ func writeUsers(path string, users []user) error {
 		return err
 	}
 	return os.WriteFile(path, text, 0o600)
-}
-
-// freePorts are ports that are free now, as are those 10,000 above them, where its
-// servers have their second ones.
-func freePorts(n int) (ports []string, err error) {
-	for tries := 0; len(ports) < n && tries < 1000; tries++ {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close() //nolint:errcheck // nothing was done with it
-		port := l.Addr().(*net.TCPAddr).Port
-		if port > 55_000 {
-			continue
-		}
-		second, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port+10_000))
-		if err != nil {
-			continue
-		}
-		defer second.Close() //nolint:errcheck // nothing was done with it
-		ports = append(ports, strconv.Itoa(port))
-	}
-	if len(ports) < n {
-		return nil, errors.New("no free ports")
-	}
-	return ports, nil
 }
