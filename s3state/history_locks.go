@@ -42,9 +42,9 @@ type lockEvidence struct {
 	// tell any more: a drop removes the locks with what they explain, and then saves a
 	// state. Only who may remove versions can shorten either.
 	first, since time.Time
-	seen  []int64 // when locks were written or removed
-	ends  []lockEnd
-	rules []lockRule // that may have removed locks
+	seen         []int64 // when locks were written or removed
+	ends         []lockEnd
+	rules        []lockRule // that may have removed locks
 }
 
 // lockEnd is the removal of a lock of which nothing else is left.
