@@ -155,6 +155,9 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 		}
 	}
 	h.review(opts)
+	if err := s.lockRules(ctx, bucket, h, opts.Settings); err != nil {
+		return nil, err
+	}
 	h.end(cmp.Or(max(opts.Gap, 0), defaultGap))
 	if err := s.judge(ctx, bucket, h, newest, opts, rep); err != nil {
 		return nil, err
