@@ -105,7 +105,7 @@ CROSS_BUILD ?= windows
 CROSS_WHAT  ?= ./cmd/rwm
 cross: $(TOOLS)/typecheck ## checks that everything builds for other systems
 	@for os in $(CROSS_ALL); do echo "check types for $$os" && GOOS=$$os $(TOOLS)/typecheck ./... || exit 1; done
-	@for os in $(CROSS_BUILD); do echo "build for $$os" && GOOS=$$os CGO_ENABLED=0 $(GO) build $(CROSS_WHAT) || exit 1; done
+	@for os in $(CROSS_BUILD); do echo "build for $$os" && GOOS=$$os CGO_ENABLED=0 $(GO) build -o /dev/null $(CROSS_WHAT) || exit 1; done
 
 bench: tools $(TOOLS)/kopia build ## speed as ratios against the restic CLI, side by side in one run
 	$(GO) run ./internal/tools/bench -rwm bin/rwm -s3dev bin/s3dev -restic $(RWM_RESTIC) -kopia $(TOOLS)/kopia
