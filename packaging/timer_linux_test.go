@@ -97,9 +97,7 @@ func (m *machine) put(path, content string, mode os.FileMode) {
 // acknowledged what it was.
 func TestKeeperTimer(t *testing.T) {
 	harness.NotShort(t)
-	if !harness.All() {
-		t.Skip("installs systemd in a container: in `make test-all`, or with RWM_TEST_ALL=1")
-	}
+	harness.OnlyForRelease(t) // it installs systemd in a container
 	need(t, "make")
 	m := newMachine(t)
 	dist := t.TempDir()

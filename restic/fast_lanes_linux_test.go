@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 
+	"github.com/cesnet/rwm/internal/harness"
 	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
@@ -217,12 +217,8 @@ func treesDiffer(t *testing.T, above string, a, b *lane, x, y ID) string {
 }
 
 func seeds(t *testing.T, few, many int) []uint64 {
-	n := few
-	if os.Getenv("RWM_TEST_ALL") != "" {
-		n = many
-	}
 	list := []uint64{1}
-	for len(list) < n {
+	for len(list) < harness.Size(few, many) {
 		list = append(list, rand.Uint64())
 	}
 	t.Log("seeds", list)

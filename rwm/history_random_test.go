@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cesnet/rwm/internal/harness"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/s3state"
 )
@@ -24,10 +25,7 @@ import (
 // what it has read says the same as what reads everything. RWM_HISTORIES says how many,
 // RWM_SEED the first of them.
 func TestRandomHistories(t *testing.T) {
-	count, seed := 6, uint64(time.Now().UnixNano())
-	if os.Getenv("RWM_TEST_ALL") != "" {
-		count = 60
-	}
+	count, seed := harness.Size(6, 60), uint64(time.Now().UnixNano())
 	if n, err := strconv.Atoi(os.Getenv("RWM_HISTORIES")); err == nil {
 		count = n
 	}

@@ -252,6 +252,11 @@ func (a *accessor) anonymous(ctx context.Context, bucket, key string) error {
 		return err
 	}
 	u.Path = strings.Replace(u.Path, a.bucket, bucket, 1) + key
+	return a.open(ctx, u)
+}
+
+// open sends a GET that nothing else signs.
+func (a *accessor) open(ctx context.Context, u *url.URL) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return err

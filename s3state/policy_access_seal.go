@@ -152,15 +152,7 @@ func (a *accessor) presigned(f fileData, query url.Values) func(context.Context)
 		if err != nil {
 			return err
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-		if err != nil {
-			return err
-		}
-		resp, err := a.s.s3.Do(req)
-		if err != nil {
-			return err
-		}
-		return resp.Body.Close()
+		return a.open(ctx, u)
 	}
 }
 

@@ -38,8 +38,9 @@ func (p *pageParser) document() error {
 	}
 }
 
-func (p *pageParser) result(name string) error {
-	sawTruncated := false
+// children calls child for each element within the one called name, up to its end. child
+// reads the element whole.
+func (p *pageParser) children(name string, child func(name string) error) error {
 	for {
 		tok, err := p.d.RawToken()
 		if err != nil {
@@ -50,34 +51,42 @@ func (p *pageParser) result(name string) error {
 			if t.Name.Local != name {
 				return fmt.Errorf("%w: malformed XML, </%s> within %s", ErrBadListing, s3err.Clip(t.Name.Local), name)
 			}
-			if !sawTruncated {
-				return fmt.Errorf("%w: the answer does not say whether it is the last page", ErrBadListing)
-			}
 			return nil
 		case xml.StartElement:
-			switch t.Name.Local {
-			case "Version":
-				err = p.entry(t.Name.Local, false)
-			case "DeleteMarker":
-				err = p.entry(t.Name.Local, true)
-			case "IsTruncated":
-				var text string
-				if text, err = p.text(t.Name.Local); err == nil {
-					p.page.truncated, err = parseBool(text)
-					sawTruncated = true
-				}
-			case "NextKeyMarker":
-				p.page.nextKey, err = p.text(t.Name.Local)
-			case "NextVersionIdMarker":
-				p.page.nextVersion, err = p.text(t.Name.Local)
-			default:
-				err = p.skip(t.Name.Local)
-			}
-			if err != nil {
+			if err := child(t.Name.Local); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+func (p *pageParser) result(name string) error {
+	sawTruncated := false
+	err := p.children(name, func(el string) (err error) {
+		switch el {
+		case "Version":
+			return p.entry(el, false)
+		case "DeleteMarker":
+			return p.entry(el, true)
+		case "IsTruncated":
+			var text string
+			if text, err = p.text(el); err == nil {
+				p.page.truncated, err = parseBool(text)
+				sawTruncated = true
+			}
+		case "NextKeyMarker":
+			p.page.nextKey, err = p.text(el)
+		case "NextVersionIdMarker":
+			p.page.nextVersion, err = p.text(el)
+		default:
+			return p.skip(el)
+		}
+		return err
+	})
+	if err == nil && !sawTruncated {
+		err = fmt.Errorf("%w: the answer does not say whether it is the last page", ErrBadListing)
+	}
+	return err
 }
 
 func (p *pageParser) entry(name string, marker bool) error {
@@ -86,101 +95,77 @@ func (p *pageParser) entry(name string, marker bool) error {
 	}
 	v := Version{DeleteMarker: marker}
 	var hasLatest, hasSize bool
-	for {
-		tok, err := p.d.RawToken()
+	err := p.children(name, func(el string) error {
+		switch el {
+		case "Owner":
+			return p.ownerElement(&v)
+		case "Key", "VersionId", "IsLatest", "LastModified", "ETag", "Size", "StorageClass":
+		default:
+			return p.skip(el)
+		}
+		text, err := p.text(el)
 		if err != nil {
 			return err
 		}
-		switch t := tok.(type) {
-		case xml.EndElement:
-			if t.Name.Local != name {
-				return fmt.Errorf("%w: malformed XML, </%s> within %s", ErrBadListing, s3err.Clip(t.Name.Local), name)
+		switch el {
+		case "Key":
+			v.Key = text
+		case "VersionId":
+			v.VersionID = text
+		case "IsLatest":
+			v.IsLatest, err = parseBool(text)
+			hasLatest = true
+		case "LastModified":
+			v.LastModified, err = time.Parse(time.RFC3339Nano, text)
+		case "ETag":
+			v.ETag = text
+		case "Size":
+			v.Size, err = strconv.ParseInt(text, 10, 64)
+			hasSize = err == nil && v.Size >= 0
+		case "StorageClass":
+			if text != p.class {
+				p.class = text
 			}
-			switch {
-			case v.Key == "" || v.VersionID == "":
-				return fmt.Errorf("%w: an entry without key or version id (key %q)", ErrBadListing, s3err.Clip(v.Key))
-			case !hasLatest || v.LastModified.IsZero() || !marker && !hasSize:
-				return fmt.Errorf("%w: the entry of %q version %s is incomplete", ErrBadListing, s3err.Clip(v.Key), s3err.Clip(v.VersionID))
-			}
-			p.page.entries = append(p.page.entries, v)
-			return nil
-		case xml.StartElement:
-			el := t.Name.Local
-			if el == "Owner" {
-				if err := p.ownerElement(&v); err != nil {
-					return err
-				}
-				continue
-			}
-			var text string
-			switch el {
-			case "Key", "VersionId", "IsLatest", "LastModified", "ETag", "Size", "StorageClass":
-				text, err = p.text(el)
-			default:
-				err = p.skip(el)
-			}
-			if err != nil {
-				return err
-			}
-			switch el {
-			case "Key":
-				v.Key = text
-			case "VersionId":
-				v.VersionID = text
-			case "IsLatest":
-				v.IsLatest, err = parseBool(text)
-				hasLatest = true
-			case "LastModified":
-				v.LastModified, err = time.Parse(time.RFC3339Nano, text)
-			case "ETag":
-				v.ETag = text
-			case "Size":
-				v.Size, err = strconv.ParseInt(text, 10, 64)
-				hasSize = err == nil && v.Size >= 0
-			case "StorageClass":
-				if text != p.class {
-					p.class = text
-				}
-				v.StorageClass = p.class
-			}
-			if err != nil {
-				return fmt.Errorf("%w: %s of %q: %v", ErrBadListing, el, s3err.Clip(v.Key), err)
-			}
+			v.StorageClass = p.class
 		}
+		if err != nil {
+			return fmt.Errorf("%w: %s of %q: %v", ErrBadListing, el, s3err.Clip(v.Key), err)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case v.Key == "" || v.VersionID == "":
+		return fmt.Errorf("%w: an entry without key or version id (key %q)", ErrBadListing, s3err.Clip(v.Key))
+	case !hasLatest || v.LastModified.IsZero() || !marker && !hasSize:
+		return fmt.Errorf("%w: the entry of %q version %s is incomplete", ErrBadListing, s3err.Clip(v.Key), s3err.Clip(v.VersionID))
 	}
+	p.page.entries = append(p.page.entries, v)
+	return nil
 }
 
 func (p *pageParser) ownerElement(v *Version) error {
 	var o Owner
-	for {
-		tok, err := p.d.RawToken()
-		if err != nil {
-			return err
+	err := p.children("Owner", func(el string) (err error) {
+		switch el {
+		case "ID":
+			o.ID, err = p.text(el)
+		case "DisplayName":
+			o.DisplayName, err = p.text(el)
+		default:
+			err = p.skip(el)
 		}
-		switch t := tok.(type) {
-		case xml.EndElement:
-			if t.Name.Local != "Owner" {
-				return fmt.Errorf("%w: malformed XML, </%s> within Owner", ErrBadListing, s3err.Clip(t.Name.Local))
-			}
-			if o != p.owner {
-				p.owner = o
-			}
-			v.Owner = p.owner
-			return nil
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "ID":
-				o.ID, err = p.text("ID")
-			case "DisplayName":
-				o.DisplayName, err = p.text("DisplayName")
-			default:
-				err = p.skip(t.Name.Local)
-			}
-			if err != nil {
-				return err
-			}
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
+	if o != p.owner {
+		p.owner = o
+	}
+	v.Owner = p.owner
+	return nil
 }
 
 // text reads the character data of a leaf element up to its end.
@@ -226,26 +211,19 @@ func (p *pageParser) skip(name string) error {
 // errorDocument handles the errors that arrive with status 200.
 func (p *pageParser) errorDocument() error {
 	r := minio.ErrorResponse{StatusCode: 200}
-	for {
-		tok, err := p.d.RawToken()
-		if err != nil {
-			return err
+	err := p.children("Error", func(el string) (err error) {
+		switch el {
+		case "Code":
+			r.Code, err = p.text(el)
+		case "Message":
+			r.Message, err = p.text(el)
+		default:
+			err = p.skip(el)
 		}
-		switch t := tok.(type) {
-		case xml.EndElement:
-			return r
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "Code":
-				r.Code, err = p.text("Code")
-			case "Message":
-				r.Message, err = p.text("Message")
-			default:
-				err = p.skip(t.Name.Local)
-			}
-			if err != nil {
-				return err
-			}
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
+	return r
 }

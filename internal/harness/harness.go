@@ -56,7 +56,7 @@ func Checks(t testing.TB, everyday int) {
 func OnlyForRelease(t testing.TB) {
 	t.Helper()
 	if !All() {
-		t.Skip("only in make test-all")
+		t.Skip("only for a release: in make test-all, or with RWM_TEST_ALL=1")
 	}
 }
 
