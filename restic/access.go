@@ -29,7 +29,7 @@ type access struct {
 	// are found that the task walks: the other way round, the data of a snapshot that
 	// another process saved in between would seem to be missing.
 	choose task
-	// lists says that the task, or choose, lists the snapshots. They are asked for
+	// lists says that the task, or choose, lists the snapshots. They are then read
 	// while the lock is being taken.
 	lists bool
 	// sealed says that the task can do without packs that a sealed host is refused. Any

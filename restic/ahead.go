@@ -7,10 +7,10 @@ import (
 	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// aheadReads is what one operation reads while the time passes that its lock needs: the
-// snapshots, if it lists them. It comes with the operation's context, so that no other
-// operation gets a listing that is older than its own beginning. Nothing of it is used
-// before the lock is held; if the lock is not taken, it is dropped.
+// aheadReads is what one operation reads while it waits for its lock: the snapshots, if
+// it lists them. It travels in the context of the operation, so that no other operation
+// gets a listing older than its own beginning. Nothing of it is used before the lock is
+// held; if the lock is not taken, it is dropped.
 type aheadReads struct {
 	view *snapshotView
 
@@ -23,8 +23,8 @@ type aheadReads struct {
 
 type aheadKey struct{}
 
-// readAhead lets the operation that runs with the returned context read ahead. The
-// returned function is to be called at its end.
+// readAhead lets the operation that runs with the returned context read ahead. Call the
+// returned function when the operation ends.
 func (s *Session) readAhead(ctx context.Context) (context.Context, func()) {
 	r := &aheadReads{view: &s.view}
 	return context.WithValue(ctx, aheadKey{}, r), r.drop
@@ -66,7 +66,7 @@ func (r *aheadReads) drop() {
 	r.cancel = nil
 }
 
-// snapshots returns what was read, once. What could not be read is read again.
+// snapshots returns what was read, once. What could not be read ahead is read again.
 func (r *aheadReads) snapshots() (snapshotList, bool) {
 	if r == nil {
 		return snapshotList{}, false

@@ -17,9 +17,9 @@ const (
 	aheadLargest = 16 << 20
 )
 
-// dataAhead loads blobs of files in the order in which a reader is going to take them,
-// neighbours in a pack with one request. It never fails: what could not be loaded ahead
-// is not there, and the reader loads it itself and reports what is wrong with it.
+// dataAhead loads blobs of files in the order in which a reader will take them,
+// neighbours in a pack with one request. It never fails: the reader loads what could
+// not be loaded ahead itself, and reports what is wrong with it.
 type dataAhead struct {
 	ctx         context.Context
 	reader      *Reader
@@ -58,7 +58,7 @@ func newDataAhead(ctx context.Context, r *Reader, cached int64) *dataAhead {
 	return d
 }
 
-// finish ends the planner and starts nothing more.
+// finish stops the planner and starts no further loads.
 func (d *dataAhead) finish() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,7 +66,7 @@ func (d *dataAhead) finish() {
 	d.changed.Broadcast()
 }
 
-// wait returns when nothing is being loaded any more. The context must have ended.
+// wait waits until nothing is being loaded any more. The context must have ended.
 func (d *dataAhead) wait() {
 	d.finish()
 	d.loads.Wait()
@@ -177,7 +177,7 @@ func (d *dataAhead) take(ctx context.Context, id ID) []byte {
 	b := d.blobs[id]
 	if b == nil {
 		if d.waiting {
-			// The reader has come to where the planner is.
+			// The reader has caught up with the planner.
 			d.drop(d.seq)
 		}
 		return nil
@@ -218,7 +218,7 @@ func (d *dataAhead) remove(b *aheadBlob) {
 	d.changed.Broadcast()
 }
 
-// recentIDs remembers the blobs that were taken last, up to a size in sum.
+// recentIDs remembers the blobs taken last, up to a total size.
 type recentIDs struct {
 	limit, used int64
 	ids         map[ID]int64

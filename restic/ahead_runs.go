@@ -13,10 +13,10 @@ const (
 	runGap  = 256 << 10
 )
 
-// packRuns puts blobs together that one request can load: they lie close together in
-// one pack. The engine fills several packs at the same time, so that the blobs of a
-// file are spread over these. A blob without a place is a run of its own. Each run is
-// in the order of its pack; a run with an earlier blob comes first.
+// packRuns groups blobs that one request can load, because they lie close together in
+// one pack. The engine fills several packs at the same time, so the blobs of a file are
+// spread over them. A blob without a place is a run of its own. Each run is in the
+// order of its pack; runs are ordered by their earliest blob.
 func packRuns[B any](blobs []B, place func(B) BlobLocation) [][]B {
 	type placed struct {
 		blob  B

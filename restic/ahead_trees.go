@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// aheadTrees bounds the trees loaded ahead of a walk, in bytes.
+	// aheadTrees bounds, in bytes, the trees loaded ahead of a walk.
 	aheadTrees = 32 << 20
 	// aheadTreeCost is what a byte of a tree takes in memory with its decoded entries.
 	aheadTreeCost = 6
@@ -26,7 +26,7 @@ type blobLoader interface {
 }
 
 // treeAhead loads the trees of a walk before the walk reaches them, several at a time.
-// A walk goes depth first, so the trees on top of the stack come next.
+// The walk is depth first, so the trees on top of the stack come next.
 type treeAhead struct {
 	ctx   context.Context
 	repo  engrestic.BlobLoader
@@ -126,7 +126,7 @@ func (t *treeAhead) wait() {
 	t.loads.Wait()
 }
 
-// expect notes that the walk will go through these trees next. The caller holds mu.
+// expect records that the walk will go through these trees next. The caller holds mu.
 func (t *treeAhead) expect(list []treePlace) {
 	for _, at := range slices.Backward(list) {
 		if t.once && t.known.Has(at.tree) {
@@ -208,8 +208,8 @@ func (t *treeAhead) below(e *aheadTree) (list []treePlace) {
 	return list
 }
 
-// take returns a tree that the walk has reached, at a path. One that nobody expected is
-// loaded here.
+// take returns a tree that the walk has reached, at a path. It loads one that was not
+// expected.
 func (t *treeAhead) take(ctx context.Context, id engrestic.ID, path string) (*aheadTree, error) {
 	t.mu.Lock()
 	e := t.trees[id]
@@ -248,7 +248,7 @@ func (t *treeAhead) take(ctx context.Context, id engrestic.ID, path string) (*ah
 	return e, e.err
 }
 
-// peek returns the bytes of a tree if they are there. It stays expected.
+// peek returns the bytes of a tree if they are loaded. The tree stays expected.
 func (t *treeAhead) peek(id engrestic.ID) []byte {
 	t.mu.Lock()
 	e := t.trees[id]

@@ -56,8 +56,8 @@ func AsOf(client *minio.Client, bucket, prefix, moment string, objects iter.Seq[
 	return AsOfObjects(client, bucket, prefix, moment, listedObjects{list})
 }
 
-// Objects are those of a bucket as it was at a moment. Both methods are called
-// concurrently, and have to give the same whenever they are.
+// Objects gives the objects of a bucket as it was at a moment. Both methods are called
+// concurrently, and must return the same at any time.
 type Objects interface {
 	// Get finds an object by its key.
 	Get(key string) (ObjectVersion, bool)
@@ -65,8 +65,8 @@ type Objects interface {
 	All(prefix string) iter.Seq[ObjectVersion]
 }
 
-// AsOfObjects is [AsOf] for objects that can be asked for: nothing of them is copied,
-// which for millions of objects halves the memory. nil is a bucket without any.
+// AsOfObjects is [AsOf] for objects that can be looked up: it copies none of them,
+// which halves the memory for millions of objects. nil is an empty bucket.
 func AsOfObjects(client *minio.Client, bucket, prefix, moment string, objects Objects) Location {
 	prefix = strings.Trim(prefix, "/")
 	if objects == nil {
@@ -123,7 +123,7 @@ var pastDirs = map[string]engbackend.FileType{
 	"data": engbackend.PackFile, "keys": engbackend.KeyFile, "snapshots": engbackend.SnapshotFile, "index": engbackend.IndexFile,
 }
 
-// key names an object of a type that can be read.
+// key returns the key of an object of a type that can be read.
 func (r pastRoot) key(h engbackend.Handle) (string, bool) {
 	if h.Type == engbackend.ConfigFile {
 		return path.Join(r.path, "config"), true
@@ -140,7 +140,7 @@ func (r pastRoot) key(h engbackend.Handle) (string, bool) {
 	return "", false
 }
 
-// dir is what the keys of a type begin with.
+// dir is the beginning of the keys of a type.
 func (r pastRoot) dir(t engbackend.FileType) (string, bool) {
 	if t == engbackend.ConfigFile {
 		return path.Join(r.path, "config"), true
@@ -153,7 +153,7 @@ func (r pastRoot) dir(t engbackend.FileType) (string, bool) {
 	return "", false
 }
 
-// handle returns what a key is to restic.
+// handle returns what restic stores under a key.
 func (r pastRoot) handle(key string) (engbackend.Handle, bool) {
 	below := key
 	if r.path != "" {

@@ -7,7 +7,7 @@ import (
 	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
-// aheadLoad reads a small object while something else goes on.
+// aheadLoad reads a small object in the background.
 type aheadLoad struct {
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -37,7 +37,7 @@ func (l *aheadLoad) wait(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// stop ends the request, if it is still under way, and returns when it has ended.
+// stop aborts the request, if it is still in progress, and waits until it has ended.
 func (l *aheadLoad) stop() {
 	l.cancel()
 	<-l.done

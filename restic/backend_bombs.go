@@ -14,9 +14,9 @@ import (
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// packSizes refuses packs whose blobs unpack to more than the index says: the engine
-// would give such a blob up to 16 GiB. It lies below everything that the engine does
-// with packs, so that no operation has to think of it, and costs a few AES blocks for
+// packSizes refuses packs with blobs that unpack to more than the index says: the
+// engine would give such a blob up to 16 GiB. It lies below everything that the engine
+// does with packs, so that every operation is covered, and costs a few AES blocks for
 // each 128 KiB: only the headers in the compressed text are decrypted.
 //
 // What a blob may unpack to by its index is bounded by checkIndexNumbers.
@@ -61,8 +61,8 @@ func (s *packSizes) blobs(ctx context.Context, h engbackend.Handle) ([]sizedBlob
 	return s.all[id], nil
 }
 
-// sizesOf makes a table of what the index says; nil if it says nothing, because it is
-// not loaded yet.
+// sizesOf makes a table of the sizes in the index. It returns nil if the index is not
+// loaded yet.
 func sizesOf(ctx context.Context, repo *engrepository.Repository, treesOnly bool) (packTables, error) {
 	var table packTables
 	if treesOnly {
@@ -99,8 +99,8 @@ func sizesOf(ctx context.Context, repo *engrepository.Repository, treesOnly bool
 	return table, nil
 }
 
-// load passes part of a pack to fn, up to the first blob in it that unpacks to too
-// much.
+// load passes part of a pack to fn, up to the first blob in it that unpacks to more
+// than it may.
 func (s *packSizes) load(ctx context.Context, h engbackend.Handle, offset int64, rd io.Reader, fn func(io.Reader) error) error {
 	blobs, err := s.blobs(ctx, h)
 	if err != nil {
@@ -118,8 +118,8 @@ func (s *packSizes) load(ctx context.Context, h engbackend.Handle, offset int64,
 	return err
 }
 
-// watchedPack passes part of a pack on. Blobs that begin before the part are not
-// checked; the engine reads whole ones.
+// watchedPack passes on part of a pack. It does not check blobs that begin before the
+// part; the engine reads whole ones.
 type watchedPack struct {
 	rd     io.Reader
 	sizes  *packSizes

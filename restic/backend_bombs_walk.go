@@ -13,11 +13,11 @@ import (
 
 const (
 	nonceSize = aes.BlockSize
-	// maxOverlap is how many blobs may share one place of a pack: restic puts one
+	// maxOverlap bounds how many blobs may share one place of a pack. restic puts one
 	// there.
 	maxOverlap = 64
-	// unsaidBlock is the most that a compressed block without a stated size unpacks to
-	// (RFC 8878, 3.1.1.2.4).
+	// unsaidBlock is the most that a compressed block without a stated size can unpack
+	// to (RFC 8878, 3.1.1.2.4).
 	unsaidBlock = 128 << 10
 )
 
@@ -151,8 +151,8 @@ func (w *blobWalk) add(plain uint64) error {
 	return nil
 }
 
-// decrypt undoes the encryption at a place of the text, without looking at the MAC,
-// which the engine does: AES in counter mode, the counter begins at the nonce.
+// decrypt decrypts text at an offset, by AES in counter mode with a counter that begins
+// at the nonce. It does not check the MAC, which the engine does.
 func (w *blobWalk) decrypt(p []byte, at int64) {
 	var iv [nonceSize]byte
 	low := binary.BigEndian.Uint64(w.nonce[8:])

@@ -90,7 +90,8 @@ func (g *guard) IsPermanentError(err error) bool {
 	return errors.Is(err, ErrDamaged) || noRoom(err) || g.Backend.IsPermanentError(err)
 }
 
-// noRoom reports whether a local file could not be written for lack of room or rights.
+// noRoom reports whether a local file could not be written for lack of space or
+// permission.
 func noRoom(err error) bool {
 	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
 		if errors.Is(err, errno) {

@@ -37,7 +37,7 @@ type sealing struct {
 }
 
 // sealed reports whether the bucket's policy denies a principal the packs. Together
-// with a refusal that says who is meant.
+// with a refused request, that tells who is denied.
 func (b *s3Backend) sealed(ctx context.Context) bool {
 	s := &b.sealing
 	s.mu.Lock()
@@ -94,8 +94,8 @@ func (o *oneOrMore) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(o))
 }
 
-// packRefused makes the error of a refused pack ErrSealed if it is that. The caller
-// looks for a copy, or ends the operation that needs the pack (endSealed).
+// packRefused turns the refusal of a pack into ErrSealed if the seal causes it. The
+// caller looks for a copy, or ends the operation that needs the pack (endSealed).
 func (b *s3Backend) packRefused(ctx context.Context, h engbackend.Handle, err error) error {
 	e, ok := err.(*s3Error)
 	if !ok || h.Type != engbackend.PackFile || e.cause != ErrAccessDenied || !b.sealed(ctx) {
@@ -106,7 +106,7 @@ func (b *s3Backend) packRefused(ctx context.Context, h engbackend.Handle, err er
 	return e
 }
 
-// refusedBefore is the error of a pack that was refused within the last minute: a
+// refusedBefore returns the error of a pack that was refused within the last minute: a
 // backup asks for each tree it lacks more than once.
 func (b *s3Backend) refusedBefore(h engbackend.Handle) *s3Error {
 	at, ok := b.sealing.refused.Load(h.Name)

@@ -21,11 +21,11 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// treesDir is where copies of packs of trees lie, outside data/, which a seal denies.
+// treesDir holds copies of packs of trees. It is outside of data/, which a seal denies.
 const treesDir = "rwm/trees"
 
-// maxTreePack is more than a pack takes: restic makes them of up to 128 MiB, and adds
-// the blob and the header with which one is full.
+// maxTreePack is larger than any pack: restic makes packs of up to 128 MiB, and adds
+// the blob that fills one and the header.
 const maxTreePack = 160 << 20
 
 // maxTreesHeld is how much of copies is kept in memory, for a session without a cache.
@@ -33,7 +33,7 @@ const maxTreesHeld = 32 << 20
 
 func (b *s3Backend) treeKey(name string) string { return path.Join(b.prefix, treesDir, name) }
 
-// leaveTrees makes the copies below treesDir those of packs: it copies on the server
+// leaveTrees makes the objects below treesDir copies of packs: it has the server copy
 // what is missing or differs, and deletes the rest by name.
 func (b *s3Backend) leaveTrees(ctx context.Context, packs map[string]bool) error {
 	have, err := b.treeCopies(ctx)
@@ -106,7 +106,7 @@ func (b *s3Backend) copyTrees(ctx context.Context, name string, old minio.Object
 	return nil
 }
 
-// treesHeld are the copies that were read last.
+// treesHeld holds the copies that were read last.
 type treesHeld struct {
 	mu    sync.Mutex // held while one is read: their number is small, their size is not
 	list  []heldTrees
@@ -135,9 +135,9 @@ func (t *treesHeld) add(name string, data []byte) {
 	}
 }
 
-// loadTreeCopy serves a pack that a seal has refused from its copy. Without one, or if
-// it is not what its name says, the answer is the refusal, which ends operations that
-// cannot do without.
+// loadTreeCopy serves a pack that a seal has refused from its copy. If there is no
+// copy, or its bytes do not match its name, it returns the refusal, which ends
+// operations that need the pack.
 func (b *s3Backend) loadTreeCopy(ctx context.Context, h engbackend.Handle, length int, offset int64, refused *s3Error, fn func(rd io.Reader) error) error {
 	data, err := b.treeCopy(ctx, h)
 	if err != nil {

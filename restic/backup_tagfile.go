@@ -12,8 +12,9 @@ import (
 
 var errTagNotRegular = errors.New("it is not a regular file")
 
-// rejectIfPresent is the engine's, but a tag file that is a named pipe, a terminal or
-// the like is not read: any user of the host could hold up a backup with one.
+// rejectIfPresent is the engine's function, except that it does not read a tag file
+// that is a named pipe, a terminal or the like: with one, any user of the host could
+// hold up a backup.
 func rejectIfPresent(spec string, warn warnFunc) (engarchiver.RejectFunc, error) {
 	reject, err := engarchiver.RejectIfPresent(spec, warn)
 	if err != nil {
@@ -24,7 +25,7 @@ func rejectIfPresent(spec string, warn warnFunc) (engarchiver.RejectFunc, error)
 	}, nil
 }
 
-// tagFS opens regular files only, and waits for none.
+// tagFS opens regular files only, without waiting.
 type tagFS struct{ engfs.FS }
 
 func (f tagFS) OpenFile(name string, flag int, metadataOnly bool) (engfs.File, error) {

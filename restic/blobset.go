@@ -10,15 +10,15 @@ import (
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// blobSet is a set of blobs. It costs a byte for each blob of the index, whatever is in
-// it.
+// blobSet is a set of blobs. It costs one byte for each blob of the index, whatever it
+// holds.
 //
 // The engine's own set holds the read lock of the index while it lists its members, and
 // takes it again for each blob. As soon as another operation of the session waits for
 // the write lock in between, as a backup does for every blob that it saves, both wait
 // for ever. This set lists its members outside of the lock.
 //
-// Like the engine's, a set is for one goroutine at a time.
+// Like the engine's, a set is used by one goroutine at a time.
 type blobSet struct {
 	members engrestic.AssociatedBlobSet
 	repo    blobIndex
@@ -66,9 +66,8 @@ func (s *blobSet) Len() int {
 	return n
 }
 
-// Keys returns each member once. Members that came while it runs may be missing. It
-// costs one pass over an index of up to keysAtATime blobs; over a larger one, a pass to
-// count them and one for every keysAtATime.
+// Keys returns each member once. Members added while it runs may be missing. It costs
+// one pass over the index for every keysAtATime blobs in it.
 func (s *blobSet) Keys() iter.Seq[engrestic.BlobHandle] {
 	return s.keys(keysAtATime)
 }

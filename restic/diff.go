@@ -268,7 +268,8 @@ func (d *differ) take(dir string, id engrestic.ID) (*aheadTree, error) {
 	return e, nil
 }
 
-// expect has the directories loaded that a comparison of two sound trees goes into.
+// expect queues the loading of the directories that a comparison of two intact trees
+// enters.
 func (d *differ) expect(old, now []engdata.NodeOrError) {
 	var next engrestic.IDs
 	for pair := range engdata.DualTreeIterator(slices.Values(old), slices.Values(now)) {

@@ -12,9 +12,9 @@ import (
 const dumpCache = 64 << 20
 
 // dumpAhead is the repository as a dump reads it. A planner walks the trees in the
-// order of the archive, ahead of the engine's dumper, and has data loaded that the
-// dumper will ask for; trees it hands on. What the planner does not have, the dumper
-// loads from the repository: it always gets the same bytes and the same errors.
+// order of the archive, ahead of the engine's dumper. It queues the data that the
+// dumper will ask for, and hands trees on to it. The dumper loads from the repository
+// what the planner does not have, so it always gets the same bytes and the same errors.
 //
 // Beside the dumper's own cache, it holds up to aheadData of blobs, a blob as stored
 // for each connection, and aheadTrees of trees twice: loaded ahead of the planner, and
@@ -65,7 +65,7 @@ func (a *dumpAhead) begin(plan func(*dumpAhead)) {
 	})
 }
 
-// stop ends everything and waits until it has ended.
+// stop aborts everything and waits until it has ended.
 func (a *dumpAhead) stop() {
 	a.end()
 	a.trees.wait()
@@ -130,8 +130,8 @@ func (a *dumpAhead) LoadBlob(ctx context.Context, t engrestic.BlobType, id engre
 	return a.blobLoader.LoadBlob(ctx, t, id, buf)
 }
 
-// handed returns the tree that the dumper asks for, if the planner has it. While the
-// planner waits for the dumper, the dumper does not wait for it.
+// handed returns the tree that the dumper asks for, if the planner has it. The dumper
+// does not wait for a planner that waits for the dumper.
 func (a *dumpAhead) handed(ctx context.Context, id engrestic.ID) []byte {
 	defer context.AfterFunc(ctx, a.wake)()
 	a.mu.Lock()

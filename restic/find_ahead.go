@@ -9,13 +9,13 @@ import (
 
 const (
 	// maxKnownDirs and maxKnownFound bound what a search remembers of the directories
-	// it has been through.
+	// it has searched.
 	maxKnownDirs  = 200_000
 	maxKnownFound = 50_000
 )
 
-// loadAhead begins to load the trees of snapshots that are searched for patterns. What
-// it returns ends that.
+// loadAhead begins to load the trees of snapshots that are searched for patterns. The
+// returned function ends that.
 func (f *finder) loadAhead(list engdata.Snapshots) (end func()) {
 	if len(f.o.Patterns) == 0 {
 		return func() {}

@@ -19,8 +19,8 @@ type otherLock struct {
 	lock *engrestic.Lock
 }
 
-// otherLocks loads the locks that this session did not take. empty is set if there is
-// no lock whatever.
+// otherLocks loads the locks that this session did not take. empty reports that there
+// is no lock at all.
 func (s *Session) otherLocks(ctx context.Context, repo *engrepository.Repository) (locks []otherLock, empty bool, err error) {
 	var names []string
 	empty = true

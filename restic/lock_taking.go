@@ -47,16 +47,16 @@ const othersWait = 150 * time.Millisecond
 // waits 200 ms, looks, and then finds ours. So what is listed from now on stays as it
 // is found, provided that our own look finds no other lock either.
 //
-// It is to be asked as soon as our lock is written. A clock that stands still while the
-// machine sleeps is not believed alone.
+// Call it as soon as our lock is written. It compares wall-clock times as well, since the
+// monotonic clock may stand still while the machine sleeps.
 func (l *lockTaking) closed(now time.Time) bool {
 	within := func(d time.Duration) bool { return d >= 0 && d <= othersWait }
 	return within(now.Sub(l.looked)) && within(now.Round(0).Sub(l.looked.Round(0)))
 }
 
-// lockWritten says that our lock is in the storage. The engine writes a second one if
-// it gave up the first because another session held one; what was read under the first
-// does not count then.
+// lockWritten records that our lock is in the storage. The engine writes a second one
+// if it gave up the first because another session held one; what was read under the
+// first is then dropped.
 func (l *lockTaking) lockWritten() {
 	switch {
 	case l == nil || l.begin == nil:

@@ -101,7 +101,7 @@ type lister struct {
 	v     LsVisitor
 }
 
-// wants says which directories are gone into; nil means all of them.
+// wants says which directories the walk enters; nil means all of them.
 func (l *lister) wants() func(name string, n *engdata.Node) bool {
 	if len(l.o.Dirs) == 0 {
 		return nil
@@ -112,13 +112,13 @@ func (l *lister) wants() func(name string, n *engdata.Node) bool {
 	}
 }
 
-// visits reports whether a path is listed, or else leads to what is.
+// visits reports whether a path is listed or leads to one that is.
 func (l *lister) visits(name string) (listed, above bool) {
 	listed = l.within(name)
 	return listed, !listed && l.leadsTo(name)
 }
 
-// enters reports whether a directory is gone into.
+// enters reports whether the walk enters a directory.
 func (l *lister) enters(name string, listed, above bool) bool {
 	return above || listed && (len(l.o.Dirs) == 0 || l.o.Recursive || l.leadsTo(name))
 }

@@ -160,8 +160,8 @@ func (t *keyTrial) loadKey(ctx context.Context, name string) (raw []byte, err er
 	return nil, &damagedError{t.loc.String(), objectName(h), "its content is not the one its name stands for"}
 }
 
-// try opens the repository with a key. Without an error and a result the next key is to
-// be tried.
+// try opens the repository with a key. If it returns neither an error nor a result, the
+// next key is to be tried.
 func (t *keyTrial) try(ctx context.Context, name string, k loadedKey) (*opened, error) {
 	master, err := t.unlock(ctx, k)
 	if errors.Is(err, errNotTried) {

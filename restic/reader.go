@@ -112,8 +112,8 @@ func (s *Session) Reader(ctx context.Context) (*Reader, error) {
 	return r, nil
 }
 
-// bareReader is a reader for an operation that runs already, whose lock it relies on.
-// The caller closes its zstd at the end, and not the reader.
+// bareReader returns a reader for an operation in progress, and relies on its lock. The
+// caller closes its zstd decoder at the end, not the reader.
 func (s *Session) bareReader(repo *engrepository.Repository) (*Reader, error) {
 	dec, err := newDecoder()
 	if err != nil {

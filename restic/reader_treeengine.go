@@ -21,7 +21,7 @@ func decodeEngineTree(raw []byte) ([]*engdata.Node, bool) {
 	return p.nodes, ok
 }
 
-// engineRoom is how many nodes a tree may have to be decoded at once. What restic
+// engineRoom is the most nodes that a tree may have to be decoded as a whole. What restic
 // writes of a node is about as long as the node is in memory.
 func engineRoom(raw []byte) int {
 	return (64<<10 + 2*len(raw)) / int(unsafe.Sizeof(engdata.Node{}))
@@ -229,7 +229,7 @@ func (p *engineParser) engineType() (engdata.NodeType, bool) {
 	return engdata.NodeType(text), ok
 }
 
-// again reads a text that is often the same as in the node before.
+// again reads a text that is often equal to that of the node before.
 func (p *engineParser) again(field func(*engdata.Node) string) (string, bool) {
 	start := p.pos
 	if text, ok := p.plain(); ok {

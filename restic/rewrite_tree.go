@@ -12,7 +12,7 @@ import (
 	engwalker "github.com/restic/restic/rwmlink/walker"
 )
 
-// maxRewritten bounds what a rewrite remembers of the trees it has been through.
+// maxRewritten bounds what a rewrite remembers of the trees it has rewritten.
 const maxRewritten = 200_000
 
 // treeRewriter rewrites the trees of snapshots as the engine's walker does, with the
@@ -25,8 +25,8 @@ type treeRewriter struct {
 	known   map[treePlace]rewritten
 }
 
-// rewritten is what became of a tree: its ID, null if nothing is left of it, and the
-// files in it.
+// rewritten is the outcome for a tree: its new ID, null if nothing is left of it, and
+// the files in it.
 type rewritten struct {
 	id    engrestic.ID
 	count uint
@@ -46,7 +46,7 @@ func newTreeRewriter(ctx context.Context, repo blobLoader, c compiled, list engd
 	return w, func() { cancel(); w.ahead.wait() }
 }
 
-// forRewrite checks that a tree can be encoded again without losing anything.
+// forRewrite checks that encoding a tree again loses nothing.
 func (e *aheadTree) forRewrite() {
 	if e.odd {
 		e.nodes = nil

@@ -12,13 +12,13 @@ import (
 	"github.com/cesnet/rwm/internal/plural"
 )
 
-// leaveTrees lets sealed hosts go on without their caches: a prune moves trees to packs
-// that no host has written, so none has them in its cache, and the seal refuses them.
-// The packs of trees that the newest snapshots need are copied to where the host may
-// read. They hold names and sizes, no file data.
+// leaveTrees lets sealed hosts continue without their caches. A prune moves trees to
+// packs that no host has written, so no host has them in its cache, and the seal
+// refuses them. leaveTrees copies the packs of trees that the newest snapshots need to
+// where the host may read. They hold names and sizes, no file data.
 //
-// The prune is done by then. What fails here costs a host one full reading of its
-// files, so it is a warning.
+// The prune is done by then. A failure here costs a host one full reading of its files,
+// so it is a warning.
 func (s *Session) leaveTrees(ctx context.Context, keep snapshotList, res *PruneResult, rep *reporter) error {
 	b, ok := unwrap[*s3Backend](s.stack)
 	if !ok || !b.sealed(ctx) {
@@ -100,7 +100,7 @@ func packsOfTrees(ctx context.Context, repo *engrepository.Repository, trees onl
 	return packs, err
 }
 
-// onlyTrees is a set of blobs that keeps the trees only.
+// onlyTrees is a set of blobs that ignores all but trees.
 type onlyTrees map[engrestic.ID]struct{}
 
 func (t onlyTrees) Has(h engrestic.BlobHandle) bool {

@@ -22,12 +22,12 @@ type snapshotView struct {
 	most int64 // 0 means mostOfSnapshots; for tests
 }
 
-// mostOfSnapshots bounds what the snapshots of a repository have of paths and the like
-// together: each is bounded by its size in the storage, but an attacker can write any
-// number of them, which unpack to many times that.
+// mostOfSnapshots bounds the total size of paths, tags and the like in the snapshots of
+// a repository. Each snapshot is bounded by its size in the storage, but an attacker
+// can write any number of them, which unpack to many times that.
 const mostOfSnapshots = 1 << 30
 
-// heldBy is about what is kept of a snapshot.
+// heldBy estimates the memory that a snapshot takes.
 func heldBy(sn *engdata.Snapshot) int64 {
 	n := len(sn.Hostname) + len(sn.Username) + len(sn.ProgramVersion)
 	for _, list := range [][]string{sn.Paths, sn.Tags, sn.Excludes} {

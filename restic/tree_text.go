@@ -42,7 +42,7 @@ func engineTree(b []byte, nodes []*engdata.Node) ([]byte, error) {
 	return append(b, text...), err
 }
 
-// appendNode writes a node. It returns false for one that it leaves to the engine.
+// appendNode writes a node. It returns false for a node that it leaves to the engine.
 func appendNode(b []byte, n *engdata.Node) ([]byte, bool) {
 	if n.GenericAttributes != nil || n.LinkTargetRaw != nil || !utf8.ValidString(n.LinkTarget) {
 		return b, false

@@ -20,7 +20,7 @@ const hugeTree = 50 << 20
 // walkedTree is a tree that a walk has loaded.
 type walkedTree struct {
 	id engrestic.ID
-	// raw is the tree's text, until the walk's function returns.
+	// raw is the text of the tree, valid until the function of the walk returns.
 	raw []byte
 	// nodes have no fingerprints. With an error they are those before it.
 	nodes []TreeNode
@@ -41,10 +41,10 @@ func (t *walkedTree) typeName(i int) string {
 	return ""
 }
 
-// walkTrees loads trees and all below them, depth first and several at a time, and
-// calls fn for each from several goroutines. Trees for which skip returns true are left
-// out; skip is called by one goroutine at a time. The bar counts the roots below which
-// all has been done.
+// walkTrees loads trees and everything below them, depth first and several at a time,
+// and calls fn for each from several goroutines. It skips trees for which skip returns
+// true; one goroutine at a time calls skip. The bar counts the roots whose trees have
+// all been processed.
 //
 // It does what the engine's StreamTrees does with a decoder that is about ten times as
 // fast.

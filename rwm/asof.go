@@ -128,7 +128,7 @@ func (m *Manager) tooEarly(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// viewObjects is a view as restic.AsOfObjects wants it.
+// viewObjects adapts a view to restic.AsOfObjects.
 type viewObjects struct{ *s3state.View }
 
 func (v viewObjects) Get(key string) (restic.ObjectVersion, bool) {

@@ -49,8 +49,8 @@ func enableVersioning(bucket string) string {
 	return "`rwm aws s3api put-bucket-versioning --bucket " + bucket + " --versioning-configuration Status=Enabled`"
 }
 
-// tryAccess warns if trying shows that these credentials can do harm, no matter what
-// the policy seems to say.
+// tryAccess tries what these credentials can do, and warns if they can do harm,
+// whatever the policy seems to say.
 func (m *Manager) tryAccess(ctx context.Context) {
 	access, err := m.store.Access(ctx, m.cfg.ResticBucket, s3state.AccessOptions{Quick: true})
 	if err != nil {

@@ -25,8 +25,8 @@ func WithEvidence(file string) Option {
 
 const evidenceVersion = 1
 
-// evidence is what is known of the configured bucket and its repository. A nil one
-// knows nothing and remembers nothing.
+// evidence is what is known of the configured bucket and its repository. A nil evidence
+// knows and remembers nothing.
 type evidence struct {
 	file string
 
@@ -160,7 +160,7 @@ func (e *evidence) haveRead(names []string) {
 	}
 }
 
-// readName is "" for what was written while versioning was off: that can be
+// readName is "" for what was written while versioning was off, since that can be
 // overwritten.
 func readName(o s3state.Object) string {
 	if o.VersionID == "" || o.VersionID == "null" {

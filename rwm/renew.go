@@ -39,7 +39,7 @@ func (m *Manager) RenewLocks(ctx context.Context, bucket string, opts s3state.Re
 }
 
 // liveNeeds finds what the live snapshots of the configured repository need. broken
-// says what is missing. Both are zero if that cannot be told.
+// says what is missing. Both are zero if that cannot be found out.
 func (m *Manager) liveNeeds(ctx context.Context) (needed func(string) bool, broken string, err error) {
 	loc, err := m.locationForCheck(ctx, s3state.Moment{})
 	if err == nil {
@@ -61,8 +61,8 @@ func (m *Manager) liveNeeds(ctx context.Context) (needed func(string) bool, brok
 	return nil, "", nil
 }
 
-// LastRenewal tells what the last renewal of a bucket's locks on this machine, by
-// [Manager.RenewLedgerPath], proved at its end; zero if there was none.
+// LastRenewal returns what the last renewal of a bucket's locks on this machine proved
+// at its end (see [Manager.RenewLedgerPath]). It is zero if there was none.
 func (m *Manager) LastRenewal(bucket string) (s3state.FloorProof, error) {
 	path, err := m.RenewLedgerPath(bucket)
 	if err != nil {
@@ -72,8 +72,8 @@ func (m *Manager) LastRenewal(bucket string) (s3state.FloorProof, error) {
 	return proof, err
 }
 
-// promised is what this machine has renewed a bucket's locks for; zero if that is not
-// known, and then the bucket's settings count.
+// promised is the promise for which this machine has renewed a bucket's locks. If it is
+// not known it is zero, and the settings of the bucket count.
 func (m *Manager) promised(bucket string) s3state.Promise {
 	path, err := m.RenewLedgerPath(bucket)
 	if err != nil {

@@ -85,8 +85,8 @@ func (m *Manager) noteProved(bucket string, at time.Time) {
 	}
 }
 
-// settingMade keeps changes of settings that RWM itself has made from looking like the
-// changes of others. An error here is only logged: the change is then a mark to be
+// settingMade records changes of settings that RWM itself has made, so that they do not
+// look like changes by others. An error is only logged: the change is then a mark to be
 // reviewed.
 func (m *Manager) settingMade(bucket, setting string, before, after []string) {
 	if m.reviews == "" {
@@ -114,8 +114,8 @@ func (m *Manager) settingsKnown(bucket string) *s3state.KnownSettings {
 	return r.Settings
 }
 
-// watchSettings has a history compare the bucket's settings with those kept in the file
-// of the reviews, and returns what keeps them there.
+// watchSettings makes a history compare the bucket's settings with those in the file of
+// the reviews. It returns a function that saves them there.
 func (m *Manager) watchSettings(bucket string, review Review, opts *s3state.HistoryOptions) (keep func()) {
 	if opts.Settings != nil || m.reviews == "" {
 		return func() {}

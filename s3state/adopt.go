@@ -17,8 +17,8 @@ var ErrNotAdoptable = errors.New("the bucket cannot be adopted as it is")
 type AdoptOptions struct {
 	// Lock also gives the bucket object lock; nil leaves its lock as it is.
 	Lock *LockOptions
-	// Keeper is the user name or ARN that gets the keeper's access; "" stands for the
-	// keeper that the policy already names, if any.
+	// Keeper is the user name or ARN that gets the keeper's access; "" keeps the keeper
+	// that the policy already names, if any.
 	Keeper string
 	// Sealed keeps the host from reading file data back; a sealed bucket stays sealed.
 	Sealed bool

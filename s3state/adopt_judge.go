@@ -65,8 +65,8 @@ func (a *adoption) found(kind AdoptKind, name, text string, fate AdoptFate, why 
 	return fate
 }
 
-// judgePolicy judges every statement of the policy: what a role may do is replaced by
-// what it needs; a Deny that goes beyond RWM's is kept; what lets others in is refused.
+// judgePolicy judges every statement of the policy. It replaces what a role may do by
+// what it needs, keeps a Deny that goes beyond RWM's, and refuses what lets others in.
 func (a *adoption) judgePolicy() {
 	if a.config.policy == nil {
 		return
@@ -139,7 +139,7 @@ func (a *adoption) judgeDeny(raw json.RawMessage, g grant) (AdoptFate, string) {
 	if c := checkPolicy(a.bucket, &f); !c.OK {
 		return AdoptRefused, "with it the policy would not pass the check: " + strings.Join(c.Problems, "; ")
 	}
-	// One of a wider set of actions or resources is in the wanted policy already.
+	// A Deny of more actions or resources is in the wanted policy already.
 	for _, st := range a.wanted().statements() {
 		if st.Effect == "Deny" && st.Condition == nil && len(g.other) == 0 && sameSet(st.Principal["AWS"], g.principals) &&
 			sameSet(st.Except["AWS"], g.except) && subset(g.actions, st.Action) && subset(g.resources, st.Resource) {

@@ -93,8 +93,8 @@ func (r *storedRule) String() string {
 	return text
 }
 
-// judgeRule judges one lifecycle rule. It may remove only what the promise no longer
-// covers or, without a promise, what people have had time to look at.
+// judgeRule judges one lifecycle rule. A rule may remove only what the promise no
+// longer covers or, without a promise, what people have had time to look at.
 func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
 	if r.ID == ruleID && a.lock != nil {
 		return AdoptReplaced, "it is the rule of a lock"
@@ -116,8 +116,8 @@ func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
 	return AdoptKept, ""
 }
 
-// brokenBy says why a lock of these options would not keep its promise beside a rule of
-// others; "" if it would.
+// brokenBy says why a foreign rule would break the promise of a lock with these
+// options; "" if it would not.
 func (o *LockOptions) brokenBy(r *storedRule) string {
 	if !r.enabled {
 		return ""
@@ -152,7 +152,7 @@ func (s *Store) rulesBeside(ctx context.Context, bucket string, lock *LockOption
 	return kept, nil
 }
 
-// ownRule is whether the lifecycle has the rule of the lock as it would be set.
+// ownRule reports whether the lifecycle already has the rule of the lock.
 func (a *adoption) ownRule() bool {
 	n := 0
 	for i := range a.rules {

@@ -40,10 +40,10 @@ func (e *LockedError) Error() string {
 
 func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 
-// refuseLocked looks, before anything of a bucket is removed, whether one of the
-// versions that each gives is locked: a *LockedError. Without object lock it costs a
-// request and each is not asked. With it, it reads the newest versions first, and if
-// none of them is locked, all others.
+// refuseLocked returns a *LockedError if one of the versions that each gives is locked.
+// It is called before anything of a bucket is removed. Without object lock it costs one
+// request and does not call each. With it, it reads the locks of the newest versions
+// first and, if none of them is locked, those of all others.
 func (s *Store) refuseLocked(ctx context.Context, bucket string, each func(concerned func(Version) error) error) error {
 	var lock Lock
 	if err := s.readDefaultRetention(ctx, bucket, &lock); err != nil || !lock.Enabled {

@@ -119,8 +119,8 @@ func (set *Settings) judge() {
 	}
 }
 
-// concernsRepository reports whether a rule can touch what a restore needs. Locks, and
-// what RWM writes for itself, come and go.
+// concernsRepository reports whether a rule can touch what a restore needs. Locks and
+// RWM's own objects do not count: they come and go.
 func (r *LifecycleRule) concernsRepository() bool {
 	for _, prefix := range []string{"config", "data/", "index/", "keys/", "snapshots/", "rwm/state_"} {
 		if strings.HasPrefix(prefix, r.Prefix) || strings.HasPrefix(r.Prefix, prefix) {

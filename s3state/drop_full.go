@@ -22,9 +22,9 @@ func isFull(err error) bool {
 	return errors.As(err, &r) && (slices.Contains(fullCodes, r.Code) || r.StatusCode == http.StatusInsufficientStorage)
 }
 
-// dropWhenFull makes room for a first state: what is old goes, unfinished uploads too,
-// but all states stay, and so does what was current when this began. Then it tries
-// again.
+// dropWhenFull makes room for a first state: it removes old versions and unfinished
+// uploads, but keeps all states and what was current when the drop began. Then it tries
+// again to save the state.
 func (s *Store) dropWhenFull(ctx context.Context, bucket string, keep *keepSet, res *DropResult, rep *reporter) (*SavedState, error) {
 	now, err := s.compareCurrent(ctx, bucket, nil, &StorageCheck{Bucket: bucket}, rep)
 	if err != nil {

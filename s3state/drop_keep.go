@@ -19,8 +19,8 @@ type keepSet struct {
 	kept       int64 // old versions
 }
 
-// within reports whether a version that was replaced or deleted at until, zero if it
-// was not, was current since the time from which on everything is kept.
+// within reports whether a version was current at any time since the beginning of
+// KeepWithin. until is when it was replaced or deleted, zero if it was not.
 func (k *keepSet) within(until time.Time) bool {
 	return k != nil && !k.since.IsZero() && (until.IsZero() || !until.Before(k.since))
 }

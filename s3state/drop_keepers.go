@@ -82,8 +82,8 @@ func (s *Store) keepers(ctx context.Context, bucket string, opts DropOptions, no
 	return k, nil
 }
 
-// estimateTime is serverTime without anything written: not earlier than what was
-// recorded last.
+// estimateTime estimates the server's time without writing anything: no earlier than
+// the last time that the server recorded.
 func (s *Store) estimateTime(ctx context.Context, bucket string) (time.Time, error) {
 	var newest time.Time
 	err := s.listVersions(ctx, bucket, "", nil, func(entries []Version) error {

@@ -78,8 +78,9 @@ func (s *Store) selectOld(ctx context.Context, bucket string, interim *SavedStat
 	return endKey()
 }
 
-// writtenUntil is when an entry was written at the latest. Of an upload in parts that
-// is not known from its time, but it was before it was replaced itself at until.
+// writtenUntil is the latest time at which an entry can have been written. For an
+// upload in parts its own time does not tell, but it was written before it was itself
+// replaced, at until.
 func writtenUntil(v *Version, until time.Time) time.Time {
 	if at, known := latest(v); known {
 		return at

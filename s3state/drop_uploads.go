@@ -12,13 +12,13 @@ import (
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
-// dropUploads aborts the uploads in parts that were begun uploadDays before now and
-// never completed: they take room, are in no listing of versions, and the host may not
-// abort them. Younger ones may still be going on, or be resumed. If dry is set it only
-// counts.
+// dropUploads aborts the uploads in parts that were begun uploadDays before now or
+// earlier and never completed. They take space, appear in no listing of versions, and
+// the host may not abort them. Younger ones may still be in progress, or be resumed.
+// With dry set it only counts.
 func (s *Store) dropUploads(ctx context.Context, bucket string, now time.Time, dry bool, res *DropResult) error {
 	failed := &BatchError{Op: "drop versions of bucket", Bucket: bucket}
-	// What is aborted while a server lists may make it skip some: so all first.
+	// Aborting during a listing may make the server skip some, so list all first.
 	old, left, err := s.oldUploads(ctx, bucket, now.AddDate(0, 0, -uploadDays))
 	if err != nil {
 		return s3err.Wrap(err, "list the unfinished uploads of bucket %s", bucket)
@@ -56,7 +56,7 @@ func (s *Store) dropUploads(ctx context.Context, bucket string, now time.Time, d
 	return nil
 }
 
-// mostUploads bounds how many uploads one run aborts: any number can be begun.
+// mostUploads bounds how many uploads one run aborts: a host can begin any number.
 const mostUploads = 100_000
 
 // oldUploads returns the uploads that were begun no later than limit, and counts the
@@ -88,7 +88,7 @@ func (s *Store) oldUploads(ctx context.Context, bucket string, limit time.Time) 
 	}
 }
 
-// abortUpload aborts one; that it has ended by itself is no error.
+// abortUpload aborts one upload. One that has ended by itself is no error.
 func (s *Store) abortUpload(ctx context.Context, bucket string, u minio.ObjectMultipartInfo) error {
 	abort := func(key string) error {
 		return s.s3.Retry(ctx, bucket, "abort the upload of "+key, 0, func(ctx context.Context) error {

@@ -62,8 +62,8 @@ func endOf(t time.Time) time.Time {
 	return t
 }
 
-// mayBeLater reports whether a version dated not after at may have been written after
-// it.
+// mayBeLater reports whether a version dated at or before a time may have been written
+// after it.
 func mayBeLater(v *Version, at time.Time) bool {
 	if t, known := latest(v); known {
 		return t.After(at)
@@ -72,8 +72,8 @@ func mayBeLater(v *Version, at time.Time) bool {
 	return inRepository(v.Key)
 }
 
-// asOf chooses from the entries of one key, given the newest first, what was current at
-// a time.
+// asOf chooses what was current at a time from the entries of one key, given newest
+// first.
 //
 // It uses the order of the listing: what lies above an entry that is later than the
 // time is later, too. Of two objects, one of which may be later, the older is chosen,
@@ -90,7 +90,7 @@ type asOf struct {
 	passed    []Version // uploads in parts above chosen, the last mostPassed of them
 }
 
-// mostPassed bounds what is held of one key.
+// mostPassed bounds how many passed versions of one key are held.
 const mostPassed = 8
 
 func (a *asOf) begin() { a.chosen, a.uncertain, a.passed = nil, false, a.passed[:0] }

@@ -6,14 +6,13 @@ import (
 	"github.com/cesnet/rwm/internal/objectlist"
 )
 
-// chooser gives add what was current at a time, of each key of a listing.
+// chooser passes to add what was current at a time, key by key of a listing.
 type chooser struct {
 	asOf
 	last  string // key
 	add   func(*Version) error
 	count int64 // given
-	// right reports whether a version's bytes are those of its name; nil if nothing is
-	// to be read.
+	// right reports whether the bytes of a version match its name; nil reads nothing.
 	right func(*Version) (bool, error)
 }
 
@@ -43,14 +42,16 @@ func (c *chooser) end() error {
 	return c.add(v)
 }
 
-// choose returns what was current of the key whose entries were taken, nil for nothing.
+// choose returns what was current of the key whose entries were taken, nil if nothing
+// was.
 func (c *chooser) choose() (*Version, error) {
 	v := c.object()
 	if v == nil {
 		return nil, nil
 	}
-	// What restic's names stand for is the same at any time: a version that has it is
-	// as good as what was current, and better if that was spoilt.
+	// The name of an object of restic stands for the same bytes at any time: a version
+	// that has them is as good as the one that was current, and better if that one was
+	// damaged.
 	for i := range c.passed {
 		if c.right == nil {
 			break
@@ -69,8 +70,8 @@ func (c *chooser) choose() (*Version, error) {
 // endOfTime is later than anything a server records.
 var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// newestView makes the View of the last moment of a listing while that is read for
-// something else, which saves a proof of that moment a listing of its own.
+// newestView makes the View of the last moment of a listing while the listing is read
+// for something else. A proof of that moment then needs no listing of its own.
 type newestView struct {
 	chooser
 	objects *objectlist.List
@@ -90,8 +91,8 @@ func (n *newestView) take(entries []Version) error {
 		if v.LastModified.After(n.since) {
 			n.since = v.LastModified
 		}
-		// That a version may be later than it is dated counts if there is an older one
-		// to choose.
+		// A version that may be later than its date matters only if there is an older
+		// one to choose.
 		if at, known := latest(&n.above); known && n.above.Key == v.Key && at.After(n.since) {
 			n.since = at
 		}

@@ -30,7 +30,7 @@ func (s *Store) ListForHistory(ctx context.Context, bucket string, proving bool,
 	return l, nil
 }
 
-// use takes out what was listed, for one History. A nil Listing has nothing.
+// use takes out what was listed, for one History. A nil Listing is empty.
 func (l *Listing) use(bucket string, all bool) (*timeline, *newestView, error) {
 	if l == nil {
 		return nil, nil, nil

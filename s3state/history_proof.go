@@ -125,7 +125,7 @@ func (p *search) latest(ctx context.Context, h *timeline, moments []time.Time) (
 	return good, failed, nil
 }
 
-// mostSkipped bounds how many moments anyOf looks at.
+// mostSkipped bounds how many moments anyOf tries.
 const mostSkipped = 64
 
 // anyOf looks at the newest moments one by one, after none of those that latest has
@@ -150,9 +150,10 @@ func (p *search) anyOf(ctx context.Context, h *timeline, moments []time.Time) (g
 	return nil, failed, nil
 }
 
-// whole leaves out the moments of which the storage's own rule may have removed
-// something: what is left of them may hold together, as an empty repository does, and
-// still be no moment that ever was. The newest is as it was, however old it is.
+// whole drops the moments of which the bucket's own lifecycle rule may have removed
+// something. What is left of such a moment may hold together, as an empty repository
+// does, without ever having been a moment. The newest moment is complete, however old
+// it is.
 func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
 	oldest := moments[len(moments)-1]
 	lapse := (&ownRule{s: p.s, bucket: p.bucket}).lapse(ctx, oldest)

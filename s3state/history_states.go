@@ -54,7 +54,7 @@ func (h *timeline) judgeState(st *SavedState) {
 	}
 }
 
-// compareStates is verifyStates for those whose outcome is not known.
+// compareStates is verifyStates for the states with unknown outcome.
 func (s *Store) compareStates(ctx context.Context, bucket string, states []SavedState, known *Known) (may bool, err error) {
 	var rest []SavedState
 	var at []int

@@ -71,7 +71,7 @@ func resticID(key string) string {
 	return ""
 }
 
-// isID recognises a SHA-256 in hexadecimal digits.
+// isID reports whether a name is a SHA-256 in hexadecimal digits.
 func isID(text string) bool { return len(text) == 64 && strings.Trim(text, "0123456789abcdef") == "" }
 
 // partOfRepository excludes locks and saved states, which come and go.
@@ -92,7 +92,8 @@ func stateName(key string) bool {
 // isState reports whether a version has the key of a saved state.
 func isState(v *Version) bool { return !v.DeleteMarker && stateName(v.Key) }
 
-// canaryPrefix begins the names of objects on which RWM tries out what a server refuses.
+// canaryPrefix begins the keys of the objects on which RWM tries out what a server
+// refuses.
 const canaryPrefix = "rwm/canary_"
 
 // treesPrefix begins the names of copies of packs of trees (restic.Session.Prune). They
@@ -100,7 +101,7 @@ const canaryPrefix = "rwm/canary_"
 // nothing that happens to them is a sign of anything.
 const treesPrefix = "rwm/trees/"
 
-// canaryKey is a new such name; what says for what.
+// canaryKey returns a new key of that kind; what names the purpose.
 func canaryKey(what string) string { return canaryPrefix + what + strings.ToLower(rand.Text()[:12]) }
 
 // sameBytes compares what the server recorded. The ETag of a multipart upload says

@@ -97,8 +97,8 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	return res, err
 }
 
-// turnOnLock gives an existing bucket object lock, without a default retention. Where
-// it cannot be done, the error names the command that copies instead.
+// turnOnLock gives an existing bucket object lock, without a default retention. If the
+// server cannot do that, the error names the command that copies the bucket instead.
 func (s *Store) turnOnLock(ctx context.Context, bucket string, mode LockMode, instead string) error {
 	err := s.putDefaultRetention(ctx, bucket, mode, 0)
 	switch refused := s3err.Status(err) == http.StatusConflict; {

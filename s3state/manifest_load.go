@@ -57,8 +57,8 @@ func twoLatest(key string) error {
 	return fmt.Errorf("%w: it names two latest versions of key %q", ErrBadState, s3err.Clip(key))
 }
 
-// errForeignState is the error of another bucket's state: a restore copied it here
-// among the other objects, or an attacker did.
+// errForeignState is the error of a state that belongs to another bucket: a restore
+// copied it here among the other objects, or an attacker did.
 var errForeignState = fmt.Errorf("%w: it is the state of another bucket", ErrBadState)
 
 // loadManifest reads a saved state and says which version it was and when the
@@ -153,7 +153,8 @@ func (s *Store) listAt(ctx context.Context, bucket string, at time.Time, rep *re
 	return noStateAt(bucket, at, first)
 }
 
-// noStateAt says that a bucket was empty, and since when it is not.
+// noStateAt is the error for a time at which the bucket was empty; it names the first
+// time at which it was not.
 func noStateAt(bucket string, at, first time.Time) error {
 	err := fmt.Errorf("bucket %s: %w: it held no object at %s", bucket, ErrNoState, at.Format(time.RFC3339))
 	if first.After(at) {

@@ -10,7 +10,7 @@ type walk struct {
 	absent func(entry) error
 }
 
-// newWalk begins at the first entry of m, which may be nil. absent gets the entries
+// newWalk begins at the first entry of m, which may be nil. absent receives the entries
 // whose keys are not listed.
 func newWalk(m *manifest, absent func(entry) error) (*walk, error) {
 	w := &walk{absent: absent}

@@ -6,17 +6,17 @@ import (
 	"io"
 )
 
-// What is read of uploads in parts to find out which version of a key was right: enough
-// for the repair of many packs, and not more than some minutes if an attacker has
-// uploaded as much. Of what goes beyond that the older version is chosen.
+// Bounds of reading uploads in parts to find out which version of a key was right:
+// enough to repair many packs, but no more than some minutes if an attacker has
+// uploaded as much. Beyond them the older version is chosen.
 const (
 	rightMost   = readMost
 	rightMostOf = 2 << 30 // bytes
 )
 
 // rightBytes returns a function that reads versions of restic's objects and reports
-// whether their bytes are those of their names. It counts also what it remembers, so
-// that every listing of a bucket chooses alike.
+// whether their bytes match their names. What it remembers counts against the bounds as
+// well, so that every listing of a bucket chooses alike.
 func (s *Store) rightBytes(ctx context.Context, bucket string) func(*Version) (bool, error) {
 	count, size := 0, int64(0)
 	return func(v *Version) (bool, error) {

@@ -33,8 +33,8 @@ type AccessResult struct {
 	Detail string // the server's answer, if it was not as expected, or what follows
 }
 
-// Met says that the role can do what it needs, and no harm. What a server allows beyond
-// the policy without harm does not count against it.
+// Met reports that the role can do what it needs, and no harm. A right that the server
+// grants beyond the policy counts only if it does harm.
 func (r AccessResult) Met() bool {
 	return !r.Harm && (r.Expected != Allowed || r.Outcome == Allowed)
 }

@@ -42,8 +42,8 @@ const (
 
 func (a *accessor) is(r Role) bool { return a.report.Role == r }
 
-// findRole tells whose credentials these are. Only the server's word makes anybody the
-// admin: one who merely can do everything would else pass for him.
+// findRole finds out whose credentials these are. Only the server's word makes a caller
+// the admin; otherwise a caller who merely can do everything would pass for the admin.
 func (a *accessor) findRole(ctx context.Context, as Role) error {
 	r, check := a.report, a.report.Check
 	caller, _, err := a.s.ownBuckets(ctx)
@@ -91,7 +91,7 @@ func (a *accessor) readsLock(ctx context.Context) bool {
 	return answered
 }
 
-// seeLock notes whether the keeper or the admin sees how the bucket is locked.
+// seeLock records whether the keeper or the admin can see how the bucket is locked.
 func (a *accessor) seeLock(ctx context.Context) {
 	l, err := a.s.Lock(ctx, a.bucket)
 	if a.note("read the lock and the lifecycle", Allowed, false, err) == Allowed {
@@ -99,11 +99,11 @@ func (a *accessor) seeLock(ctx context.Context) {
 	}
 }
 
-// locks says that the bucket locks what is written.
+// locks reports whether the bucket locks what is written.
 func (a *accessor) locks() bool { return a.lock != nil && a.lock.Enabled && a.lock.RetainDays > 0 }
 
-// lockedVersion tries on a version that is locked since it was written what the promise
-// of a locked bucket says of everybody, and what the keeper's renewal needs.
+// lockedVersion tries, on a version that has been locked since it was written, what the
+// promise of a locked bucket denies to everyone and what the keeper's renewal needs.
 func (a *accessor) lockedVersion(ctx context.Context, key, version string) {
 	has, err := getRetention(ctx, a.s.s3, a.bucket, key, version)
 	if err == nil && has.until.IsZero() {
@@ -131,7 +131,8 @@ func (a *accessor) lockedVersion(ctx context.Context, key, version string) {
 	a.note("delete a locked version by a bypass", Refused, true, remove(http.Header{"X-Amz-Bypass-Governance-Retention": {"true"}}))
 }
 
-// lockAnswer makes a refusal of the ways in which servers refuse what a lock forbids.
+// lockAnswer makes the various answers by which servers refuse what a lock forbids an
+// ErrAccessDenied.
 func lockAnswer(err error) error {
 	switch status := s3err.Status(err); {
 	case status == http.StatusBadRequest || status == http.StatusConflict || status == http.StatusForbidden:
@@ -140,7 +141,8 @@ func lockAnswer(err error) error {
 	return err
 }
 
-// readsFileData tries what keeper and admin need of a bucket whose host is sealed.
+// readsFileData tries the reads that keeper and admin need in a bucket whose host is
+// sealed.
 func (a *accessor) readsFileData(ctx context.Context) {
 	if a.report.Check.SealState(a.now()) != Sealed {
 		return
@@ -172,8 +174,8 @@ func (a *accessor) readsFileData(ctx context.Context) {
 	a.note("read file data by version", Allowed, false, one(newest.version))
 }
 
-// removeCanary removes the versions of the canary, as only the admin can, where nothing
-// is locked.
+// removeCanary removes the versions of the canary. Only the admin can, and only where
+// nothing is locked.
 func (a *accessor) removeCanary(ctx context.Context, key string) {
 	var errs []error
 	for _, v := range a.listed(ctx, key) {

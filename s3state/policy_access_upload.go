@@ -116,8 +116,8 @@ func (a *accessor) listed(ctx context.Context, key string) []Version {
 	return all
 }
 
-// order tells whether the listing shows the canary's versions in the order in which
-// they were written, with times that do not change when something is written over them.
+// order reports whether the listing shows the versions of the canary in the order in
+// which they were written, with times that stay when the key is overwritten.
 func (a *accessor) order(ctx context.Context, key string, versions []string) {
 	if len(versions) < 2 || ctx.Err() != nil {
 		return

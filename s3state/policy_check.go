@@ -171,8 +171,8 @@ func (c *PolicyCheck) checkDenials(denials []grant) {
 	c.VersionsDenied = slices.Contains(denied, "s3:GetObjectVersion") && slices.Contains(denied, "s3:DeleteObjectVersion")
 }
 
-// onlyTLS recognises the usual statement that denies requests without TLS. It takes
-// nothing from those with a role, and gives nothing.
+// onlyTLS reports whether a statement is the usual one that denies requests without
+// TLS. It takes nothing from those with a role, and grants nothing.
 func onlyTLS(bucket string, g grant) bool {
 	if g.effect != "Deny" || !slices.Equal(g.principals, []string{"*"}) || !slices.Equal(g.other, []string{"Condition"}) || !subset(g.resources, resources(bucket)) {
 		return false

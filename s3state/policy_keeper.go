@@ -16,8 +16,8 @@ var keeperActions = append(slices.Clone(targetActions),
 	"s3:GetBucketObjectLockConfiguration", "s3:GetLifecycleConfiguration",
 )
 
-// keeperDenied is what a Deny takes from the keeper where the server gives the writer
-// of an object more than the policy does.
+// keeperDenied is what a Deny takes from the keeper on servers that give the writer of
+// an object more than the policy does.
 var keeperDenied = slices.DeleteFunc(slices.Clone(deniedActions), func(action string) bool {
 	return slices.Contains(keeperActions, action)
 })
@@ -35,7 +35,7 @@ type rolesPolicy struct {
 	seal                  seal
 }
 
-// of is the policy with other roles.
+// of returns the policy with other roles.
 func (p rolesPolicy) of(who roles) rolesPolicy {
 	p.admin, p.target, p.keeper, p.all = who.admin, who.target, who.keeper, who.all
 	return p
@@ -91,8 +91,8 @@ func keeperPrincipal(keeper, admin, target string) (string, error) {
 	return principal, nil
 }
 
-// isKeeper tells the keeper's statement from the host's: only the keeper may touch
-// locks.
+// isKeeper distinguishes the keeper's statement from the host's: only the keeper may
+// touch locks.
 func isKeeper(g grant) bool { return slices.Contains(g.actions, "s3:PutObjectRetention") }
 
 // checkKeeper judges the statements that may touch locks.

@@ -25,13 +25,13 @@ func (r roles) adminStatement(bucket string) policyStatement {
 	return st
 }
 
-// zeroAccount is the account of every user on SeaweedFS.
+// zeroAccount is the account that SeaweedFS gives every user.
 const zeroAccount = "000000000000"
 
-// forms are the roles in the forms that servers take, in the order in which they are
-// tried (setTried): as base has them, which is what Ceph and AWS take, and where users
-// were given by their names, as SeaweedFS and as versitygw name them. Which one a
-// server takes is found out nowhere else.
+// forms returns the roles in the forms that servers accept, in the order in which
+// setTried tries them: first as base has them, which Ceph and AWS accept, then, where
+// users were given by name, as SeaweedFS and as versitygw name them. Which one a server
+// accepts is found out nowhere else.
 func (s *Store) forms(base roles, user, keeper string, ceph bool) []roles {
 	if ceph {
 		return []roles{base}
@@ -46,8 +46,8 @@ func (s *Store) forms(base roles, user, keeper string, ceph bool) []roles {
 			list = append(list, r)
 		}
 		if tenantOf(base.admin) == "" {
-			// Only Ceph has users of no tenant. SeaweedFS takes their ARNs, too, but they
-			// mean nobody there, so they are not tried.
+			// Only Ceph has users without a tenant. SeaweedFS accepts their ARNs, too,
+			// but they match nobody there, so they are not tried.
 			list = nil
 			other(func(name string) string { return userARN(zeroAccount, name) })
 			other(func(name string) string { return name })

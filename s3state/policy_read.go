@@ -29,7 +29,7 @@ func readPolicy(policy []byte) ([]grant, error) {
 	return grants, err
 }
 
-// splitPolicy is readPolicy with each statement as it was written, too.
+// splitPolicy is readPolicy that also returns each statement as it was written.
 func splitPolicy(policy []byte) (statements []json.RawMessage, grants []grant, err error) {
 	// States saved by the Python RWM may hold the policy as a string of JSON.
 	var quoted string
@@ -90,7 +90,7 @@ func readStatement(st map[string]json.RawMessage) (grant, error) {
 	return g, nil
 }
 
-// also notes an element that narrows, widens or inverts the statement.
+// also records an element that narrows, widens or inverts the statement.
 func (g *grant) also(name string, value json.RawMessage) error {
 	var v any
 	if err := json.Unmarshal(value, &v); err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// variants are the policy in the forms that servers take, the best first, each with the
-// statements that are kept of another one.
+// variants returns the policy in the forms that servers accept, the best first, each
+// with the kept statements of the former policy.
 func (p rolesPolicy) variants(who []roles, kept []json.RawMessage) []string {
 	var texts []string
 	for _, r := range who {
@@ -31,7 +31,8 @@ func (p rolesPolicy) variants(who []roles, kept []json.RawMessage) []string {
 	return texts
 }
 
-// withKept writes a policy of statements and of such as were read from another one.
+// withKept writes a policy made of new statements and of statements read from the
+// former one.
 func withKept(statements []policyStatement, kept []json.RawMessage) string {
 	text := encodePolicy(statements...)
 	for _, raw := range kept {
@@ -40,9 +41,9 @@ func withKept(statements []policyStatement, kept []json.RawMessage) string {
 	return text
 }
 
-// setTried sets the first of some policies that the server takes and gives back as it
-// was sent. If it takes none, the bucket has the policy that it had before, unless
-// another restore has set its own.
+// setTried sets the first of several policies that the server accepts and returns as it
+// was sent. If it accepts none, the bucket keeps the policy that it had before, unless
+// another restore has set its own meanwhile.
 func (m *maker) setTried(ctx context.Context, texts []string) error {
 	former, err := m.s.getPolicy(ctx, m.bucket)
 	if err != nil {
@@ -72,13 +73,13 @@ func (m *maker) setTried(ctx context.Context, texts []string) error {
 	return first
 }
 
-// refusesForm tells a server that does not take the form of a policy.
+// refusesForm reports whether the server rejected the form of a policy.
 func refusesForm(err error) bool {
 	return s3err.Status(err) == http.StatusBadRequest || s3err.Status(err) == http.StatusNotImplemented
 }
 
-// readsBack waits until the server gives the policy that was set. Some go on giving the
-// former one for a time.
+// readsBack waits until the server returns the policy that was set. Some servers return
+// the former one for a while.
 func (m *maker) readsBack(ctx context.Context, text string, former []byte) error {
 	deadline := time.Now().Add(m.s.trialWait)
 	for {
@@ -103,7 +104,7 @@ func (m *maker) readsBack(ctx context.Context, text string, former []byte) error
 	}
 }
 
-// putBack restores a policy, or that there is none.
+// putBack restores the former policy, or removes the policy if there was none.
 func (m *maker) putBack(ctx context.Context, former []byte) error {
 	if former != nil {
 		return m.setPolicy(ctx, string(former))

@@ -39,7 +39,7 @@ func (l *Lock) Reclaimable(v *Version, current, now time.Time) bool {
 	return l.reclaimable(v, current, now, math.MaxInt)
 }
 
-// reclaimable is Reclaimable for a version that has so many newer ones of its key left,
+// reclaimable is Reclaimable for a version with so many newer ones of its key left,
 // some of which a rule may spare.
 func (l *Lock) reclaimable(v *Version, current, now time.Time, newer int) bool {
 	if l.Enabled && now.Before(v.LastModified.Add(l.Retention())) {
@@ -49,8 +49,8 @@ func (l *Lock) reclaimable(v *Version, current, now time.Time, newer int) bool {
 	return days > 0 && !now.Before(current.Add(time.Duration(days)*Day))
 }
 
-// removesAfter returns the number of days after which a noncurrent version of a key may
-// be removed at the earliest, 0 for never.
+// removesAfter returns the number of days after which the rule may remove a noncurrent
+// version of a key at the earliest, 0 for never.
 func (l *Lock) removesAfter(key string, newer int) (days int) {
 	for i := range l.Lifecycle {
 		r := &l.Lifecycle[i]
@@ -108,9 +108,9 @@ func (r *ownRule) of(ctx context.Context) *Lock {
 	return l
 }
 
-// explainer says why an entry of a state may rightly be gone; ok is false if the rule
-// does not account for it. replaced is when the oldest newer version of the key that is
-// left was written, zero if there is none; newer is how many are left.
+// explainer explains why an entry of a state may rightly be gone; ok is false if the
+// rule does not account for it. replaced is when the oldest remaining newer version of
+// the key was written, zero if there is none; newer is how many remain.
 type explainer func(o *entry, replaced time.Time, newer int) (why string, ok bool)
 
 func (r *ownRule) explain(ctx context.Context, saved *SavedState) explainer {

@@ -87,8 +87,7 @@ func (r *restorer) copyAll(ctx context.Context) error {
 	return err
 }
 
-// missingInTarget gives every entry to todo or, where the target has it already, to
-// have.
+// missingInTarget passes every entry to todo or, if the target has it already, to have.
 func (r *restorer) missingInTarget(ctx context.Context, todo func(entry) error, have func(entry)) error {
 	w, err := newWalk(r.manifest, todo)
 	if err != nil {

@@ -52,9 +52,9 @@ func (r *restorer) choosePrincipals(ctx context.Context) error {
 	return r.chooseForms(live, user, keeper)
 }
 
-// chooseForms finds the forms in which the target's policy may name its roles: that of
-// the source's policy, which the server has taken, or without one all that Create would
-// try.
+// chooseForms finds the forms in which the policy of the target may name its roles: the
+// form of the source's policy, which the server has accepted, or without one all that
+// Create would try.
 func (r *restorer) chooseForms(live *PolicyCheck, user, keeper string) (err error) {
 	known := live.OK && shortName(live.Admin) == shortName(r.admin)
 	if known {

@@ -26,8 +26,8 @@ func (s *Store) tryTimes(ctx context.Context, m *maker, p *sealable) (now time.T
 	name := canaryKey(trial)
 	past, future := name+"_past", name+"_future"
 	defer func() {
-		// What is left is two hidden objects of a few bytes, and statements that the
-		// next Seal or Unseal takes away.
+		// What remains is two hidden objects of a few bytes, and statements that the
+		// next Seal or Unseal removes.
 		for _, key := range []string{past, future} {
 			_ = s.hide(context.WithoutCancel(ctx), p.bucket, key)
 		}
@@ -67,7 +67,7 @@ func (s *Store) tryTimes(ctx context.Context, m *maker, p *sealable) (now time.T
 	return now, err
 }
 
-// judgeTimes waits until the one object is refused and the other is not.
+// judgeTimes waits until one object is refused and the other is not.
 func (s *Store) judgeTimes(ctx context.Context, bucket, past, future string) error {
 	deadline := time.Now().Add(s.trialWait)
 	for {

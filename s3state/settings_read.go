@@ -34,7 +34,7 @@ var watched = []struct{ name, query, none string }{
 	{"notifications", "notification", ""},
 }
 
-// settingsNow reads all watched settings but those that the caller may not read.
+// settingsNow reads all watched settings that the caller may read.
 func (s *Store) settingsNow(ctx context.Context, bucket string) (map[string][]string, error) {
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func (s *Store) settingsNow(ctx context.Context, bucket string) (map[string][]st
 	return found, g.Wait()
 }
 
-// settingNow reads one setting; ok is false if the caller may not.
+// settingNow reads one setting; ok is false if the caller may not read it.
 func (s *Store) settingNow(ctx context.Context, bucket, query, none string) (parts []string, ok bool, err error) {
 	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{query: {""}}})
 	switch {

@@ -58,7 +58,7 @@ type verifier struct {
 	above Version
 	lives []life
 
-	// What of the key was written after the state was saved.
+	// What was written to the key after the state was saved.
 	newer    int
 	replaced time.Time // by the oldest
 }
@@ -148,8 +148,8 @@ func (v *verifier) missing(o *entry, reason string) {
 	}
 }
 
-// lost notes an entry that the bucket no longer has: the storage's rule may have
-// removed it.
+// lost records an entry that the bucket no longer has. The bucket's own lifecycle rule
+// may have removed it.
 func (v *verifier) lost(o *entry, reason string, replaced time.Time, newer int) {
 	if !isState(&Version{Key: o.Key}) {
 		if why, ok := v.explain(o, replaced, newer); ok {

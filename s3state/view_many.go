@@ -62,7 +62,7 @@ func (ls lists) All(prefix string) iter.Seq[objectlist.Object] {
 	}
 }
 
-// mostViews is how many times one listing serves.
+// mostViews bounds how many times one listing serves.
 const mostViews = 8
 
 // Views returns a bucket as of several times, at most eight, for a single listing; see
@@ -109,7 +109,7 @@ func (s *Store) Views(ctx context.Context, bucket string, times []time.Time, opt
 	return c.views, nil
 }
 
-// manyChooser chooses for several times what was current.
+// manyChooser chooses what was current at each of several times.
 type manyChooser struct {
 	at    []chooser
 	last  string
