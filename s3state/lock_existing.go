@@ -83,7 +83,11 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	m := &maker{s: s, rep: rep, op: "lock", bucket: bucket, lock: &want, keptRules: kept, seal: check.seal(), next: "run the same again", resumed: true}
 	if !has.Enabled {
 		m.step("turn on object lock", func() error {
-			return s.turnOnLock(ctx, bucket, want.Mode, fmt.Sprintf("`rwm storage-restore-state %s NEW --at '1m ago' --lock 30d`", bucket))
+			err := s.turnOnLock(ctx, bucket, want.Mode, moveCommand(bucket, "", &want, opts.Keeper))
+			if errors.Is(err, ErrNoLock) {
+				err = fmt.Errorf("%w; nothing was changed", err)
+			}
+			return err
 		})
 	}
 	res.Check = m.police(ctx, only(roles{check.Admin, check.Target, res.Keeper, check.all}))
@@ -97,8 +101,27 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	return res, err
 }
 
-// turnOnLock gives an existing bucket object lock, without a default retention. If the
-// server cannot do that, the error names the command that copies the bucket instead.
+// moveCommand copies a bucket, on the server, into a new one that is locked from the
+// beginning.
+func moveCommand(bucket, user string, lock *LockOptions, keeper string) string {
+	text := fmt.Sprintf("`rwm storage-restore-state %s NEW --at '1m ago'", bucket)
+	if user != "" {
+		text += " --target-user " + s3err.Clip(user)
+	}
+	if lock != nil {
+		text += fmt.Sprintf(" --lock %dd", lock.Days)
+		if lock.GraceDays != defaultGrace(lock.Days) {
+			text += fmt.Sprintf(" --lock-grace %dd", lock.GraceDays)
+		}
+	}
+	if keeper != "" {
+		text += " --keeper " + s3err.Clip(keeper)
+	}
+	return text + "`"
+}
+
+// turnOnLock gives an existing bucket object lock, without a default retention. Where
+// it cannot be done, the error names the command that copies instead.
 func (s *Store) turnOnLock(ctx context.Context, bucket string, mode LockMode, instead string) error {
 	err := s.putDefaultRetention(ctx, bucket, mode, 0)
 	switch refused := s3err.Status(err) == http.StatusConflict; {

@@ -25,13 +25,22 @@ func (r roles) adminStatement(bucket string) policyStatement {
 	return st
 }
 
-// zeroAccount is the account that SeaweedFS gives every user.
+// zeroAccount is the account of every user on SeaweedFS.
 const zeroAccount = "000000000000"
 
-// forms returns the roles in the forms that servers accept, in the order in which
-// setTried tries them: first as base has them, which Ceph and AWS accept, then, where
-// users were given by name, as SeaweedFS and as versitygw name them. Which one a server
-// accepts is found out nowhere else.
+// adminBeside is the admin's principal beside that of another user. SeaweedFS's ID of an
+// owner is the name alone, and the account stands only in the ARNs of its users.
+func adminBeside(admin, user string) string {
+	if tenantOf(user) == zeroAccount && strings.HasPrefix(admin, userARN("", "")) {
+		return userARN(zeroAccount, shortName(admin))
+	}
+	return admin
+}
+
+// forms are the roles in the forms that servers take, in the order in which they are
+// tried (setTried): as base has them, which is what Ceph and AWS take, and where users
+// were given by their names, as SeaweedFS and as versitygw name them. Which one a
+// server takes is found out nowhere else.
 func (s *Store) forms(base roles, user, keeper string, ceph bool) []roles {
 	if ceph {
 		return []roles{base}
@@ -46,8 +55,8 @@ func (s *Store) forms(base roles, user, keeper string, ceph bool) []roles {
 			list = append(list, r)
 		}
 		if tenantOf(base.admin) == "" {
-			// Only Ceph has users without a tenant. SeaweedFS accepts their ARNs, too,
-			// but they match nobody there, so they are not tried.
+			// Only Ceph has users of no tenant. SeaweedFS takes their ARNs, too, but they
+			// mean nobody there, so they are not tried.
 			list = nil
 			other(func(name string) string { return userARN(zeroAccount, name) })
 			other(func(name string) string { return name })
@@ -187,7 +196,7 @@ func (s *Store) principals(ctx context.Context, targetUser string) (admin, targe
 	if err != nil {
 		return "", "", err
 	}
-	if target == admin {
+	if admin = adminBeside(admin, target); target == admin {
 		return "", "", fmt.Errorf("%w: the target user is the admin, %s; a host needs credentials of its own", ErrInvalid, admin)
 	}
 	return admin, target, nil
@@ -203,7 +212,7 @@ func (s *Store) principalsOf(ctx context.Context, bucket, targetUser string) (ad
 		return "", "", err
 	}
 	target, err = targetPrincipal(targetUser, admin)
-	if err == nil && target == admin {
+	if admin = adminBeside(admin, target); err == nil && target == admin {
 		err = fmt.Errorf("%w: the target user is the admin, %s", ErrInvalid, admin)
 	}
 	return admin, target, err

@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,13 +50,16 @@ func (m *maker) setTried(ctx context.Context, texts []string) error {
 	if err != nil {
 		return err
 	}
-	var first error
+	var first, altered error
 	for _, text := range texts {
 		err := m.setPolicy(ctx, text)
 		switch {
 		case err == nil:
 			if err = m.readsBack(ctx, text, former); err == nil || errors.Is(err, errTakenOver) {
 				return err
+			}
+			if altered == nil {
+				altered = err
 			}
 			if undo := m.putBack(context.WithoutCancel(ctx), former); undo != nil {
 				return fmt.Errorf("%w; the former policy could not be put back: %w", err, undo)
@@ -70,7 +74,8 @@ func (m *maker) setTried(ctx context.Context, texts []string) error {
 			return ctx.Err()
 		}
 	}
-	return first
+	// One that was taken and changed says more than those that were refused.
+	return cmp.Or(altered, first)
 }
 
 // refusesForm reports whether the server rejected the form of a policy.
