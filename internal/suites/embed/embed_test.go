@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,6 +78,14 @@ func wreck(t *testing.T, server *s3test.Server, bucket string) {
 // buildExamples copies the examples' module away from this tree and builds it.
 func buildExamples(t *testing.T) (agent, recoverProgram string) {
 	t.Helper()
+	cache := filepath.Join(goEnv(t, "GOMODCACHE"), "cache/download")
+	probe, err := os.CreateTemp(cache, "probe")
+	if err != nil { // it may be mounted from elsewhere
+		harness.NotHere(t, "no module can be added to the module cache: "+err.Error())
+	}
+	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+		t.Fatal(err)
+	}
 	proxy, version := publish(t)
 	dir := t.TempDir()
 	for _, name := range []string{"go.mod", "agent/main.go", "recover/main.go"} {
@@ -97,7 +106,7 @@ func buildExamples(t *testing.T) (agent, recoverProgram string) {
 		write(t, filepath.Join(dir, name), data)
 	}
 	env := append(os.Environ(),
-		"GOPROXY="+proxy+","+"file://"+filepath.ToSlash(filepath.Join(goEnv(t, "GOMODCACHE"), "cache/download"))+","+goEnv(t, "GOPROXY"),
+		"GOPROXY="+proxy+","+"file://"+filepath.ToSlash(cache)+","+goEnv(t, "GOPROXY"),
 		"GOFLAGS=-mod=mod -trimpath", "GOWORK=off", "GONOSUMDB=github.com/cesnet/rwm,github.com/cesnet/rwm/*", "GOTOOLCHAIN=local",
 	)
 	run(t, dir, env, "go", "vet", "./...")
