@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"strings"
 	"time"
 
 	engfilter "github.com/restic/restic/rwmlink/filter"
@@ -126,6 +127,8 @@ func (b *BackupOptions) Check() error {
 		return errors.New("backup: Force uses no parent, but one is given")
 	case b.ExcludeLargerThan < 0:
 		return fmt.Errorf("backup: invalid size limit %d", b.ExcludeLargerThan)
+	case strings.ContainsRune(b.ReaderName, 0):
+		return fmt.Errorf("backup: the name %q has a NUL in it: no file can be restored under it", b.ReaderName)
 	}
 	for _, p := range b.Paths {
 		if p == "" {
