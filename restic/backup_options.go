@@ -37,7 +37,7 @@ type BackupOptions struct {
 
 	// FS is backed up instead of Paths, as the directory FSRoot of the snapshot ("/" by
 	// default). Everything in it is read, since an fs.FS does not tell what has
-	// changed.
+	// changed. Devices count as unreadable: it does not tell their numbers either.
 	FS     fs.FS
 	FSRoot string
 	// Files are backed up instead of Paths, in the order and as they come: one is

@@ -69,6 +69,21 @@ func TestTruncatedStreamIsNoSnapshot(t *testing.T) {
 	mustHaveSnapshots(t, s, 0)
 }
 
+// What of an FS no snapshot can hold is left out; the repository stays sound.
+func TestBackupOfAnFSWithADevice(t *testing.T) {
+	s, m := initMemory(t)
+	for _, kind := range []fs.FileMode{fs.ModeDevice, fs.ModeDevice | fs.ModeCharDevice, fs.ModeIrregular} {
+		res, err := s.Backup(t.Context(), BackupOptions{FS: fstest.MapFS{"good": {Data: []byte("g")}, "bad": {Mode: kind}, "pipe": {Mode: fs.ModeNamedPipe}}})
+		if !errors.Is(err, ErrIncomplete) || res == nil || res.ErrorCount != 1 {
+			t.Errorf("%v: %+v, %v", kind, res, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	mustBeSound(t, m)
+}
+
 // In an FS such a file is left out, like any other that cannot be read.
 func TestTruncatedFileOfAnFS(t *testing.T) {
 	s, _ := initMemory(t)

@@ -104,6 +104,13 @@ func TestNilArguments(t *testing.T) {
 			_, err := s.CopyTo(t.Context(), nil, CopyOptions{})
 			return err
 		},
+		"writer": func() error {
+			s, _ := initMemory(t)
+			if _, err := s.Backup(t.Context(), BackupOptions{Reader: strings.NewReader("x")}); err != nil {
+				t.Error(err)
+			}
+			return s.Dump(t.Context(), DumpOptions{Snapshot: "latest", Path: "/"}, nil)
+		},
 		"proof": func() error { _, err := Prove(t.Context(), nil, testPassword, ProveOptions{}); return err },
 		"needs": func() error { _, _, err := Needs(t.Context(), nil, testPassword, NeedsOptions{}); return err },
 		"clock": func() error { _, err := Open(t.Context(), m, testPassword, WithClock(nil)); return err },
