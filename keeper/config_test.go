@@ -169,3 +169,27 @@ func TestExample(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A period survives text and JSON, and is a string there.
+func TestEveryIsText(t *testing.T) {
+	t.Parallel()
+	for want, e := range map[string]keeper.Every{
+		`"off"`: keeper.Never(), `"always"`: keeper.Always(), `"7d"`: keeper.Period(7 * 24 * time.Hour), `"36h"`: keeper.Period(36 * time.Hour),
+		`"1h30m0s"`: keeper.Period(90 * time.Minute), `"45s"`: keeper.Period(45 * time.Second),
+	} {
+		text, err := json.Marshal(e)
+		var back keeper.Every
+		if err == nil {
+			err = json.Unmarshal(text, &back)
+		}
+		if err != nil || string(text) != want || back != e {
+			t.Errorf("%v: %s, back %v, %v", e, text, back, err)
+		}
+	}
+	for _, bad := range []string{`""`, `"7x"`, `"-1d"`, `"0d"`, `7`} {
+		var e keeper.Every
+		if err := json.Unmarshal([]byte(bad), &e); err == nil {
+			t.Errorf("%s: %v", bad, e)
+		}
+	}
+}

@@ -60,7 +60,7 @@ func (r *registry) storage(s *keeper.Status) {
 		r.gauge("rwm_storage_alarms", "Open alarms.", prometheus.Labels{"storage": s.Storage, "bucket": s.Bucket, "kind": kind}).Set(float64(n))
 	}
 	for _, t := range s.Tasks {
-		if t.Every == "off" || t.Outcome == "" {
+		if !t.Every.On() || t.Outcome == "" {
 			continue
 		}
 		tl := prometheus.Labels{"storage": s.Storage, "bucket": s.Bucket, "task": string(t.Task)}

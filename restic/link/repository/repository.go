@@ -12,7 +12,6 @@ type (
 	ErrPackData            = repository.ErrPackData
 	Key                    = repository.Key
 	Options                = repository.Options
-	PackError              = repository.PackError
 	PruneOptions           = repository.PruneOptions
 	PrunePlan              = repository.PrunePlan
 	PruneStats             = repository.PruneStats
