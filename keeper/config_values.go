@@ -52,8 +52,8 @@ func (e *Every) UnmarshalText(text []byte) error {
 		return nil
 	}
 	d, err := rwm.ParseSpan(string(text))
-	if err != nil || d <= 0 {
-		return fmt.Errorf("invalid duration %q: write it like 7d or 12h, or off, or always", text)
+	if err != nil || d <= 0 || d > mostSpan {
+		return fmt.Errorf("invalid duration %q: write it like 7d or 12h (100 years at most), or off, or always", text)
 	}
 	*e = Period(d)
 	return nil
@@ -80,10 +80,13 @@ func (s *Span) UnmarshalYAML(node *yaml.Node) error {
 	return err
 }
 
+// mostSpan is as long as can be added to a time with what a task may be late.
+const mostSpan = 100 * 365 * 24 * time.Hour
+
 func parseSpan(node *yaml.Node) (time.Duration, error) {
 	d, err := rwm.ParseSpan(node.Value)
-	if node.Kind != yaml.ScalarNode || err != nil || d <= 0 {
-		return 0, fmt.Errorf("line %d: invalid duration %q: write it like 7d or 12h", node.Line, node.Value)
+	if node.Kind != yaml.ScalarNode || err != nil || d <= 0 || d > mostSpan {
+		return 0, fmt.Errorf("line %d: invalid duration %q: write it like 7d or 12h (100 years at most)", node.Line, node.Value)
 	}
 	return d, nil
 }

@@ -4,10 +4,14 @@
 package metrics
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/cesnet/rwm/keeper"
 )
@@ -114,7 +118,22 @@ func (r *registry) write(file string) error {
 	if r.errs != nil {
 		return r.errs
 	}
-	if err := prometheus.WriteToTextfile(file, r); err != nil {
+	families, err := r.Gather()
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	var text bytes.Buffer
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(&text, f); err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
+	}
+	// Not by the library, which would put a file in the place of a link or a device. A
+	// directory that is not there is a mistake: nobody would read one made here.
+	if _, err := os.Stat(filepath.Dir(file)); err != nil {
+		return fmt.Errorf("metrics file: %w", err)
+	}
+	if err := keeper.WriteFile(file, text.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("metrics file: %w", err)
 	}
 	return nil

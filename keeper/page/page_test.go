@@ -122,3 +122,20 @@ func TestPagesLoadNothing(t *testing.T) {
 		}
 	}
 }
+
+// A storage may be called index: its page does not take the place of the one of all.
+func TestPageOfStorageIndex(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	named := keeper.Status{Storage: "index", Bucket: "b", Reds: []keeper.Red{{Code: "never-run", Sentence: "No pass yet.", Command: "rwm keep"}}}
+	if err := page.Write(dir, []*keeper.Status{&named}, now, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	all, err := os.ReadFile(filepath.Join(dir, "index.html"))
+	if err != nil || !strings.Contains(string(all), `href="_index.html"`) {
+		t.Errorf("%v", err)
+	}
+	if one, err := os.ReadFile(filepath.Join(dir, "_index.html")); err != nil || string(one) == string(all) {
+		t.Errorf("%v", err)
+	}
+}
