@@ -22,7 +22,7 @@ import (
 // opens and holds together:
 //
 //   - a key opens with the password, and the config names the repository;
-//   - every index is what its name says, sealed with the repository's key and readable;
+//   - every index is what its name says, encrypted with the repository's key and readable;
 //   - every pack that the indexes name is listed, with the size that follows from them;
 //   - every snapshot can be read, and so can every tree that can be reached from it,
 //     which are compared with their hashes;

@@ -48,7 +48,7 @@ func TestRunAsALibraryHasIt(t *testing.T) {
 	cfg.Policy = &restic.Policy{Last: 1}
 	m := newManager(t, cfg, rwm.WithEvents(func(ev rwm.Event) {
 		if hook, ok := ev.(rwm.HookStarted); ok {
-			order = append(order, "event "+hook.Phase)
+			order = append(order, "event "+string(hook.Phase))
 		}
 	}))
 	for range 2 {
@@ -68,7 +68,7 @@ func TestRunAsALibraryHasIt(t *testing.T) {
 	cfg.Backups["a"] = rwm.Backup{FilesDirs: []string{t.TempDir()}, Before: func(context.Context) error { return broken }}
 	report, err := newManager(t, cfg).BackupAll(t.Context())
 	var hook *rwm.HookError
-	if !errors.Is(err, broken) || !errors.As(err, &hook) || hook.Phase != "before" || rwm.ExitCode(err) != 1 || report.Rows[0].Backup != nil {
+	if !errors.Is(err, broken) || !errors.As(err, &hook) || hook.Phase != rwm.PhaseBefore || rwm.ExitCode(err) != 1 || report.Rows[0].Backup != nil {
 		t.Error(report, err)
 	}
 }

@@ -79,7 +79,7 @@ func New(cfg *Config, opts ...Option) (*Manager, error) {
 		storeOpts = append(storeOpts, s3state.WithTransport(m.transport))
 	}
 	if m.reviews != "" {
-		storeOpts = append(storeOpts, s3state.WithSettingMade(m.settingMade))
+		storeOpts = append(storeOpts, s3state.WithSettingMade(m.settingMade), s3state.WithKnownSettings(m.settingsKnown))
 	}
 	m.store = s3state.New(m.client, append(storeOpts, m.storeOpts...)...)
 	return m, nil

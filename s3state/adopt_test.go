@@ -223,7 +223,7 @@ func TestAdoptPolicyOfOthers(t *testing.T) {
 			}
 			res, err := w.admin.Adopt(w.ctx, w.bucket, srv.Host.Name, AdoptOptions{})
 			found := res.Plan.Found[len(res.Plan.Found)-1]
-			if found.Fate != c.fate || !strings.Contains(found.Why, c.why) || found.Kind != "policy" || !strings.HasPrefix(found.Name, "statement 3") {
+			if found.Fate != c.fate || !strings.Contains(found.Why, c.why) || found.Kind != AdoptPolicy || !strings.HasPrefix(found.Name, "statement 3") {
 				t.Errorf("%+v", found)
 			}
 			if c.fate == AdoptRefused {

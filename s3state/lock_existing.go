@@ -9,7 +9,7 @@ import (
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
-// LockBucketOptions configure the lock of an existing bucket.
+// LockBucketOptions configures the lock of an existing bucket.
 type LockBucketOptions struct {
 	Lock LockOptions
 	// Keeper gets the keeper's access, a user name or an ARN; empty for the one that
@@ -38,6 +38,8 @@ type LockBucketResult struct {
 // the host or makes a lock shorter. Where the server cannot lock a bucket that exists,
 // the error wraps ErrNoLock, and nothing was changed; restore the bucket into a new one
 // with RestoreOptions.Lock instead.
+//
+// Errors: ErrPolicy, ErrNoLock, ErrLockFails, *StepError.
 func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOptions) (*LockBucketResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()

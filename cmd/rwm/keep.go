@@ -68,7 +68,7 @@ func (c keepCmd) Run(a *app) error {
 	return c.ack(a, cfg)
 }
 
-// check looks at the words before anything is read.
+// check validates the arguments before anything is read.
 func (c keepCmd) check() error {
 	words := map[string]int{"status": 1, "ack": 3}
 	if len(c.What) == 0 || words[c.What[0]] == len(c.What) {
