@@ -12,6 +12,7 @@ type (
 	ErrPackData            = repository.ErrPackData
 	Key                    = repository.Key
 	Options                = repository.Options
+	PackError              = repository.PackError
 	PruneOptions           = repository.PruneOptions
 	PrunePlan              = repository.PrunePlan
 	PruneStats             = repository.PruneStats
