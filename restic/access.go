@@ -32,6 +32,8 @@ type access struct {
 	// lists says that the task, or choose, lists the snapshots. They are asked for
 	// while the lock is being taken, and so is the index.
 	lists bool
+	// names are those of the snapshots that are wanted; nil means all.
+	names []string
 	// sealed says that the task can do without packs that a sealed host is refused. Any
 	// other ends with the first of them.
 	sealed bool

@@ -2,6 +2,7 @@ package restic
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	engrepository "github.com/restic/restic/rwmlink/repository"
@@ -15,6 +16,7 @@ import (
 type aheadReads struct {
 	view  *snapshotView
 	lists bool
+	names []string // as in access
 	// index is set if the index is read, and indexed the object that it goes into; nil
 	// means the one that takes the lock.
 	index   bool
@@ -41,7 +43,7 @@ func (s *Session) readAhead(ctx context.Context, a access, repo *engrepository.R
 	if !a.lists && !index {
 		return ctx, func() {}
 	}
-	r := &aheadReads{view: &s.view, lists: a.lists, index: index, indexed: repo}
+	r := &aheadReads{view: &s.view, lists: a.lists, names: a.names, index: index, indexed: repo}
 	return context.WithValue(ctx, aheadKey{}, r), r.drop
 }
 
@@ -66,7 +68,7 @@ func (r *aheadReads) start(ctx context.Context, repo *engrepository.Repository) 
 	go func() {
 		defer close(done)
 		if r.lists {
-			r.list, r.err = r.view.load(ctx, repo)
+			r.list, r.err = r.view.load(ctx, repo, r.names)
 		}
 		if r.index && r.err == nil {
 			r.begun = true
@@ -92,13 +94,13 @@ func (r *aheadReads) drop() {
 }
 
 // snapshots returns what was read, once. What could not be read is read again.
-func (r *aheadReads) snapshots() (snapshotList, bool) {
+func (r *aheadReads) snapshots(names []string) (snapshotList, bool) {
 	if r == nil {
 		return snapshotList{}, false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cancel == nil || !r.lists || r.listed {
+	if r.cancel == nil || !r.lists || r.listed || r.names != nil && !slices.Equal(r.names, names) {
 		return snapshotList{}, false
 	}
 	<-r.done
