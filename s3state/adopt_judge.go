@@ -46,11 +46,7 @@ func (a *adoption) refuse(format string, args ...any) {
 }
 
 func (a *adoption) copyCommand() string {
-	lock := ""
-	if a.lock != nil {
-		lock = fmt.Sprintf(" --lock %dd", a.lock.Days)
-	}
-	return fmt.Sprintf("`rwm storage-restore-state %s NEW --at '1m ago' --target-user %s%s`", a.bucket, s3err.Clip(a.user), lock)
+	return moveCommand(a.bucket, a.user, a.lock, a.opts.Keeper)
 }
 
 // found records a finding and its fate. With Replace, a refused one is dropped.

@@ -17,7 +17,9 @@ func (a *app) suggestion(text string) string {
 		return text
 	}
 	own := "`" + a.command() + " "
-	return strings.NewReplacer("`rwm restic ", own+"restic "+a.repositoryFlags(), "`rwm ", own).Replace(text)
+	restic := own + "restic " + a.repositoryFlags()
+	// What is complete already stays: an error's text may come by twice.
+	return strings.NewReplacer(restic, restic, "`rwm restic ", restic, own, own, "`rwm ", own).Replace(text)
 }
 
 // command is how to call this program again with the same configuration.
