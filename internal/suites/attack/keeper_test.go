@@ -52,7 +52,9 @@ storages:
 	w.pass(time.Hour)
 	massDelete(w)
 	st := pass()
-	red := func(code string) bool { return slices.ContainsFunc(st.Reds, func(r keeper.Red) bool { return r.Code == code }) }
+	red := func(code string) bool {
+		return slices.ContainsFunc(st.Reds, func(r keeper.Red) bool { return r.Code == code })
+	}
 	if st.Green || !st.Frozen || !red("history") {
 		t.Errorf("after the attack: %+v", st.Reds)
 	}
