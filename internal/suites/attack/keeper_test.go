@@ -38,7 +38,7 @@ storages:
 	must(t, err)
 	pass := func() *keeper.Status {
 		t.Helper()
-		ahead := w.now().Sub(time.Now()) // of the server's clock, which the test moves
+		ahead := time.Until(w.now()) // of the server's clock, which the test moves
 		k, err := keeper.New(cfg, keeper.WithClock(func() time.Time { return time.Now().Add(ahead) }))
 		must(t, err)
 		report, err := k.Pass(w.ctx)
