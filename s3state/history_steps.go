@@ -164,7 +164,7 @@ func (h *timeline) standing(s *Suspicion) Standing {
 	switch {
 	case !s.Time.After(h.reviewed):
 		return Reviewed
-	case h.first.IsZero() || s.Time.Before(h.first):
+	case h.first.IsZero() || s.Time.Before(h.first) || s.kind == markNoted:
 		return Noted
 	case !h.lasts(s.kind) && !h.good.IsZero() && !s.Time.After(h.good):
 		return Resolved
