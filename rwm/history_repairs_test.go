@@ -72,12 +72,28 @@ func TestHistoryOfRepairs(t *testing.T) {
 			}
 			attackAndRepair(w, pack, w.read(pack))
 			w.run()
-			w.newest(w.history(w.admin()))
+			var reviewed time.Time
+			if name == "by restic" {
+				// The only snapshot lost nearly all of its bytes, as an attacker could
+				// have it: a person says that it is known.
+				h := w.history(w.admin())
+				if h.Total == 0 || !strings.Contains(fmt.Sprint(h.Suspicions), "with less in it") {
+					t.Errorf("%v", h.Suspicions)
+				}
+				reviewed = w.lastWrite("snapshots/")
+			}
+			h, err := w.admin().History(t.Context(), w.config.ResticBucket, s3state.HistoryOptions{ReviewedUntil: reviewed})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.newest(h)
 			c, err := w.admin().CheckStorage(t.Context(), w.config.ResticBucket, s3state.CheckStorageOptions{})
 			if err != nil || !c.OK || c.Suspicious != 0 {
 				t.Errorf("%v %+v", err, c.StorageCheck)
 			}
-			if err := w.drop(w.admin()); err != nil {
+			if _, err := w.admin().DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{
+				RequireComplete: true, KeepStates: 1, DryRun: true, ReviewedUntil: reviewed,
+			}); err != nil {
 				t.Error(err)
 			}
 		})
