@@ -129,23 +129,6 @@ func (e *evidence) packs() *restic.Ledger {
 	return e.ledger
 }
 
-// anyUnread reports whether the data of any pack of a moment was not read yet.
-func (e *evidence) anyUnread(at *s3state.View) bool {
-	for o := range at.All("data/") {
-		if e == nil || !e.read[readName(o)] {
-			return true
-		}
-	}
-	return e == nil
-}
-
-// hasRead reports whether the data of a pack was read, and how it is noted.
-func (e *evidence) hasRead(at *s3state.View, id restic.ID) (name string, read bool) {
-	o, _ := at.Get("data/" + id.String()[:2] + "/" + id.String())
-	name = readName(o)
-	return name, e.read[name]
-}
-
 // haveRead notes that the data of packs was read, and forgets the others: these are all
 // that the index names. MaxData of [ProofOptions] bounds how many there are.
 func (e *evidence) haveRead(names []string) {
