@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/lifecycle"
 
 	"github.com/cesnet/rwm/internal/harness"
@@ -147,8 +148,8 @@ func TestHistoryAfterLocksWereRemoved(t *testing.T) {
 }
 
 // Anybody with the host's keys can delete the name of a lock that never was, which
-// leaves a delete marker. It explains nothing, unless the bucket's own rule may have
-// removed a lock from below it by now.
+// leaves a delete marker. Unless the bucket's own rule may have removed a lock from below
+// it by now it explains only half an hour, and that is noted.
 func TestHistoryOfALockThatNeverWas(t *testing.T) {
 	for name, rule := range map[string]bool{"no rule": false, "a rule": true} {
 		t.Run(name, func(t *testing.T) {
@@ -167,6 +168,7 @@ func TestHistoryOfALockThatNeverWas(t *testing.T) {
 			w.pass()
 			attack := w.lastWrite("")
 			w.remove(w.objects("snapshots/")[0])
+			w.pass()
 			w.remove("locks/" + strings.Repeat("ab", 32))
 			for range 2 {
 				h := w.history(w.admin())
@@ -179,7 +181,32 @@ func TestHistoryOfALockThatNeverWas(t *testing.T) {
 				}
 				w.run() // the host has not noticed
 			}
+			w.pass()
+			w.remove(w.objects("snapshots/")[0])
+			w.remove("locks/" + strings.Repeat("cd", 32))
+			if h := w.history(w.admin()); h.Total != 1 || h.TotalNotes != 1 || !strings.Contains(h.Notes[0].Reason, "only the removal is left") {
+				t.Errorf("%v, noted %v", h.Suspicions, h.Notes)
+			}
 		})
+	}
+}
+
+// An admin who cleans up old versions of locks without a rule is no attack.
+func TestHistoryAfterACleanup(t *testing.T) {
+	w := newWorld(t).policed()
+	w.retained(3)
+	client := w.Client(t, w.Admin)
+	for v, err := range w.admin().Storage().Versions(t.Context(), w.config.ResticBucket, "locks/") {
+		if err == nil && !v.DeleteMarker {
+			err = client.RemoveObject(t.Context(), w.config.ResticBucket, v.Key, minio.RemoveObjectOptions{VersionID: v.VersionID})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.newest(w.history(w.admin()))
+	if err := w.drop(w.admin()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -69,7 +69,7 @@ type History struct {
 // defaultGap is the quiet time that separates two steps.
 const defaultGap = 10 * time.Minute
 
-// HistoryOptions refine History.
+// HistoryOptions configures History.
 type HistoryOptions struct {
 	// Gap is the quiet time that separates two steps; 0 for ten minutes.
 	Gap time.Duration
@@ -138,6 +138,8 @@ type HistoryOptions struct {
 //
 // Memory use grows with the number of minutes with activity, of seconds with deletions,
 // of locks, and of saved states, including the differences of those that were compared.
+//
+// Errors: ErrNotVersioned, ErrBadListing, and those of Prover and Inspector.
 func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions) (*History, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()

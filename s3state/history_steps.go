@@ -32,7 +32,7 @@ func (h *timeline) steps(gap time.Duration) {
 		}
 	}
 	h.evidence.longer()
-	for _, s := range h.evidence.unlocked() {
+	for _, s := range append(h.evidence.unlocked(), h.evidence.doubtful()...) {
 		h.suspect(s)
 	}
 	order := slices.Sorted(maps.Keys(h.minutes))
