@@ -84,3 +84,25 @@ func TestLegalHoldIsNoLock(t *testing.T) {
 		t.Errorf("%v %+v", err, f)
 	}
 }
+
+// An attacker with the admin's keys turns no lock that nobody can undo into one that can be
+// bypassed: what the renewal locks stays in COMPLIANCE.
+func TestRenewKeepsTheMode(t *testing.T) {
+	t.Parallel()
+	r := newRenewal(t)
+	r.backUp()
+	r.mustRenew(RenewOptions{})
+	if err := r.admin.putDefaultRetention(r.ctx, r.bucket, Governance, 40); err != nil {
+		t.Fatal(err)
+	}
+	r.later(9 * Day)
+	for range 2 { // the record has not taken over the weaker mode
+		res := r.mustRenew(RenewOptions{Suspicious: nothing})
+		if res.Mode != Compliance || !strings.Contains(res.Frozen, "GOVERNANCE") || !res.Kept() {
+			t.Errorf("%+v", res)
+		}
+	}
+	if res := r.mustRenew(RenewOptions{Lock: &LockOptions{Days: 30, Mode: Governance}, Suspicious: nothing}); res.Mode != Governance {
+		t.Errorf("the admin's own decision: %+v", res)
+	}
+}

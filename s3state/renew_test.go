@@ -266,28 +266,6 @@ func TestRenewKeepsThePromise(t *testing.T) {
 	}
 }
 
-// Nor does an attacker with the admin's keys turn a lock that nobody can undo into one
-// that he can bypass: what the renewal locks stays in COMPLIANCE.
-func TestRenewKeepsTheMode(t *testing.T) {
-	t.Parallel()
-	r := newRenewal(t)
-	r.backUp()
-	r.mustRenew(RenewOptions{})
-	if err := r.admin.putDefaultRetention(r.ctx, r.bucket, Governance, 40); err != nil {
-		t.Fatal(err)
-	}
-	r.later(9 * Day)
-	for range 2 { // the record has not taken over the weaker mode
-		res := r.mustRenew(RenewOptions{Suspicious: nothing})
-		if res.Mode != Compliance || !strings.Contains(res.Frozen, "GOVERNANCE") || !res.Kept() {
-			t.Errorf("%+v", res)
-		}
-	}
-	if res := r.mustRenew(RenewOptions{Lock: &LockOptions{Days: 30, Mode: Governance}, Suspicious: nothing}); res.Mode != Governance {
-		t.Errorf("the admin's own decision: %+v", res)
-	}
-}
-
 func nothing(context.Context) (string, error) { return "", nil }
 
 // A run that fails half-way says for which versions, and the next one does the rest.
