@@ -48,11 +48,14 @@ func (m *Manager) CheckStorage(ctx context.Context, bucket string, opts s3state.
 	c := &StorageCheck{StorageCheck: *found, Repository: repository}
 	switch {
 	case repository != nil && errors.Is(inside, restic.ErrDamaged):
+		unlisted := repository.Errors
 		for _, f := range repository.Findings {
 			if f.Damage() {
 				c.problem(f.Error())
+				unlisted--
 			}
 		}
+		c.Total += unlisted
 	case errors.Is(inside, restic.ErrDamaged):
 		c.problem(fmt.Sprintf("the repository cannot be opened: %v", inside))
 	case errors.Is(inside, s3state.ErrStateDiffers), errors.Is(inside, s3state.ErrMissing):

@@ -57,6 +57,7 @@ type comparison struct {
 	added, removed []file
 	changed        []pair
 	renamed        []pair
+	replaced       []pair // files that went, and others that came in their place
 }
 
 type file struct {
