@@ -68,7 +68,9 @@ func TestYear(t *testing.T) {
 	}
 	began, lived := time.Now(), atomic.Int64{}
 	t.Logf("seeds %d to %d", seed, seed+uint64(n)-1)
-	t.Cleanup(func() { t.Logf("%d of %d years were lived, in %s", lived.Load(), n, time.Since(began).Round(time.Second)) })
+	t.Cleanup(func() {
+		t.Logf("%d of %d years were lived, in %s", lived.Load(), n, time.Since(began).Round(time.Second))
+	})
 	for first := 0; first < n; first += together {
 		t.Run(fmt.Sprint("from ", seed+uint64(first)), func(t *testing.T) {
 			t.Parallel()
