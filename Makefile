@@ -23,7 +23,7 @@ NOVET   := -vet=off
 # What each run of the tests leaves for testreport.
 RESULTS = $(foreach run,$(1),$(TOOLS)/test-$(run).json)
 
-.PHONY: help build install demo check quick test test-all hook lint unit cross bench tools packages all-packages clean
+.PHONY: help build install demo check quick test test-all hook lint unit cross bench bench-row tools packages all-packages clean
 
 build: ## bin/rwm and bin/s3dev
 	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/rwm ./cmd/rwm
@@ -105,11 +105,16 @@ CROSS_BUILD ?= windows
 CROSS_WHAT  ?= ./cmd/rwm
 cross: $(TOOLS)/typecheck ## checks that everything builds for other systems
 	@for os in $(CROSS_ALL); do echo "check types for $$os" && GOOS=$$os $(TOOLS)/typecheck ./... || exit 1; done
-	@for os in $(CROSS_BUILD); do echo "build for $$os" && GOOS=$$os CGO_ENABLED=0 $(GO) build $(CROSS_WHAT) || exit 1; done
+	@for os in $(CROSS_BUILD); do echo "build for $$os" && GOOS=$$os CGO_ENABLED=0 $(GO) build -o /dev/null $(CROSS_WHAT) || exit 1; done
 
 bench: tools $(TOOLS)/kopia build ## speed as ratios against the restic CLI, side by side in one run
 	$(GO) run ./internal/tools/bench -rwm bin/rwm -s3dev bin/s3dev -restic $(RWM_RESTIC) -kopia $(TOOLS)/kopia
 	$(GO) run ./internal/tools/bench/mountbench -s3dev bin/s3dev -restic $(RWM_RESTIC)
+
+# One row of bench's tables, in a minute or three: make bench-row ROW='reading: find'
+# DELAY=20ms CACHE=warm. ROW is a regular expression; without one it prints the names.
+bench-row: tools build ## one row of bench: ROW='reading: find' DELAY=20ms CACHE=warm
+	$(GO) run ./internal/tools/bench -rwm bin/rwm -s3dev bin/s3dev -restic $(RWM_RESTIC) $(if $(ROW),-only '$(ROW)' -delay '$(DELAY)' -cache '$(CACHE)',-list)
 
 # Debian's packages: an older restic to share repositories with, rclone likewise,
 # FUSE for the mount, a C compiler for the race detector.

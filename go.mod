@@ -23,6 +23,7 @@ require (
 	github.com/nicholas-fedor/shoutrrr v0.13.2
 	github.com/posener/complete v1.2.3
 	github.com/prometheus/client_golang v1.25.0
+	github.com/prometheus/common v0.72.0
 	github.com/rclone/rclone v1.76.0
 	github.com/restic/chunker v0.4.0
 	github.com/restic/restic/rwmlink v0.0.0
@@ -121,7 +122,6 @@ require (
 	github.com/pkg/xattr v0.4.12 // indirect
 	github.com/power-devops/perfstat v0.0.0-20260805114148-88456608a4f6 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
-	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/restic/restic v0.19.1 // indirect
 	github.com/rfjakob/eme v1.2.0 // indirect

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -152,19 +153,24 @@ func (s *StorageConfig) every(t Task) Every {
 }
 
 // TellSecrets returns the URLs of Notify and Ping. It may read files and run commands,
-// see [Secret].
+// see [Secret]. What could be read is returned together with the error, except that
+// notify is all of them or none.
 func (c *Config) TellSecrets(ctx context.Context) (notify []string, ping string, err error) {
+	var errs []error
 	for i, secret := range c.Notify {
 		u, err := secret.Get(ctx)
 		if err != nil {
-			return nil, "", fmt.Errorf("notify URL %d: %w", i+1, err)
+			errs = append(errs, fmt.Errorf("notify URL %d: %w", i+1, err))
 		}
 		notify = append(notify, u)
 	}
+	if len(errs) > 0 {
+		notify = nil
+	}
 	if !c.Ping.Empty() {
 		if ping, err = c.Ping.Get(ctx); err != nil {
-			return nil, "", fmt.Errorf("ping: %w", err)
+			errs = append(errs, fmt.Errorf("ping: %w", err))
 		}
 	}
-	return notify, ping, nil
+	return notify, ping, errors.Join(errs...)
 }

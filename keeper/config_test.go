@@ -77,6 +77,22 @@ func TestMistakesNameKeyAndLine(t *testing.T) {
 		{with("    restic_password: !secret"), "storages.x.restic_password", "quotes"},
 		{with("    restic_password: [a]"), "storages.x.restic_password", "single value"},
 		{with("  ../x:\n    restic_bucket: b"), "storages.../x", "letters"},
+		{with("    restic_password: null"), "storages.x.restic_password", "not empty"},
+		{with("    restic_password:"), "storages.x.restic_password", "not empty"},
+		{with("    restic_password: !!binary aGk="), "storages.x.restic_password", "text"},
+		{with("    drill: 106000d"), "storages.x.drill", "100 years"},
+		{with("    promise: 106000d"), "storages.x.promise", "100 years"},
+		{with("    expect_backup_within: always"), "storages.x.expect_backup_within", "off"},
+		{with("    retention: {keep-last: 0}"), "storages.x.retention", "keeps nothing"},
+		{with("    drill_files: 1.5"), "storages.x.drill_files", "whole"},
+		{with("    budget: {requests: 1.5}"), "storages.x.budget.requests", "whole"},
+		{with("    budget: {requests: -1}"), "storages.x.budget", "negative"},
+		{with("    s3_endpoint_url: https://s3.example.org/bucket"), "storages.x.s3_endpoint_url", "nothing after"},
+		{with("prices: {per_gib_month: -1}"), "prices.per_gib_month", "between"},
+		{with("prices: {per_gib_month: .nan}"), "prices.per_gib_month", "between"},
+		{with("prices: {per_1000_gets: .inf}"), "prices.per_1000_gets", "between"},
+		{with("---\na: b"), "keeper.conf:21", "second YAML document"},
+		{with("parallel: 1.5"), "parallel", "whole"},
 		{with("parallel: 1000"), "parallel", "256"},
 		{with("parallel: many"), "parallel", "many"},
 		{with("notifi: x"), "notifi", "did you mean notify"},
@@ -167,5 +183,29 @@ func TestExample(t *testing.T) {
 	}
 	if _, err := keeper.New(cfg); err != nil || len(cfg.Storages) != 1 {
 		t.Error(err)
+	}
+}
+
+// A period survives text and JSON, and is a string there.
+func TestEveryIsText(t *testing.T) {
+	t.Parallel()
+	for want, e := range map[string]keeper.Every{
+		`"off"`: keeper.Never(), `"always"`: keeper.Always(), `"7d"`: keeper.Period(7 * 24 * time.Hour), `"36h"`: keeper.Period(36 * time.Hour),
+		`"1h30m0s"`: keeper.Period(90 * time.Minute), `"45s"`: keeper.Period(45 * time.Second),
+	} {
+		text, err := json.Marshal(e)
+		var back keeper.Every
+		if err == nil {
+			err = json.Unmarshal(text, &back)
+		}
+		if err != nil || string(text) != want || back != e {
+			t.Errorf("%v: %s, back %v, %v", e, text, back, err)
+		}
+	}
+	for _, bad := range []string{`""`, `"7x"`, `"-1d"`, `"0d"`, `7`} {
+		var e keeper.Every
+		if err := json.Unmarshal([]byte(bad), &e); err == nil {
+			t.Errorf("%s: %v", bad, e)
+		}
 	}
 }

@@ -38,9 +38,12 @@ func (e Every) String() string {
 	return Span(e.period).String()
 }
 
-// UnmarshalYAML reads "off", "always" or a duration like 7d.
-func (e *Every) UnmarshalYAML(node *yaml.Node) error {
-	switch node.Value {
+// MarshalText writes it as String does, which also is its form in JSON.
+func (e Every) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText reads "off", "always" or a duration like 7d.
+func (e *Every) UnmarshalText(text []byte) error {
+	switch string(text) {
 	case "off", "never", "no", "false":
 		*e = Never()
 		return nil
@@ -48,11 +51,22 @@ func (e *Every) UnmarshalYAML(node *yaml.Node) error {
 		*e = Always()
 		return nil
 	}
-	d, err := parseSpan(node)
-	if err != nil {
-		return fmt.Errorf("%w, or off, or always", err)
+	d, err := rwm.ParseSpan(string(text))
+	if err != nil || d <= 0 || d > mostSpan {
+		return fmt.Errorf("invalid duration %q: write it like 7d or 12h (100 years at most), or off, or always", text)
 	}
 	*e = Period(d)
+	return nil
+}
+
+// UnmarshalYAML reads what UnmarshalText does.
+func (e *Every) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind != yaml.ScalarNode {
+		return fmt.Errorf("line %d: must be a period like 7d or 12h, or off, or always", node.Line)
+	}
+	if err := e.UnmarshalText([]byte(node.Value)); err != nil {
+		return fmt.Errorf("line %d: %w", node.Line, err)
+	}
 	return nil
 }
 
@@ -66,10 +80,13 @@ func (s *Span) UnmarshalYAML(node *yaml.Node) error {
 	return err
 }
 
+// mostSpan is as long as can be added to a time with what a task may be late.
+const mostSpan = 100 * 365 * 24 * time.Hour
+
 func parseSpan(node *yaml.Node) (time.Duration, error) {
 	d, err := rwm.ParseSpan(node.Value)
-	if node.Kind != yaml.ScalarNode || err != nil || d <= 0 {
-		return 0, fmt.Errorf("line %d: invalid duration %q: write it like 7d or 12h", node.Line, node.Value)
+	if node.Kind != yaml.ScalarNode || err != nil || d <= 0 || d > mostSpan {
+		return 0, fmt.Errorf("line %d: invalid duration %q: write it like 7d or 12h (100 years at most)", node.Line, node.Value)
 	}
 	return d, nil
 }

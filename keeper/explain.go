@@ -24,7 +24,7 @@ type Plan struct {
 type TaskPlan struct {
 	Task     Task      `json:"task"`
 	Does     string    `json:"does"`
-	Every    string    `json:"every"` // off, always or a period
+	Every    Every     `json:"every"`
 	Why      string    `json:"why,omitempty"`
 	Next     time.Time `json:"next,omitzero"` // zero: at the next pass
 	Runs     float64   `json:"runs_per_month"`
@@ -95,7 +95,7 @@ func (k *Keeper) explain(name string, r *record, passEvery time.Duration) *Plan 
 		if t == TaskSurvey {
 			every = Always()
 		}
-		tp := TaskPlan{Task: t, Does: t.describe(), Every: every.String(), Why: why(t, cfg, r)}
+		tp := TaskPlan{Task: t, Does: t.describe(), Every: every, Why: why(t, cfg, r)}
 		if every.On() && !(t == TaskRenew && !r.Locked) && !(t == TaskDrop && r.Locked) {
 			each := max(period(cfg, t), passEvery)
 			if t == TaskRead {

@@ -45,8 +45,14 @@ func ParseConfig(r io.Reader, name string) (*Config, error) {
 	if err != nil || len(text) > maxConfig {
 		return nil, errors.Join(&rwm.ConfigError{File: name, Msg: "cannot be read, or is larger than 16 MiB"}, err)
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	var document, second yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err = decoder.Decode(&document); err == nil {
+		if err = decoder.Decode(&second); err == nil {
+			return nil, &rwm.ConfigError{File: name, Line: second.Line, Msg: "a second YAML document begins here; only one is read"}
+		}
+	}
+	if !errors.Is(err, io.EOF) {
 		return nil, &rwm.ConfigError{File: name, Line: yamlLine(err.Error()), Msg: "not valid YAML: " + withoutSecrets(err.Error())}
 	}
 	if len(document.Content) == 0 {
@@ -178,10 +184,21 @@ func (l *loader) validate(cfg *Config) {
 	if cfg.Parallel < 0 || cfg.Parallel > 256 {
 		l.fail(l.lines["parallel"], "parallel", "must be between 1 and 256")
 	}
+	for key, price := range map[string]float64{
+		"per_1000_gets": cfg.Prices.PerThousandGets, "per_1000_lists": cfg.Prices.PerThousandPuts,
+		"per_gib_read": cfg.Prices.PerGiBOut, "per_gib_month": cfg.Prices.PerGiBMonth,
+	} {
+		if !(price >= 0 && price <= mostPrice) { // nor no number
+			l.fail(l.lines["prices."+key], "prices."+key, "must be between 0 and %g", mostPrice)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Storages)) {
 		l.validateStorage(name, cfg.Storages[name])
 	}
 }
+
+// mostPrice is more than anything costs, in any currency.
+const mostPrice = 1e9
 
 var storageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
@@ -198,8 +215,10 @@ func (l *loader) validateStorage(name string, s *StorageConfig) {
 		l.fail(l.lines[path], path, "a storage's name has letters, digits, dots, dashes and underscores only, since files are called by it")
 	}
 	u, err := url.Parse(s.S3EndpointURL)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
 		bad("s3_endpoint_url", "must be a URL that begins with https:// or http://, without credentials")
+	} else if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		bad("s3_endpoint_url", "must have nothing after the host and port; the bucket has a key of its own")
 	}
 	if s.S3AccessKey.Empty() {
 		bad("s3_access_key", "is missing: give it, or s3_access_key_file, _command or _credential")
@@ -216,8 +235,16 @@ func (l *loader) validateStorage(name string, s *StorageConfig) {
 	if err := s.checkSensitivity(); err != nil {
 		bad("sensitivity", "%s", err)
 	}
-	if _, err := s.Retention.Policy(); err != nil {
+	if policy, err := s.Retention.Policy(); err != nil {
 		bad("retention", "%s", err)
+	} else if len(s.Retention) > 0 && policy.Empty() {
+		bad("retention", "keeps nothing: every value is zero; say what to keep, or leave it out to forget nothing")
+	}
+	if s.ExpectBackupWithin.On() && s.ExpectBackupWithin.Duration() == 0 {
+		bad("expect_backup_within", "always is no age: give one like 48h, or off")
+	}
+	if s.Budget.Requests < 0 {
+		bad("budget", "requests must not be negative; 0 means no limit")
 	}
 	if s.Drop.On() && s.Drop.Duration() == 0 {
 		bad("drop_versions", "always is too often: give a period like 7d")

@@ -53,7 +53,9 @@ func (l *loader) assign(target any, e entry, path string) {
 		case *[]Secret:
 			l.secrets(field, form, e, path)
 		default:
-			l.other(field, e, path)
+			if e.value.Tag != "!!null" { // an empty value is the same as no key
+				l.other(field, e, path)
+			}
 		}
 		return
 	}
@@ -71,8 +73,12 @@ func (l *loader) isForm(field reflect.Value, form string) bool {
 // secret sets a secret. Of the four keys the last in the file wins over that of the
 // defaults; two of one storage make no sense, but do no harm either.
 func (l *loader) secret(into *Secret, form string, e entry, path string) {
-	if e.value.Kind != yaml.ScalarNode || e.value.Value == "" {
+	if e.value.Kind != yaml.ScalarNode || e.value.Tag == "!!null" || e.value.Value == "" {
 		l.fail(e.line, path, "must be a single value that is not empty")
+		return
+	}
+	if e.value.Tag == "!!binary" {
+		l.fail(e.line, path, "must be text; what is not goes into a file of its own")
 		return
 	}
 	switch form {
@@ -107,6 +113,10 @@ func (l *loader) other(field any, e entry, path string) {
 			l.lines[path+"."+inner.key] = inner.line
 			l.assign(field, inner, path+"."+inner.key)
 		}
+		return
+	}
+	if v.CanInt() && v.Type().PkgPath() == "" && e.value.Kind == yaml.ScalarNode && e.value.Tag == "!!float" {
+		l.fail(e.line, path, "must be a whole number")
 		return
 	}
 	if err := e.value.Decode(field); err != nil {

@@ -53,7 +53,7 @@ func (s *managed) ReadSlice(ctx context.Context, n, of uint) (*ReadResult, error
 	if c == nil || err != nil && !errors.Is(err, restic.ErrDamaged) {
 		return nil, err
 	}
-	r := &ReadResult{Packs: c.PacksRead, Bytes: c.BytesRead}
+	r := &ReadResult{Packs: c.PacksRead, Bytes: c.BytesRead, Faults: c.Errors}
 	for _, f := range c.Findings {
 		if f.Damage() {
 			r.Damage = append(r.Damage, f.Error())

@@ -54,7 +54,7 @@ type Red struct {
 // TaskStatus describes the last run of a task and when the next one is due.
 type TaskStatus struct {
 	Task     Task      `json:"task"`
-	Every    string    `json:"every"`
+	Every    Every     `json:"every"`
 	Outcome  Outcome   `json:"outcome,omitempty"`
 	Text     string    `json:"text,omitempty"`
 	Proved   time.Time `json:"proved,omitzero"`
@@ -202,7 +202,7 @@ func (j *judge) task(t Task) {
 		every = Never() // a locked bucket lets old versions lapse by itself
 	}
 	r := j.r.Tasks[t]
-	st := TaskStatus{Task: t, Every: every.String()}
+	st := TaskStatus{Task: t, Every: every}
 	if r != nil {
 		st.Outcome, st.Text, st.Proved = r.Outcome, r.Text, r.Proved
 		st.Requests, st.Bytes, st.Seconds = r.Requests, r.Bytes, r.Seconds

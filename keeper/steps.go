@@ -234,8 +234,8 @@ func (v *visit) read(ctx context.Context) (Outcome, string, error) {
 		if err != nil {
 			return NotProved, "", err
 		}
-		if len(res.Damage) > 0 {
-			return Failed, oneLine(fmt.Sprintf("%s %s damaged: %s", plural.Of(len(res.Damage), "pack"), plural.Are(len(res.Damage)), strings.Join(res.Damage, "; "))), nil
+		if n := max(res.Faults, len(res.Damage)); n > 0 {
+			return Failed, oneLine(fmt.Sprintf("%s found: %s", plural.Of(n, "fault"), strings.Join(res.Damage[:min(len(res.Damage), 10)], "; "))), nil
 		}
 		packs, bytes = packs+res.Packs, bytes+res.Bytes
 		v.r.Slices[i] = v.k.now()

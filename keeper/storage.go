@@ -166,7 +166,8 @@ type Dropped struct {
 type ReadResult struct {
 	Packs  int
 	Bytes  uint64
-	Damage []string
+	Damage []string // at most the first 1000
+	Faults int      // how many there are
 }
 
 // DrillPlan describes what a drill restores.

@@ -19,14 +19,14 @@ type ObjectVersion struct {
 	Key       string // in the bucket, prefix included
 	VersionID string
 	Size      int64 // bytes
-	// Modified is when the version was written by the server's clock. Of keys the
+	// LastModified is when the version was written by the server's clock. Of keys the
 	// oldest is tried first; zero if it is not known.
-	Modified time.Time
+	LastModified time.Time
 }
 
 // AsOf is a repository in a versioned bucket as it was at some moment, whatever was
 // deleted or overwritten since. Nothing is copied: the objects are those given, and are
-// read by their version ids, so the credentials must be allowed to read versions
+// read by their version IDs, so the credentials must be allowed to read versions
 // (s3:GetObjectVersion).
 //
 // It is for reading only. No lock is taken and none is seen, every call that writes
@@ -48,7 +48,7 @@ func AsOf(client *minio.Client, bucket, prefix, moment string, objects iter.Seq[
 			if _, ok := past.handle(o.Key); !ok {
 				continue
 			}
-			if !yield(objectlist.Object{Key: o.Key, VersionID: o.VersionID, Size: o.Size, Modified: o.Modified}) {
+			if !yield(objectlist.Object{Key: o.Key, VersionID: o.VersionID, Size: o.Size, Modified: o.LastModified}) {
 				return
 			}
 		}

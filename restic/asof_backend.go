@@ -56,7 +56,7 @@ func (b *asOfBackend) List(ctx context.Context, t engbackend.FileType, fn func(e
 // keyTime is when a key was written, by the server's clock.
 func (b *asOfBackend) keyTime(name string) (time.Time, bool) {
 	o, err := b.find(engbackend.Handle{Type: engbackend.KeyFile, Name: name})
-	return o.Modified, err == nil && !o.Modified.IsZero()
+	return o.LastModified, err == nil && !o.LastModified.IsZero()
 }
 
 func (b *asOfBackend) Stat(ctx context.Context, h engbackend.Handle) (engbackend.FileInfo, error) {

@@ -41,7 +41,7 @@ func currentObjects(t testing.TB, loc *s3Location) []ObjectVersion {
 			t.Fatal(err)
 		}
 		if v.IsLatest && !v.DeleteMarker {
-			list = append(list, ObjectVersion{Key: v.Key, VersionID: v.VersionID, Size: v.Size, Modified: v.LastModified})
+			list = append(list, ObjectVersion{Key: v.Key, VersionID: v.VersionID, Size: v.Size, LastModified: v.LastModified})
 		}
 	}
 	return list

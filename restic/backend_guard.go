@@ -57,7 +57,7 @@ func (g *guard) Load(ctx context.Context, h engbackend.Handle, length int, offse
 	})
 }
 
-// bad says why an object must not reach the engine. What is not sealed with the
+// bad says why an object must not reach the engine. What is not encrypted with the
 // repository's key is left to the engine, which says so.
 func (g *guard) bad(t engbackend.FileType, raw []byte, limit int64) string {
 	switch {

@@ -153,11 +153,15 @@ func (t *tracker) List(ctx context.Context, ft engbackend.FileType, fn func(engb
 	if ft == engbackend.LockFile && takingOf(ctx).firstLook() {
 		return ctx.Err()
 	}
+	from := t.Backend
+	if past, ok := unwrap[*asOfBackend](from); ok {
+		from = past // it cannot fail, and the layer that tries again remembers every name
+	}
 	if ft != engbackend.IndexFile {
-		return t.Backend.List(ctx, ft, fn)
+		return from.List(ctx, ft, fn)
 	}
 	seen := map[string]bool{}
-	err := t.Backend.List(ctx, ft, func(fi engbackend.FileInfo) error {
+	err := from.List(ctx, ft, func(fi engbackend.FileInfo) error {
 		seen[fi.Name] = true
 		return fn(fi)
 	})
@@ -165,6 +169,21 @@ func (t *tracker) List(ctx context.Context, ft engbackend.FileType, fn func(engb
 		t.mu.Lock()
 		t.indexes = seen
 		t.mu.Unlock()
+	}
+	return err
+}
+
+// eachPack gives fn what is listed as a pack. It goes past the cache, which would
+// remember every ID.
+func (t *tracker) eachPack(ctx context.Context, fn func(id ID, size int64)) error {
+	err := t.List(ctx, engbackend.PackFile, func(fi engbackend.FileInfo) error {
+		if id, err := ParseID(fi.Name); err == nil && id.String() == fi.Name {
+			fn(id, fi.Size)
+		}
+		return nil
+	})
+	if t.IsNotExist(err) {
+		return nil
 	}
 	return err
 }

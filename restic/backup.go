@@ -106,7 +106,7 @@ func (r *backupRun) make(ctx context.Context, repo *engrepository.Repository) er
 	for _, m := range r.missing {
 		progress.failed(m.path, m.err)
 	}
-	parent, err := s.parent(ctx, repo, &r.BackupOptions, r.targets, r.host, r.at)
+	parent, err := s.parent(ctx, repo, &r.BackupOptions, r.targets, r.host, r.at, func(text string) { r.em.Emit(Warning{Text: text}) })
 	if err != nil {
 		return err
 	}

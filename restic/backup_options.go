@@ -6,13 +6,15 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"strings"
 	"time"
 
 	engfilter "github.com/restic/restic/rwmlink/filter"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// BackupOptions configures a backup. Only Paths (or a Reader or Command) is required.
+// BackupOptions configures a backup. Exactly one of Paths, Reader, Command, FS and Files
+// says what to back up; everything else is optional.
 type BackupOptions struct {
 	// Paths are the files and directories to back up. Relative paths are resolved
 	// against the working directory and recorded as absolute.
@@ -36,7 +38,7 @@ type BackupOptions struct {
 
 	// FS is backed up instead of Paths, as the directory FSRoot of the snapshot ("/" by
 	// default). Everything in it is read, since an fs.FS does not tell what has
-	// changed.
+	// changed. Devices count as unreadable: it does not tell their numbers either.
 	FS     fs.FS
 	FSRoot string
 	// Files are backed up instead of Paths, in the order and as they come: one is
@@ -126,6 +128,8 @@ func (b *BackupOptions) Check() error {
 		return errors.New("backup: Force uses no parent, but one is given")
 	case b.ExcludeLargerThan < 0:
 		return fmt.Errorf("backup: invalid size limit %d", b.ExcludeLargerThan)
+	case strings.ContainsRune(b.ReaderName, 0):
+		return fmt.Errorf("backup: the name %q has a NUL in it: no file can be restored under it", b.ReaderName)
 	}
 	for _, p := range b.Paths {
 		if p == "" {

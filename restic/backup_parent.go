@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	engdata "github.com/restic/restic/rwmlink/data"
@@ -16,7 +17,7 @@ import (
 // parent finds the snapshot to compare with; nil if there is none. It uses the
 // session's view of the snapshots without listing them again: another process's newer
 // snapshot of the same host and paths would only save some reading.
-func (s *Session) parent(ctx context.Context, repo *engrepository.Repository, b *BackupOptions, targets []string, host string, at time.Time) (*engdata.Snapshot, error) {
+func (s *Session) parent(ctx context.Context, repo *engrepository.Repository, b *BackupOptions, targets []string, host string, at time.Time, warn func(string)) (*engdata.Snapshot, error) {
 	if b.Force || !b.local() {
 		return nil, nil
 	}
@@ -51,17 +52,22 @@ func (s *Session) parent(ctx context.Context, repo *engrepository.Repository, b 
 	if err != nil {
 		return nil, fmt.Errorf("backup: finding the parent: %w", err)
 	}
-	var latest *engdata.Snapshot
+	var matching []*engdata.Snapshot
 	for _, sn := range known {
-		if f.match(sn) && (latest == nil || sn.Time.After(latest.Time)) {
-			latest = sn
+		if f.match(sn) {
+			matching = append(matching, sn)
 		}
 	}
-	if latest == nil {
+	slices.SortFunc(matching, func(a, b *engdata.Snapshot) int { return b.Time.Compare(a.Time) })
+	if len(matching) == 0 {
 		if b.Parent != "" {
 			return nil, fmt.Errorf("backup: parent: %w", ErrNoSnapshot)
 		}
 		return nil, nil
+	}
+	latest := matching[0]
+	if b.Parent == "" && !b.SkipIfUnchanged { // which compares with the latest one
+		latest = s.readableParent(ctx, repo, matching, warn)
 	}
 	return cloneSnapshot(latest), nil
 }

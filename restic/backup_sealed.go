@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
+	"github.com/minio/minio-go/v7"
+
+	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 
@@ -47,6 +51,49 @@ func (p *parentTrees) warn(em *emitter) {
 		em.Emit(Warning{Text: fmt.Sprintf("this host is sealed, and %s of the parent snapshot %s not in its cache: "+
 			"their files were read again; nothing was uploaded twice", plural.Of(n, "directory"), plural.Are(n))})
 	}
+}
+
+// maxRefused is how many roots a backup asks for that no prune has left for it.
+const maxRefused = 10
+
+// readableParent is the newest of some snapshots, the newest first, whose root a sealed
+// host may read: with a cold cache that is one of before the last prune, which left its
+// trees. Only what has changed since then is read again. If there is none, it is the
+// newest of all.
+func (s *Session) readableParent(ctx context.Context, repo *engrepository.Repository, list []*engdata.Snapshot, warn func(string)) *engdata.Snapshot {
+	b, ok := unwrap[*s3Backend](s.stack)
+	if !ok {
+		return list[0]
+	}
+	var left map[string]minio.ObjectInfo
+	refused := 0
+	for i, sn := range list {
+		if sn.Tree == nil {
+			continue
+		}
+		if i > 0 && refused >= maxRefused && !slices.ContainsFunc(repo.LookupBlob(engrestic.TreeBlob, *sn.Tree), func(p engrestic.PackedBlob) bool {
+			_, there := left[p.PackID.String()]
+			return there
+		}) {
+			continue
+		}
+		if _, err := repo.LoadBlob(ctx, engrestic.TreeBlob, *sn.Tree, nil); !errors.Is(err, ErrSealed) {
+			if i > 0 && err != nil {
+				continue // damaged; the newest one is no worse
+			}
+			if i > 0 {
+				warn(fmt.Sprintf("this host is sealed, and the trees of snapshot %s are not in its cache: files are compared with the older snapshot %s", list[0].ID().Str(), sn.ID().Str()))
+			}
+			return sn
+		}
+		if refused++; refused == 1 {
+			var err error
+			if left, err = b.treeCopies(ctx); err != nil || len(left) == 0 {
+				return list[0]
+			}
+		}
+	}
+	return list[0]
 }
 
 // sealedRepository is the archiver's view of the repository: it reads the parent's

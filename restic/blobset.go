@@ -21,10 +21,16 @@ import (
 // Like the engine's, a set is for one goroutine at a time.
 type blobSet struct {
 	members engrestic.AssociatedBlobSet
-	repo    *engrepository.Repository
+	repo    blobIndex
 	// stray has the members that were in no index when they came: damage, or a blob
 	// that is being saved.
 	stray map[engrestic.BlobHandle]struct{}
+}
+
+// blobIndex is the part of a repository that a blobSet uses.
+type blobIndex interface {
+	ListBlobs(ctx context.Context, fn func(engrestic.PackedBlob)) error
+	LookupBlob(t engrestic.BlobType, id engrestic.ID) []engrestic.PackedBlob
 }
 
 func newBlobSet(repo *engrepository.Repository) *blobSet {
@@ -61,7 +67,8 @@ func (s *blobSet) Len() int {
 }
 
 // Keys returns each member once. Members that came while it runs may be missing. It
-// costs a pass over the index for every keysAtATime blobs in it.
+// costs one pass over an index of up to keysAtATime blobs; over a larger one, a pass to
+// count them and one for every keysAtATime.
 func (s *blobSet) Keys() iter.Seq[engrestic.BlobHandle] {
 	return s.keys(keysAtATime)
 }
@@ -77,11 +84,19 @@ func (s *blobSet) keys(atATime int) iter.Seq[engrestic.BlobHandle] {
 			}
 		}
 		count := 0
-		s.list(func(engrestic.BlobHandle) { count++ })
+		var some []engrestic.BlobHandle
+		s.list(func(h engrestic.BlobHandle) {
+			if count++; count <= atATime {
+				some = append(some, h)
+			}
+		})
+		if count <= atATime {
+			s.each(some, yield)
+			return
+		}
 		// IDs are evenly spread, so a range of their first 16 bits is a share of them.
 		// Blobs that are added meanwhile move nothing from one share to another.
 		shares := min(count/atATime+1, 1<<16)
-		var some []engrestic.BlobHandle
 		for i := range shares {
 			some = some[:0]
 			s.list(func(h engrestic.BlobHandle) {
@@ -90,14 +105,23 @@ func (s *blobSet) keys(atATime int) iter.Seq[engrestic.BlobHandle] {
 					some = append(some, h)
 				}
 			})
-			slices.SortFunc(some, compareHandles) // a blob may be in several packs
-			for _, h := range slices.Compact(some) {
-				if _, ok := s.stray[h]; !ok && s.Has(h) && !yield(h) {
-					return
-				}
+			if !s.each(some, yield) {
+				return
 			}
 		}
 	}
+}
+
+// each yields the members among blobs that were listed, and reports whether yield wants
+// more. Some of them may be listed twice, since they are in several packs.
+func (s *blobSet) each(listed []engrestic.BlobHandle, yield func(engrestic.BlobHandle) bool) bool {
+	slices.SortFunc(listed, compareHandles)
+	for _, h := range slices.Compact(listed) {
+		if _, ok := s.stray[h]; !ok && s.Has(h) && !yield(h) {
+			return false
+		}
+	}
+	return true
 }
 
 // list calls fn with the blobs of the index while its lock is held: fn may use nothing

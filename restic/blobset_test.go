@@ -56,6 +56,36 @@ func TestBlobSet(t *testing.T) {
 	})
 }
 
+// TestBlobSetCostsOnePass: a small set needs the index once.
+func TestBlobSetCostsOnePass(t *testing.T) {
+	s, _, _, _ := sampleBackup(t)
+	inIndex(t, s, func(repo *engrepository.Repository, all []engrestic.BlobHandle) {
+		passes := 0
+		set := newBlobSet(repo)
+		set.repo = countedPasses{repo, &passes}
+		for _, h := range all {
+			set.Insert(h)
+		}
+		for atATime, want := range map[int]int{keysAtATime: 1, len(all): 1, len(all) - 1: 3} {
+			passes = 0
+			if set.keys(atATime)(func(engrestic.BlobHandle) bool { return true }); passes != want {
+				t.Errorf("%d blobs, %d at a time: %d passes over the index, not %d", len(all), atATime, passes, want)
+			}
+		}
+	})
+}
+
+// countedPasses counts how often the index is listed.
+type countedPasses struct {
+	blobIndex
+	passes *int
+}
+
+func (c countedPasses) ListBlobs(ctx context.Context, fn func(engrestic.PackedBlob)) error {
+	*c.passes++
+	return c.blobIndex.ListBlobs(ctx, fn)
+}
+
 // TestBlobSetLeavesTheIndexFree asks for the members while another goroutine of the
 // session saves a blob. The engine's own set would stop both for ever.
 func TestBlobSetLeavesTheIndexFree(t *testing.T) {

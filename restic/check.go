@@ -39,11 +39,11 @@ func (CheckFinding) event() {}
 
 // CheckResult holds what a check examined and found.
 type CheckResult struct {
-	// Findings is everything found, in the order it was found. Findings that are not
-	// damage are among them.
+	// Findings is what was found, in the order it was found: at most the first 1000 that
+	// are damage, and as many that are not. OnEvent receives all.
 	Findings []Finding
-	// Errors counts the findings that are damage.
-	Errors int
+	// Errors counts the findings that are damage, Untidy those that are not.
+	Errors, Untidy int
 	// Affected lists the snapshots that cannot be restored completely and their
 	// affected paths.
 	Affected []AffectedSnapshot
@@ -86,7 +86,7 @@ func (s *Session) Check(ctx context.Context, o CheckOptions) (*CheckResult, erro
 		if !o.WithCache && s.cache != nil {
 			defer s.emptyCache(repo, rep)()
 		}
-		c.repo = repo
+		c.repo, c.stack = repo, s.stack
 		return c.run(ctx)
 	})
 	if err == nil && c.res.Errors > 0 {
@@ -132,6 +132,8 @@ type checkRun struct {
 	o    CheckOptions
 	rep  *reporter
 	repo *engrepository.Repository
+	// stack lists packs.
+	stack *tracker
 
 	mu    sync.Mutex
 	res   *CheckResult
@@ -193,13 +195,17 @@ func (c *checkRun) selectSnapshots(all snapshotList) error {
 func (c *checkRun) add(f Finding) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.res.Findings = append(c.res.Findings, f)
+	count := &c.res.Untidy
 	if f.Damage() {
-		c.res.Errors++
+		count = &c.res.Errors
 		if c.first == nil {
 			c.first = f
 		}
 	}
+	if *count < maxBroken {
+		c.res.Findings = append(c.res.Findings, f)
+	}
+	*count++
 	c.rep.emit(CheckFinding{f})
 }
 

@@ -28,19 +28,22 @@ const MaxAffectedPaths = 10000
 // afterwards.
 type badObjects struct {
 	mu       *sync.Mutex
-	lost     engrestic.IDSet                      // packs that are gone
-	suspects engrestic.IDSet                      // packs in which some blobs are damaged
-	blobs    map[engrestic.BlobHandle]bool        // unreadable blobs and trees
-	entries  map[engrestic.ID]map[string]struct{} // invalid entries of trees
+	lost     engrestic.IDSet // packs that are gone
+	suspects engrestic.IDSet // packs in which some blobs are damaged
+	// repairable are the packs of CheckResult.DamagedPacks.
+	repairable engrestic.IDSet
+	blobs      map[engrestic.BlobHandle]bool        // unreadable blobs and trees
+	entries    map[engrestic.ID]map[string]struct{} // invalid entries of trees
 }
 
 func newBadObjects() badObjects {
 	return badObjects{
-		mu:       new(sync.Mutex),
-		lost:     engrestic.NewIDSet(),
-		suspects: engrestic.NewIDSet(),
-		blobs:    make(map[engrestic.BlobHandle]bool),
-		entries:  make(map[engrestic.ID]map[string]struct{}),
+		mu:         new(sync.Mutex),
+		lost:       engrestic.NewIDSet(),
+		suspects:   engrestic.NewIDSet(),
+		repairable: engrestic.NewIDSet(),
+		blobs:      make(map[engrestic.BlobHandle]bool),
+		entries:    make(map[engrestic.ID]map[string]struct{}),
 	}
 }
 

@@ -3,51 +3,56 @@ package restic
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
 	"strings"
 
+	engpack "github.com/restic/restic/rwmlink/pack"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// checkPacks compares the packs in the storage with those the index knows.
+// checkPacks compares the packs in the storage with those the index knows. The listing
+// is not held: an attacker who can write can make it as long as he likes.
 func (c *checkRun) checkPacks(ctx context.Context) error {
-	known := engrestic.NewIDSet()
-	err := c.repo.ListBlobs(ctx, func(pb engrestic.PackedBlob) { known.Insert(pb.PackID) })
+	const there = -1
+	sizes, err := engpack.Size(ctx, c.repo, false)
 	if err != nil {
 		return err
 	}
-	c.res.Packs = len(known)
-
-	errs := make(chan error)
-	go c.repo.Checker().Packs(ctx, errs)
-	var failed error
-	for err := range errs {
-		var pe *engrepository.PackError
-		switch {
-		case !errors.As(err, &pe):
-			failed = errors.Join(failed, err) // the listing itself
-		case pe.Orphaned:
-			c.add(Finding{Kind: PackNotIndexed, Pack: ID(pe.ID)})
+	c.res.Packs = len(sizes)
+	err = c.stack.eachPack(ctx, func(packID ID, size int64) {
+		id := engrestic.ID(packID)
+		switch want, known := sizes[id]; {
+		case !known:
+			c.add(Finding{Kind: PackNotIndexed, Pack: packID})
 			c.res.SuggestPrune = true
-		case pe.Truncated:
-			c.add(Finding{Kind: PackSizeWrong, Pack: ID(pe.ID), Err: pe.Err})
-			c.damagedPack(pe.ID)
-			c.bad.suspects.Insert(pe.ID)
+		case want != there && want != size:
+			c.add(Finding{Kind: PackSizeWrong, Pack: packID, Err: fmt.Errorf("unexpected file size: got %d, expected %d", size, want)})
+			c.damagedPack(id)
+			c.bad.suspects.Insert(id)
+			fallthrough
 		default:
-			c.add(Finding{Kind: PackMissing, Pack: ID(pe.ID), Err: pe.Err})
-			c.bad.lost.Insert(pe.ID)
+			sizes[id] = there
+		}
+	})
+	if err != nil || ctx.Err() != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	for id, size := range sizes {
+		if size != there {
+			c.add(Finding{Kind: PackMissing, Pack: ID(id), Err: errNoPack})
+			c.bad.lost.Insert(id)
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return failed
+	return nil
 }
+
+var errNoPack = errors.New("does not exist")
 
 // damagedPack records a pack that RepairPacks can repair.
 func (c *checkRun) damagedPack(id engrestic.ID) {
-	if !slices.Contains(c.res.DamagedPacks, ID(id)) {
+	if !c.bad.repairable.Has(id) {
+		c.bad.repairable.Insert(id)
 		c.res.DamagedPacks = append(c.res.DamagedPacks, ID(id))
 	}
 }

@@ -3,6 +3,7 @@ package restic
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -267,5 +268,42 @@ func TestCheckCancelled(t *testing.T) {
 		if !errors.Is(err, context.Canceled) || ctx.Err() == nil || len(res.Findings) != 0 {
 			t.Fatalf("%+v, %v", res, err)
 		}
+	}
+}
+
+// An attacker who can write can fill a bucket with packs that no index knows: a check
+// counts them all, tells each, and holds a thousand.
+func TestCheckHoldsAThousandFindings(t *testing.T) {
+	s, m := initMemory(t)
+	mustBackup(t, s, writeTree(t, map[string]string{"a": noise(1<<16, 1)}))
+	const strangers = maxBroken + 200
+	for i := range strangers {
+		m.plant(t, engbackend.PackFile, fmt.Appendf(nil, "no pack of this repository, number %d", i))
+	}
+	told := 0
+	res, err := s.Check(t.Context(), CheckOptions{OnEvent: func(ev Event) {
+		if _, ok := ev.(CheckFinding); ok {
+			told++
+		}
+	}})
+	if err != nil || !res.SuggestPrune || res.Errors != 0 || res.Untidy != strangers || told != strangers || len(res.Findings) != maxBroken {
+		t.Fatalf("%d told, %d listed of %d and %d, %v", told, len(res.Findings), res.Untidy, res.Errors, err)
+	}
+	// What is damage is not pushed out by them.
+	for _, name := range m.names(t, engbackend.PackFile) {
+		id, err := ParseID(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(res.Findings, func(f Finding) bool { return f.Pack == id }) {
+			continue
+		}
+		if err := m.Remove(t.Context(), engbackend.Handle{Type: engbackend.PackFile, Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err = s.Check(t.Context(), CheckOptions{})
+	if !errors.Is(err, ErrDamaged) || res.Errors == 0 || res.Untidy != maxBroken || len(res.Findings) != maxBroken+res.Errors {
+		t.Errorf("%d listed of %d and %d, %v", len(res.Findings), res.Untidy, res.Errors, err)
 	}
 }

@@ -117,7 +117,7 @@ package restic
 //	prove*.go                 whether a repository, now or as of a moment, holds together;
 //	                          what its snapshots need (prove_needs.go)
 //	copy*.go                  to another repository
-//	reader*.go, unseal.go     single blobs and files, for fusemount and s3state
+//	reader*.go, decrypt.go    single blobs and files, for fusemount and s3state
 //	unpack.go, index_json.go  what one object may hold, and what an index says
 //	patterns.go, blobset.go, duration.go, size.go, compression.go, id.go, node.go,
 //	features.go               values

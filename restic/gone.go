@@ -35,7 +35,7 @@ func (e *GoneError) Error() string {
 		if i > 0 {
 			list.WriteString(", ")
 		}
-		fmt.Fprintf(&list, "%s version %s of %s", v.Key, v.VersionID, v.Modified.UTC().Format(time.RFC3339))
+		fmt.Fprintf(&list, "%s version %s of %s", v.Key, v.VersionID, v.LastModified.UTC().Format(time.RFC3339))
 	}
 	return fmt.Sprintf("%s: %v. Its versions are there: %s. Nothing was changed. Find out who deleted it (storage-history), read it as it was (--at), "+
 		"and rebuild it (storage-restore-state); or ask for a new repository in its place", e.Location, ErrRepositoryGone, list.String())
@@ -74,7 +74,7 @@ func gone(ctx context.Context, loc Location, o *options) error {
 			break // it is in the order of keys
 		}
 		if !v.DeleteMarker {
-			e.Versions = append(e.Versions, ObjectVersion{Key: v.Key, VersionID: v.VersionID, Size: v.Size, Modified: v.LastModified})
+			e.Versions = append(e.Versions, ObjectVersion{Key: v.Key, VersionID: v.VersionID, Size: v.Size, LastModified: v.LastModified})
 		}
 	}
 	if len(e.Versions) == 0 {

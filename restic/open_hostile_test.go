@@ -212,7 +212,7 @@ func TestBombs(t *testing.T) {
 							t.Errorf("%v", err)
 						}
 					}
-					if _, err := session.Unseal(t.Context(), readFile(t, filepath.Join(s.dir, kind, name))); !errors.Is(err, ErrDamaged) {
+					if _, err := session.Decrypt(t.Context(), readFile(t, filepath.Join(s.dir, kind, name))); !errors.Is(err, ErrDamaged) {
 						t.Error(err)
 					}
 				}

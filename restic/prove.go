@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Verdict is the result of a proof.
-type Verdict string
+// ProofVerdict is the result of a proof.
+type ProofVerdict string
 
 // The verdicts. Only Proved means that a moment is good.
 const (
-	Proved    Verdict = "proved"     // it opens and holds together
-	Broken    Verdict = "broken"     // something that is needed is missing or damaged
-	NotProved Verdict = "not proved" // it could not be looked at to the end
+	Proved    ProofVerdict = "proved"     // it opens and holds together
+	Broken    ProofVerdict = "broken"     // something that is needed is missing or damaged
+	NotProved ProofVerdict = "not proved" // it could not be looked at to the end
 )
 
 var (
@@ -55,8 +55,8 @@ type ProveOptions struct {
 
 // Proof is the result of Prove. It survives JSON.
 type Proof struct {
-	Location string  `json:"location"`
-	Verdict  Verdict `json:"verdict"`
+	Location string       `json:"location"`
+	Verdict  ProofVerdict `json:"verdict"`
 	// Reason says in words why the verdict is not Proved.
 	Reason string `json:"reason,omitempty"`
 

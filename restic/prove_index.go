@@ -224,20 +224,7 @@ func (p *proof) listPacks(ctx context.Context) error {
 
 // eachPack gives fn what is listed as a pack.
 func (p *proof) eachPack(ctx context.Context, fn func(listedObject)) error {
-	var from engbackend.Backend = p.session.stack
-	if past, ok := unwrap[*asOfBackend](from); ok {
-		from = past // it cannot fail, and the layer that tries again remembers every name
-	}
-	err := from.List(ctx, engbackend.PackFile, func(fi engbackend.FileInfo) error {
-		if id, err := ParseID(fi.Name); err == nil && id.String() == fi.Name {
-			fn(listedObject{id, fi.Size})
-		}
-		return nil
-	})
-	if p.session.stack.IsNotExist(err) {
-		return nil
-	}
-	return err
+	return p.session.stack.eachPack(ctx, func(id ID, size int64) { fn(listedObject{id, size}) })
 }
 
 // comparePacks looks whether the packs that the indexes name are there.

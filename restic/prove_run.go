@@ -22,7 +22,7 @@ import (
 // opens and holds together:
 //
 //   - a key opens with the password, and the config names the repository;
-//   - every index is what its name says, sealed with the repository's key and readable;
+//   - every index is what its name says, encrypted with the repository's key and readable;
 //   - every pack that the indexes name is listed, with the size that follows from them;
 //   - every snapshot can be read, and so can every tree that can be reached from it,
 //     which are compared with their hashes;
@@ -81,9 +81,12 @@ type snapshotRoot struct{ id, tree ID }
 
 func (p *proof) prove(ctx context.Context, loc Location, password string, opts []Option) (*Proof, error) {
 	began := time.Now()
-	p.loc = loc
-	p.res.Location = loc.String()
-	err := p.run(ctx, password, opts)
+	err := errNoLocation
+	if loc != nil {
+		p.loc = loc
+		p.res.Location = loc.String()
+		err = p.run(ctx, password, opts)
+	}
 	p.res.Requests, p.res.Bytes = p.limits.requests.Load(), p.limits.bytes.Load()
 	p.res.Elapsed = time.Since(began)
 	err = p.judge(err)

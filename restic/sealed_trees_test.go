@@ -201,3 +201,56 @@ func TestPruneLeavesNoTreesWithoutASeal(t *testing.T) {
 		t.Errorf("%+v", res)
 	}
 }
+
+// A backup since the last prune has put the newest trees into data/ only. With a cold
+// cache the host compares with the snapshot whose trees the prune left: it reads what has
+// changed since, and uploads nothing twice.
+func TestColdCacheSinceAPrune(t *testing.T) {
+	for _, dialect := range []string{"aws", "rgw"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			b := newSealedBucket(t, dialect)
+			files := map[string]string{"noise": noise(3<<20, 7)}
+			for i := range 40 {
+				files[fmt.Sprintf("many/%02d/file", i)] = fmt.Sprint("content ", i)
+			}
+			dir := writeTree(t, files)
+			change := func(name, text string) {
+				t.Helper()
+				if err := os.WriteFile(filepath.Join(dir, "many", name, "file"), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			warm := t.TempDir()
+			pruned, _ := b.backupOf(t, warm, dir, BackupOptions{})
+			b.prune(t, b.keeper)
+			for i := range maxRefused + 3 {
+				change("01", fmt.Sprint("the keeper pruned before this ", i))
+				if res, warnings := b.backupOf(t, warm, dir, BackupOptions{}); res.FilesChanged != 1 || len(warnings) > 0 {
+					t.Fatalf("warm: %+v %q", res, warnings)
+				}
+			}
+			change("02", "new")
+			b.srv.ResetRequests(t)
+			res, warnings := b.backupOf(t, t.TempDir(), dir, BackupOptions{})
+			if res.ParentID != pruned.SnapshotID || res.FilesNew != 0 || res.FilesChanged != 2 || int(res.FilesUnmodified) != len(files)-2 || res.DataBlobs != 1 {
+				t.Errorf("cold: %+v", res)
+			}
+			if len(warnings) != 1 || !strings.Contains(warnings[0], "older snapshot "+pruned.SnapshotID.Short()) {
+				t.Errorf("cold: %q", warnings)
+			}
+			if n := b.uploads(t); n > 2 {
+				t.Errorf("%d packs were uploaded", n)
+			}
+			// Whether anything has changed is asked of the latest snapshot, whatever it
+			// takes: here back to what the older one has.
+			change("01", "content 1")
+			change("02", "content 2")
+			res, warnings = b.backupOf(t, t.TempDir(), dir, BackupOptions{SkipIfUnchanged: true})
+			if res.SnapshotID.IsZero() || int(res.FilesNew) != len(files) || res.DataBlobs != 0 || len(warnings) != 1 {
+				t.Errorf("back: %+v %q", res, warnings)
+			}
+			b.restored(t, dir)
+		})
+	}
+}

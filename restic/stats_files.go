@@ -11,61 +11,109 @@ import (
 	engrestorer "github.com/restic/restic/rwmlink/restorer"
 )
 
-// fileCount is what was counted in a tree.
-type fileCount struct{ files, bytes uint64 }
-
 // restoreSize counts what restoring writes. Trees that several snapshots share are read
-// once: they count the same each time, unless they have hard links, which count once
-// per snapshot wherever they are.
+// once. They count the same each time but for their hard links, which count once per
+// snapshot wherever they are.
 type restoreSize struct {
 	trees *treeAhead
 	res   *StatsResult
-	known map[engrestic.ID]fileCount // trees without hard links
+	known map[engrestic.ID]*treeCount
+	room  int                              // how many links known may still take
+	seen  map[engrestorer.HardlinkKey]bool // in this snapshot
 }
 
+// treeCount is what was counted in a tree and below it, but for the directories that are
+// in links.
+type treeCount struct {
+	files, bytes uint64      // bytes without those of links
+	links        []linkCount // in their order
+}
+
+// linkCount is a file with hard links, or a directory with such files below it.
+type linkCount struct {
+	key   engrestorer.HardlinkKey
+	size  uint64
+	below *treeCount
+}
+
+// mostLinksKept bounds what is kept of hard links to about 48 MB. Further trees that
+// have some are read again for each snapshot.
+const mostLinksKept = 1 << 20
+
 func newRestoreSize(trees *treeAhead, res *StatsResult) *restoreSize {
-	return &restoreSize{trees: trees, res: res, known: make(map[engrestic.ID]fileCount)}
+	return &restoreSize{trees: trees, res: res, known: make(map[engrestic.ID]*treeCount), room: mostLinksKept}
 }
 
 func (c *restoreSize) snapshot(ctx context.Context, root engrestic.ID) error {
-	links := make(map[engrestorer.HardlinkKey]bool)
-	sum, _, err := c.tree(ctx, root, "/", links)
-	c.res.TotalFileCount += sum.files
-	c.res.TotalSize += sum.bytes
+	c.seen = make(map[engrestorer.HardlinkKey]bool)
+	_, err := c.tree(ctx, root, "/")
 	return err
 }
 
-func (c *restoreSize) tree(ctx context.Context, id engrestic.ID, dir string, links map[engrestorer.HardlinkKey]bool) (sum fileCount, plain bool, err error) {
-	if sum, ok := c.known[id]; ok {
-		return sum, true, nil
+// tree counts a tree. It returns nil if there was no room to keep what was counted.
+func (c *restoreSize) tree(ctx context.Context, id engrestic.ID, dir string) (*treeCount, error) {
+	if t := c.known[id]; t != nil {
+		return t, c.again(ctx, t)
 	}
-	plain = true
-	err = c.trees.eachNode(ctx, id, dir, func(name string, node *engdata.Node) error {
-		sum.files++
-		key := engrestorer.HardlinkKey{Inode: node.Inode, Device: node.DeviceID}
-		switch {
-		case node.Links == 1 || node.Type == engdata.NodeTypeDir:
-			sum.bytes += node.Size
-		case node.Inode == 0 || !links[key]:
-			links[key] = true
-			sum.bytes += node.Size
-			fallthrough
-		default:
-			plain = false
+	t, kept := &treeCount{}, true
+	keep := func(l linkCount) {
+		if kept = kept && c.room > 0; kept {
+			c.room--
+			t.links = append(t.links, l)
 		}
+	}
+	err := c.trees.eachNode(ctx, id, dir, func(name string, node *engdata.Node) error {
+		t.files++
+		c.res.TotalFileCount++
+		if node.Type != engdata.NodeTypeDir && node.Links != 1 {
+			l := linkCount{key: engrestorer.HardlinkKey{Inode: node.Inode, Device: node.DeviceID}, size: node.Size}
+			c.link(l)
+			keep(l)
+			return nil
+		}
+		t.bytes += node.Size
+		c.res.TotalSize += node.Size
 		if node.Type != engdata.NodeTypeDir {
 			return nil
 		}
-		sub, subPlain, err := c.tree(ctx, *node.Subtree, name, links)
-		sum.files += sub.files
-		sum.bytes += sub.bytes
-		plain = plain && subPlain
+		sub, err := c.tree(ctx, *node.Subtree, name)
+		switch {
+		case sub == nil:
+			kept = false
+		case len(sub.links) > 0:
+			keep(linkCount{below: sub})
+		default:
+			t.files += sub.files
+			t.bytes += sub.bytes
+		}
 		return err
 	})
-	if err == nil && plain {
-		c.known[id] = sum
+	if err != nil || !kept {
+		return nil, err
 	}
-	return sum, plain, err
+	c.known[id] = t
+	return t, nil
+}
+
+// again counts a tree that was counted before.
+func (c *restoreSize) again(ctx context.Context, t *treeCount) error {
+	c.res.TotalFileCount += t.files
+	c.res.TotalSize += t.bytes
+	for _, l := range t.links {
+		if l.below == nil {
+			c.link(l)
+		} else if err := c.again(ctx, l.below); err != nil {
+			return err
+		}
+	}
+	return ctx.Err() // damaged trees can name one another very often
+}
+
+func (c *restoreSize) link(l linkCount) {
+	if l.key.Inode == 0 || !c.seen[l.key] {
+		c.seen[l.key] = true
+		c.res.TotalSize += l.size
+	}
 }
 
 // contents counts each content once. A tree that was seen before has no new content.

@@ -1,10 +1,17 @@
 package restic
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 
 	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
@@ -38,6 +45,83 @@ func TestStatsAgreeWithRestic(t *testing.T) {
 	if _, err := s.Stats(t.Context(), StatsOptions{Filter: SnapshotFilter{IDs: []string{"12345678"}}}); err == nil {
 		t.Error("an unknown snapshot was counted")
 	}
+}
+
+// TestStatsOfHardLinks counts snapshots that share trees with hard links in them: as
+// restic does, and each tree is loaded once. It also does so without room to keep them.
+func TestStatsOfHardLinks(t *testing.T) {
+	cli := resticcli.Current(t)
+	s, loc, dir, _ := sampleBackup(t)
+	work := filepath.Join(dir, "work")
+	for i, pair := range [][2]string{{"a", "deep/b"}, {"a", "deep/er/c"}, {"deep/er/d", "deep/e"}, {"out", "../out"}} {
+		from, to := filepath.Join(work, pair[0]), filepath.Join(work, pair[1])
+		for _, name := range []string{from, to} {
+			if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := os.Lstat(from); err != nil {
+			if err := os.WriteFile(from, make([]byte, 1000<<i), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Link(from, to); err != nil {
+			t.Skip("no hard links here:", err)
+		}
+	}
+	for i := range 3 {
+		if err := os.WriteFile(filepath.Join(dir, "changing"), []byte{byte(i)}, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		backupAt(t, s, time.Now(), "beta", nil, dir)
+	}
+	want := cli.MustRun(t, cliRepo(t, loc), "stats", "--json")
+	for _, room := range []int{mostLinksKept, 3, 0} {
+		res := &StatsResult{}
+		var loads sync.Map
+		err := s.run(t.Context(), access{index: true, lists: true}, func(ctx context.Context, repo *engrepository.Repository) error {
+			list, err := s.view.choose(ctx, repo, SnapshotFilter{}, s.reporter(nil))
+			if err != nil {
+				return err
+			}
+			res.SnapshotsCount = len(list)
+			ahead := newTreeAhead(ctx, countedLoads{repo, &loads})
+			defer ahead.wait()
+			ahead.once = true
+			ahead.begin(treeIDs(list))
+			c := newRestoreSize(ahead, res)
+			c.room = room
+			for _, sn := range list {
+				if err := c.snapshot(ctx, *sn.Tree); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameJSON(t, fmt.Sprintf("with room for %d", room), res, want.Stdout)
+		most := int64(0)
+		for _, n := range loads.Range {
+			most = max(most, n.(*atomic.Int64).Load())
+		}
+		if again := room < mostLinksKept; again != (most > 1) {
+			t.Errorf("with room for %d links a tree was loaded %d times", room, most)
+		}
+	}
+}
+
+// countedLoads counts the loads of each tree.
+type countedLoads struct {
+	blobLoader
+	loads *sync.Map
+}
+
+func (c countedLoads) LoadBlob(ctx context.Context, kind engrestic.BlobType, id engrestic.ID, buf []byte) ([]byte, error) {
+	n, _ := c.loads.LoadOrStore(id, new(atomic.Int64))
+	n.(*atomic.Int64).Add(1)
+	return c.blobLoader.LoadBlob(ctx, kind, id, buf)
 }
 
 func TestStatsOfAFormat1Repository(t *testing.T) {

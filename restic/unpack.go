@@ -122,8 +122,8 @@ func (u *unpacker) unpack(text []byte, limit int) ([]byte, error) {
 	return nil, fmt.Errorf("its encoding %d is not known", text[0])
 }
 
-// errUnsealed: the object was not sealed with the repository's key.
-var errUnsealed = errors.New("it is not sealed with this repository's key")
+// errUnsealed: the object was not encrypted with the repository's key.
+var errUnsealed = errors.New("it is not encrypted with this repository's key")
 
 // unseal opens what is stored as an object of a type and gives its JSON.
 func (u *unpacker) unseal(key *engcrypto.Key, t engbackend.FileType, sealed []byte) ([]byte, error) {

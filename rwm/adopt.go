@@ -6,7 +6,7 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// AdoptOptions configure [Manager.AdoptStorage].
+// AdoptOptions configures [Manager.AdoptStorage].
 type AdoptOptions struct {
 	s3state.AdoptOptions
 	// Renew configures the renewal that locks what is in the bucket already, if Lock of

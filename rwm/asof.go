@@ -147,5 +147,5 @@ func (v viewObjects) All(prefix string) iter.Seq[restic.ObjectVersion] {
 }
 
 func objectVersion(o s3state.Object) restic.ObjectVersion {
-	return restic.ObjectVersion{Key: o.Key, VersionID: o.VersionID, Size: o.Size, Modified: o.LastModified}
+	return restic.ObjectVersion{Key: o.Key, VersionID: o.VersionID, Size: o.Size, LastModified: o.LastModified}
 }

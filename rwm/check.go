@@ -23,7 +23,7 @@ func (m *Manager) checkBucket(ctx context.Context) (versioned bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	versioned = check.Versioning == "Enabled"
+	versioned = check.Versioning == s3state.VersioningEnabled
 	switch policed := check.Admin != "" && check.Target != ""; {
 	case versioned:
 	case policed:

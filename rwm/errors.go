@@ -71,11 +71,11 @@ func (e *RunLockedError) Error() string {
 // Unwrap makes errors.Is(err, ErrRunLocked) true.
 func (e *RunLockedError) Unwrap() error { return ErrRunLocked }
 
-// HookError reports a failed shell command. It wraps [ErrHook] and, where there is one,
-// the error of running it.
+// HookError reports a failed hook. It wraps [ErrHook] and, if there is one, the error of
+// running it.
 type HookError struct {
 	Backup  string // the backup's name
-	Phase   string // "prerun" or "postrun"; of a function "before" or "after"
+	Phase   HookPhase
 	Index   int    // which command of the list, from 0
 	Command string // as configured; the error's text has its first word only; "" of a function
 	Code    int    // exit code as a shell reports it: 126 or 127 if it did not start, 128+n if killed by signal n

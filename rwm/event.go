@@ -21,12 +21,24 @@ type StepStarted struct {
 	Name string
 }
 
-// HookStarted says that a shell command is about to run.
+// HookPhase names the hooks of a backup by when they run.
+type HookPhase string
+
+// The phases of a backup, in this order; the backup itself comes between PhasePreRun and
+// PhasePostRun.
+const (
+	PhaseBefore  HookPhase = "before"  // the function Backup.Before
+	PhasePreRun  HookPhase = "prerun"  // the commands of Backup.PreRun
+	PhasePostRun HookPhase = "postrun" // the commands of Backup.PostRun
+	PhaseAfter   HookPhase = "after"   // the function Backup.After
+)
+
+// HookStarted says that a hook is about to run: a shell command, or a function.
 type HookStarted struct {
 	Backup  string
-	Phase   string // "prerun" or "postrun"; of a function "before" or "after", without a command
+	Phase   HookPhase
 	Index   int    // which command of the list, from 0
-	Command string // as configured; Program is what to show
+	Command string // as configured, "" of a function; Program is what to show
 }
 
 // Program is the first word of the command, with … if there is more. The rest

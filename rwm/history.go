@@ -135,7 +135,7 @@ func inspector(ctx context.Context, session *restic.Session) s3state.Inspect {
 		if what == s3state.TypeKey {
 			return s3state.Verdict{}, nil // not sealed, and judged by its name
 		}
-		plain, err := session.Unseal(ctx, body)
+		plain, err := session.Decrypt(ctx, body)
 		if err != nil && !errors.Is(err, restic.ErrDamaged) {
 			return s3state.Verdict{}, err
 		}

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7"
-
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/s3state"
 )
@@ -148,19 +146,10 @@ func (r *randomHistory) honest() {
 	}
 }
 
-// removeLocks is what a lifecycle rule does to old versions below locks/.
+// removeLocks has a lifecycle rule remove old versions below locks/.
 func (r *randomHistory) removeLocks() {
-	client := r.Client(r.t, r.Admin)
-	for v, err := range r.admin().Storage().Versions(r.t.Context(), r.config.ResticBucket, "locks/") {
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		if v.IsLatest || v.DeleteMarker {
-			continue
-		}
-		if err := client.RemoveObject(r.t.Context(), r.config.ResticBucket, v.Key, minio.RemoveObjectOptions{VersionID: v.VersionID}); err != nil {
-			r.t.Fatal(err)
-		}
+	if r.Controlled() {
+		r.locksExpire(r.rand.IntN(2) == 0)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/lifecycle"
 
 	"github.com/cesnet/rwm/internal/harness"
 	"github.com/cesnet/rwm/restic"
@@ -84,35 +84,115 @@ func TestHistoryOfRepairs(t *testing.T) {
 	}
 }
 
+// locksExpire has a lifecycle rule remove old versions of locks after a day, and the
+// delete markers that are then left alone if it says so.
+func (w *world) locksExpire(markers bool) {
+	w.t.Helper()
+	rule := lifecycle.Rule{
+		ID: "locks", Status: "Enabled", RuleFilter: lifecycle.Filter{Prefix: "locks/"},
+		NoncurrentVersionExpiration: lifecycle.NoncurrentVersionExpiration{NoncurrentDays: 1},
+	}
+	rule.Expiration.DeleteMarker = lifecycle.ExpireDeleteMarker(markers)
+	if err := w.Client(w.t, w.Admin).SetBucketLifecycle(w.t.Context(), w.config.ResticBucket, &lifecycle.Configuration{Rules: []lifecycle.Rule{rule}}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.AdvanceClock(w.t, 49*time.Hour)
+}
+
+// retained are runs of a host whose retention removes snapshots.
+func (w *world) retained(n int) {
+	w.t.Helper()
+	w.config.Retention = rwm.Retention{"keep-last": "1"}
+	for range n {
+		w.pass()
+		w.write("files/new.txt", time.Now().Format(time.RFC3339Nano))
+		if _, err := w.manager().BackupAll(w.t.Context()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // Lifecycle rules remove old versions of locks before those of packs.
 func TestHistoryAfterLocksWereRemoved(t *testing.T) {
 	w := newWorld(t).policed()
-	w.config.Retention = rwm.Retention{"keep-last": "1"}
-	for range 3 {
-		w.pass()
-		w.write("files/new.txt", time.Now().Format(time.RFC3339Nano))
-		if _, err := w.manager().BackupAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	if !w.Controlled() {
+		harness.NotOnThisServer(t, "lifecycle takes days")
 	}
+	w.retained(3)
 	w.newest(w.history(w.admin()))
-	client := w.Client(t, w.Admin)
 	for _, markers := range []bool{false, true} {
-		for v, err := range w.admin().Storage().Versions(t.Context(), w.config.ResticBucket, "locks/") {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if v.DeleteMarker != markers {
-				continue
-			}
-			if err := client.RemoveObject(t.Context(), w.config.ResticBucket, v.Key, minio.RemoveObjectOptions{VersionID: v.VersionID}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		w.locksExpire(markers)
+		w.run() // shows that days have passed
 		w.newest(w.history(w.admin()))
 		if err := w.drop(w.admin()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Anybody with the host's keys can delete the name of a lock that never was, which
+// leaves a delete marker. It explains nothing, unless the bucket's own rule may have
+// removed a lock from below it by now.
+func TestHistoryOfALockThatNeverWas(t *testing.T) {
+	for name, rule := range map[string]bool{"no rule": false, "a rule": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t).policed()
+			if rule && !w.Controlled() {
+				harness.NotOnThisServer(t, "lifecycle takes days")
+			}
+			w.retained(2)
+			w.config.Retention = nil
+			if rule {
+				w.locksExpire(false)
+			}
+			w.run()
+			w.run()
+			w.newest(w.history(w.admin()))
+			w.pass()
+			attack := w.lastWrite("")
+			w.remove(w.objects("snapshots/")[0])
+			w.remove("locks/" + strings.Repeat("ab", 32))
+			for range 2 {
+				h := w.history(w.admin())
+				w.before(h, attack.Add(time.Second))
+				if h.Total != 1 || !strings.Contains(h.Suspicions[0].Reason, "a snapshot was deleted while no run held the lock") {
+					t.Errorf("%v", h.Suspicions)
+				}
+				if err := w.drop(w.admin()); !errors.Is(err, s3state.ErrUnconfirmed) {
+					t.Errorf("dropping: %v", err)
+				}
+				w.run() // the host has not noticed
+			}
+		})
+	}
+}
+
+// After a drop no lock is left that tells what a run of restic deletes; the state that
+// the drop saved tells since when there would be one.
+func TestHistoryAfterADrop(t *testing.T) {
+	w := newWorld(t).policed()
+	w.retained(2)
+	w.config.Retention = nil
+	w.run()
+	w.run()
+	w.pass()
+	if _, err := w.admin().DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{RequireComplete: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.pass()
+	if h := w.history(w.admin()); h.Total != 0 || h.Proof.Verdict != s3state.Proved {
+		t.Errorf("%v %+v", h.Suspicions, h.Proof)
+	}
+	w.pass()
+	attack := w.lastWrite("")
+	w.remove(w.objects("snapshots/")[0])
+	for range 2 {
+		h := w.history(w.admin())
+		w.before(h, attack.Add(time.Second))
+		if h.Total != 1 || !strings.Contains(h.Suspicions[0].Reason, "a snapshot was deleted while no run held the lock") {
+			t.Errorf("%v", h.Suspicions)
+		}
+		w.run() // the host has not noticed
 	}
 }
 

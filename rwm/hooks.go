@@ -30,7 +30,7 @@ type hooks struct {
 // standard input. None of the configuration's secrets gets into its
 // environment. It runs in a process group of its own; when ctx ends, the whole
 // group is asked to terminate and, after ten seconds, killed.
-func (h hooks) run(ctx context.Context, backup, phase string, commands []string, onStart func(index int, command string)) error {
+func (h hooks) run(ctx context.Context, backup string, phase HookPhase, commands []string, onStart func(index int, command string)) error {
 	for i, command := range commands {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -48,12 +48,12 @@ func (h hooks) run(ctx context.Context, backup, phase string, commands []string,
 	return nil
 }
 
-func (h hooks) runOne(ctx context.Context, backup, phase, command string) error {
+func (h hooks) runOne(ctx context.Context, backup string, phase HookPhase, command string) error {
 	cmd := shell(command)
 	cmd.Stdout, cmd.Stderr = h.stdout, h.stderr
 	cmd.Env = os.Environ()
 	if backup != "" {
-		cmd.Env = append(cmd.Env, "RWM_BACKUP="+backup, "RWM_HOOK="+phase)
+		cmd.Env = append(cmd.Env, "RWM_BACKUP="+backup, "RWM_HOOK="+string(phase))
 	}
 	cmd.WaitDelay = hookDrain
 	setGroup(cmd)

@@ -17,7 +17,7 @@ import (
 func runHooks(t *testing.T, commands ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	err = hooks{&out, &errOut}.run(t.Context(), "home", "prerun", commands, nil)
+	err = hooks{&out, &errOut}.run(t.Context(), "home", PhasePreRun, commands, nil)
 	return out.String(), errOut.String(), err
 }
 
@@ -65,7 +65,7 @@ func TestHookOutputStreams(t *testing.T) {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- hooks{w, w}.run(t.Context(), "b", "prerun", []string{"echo early; while [ ! -e " + fifo + " ]; do sleep 0.01; done"}, nil)
+		done <- hooks{w, w}.run(t.Context(), "b", PhasePreRun, []string{"echo early; while [ ! -e " + fifo + " ]; do sleep 0.01; done"}, nil)
 	}()
 	line := make([]byte, 6)
 	if _, err := io.ReadFull(r, line); err != nil || string(line) != "early\n" {
@@ -87,7 +87,7 @@ func TestHookCancelEndsTheGroup(t *testing.T) {
 	// A grandchild that would write a file unless it is ended too.
 	script := "(sleep 2; touch " + dir + "/survived) & touch " + dir + "/started; wait"
 	go func() {
-		done <- hooks{&out, &out}.run(ctx, "b", "prerun", []string{script, "touch " + dir + "/second"}, nil)
+		done <- hooks{&out, &out}.run(ctx, "b", PhasePreRun, []string{script, "touch " + dir + "/second"}, nil)
 	}()
 	for {
 		if _, err := os.Stat(dir + "/started"); err == nil {
@@ -121,7 +121,7 @@ func TestHookErrorHidesArguments(t *testing.T) {
 		"PASS=secret dump":       `prerun command 1 of backup "home" (…) failed with return code 127`,
 		"false":                  `prerun command 1 of backup "home" (false) failed with return code 127`,
 	} {
-		if got := (&HookError{Backup: "home", Phase: "prerun", Command: command, Code: 127}).Error(); got != want {
+		if got := (&HookError{Backup: "home", Phase: PhasePreRun, Command: command, Code: 127}).Error(); got != want {
 			t.Errorf("%s: %s, want %s", command, got, want)
 		}
 	}

@@ -48,7 +48,7 @@ func TestRunAsALibraryHasIt(t *testing.T) {
 	cfg.Policy = &restic.Policy{Last: 1}
 	m := newManager(t, cfg, rwm.WithEvents(func(ev rwm.Event) {
 		if hook, ok := ev.(rwm.HookStarted); ok {
-			order = append(order, "event "+hook.Phase)
+			order = append(order, "event "+string(hook.Phase))
 		}
 	}))
 	for range 2 {
@@ -68,7 +68,7 @@ func TestRunAsALibraryHasIt(t *testing.T) {
 	cfg.Backups["a"] = rwm.Backup{FilesDirs: []string{t.TempDir()}, Before: func(context.Context) error { return broken }}
 	report, err := newManager(t, cfg).BackupAll(t.Context())
 	var hook *rwm.HookError
-	if !errors.Is(err, broken) || !errors.As(err, &hook) || hook.Phase != "before" || rwm.ExitCode(err) != 1 || report.Rows[0].Backup != nil {
+	if !errors.Is(err, broken) || !errors.As(err, &hook) || hook.Phase != rwm.PhaseBefore || rwm.ExitCode(err) != 1 || report.Rows[0].Backup != nil {
 		t.Error(report, err)
 	}
 }
@@ -186,6 +186,18 @@ func TestNilIsAnErrorNotAPanic(t *testing.T) {
 	}
 	if _, err := rwm.New(cfg, nil); err == nil {
 		t.Error("a nil option was taken")
+	}
+	var none *rwm.Config
+	_, noClient := rwm.NewClient(nil, nil)
+	_, noText := rwm.ParseConfig(nil, "rwm.conf")
+	_, noDescription := none.Describe()
+	for _, err := range []error{none.Validate(), none.ReadSecrets(t.Context(), nil), noClient, noText, noDescription} {
+		if !errors.Is(err, rwm.ErrConfig) {
+			t.Error(err)
+		}
+	}
+	if report := (*rwm.Report)(nil); report.OK() || report.Err() == nil || report.ReturnCode() == 0 {
+		t.Error("a run that did not begin succeeded")
 	}
 	m := newManager(t, cfg, rwm.WithLogger(nil), rwm.WithClock(nil), rwm.WithEvents(nil), rwm.WithRunEvents(nil), rwm.WithOutput(nil, nil), rwm.WithClient(nil), rwm.WithTransport(nil))
 	if _, err := m.BackupAll(t.Context()); err != nil {

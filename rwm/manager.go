@@ -47,7 +47,7 @@ type Manager struct {
 func New(cfg *Config, opts ...Option) (*Manager, error) {
 	m := &Manager{cfg: cfg, log: slog.New(slog.DiscardHandler), now: time.Now, hooks: hooks{io.Discard, io.Discard}}
 	if cfg == nil {
-		return nil, &ConfigError{Msg: "no configuration is given: it is nil"}
+		return nil, errNilConfig()
 	}
 	for i, opt := range opts {
 		if opt == nil {
@@ -79,7 +79,7 @@ func New(cfg *Config, opts ...Option) (*Manager, error) {
 		storeOpts = append(storeOpts, s3state.WithTransport(m.transport))
 	}
 	if m.reviews != "" {
-		storeOpts = append(storeOpts, s3state.WithSettingMade(m.settingMade))
+		storeOpts = append(storeOpts, s3state.WithSettingMade(m.settingMade), s3state.WithKnownSettings(m.settingsKnown))
 	}
 	m.store = s3state.New(m.client, append(storeOpts, m.storeOpts...)...)
 	return m, nil

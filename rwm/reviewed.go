@@ -105,6 +105,15 @@ func (m *Manager) settingMade(bucket, setting string, before, after []string) {
 	}
 }
 
+// settingsKnown is what is known of a bucket's settings, nil if that is nothing.
+func (m *Manager) settingsKnown(bucket string) *s3state.KnownSettings {
+	r, err := m.Reviewed(bucket)
+	if err != nil {
+		m.log.Warn("what is known of the bucket's settings cannot be read", "file", m.reviews, "error", err)
+	}
+	return r.Settings
+}
+
 // watchSettings has a history compare the bucket's settings with those kept in the file
 // of the reviews, and returns what keeps them there.
 func (m *Manager) watchSettings(bucket string, review Review, opts *s3state.HistoryOptions) (keep func()) {

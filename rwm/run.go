@@ -94,6 +94,17 @@ func (m *Manager) plan(names []string) (*plan, error) {
 	return p, m.needRepository()
 }
 
+// dry reports whether a backup of the run only shows what it would do. A retention
+// after it would remove old snapshots, and no new one is there.
+func (p *plan) dry() bool {
+	for _, args := range p.args {
+		if args.DryRun {
+			return true
+		}
+	}
+	return false
+}
+
 // sessionAccess is what of the arguments needs a repository opened with it.
 // Compression and pack size are options of a single backup.
 func sessionAccess(args *resticflags.BackupArgs) resticflags.Access {
@@ -225,6 +236,8 @@ func (r *run) all(ctx context.Context, p *plan) {
 	case len(r.cfg.Retention) == 0 && r.cfg.Policy == nil:
 	case !r.report.OK():
 		r.emit(StepSkipped{StepRetention, "not every backup succeeded"})
+	case p.dry():
+		r.emit(StepSkipped{StepRetention, "a backup has --dry-run, so it made no snapshot"})
 	default:
 		r.step(ctx, StepRetention, NameRetention, func(ctx context.Context, row *Row) error {
 			return r.retention(ctx, p, row)
@@ -261,10 +274,10 @@ func (r *run) step(ctx context.Context, step Step, name string, do func(ctx cont
 // backup is one configured backup with its hooks. The first failure ends it.
 func (r *run) backup(ctx context.Context, name string, args *resticflags.BackupArgs, row *Row) error {
 	backup := r.cfg.Backups[name]
-	if err := r.goHook(ctx, name, "before", backup.Before); err != nil {
+	if err := r.goHook(ctx, name, PhaseBefore, backup.Before); err != nil {
 		return err
 	}
-	if err := r.runHooks(ctx, name, "prerun", backup.PreRun); err != nil {
+	if err := r.runHooks(ctx, name, PhasePreRun, backup.PreRun); err != nil {
 		return err
 	}
 	if err := r.open(ctx, sessionAccess(args)); err != nil {
@@ -277,14 +290,14 @@ func (r *run) backup(ctx context.Context, name string, args *resticflags.BackupA
 	if row.Backup, err = r.session.Backup(ctx, options); err != nil {
 		return err
 	}
-	if err := r.runHooks(ctx, name, "postrun", backup.PostRun); err != nil {
+	if err := r.runHooks(ctx, name, PhasePostRun, backup.PostRun); err != nil {
 		return err
 	}
-	return r.goHook(ctx, name, "after", backup.After)
+	return r.goHook(ctx, name, PhaseAfter, backup.After)
 }
 
 // goHook runs a hook that is a function.
-func (r *run) goHook(ctx context.Context, backup, phase string, hook func(context.Context) error) error {
+func (r *run) goHook(ctx context.Context, backup string, phase HookPhase, hook func(context.Context) error) error {
 	if hook == nil {
 		return nil
 	}
@@ -299,7 +312,7 @@ func (r *run) goHook(ctx context.Context, backup, phase string, hook func(contex
 	return &HookError{Backup: backup, Phase: phase, Code: 1, Err: err}
 }
 
-func (r *run) runHooks(ctx context.Context, backup, phase string, commands []string) error {
+func (r *run) runHooks(ctx context.Context, backup string, phase HookPhase, commands []string) error {
 	return r.hooks.run(ctx, backup, phase, commands, func(index int, command string) {
 		r.emit(HookStarted{backup, phase, index, command})
 	})

@@ -20,7 +20,7 @@ type StorageCheck struct {
 
 // CheckStorage is [s3state.Store.CheckStorage]. Of the configured bucket, if its
 // repository's password is configured too, restic's own check is made as well, past any
-// cache, without a lock and by version ids, so whatever is written or deleted meanwhile
+// cache, without a lock and by version IDs, so whatever is written or deleted meanwhile
 // does not disturb it. Packs are then read by that check alone.
 //
 // OK is set only if restic's check found the repository whole; without the password the
@@ -48,11 +48,14 @@ func (m *Manager) CheckStorage(ctx context.Context, bucket string, opts s3state.
 	c := &StorageCheck{StorageCheck: *found, Repository: repository}
 	switch {
 	case repository != nil && errors.Is(inside, restic.ErrDamaged):
+		unlisted := repository.Errors
 		for _, f := range repository.Findings {
 			if f.Damage() {
 				c.problem(f.Error())
+				unlisted--
 			}
 		}
+		c.Total += unlisted
 	case errors.Is(inside, restic.ErrDamaged):
 		c.problem(fmt.Sprintf("the repository cannot be opened: %v", inside))
 	case errors.Is(inside, s3state.ErrStateDiffers), errors.Is(inside, s3state.ErrMissing):
@@ -132,7 +135,7 @@ func (m *Manager) checkRepository(ctx context.Context, opts s3state.CheckStorage
 const aheadOfAnyClock = 365 * 24 * time.Hour
 
 // locationForCheck is the repository at a moment. What is current is looked at in the
-// same way, by version ids, for it may change while it is read.
+// same way, by version IDs, for it may change while it is read.
 func (m *Manager) locationForCheck(ctx context.Context, moment s3state.Moment) (restic.Location, error) {
 	if moment != (s3state.Moment{}) {
 		loc, _, err := m.LocationAsOf(ctx, moment)

@@ -218,7 +218,7 @@ type deleted struct {
 	made      bool   // a delete marker was made
 }
 
-// remove deletes as S3 does: without a version id it adds a delete marker (or,
+// remove deletes as S3 does: without a version ID it adds a delete marker (or,
 // never versioned, removes the object); with one it removes that version.
 // What does not exist is no error. The caller holds the lock.
 func (b *bucket) remove(key, versionID string, by removal) (deleted, error) {

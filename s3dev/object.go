@@ -126,7 +126,7 @@ func (m *memory) PutObject(ctx context.Context, in s3response.PutObjectInput) (s
 	return out, nil
 }
 
-// answerID is the version id a response names: none in a bucket that never
+// answerID is the version ID a response names: none in a bucket that never
 // had versioning.
 func (b *bucket) answerID(v *version) string {
 	if b.versioning == "" {

@@ -78,7 +78,7 @@ func (e *world) ok(err error) {
 	}
 }
 
-// put stores text and returns its version id.
+// put stores text and returns its version ID.
 func (e *world) put(c *minio.Core, bucket, key, text string) string {
 	e.t.Helper()
 	info, err := c.Client.PutObject(e.t.Context(), bucket, key, strings.NewReader(text), int64(len(text)), minio.PutObjectOptions{})

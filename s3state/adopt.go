@@ -13,7 +13,7 @@ import (
 // error is a *NotAdoptableError, which says why.
 var ErrNotAdoptable = errors.New("the bucket cannot be adopted as it is")
 
-// AdoptOptions configure Adopt.
+// AdoptOptions configures Adopt.
 type AdoptOptions struct {
 	// Lock also gives the bucket object lock; nil leaves its lock as it is.
 	Lock *LockOptions
@@ -46,8 +46,8 @@ type AdoptPlan struct {
 	Admin  string `json:"admin,omitempty"`
 	Target string `json:"target,omitempty"`
 	Keeper string `json:"keeper,omitempty"`
-	// Versioning is Enabled, Suspended or "" for never enabled.
-	Versioning string `json:"versioning"`
+	// Versioning is the bucket's versioning before Adopt.
+	Versioning Versioning `json:"versioning"`
 	// Repositories are the prefixes that hold a repository; "" is the bucket's root.
 	Repositories []string  `json:"repositories"`
 	Settings     *Settings `json:"settings,omitempty"`
@@ -65,12 +65,22 @@ type AdoptPlan struct {
 
 // AdoptFinding is one statement of the policy, grant of the ACL or lifecycle rule.
 type AdoptFinding struct {
-	Kind string    `json:"kind"` // policy, acl, lifecycle
+	Kind AdoptKind `json:"kind"`
 	Name string    `json:"name"` // which one
 	Text string    `json:"text"` // what it says
 	Fate AdoptFate `json:"fate"`
 	Why  string    `json:"why,omitempty"`
 }
+
+// AdoptKind says where a finding is set.
+type AdoptKind string
+
+// The kinds of findings.
+const (
+	AdoptPolicy    AdoptKind = "policy"    // a statement of the bucket's policy
+	AdoptACL       AdoptKind = "acl"       // a grant of the bucket's ACL
+	AdoptLifecycle AdoptKind = "lifecycle" // a lifecycle rule
+)
 
 // AdoptFate says what happens to a finding.
 type AdoptFate string
@@ -127,6 +137,8 @@ func (e *NotAdoptableError) Is(target error) bool { return target == ErrNotAdopt
 // AdoptOptions.Lock does not lock what is in the bucket already: call Renew next. If
 // the server cannot lock an existing bucket, the error wraps ErrNoLock, and nothing but
 // versioning was changed.
+//
+// Errors: ErrNotAdoptable, ErrPolicy, ErrNoLock, ErrLockFails, *StepError.
 func (s *Store) Adopt(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()

@@ -31,7 +31,7 @@ func (a *adoption) judge() {
 	for i := range a.rules {
 		r := &a.rules[i]
 		fate, why := a.judgeRule(r)
-		if a.found("lifecycle", fmt.Sprintf("rule %q", s3err.Clip(r.ID)), r.String(), fate, why) == AdoptKept {
+		if a.found(AdoptLifecycle, fmt.Sprintf("rule %q", s3err.Clip(r.ID)), r.String(), fate, why) == AdoptKept {
 			a.keptRules = append(a.keptRules, *r)
 		}
 	}
@@ -46,21 +46,17 @@ func (a *adoption) refuse(format string, args ...any) {
 }
 
 func (a *adoption) copyCommand() string {
-	lock := ""
-	if a.lock != nil {
-		lock = fmt.Sprintf(" --lock %dd", a.lock.Days)
-	}
-	return fmt.Sprintf("`rwm storage-restore-state %s NEW --at '1m ago' --target-user %s%s`", a.bucket, s3err.Clip(a.user), lock)
+	return moveCommand(a.bucket, a.user, a.lock, a.opts.Keeper)
 }
 
 // found records a finding and its fate. With Replace, a refused one is dropped.
-func (a *adoption) found(kind, name, text string, fate AdoptFate, why string) AdoptFate {
+func (a *adoption) found(kind AdoptKind, name, text string, fate AdoptFate, why string) AdoptFate {
 	if fate == AdoptRefused && a.opts.Replace {
 		fate = AdoptDropped
 	}
 	a.plan.Found = append(a.plan.Found, AdoptFinding{Kind: kind, Name: name, Text: text, Fate: fate, Why: why})
 	if fate == AdoptRefused {
-		a.refuse("%s %s: %s (drop it with --replace)", map[string]string{"policy": "policy", "acl": "ACL,", "lifecycle": "lifecycle"}[kind], name, why)
+		a.refuse("%s %s: %s (drop it with --replace)", map[AdoptKind]string{AdoptPolicy: "policy", AdoptACL: "ACL,", AdoptLifecycle: "lifecycle"}[kind], name, why)
 	}
 	return fate
 }
@@ -73,7 +69,7 @@ func (a *adoption) judgePolicy() {
 	}
 	statements, grants, err := splitPolicy(a.config.policy)
 	if err != nil {
-		a.found("policy", "as a whole", "it cannot be read", AdoptRefused, err.Error())
+		a.found(AdoptPolicy, "as a whole", "it cannot be read", AdoptRefused, err.Error())
 		return
 	}
 	wanted, _ := canonical([]byte(a.wanted().variants(a.who[:1], nil)[0]))
@@ -83,7 +79,7 @@ func (a *adoption) judgePolicy() {
 		if g.sid != "" {
 			name += fmt.Sprintf(" (%s)", s3err.Clip(g.sid))
 		}
-		if a.found("policy", name, g.String(), fate, why) == AdoptKept && !slices.Contains(wanted, g.canonical()) {
+		if a.found(AdoptPolicy, name, g.String(), fate, why) == AdoptKept && !slices.Contains(wanted, g.canonical()) {
 			a.kept = append(a.kept, statements[i])
 		}
 	}
@@ -134,7 +130,7 @@ func (a *adoption) hosts() string {
 // bucket.
 func (a *adoption) judgeDeny(raw json.RawMessage, g grant) (AdoptFate, string) {
 	f := *a.config
-	f.versioning, f.acl.Grants = "Enabled", nil
+	f.versioning, f.acl.Grants = VersioningEnabled, nil
 	f.policy = []byte(withKept(a.wanted().statements(), []json.RawMessage{raw}))
 	if c := checkPolicy(a.bucket, &f); !c.OK {
 		return AdoptRefused, "with it the policy would not pass the check: " + strings.Join(c.Problems, "; ")
@@ -188,7 +184,7 @@ func (a *adoption) judgeACL() {
 		if arn, known := ownerPrincipal(g.Grantee.ID); g.Grantee.URI == "" && known && (arn == a.target || arn == a.keeper) {
 			fate, why = AdoptReplaced, "the policy gives the role what it needs"
 		}
-		a.found("acl", "grant to "+s3err.Clip(who), s3err.Clip(g.Permission), fate, why)
+		a.found(AdoptACL, "grant to "+s3err.Clip(who), s3err.Clip(g.Permission), fate, why)
 	}
 }
 
@@ -199,8 +195,8 @@ func (a *adoption) notes() {
 		note("if keys of %s have ever been on the host, replace them: an owner can undo all of this", s3err.Clip(a.plan.Owner))
 	}
 	switch a.plan.Versioning {
-	case "Enabled":
-	case "Suspended":
+	case VersioningEnabled:
+	case VersioningSuspended:
 		note("what was overwritten or deleted while versioning was suspended has no old version")
 	default:
 		note("what was overwritten or deleted before now has no old version")
@@ -217,7 +213,7 @@ func (a *adoption) notes() {
 	if len(set.Replication) > 0 {
 		note("new versions are replicated to %s, which is not protected by this", strings.Join(set.Replication, ", "))
 	}
-	if a.lock != nil && a.plan.Versioning != "" && !a.ownRule() {
+	if a.lock != nil && a.plan.Versioning != VersioningOff && !a.ownRule() {
 		note("lifecycle will remove versions that have not been current for %s: moments before that can no longer be restored", plural.Of(a.lock.Days, "day"))
 	}
 	if a.lock == nil && a.has.Enabled && a.has.RetainDays == 0 {

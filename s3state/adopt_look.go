@@ -94,7 +94,7 @@ func (a *adoption) findRoles() (err error) {
 	if a.target, err = targetPrincipal(a.user, a.admin); err != nil {
 		return err
 	}
-	if a.target == a.admin {
+	if a.admin = adminBeside(a.admin, a.target); a.target == a.admin {
 		return fmt.Errorf("%w: %s owns the bucket, and an owner can destroy everything in it: make another user for the host", ErrInvalid, a.target)
 	}
 	if a.keeper, err = keeperPrincipal(a.opts.Keeper, a.admin, a.target); err != nil {

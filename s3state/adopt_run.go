@@ -34,7 +34,7 @@ func (a *adoption) planSteps() {
 	if a.dropsRules() {
 		step(stepRules, "%d of %d rules stay", len(a.keptRules), len(a.rules))
 	}
-	if a.config.versioning != "Enabled" {
+	if a.config.versioning != VersioningEnabled {
 		step(stepVersion, "what is overwritten or deleted from now on stays as an old version")
 	}
 	if a.lock != nil && !a.has.Enabled {
@@ -80,7 +80,7 @@ func (a *adoption) policyIsSet() bool {
 // that of the lock.
 func (a *adoption) dropsRules() bool {
 	for _, f := range a.plan.Found {
-		if f.Kind == "lifecycle" && f.Fate == AdoptDropped {
+		if f.Kind == AdoptLifecycle && f.Fate == AdoptDropped {
 			return true
 		}
 	}

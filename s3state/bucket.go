@@ -98,14 +98,24 @@ func (s *Store) getPolicy(ctx context.Context, bucket string) ([]byte, error) {
 	return data, nil
 }
 
-func (s *Store) getVersioning(ctx context.Context, bucket string) (string, error) {
+// Versioning is the versioning of a bucket, in S3's words.
+type Versioning string
+
+// The states of versioning.
+const (
+	VersioningOff       Versioning = "" // it was never enabled
+	VersioningEnabled   Versioning = "Enabled"
+	VersioningSuspended Versioning = "Suspended" // writes replace the version "null"
+)
+
+func (s *Store) getVersioning(ctx context.Context, bucket string) (Versioning, error) {
 	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{"versioning": {""}}})
 	if err != nil {
 		return "", s3err.Wrap(err, "read the versioning of bucket %s", bucket)
 	}
 	var doc struct {
 		XMLName xml.Name `xml:"VersioningConfiguration"`
-		Status  string
+		Status  Versioning
 	}
 	if err := xml.Unmarshal(data, &doc); err != nil {
 		return "", fmt.Errorf("read the versioning of bucket %s: %w", bucket, err)
@@ -122,7 +132,7 @@ func (s *Store) requireVersioned(ctx context.Context, bucket string) error {
 	if err != nil {
 		return err
 	}
-	if status != "Enabled" {
+	if status != VersioningEnabled {
 		return fmt.Errorf("bucket %s: %w", bucket, ErrNotVersioned)
 	}
 	return nil
@@ -151,7 +161,7 @@ func (s *Store) exists(ctx context.Context, bucket string) (bool, error) {
 type bucketConfig struct {
 	acl        ACL
 	policy     []byte // nil if there is none
-	versioning string
+	versioning Versioning
 }
 
 func (s *Store) bucketConfig(ctx context.Context, bucket string) (*bucketConfig, error) {

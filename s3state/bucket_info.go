@@ -21,7 +21,7 @@ type Info struct {
 	Settings *Settings
 }
 
-// InfoOptions refine Info.
+// InfoOptions configures Info.
 type InfoOptions struct {
 	// VerifyStates is how many of the newest saved states are compared with the
 	// version history, which takes a further listing for every 16: 0 for ten,
@@ -33,6 +33,8 @@ type InfoOptions struct {
 
 // Info lists and counts all versions of a bucket. Memory use grows only with the number
 // of saved states.
+//
+// Errors: ErrBadListing.
 func (s *Store) Info(ctx context.Context, bucket string, opts InfoOptions) (*Info, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()

@@ -19,7 +19,7 @@ var (
 	ErrStorageIncomplete = s3err.Kind("the storage is not complete", ErrUnconfirmed)
 )
 
-// CheckStorageOptions refine CheckStorage.
+// CheckStorageOptions configures CheckStorage.
 type CheckStorageOptions struct {
 	// Moment to check. The zero Moment compares the current objects with the last
 	// verified state.

@@ -56,6 +56,9 @@ func (s *Store) compareCurrent(ctx context.Context, bucket string, old *manifest
 	if err == nil {
 		err = cmp.walk.end()
 	}
+	if err == nil {
+		err = s.lockRules(ctx, bucket, cmp.now.h, nil)
+	}
 	if err != nil {
 		cmp.now.close()
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"github.com/cesnet/rwm/internal/plural"
 )
 
-// DropOptions refine DropVersions.
+// DropOptions configures DropVersions.
 type DropOptions struct {
 	// RequireComplete first checks the bucket as CheckStorage and History do, on one
 	// listing, and removes nothing if something is missing or overwritten, if History
@@ -91,6 +91,9 @@ type DropResult struct {
 // versions that are no states go first. After an interruption run it again. If some
 // versions could not be removed the error is a *BatchError, and the result counts what
 // is gone.
+//
+// Errors: ErrUnconfirmed, ErrStorageIncomplete, ErrNotProved, ErrNotVersioned,
+// ErrBadListing, ErrChanging, ErrFull, *BatchError.
 func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOptions) (*DropResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()

@@ -9,7 +9,7 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// DeleteOptions refine Delete.
+// DeleteOptions configures Delete.
 type DeleteOptions struct {
 	OnEvent func(Event)
 }
@@ -27,6 +27,8 @@ type DeleteResult struct {
 // object lock still keeps a version it touches nothing: a *LockedError. If some cannot
 // be removed, the bucket stays and the error is a *BatchError; the result counts what
 // is gone.
+//
+// Errors: ErrLocked, ErrNotEmpty, *BatchError.
 func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (*DeleteResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()

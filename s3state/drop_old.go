@@ -6,14 +6,70 @@ import (
 )
 
 // dropOld removes what is old in one listing, in two passes: first the versions, then
-// the delete markers that hid them. The markers wait in a spool.
+// the delete markers that hid them. After all else, and in the same way, go the locks: a
+// drop that is interrupted leaves no deletion behind whose lock is gone. What has to
+// wait does so in a spool.
 func (s *Store) dropOld(ctx context.Context, bucket string, interim *SavedState, keep *keepSet, res *DropResult, rep *reporter) error {
-	var hiding markerList
+	var hiding, locks waiting
 	defer hiding.close()
-	r := s.newRemover(ctx, "drop versions of bucket", bucket, rep)
-	err := s.selectOld(r.ctx, bucket, interim, keep, r.add, hiding.add)
-	removed, rerr := r.finish()
-	res.count(removed)
+	defer locks.close()
+	r := dropping{s, bucket, res, rep, removedCount{}}
+	err := r.passes(ctx, &hiding, func(ctx context.Context, remove func(Version) error) error {
+		return s.selectOld(ctx, bucket, interim, keep, func(v Version) error {
+			if TypeOf(v.Key) == TypeLock {
+				return locks.add(v)
+			}
+			return remove(v)
+		}, func(key, version string) error {
+			m := Version{Key: key, VersionID: version, DeleteMarker: true}
+			if TypeOf(key) == TypeLock {
+				return locks.add(m)
+			}
+			return hiding.add(m)
+		})
+	})
+	if err != nil || locks.none() {
+		return err
+	}
+	var markers waiting
+	defer markers.close()
+	return r.passes(ctx, &markers, func(_ context.Context, remove func(Version) error) error {
+		return locks.each(func(v Version) error {
+			if v.DeleteMarker {
+				return markers.add(v)
+			}
+			return remove(v)
+		})
+	})
+}
+
+// dropping is one dropOld.
+type dropping struct {
+	s       *Store
+	bucket  string
+	res     *DropResult
+	rep     *reporter
+	removed removedCount
+}
+
+func (d *dropping) remover(ctx context.Context) *remover {
+	r := d.s.newRemover(ctx, "drop versions of bucket", d.bucket, d.rep)
+	r.removed = d.removed
+	return r
+}
+
+func (d *dropping) finish(r *remover) (err error) {
+	d.removed, err = r.finish()
+	d.res.count(d.removed)
+	return err
+}
+
+// passes removes what find passes on and then, of keys all of whose versions could be
+// removed, the markers that it left in hiding.
+func (d *dropping) passes(ctx context.Context, hiding *waiting, find func(ctx context.Context, remove func(Version) error) error) error {
+	r := d.remover(ctx)
+	err := find(r.ctx, r.add)
+	rerr := d.finish(r)
 	var batch *BatchError
 	if rerr != nil && !errors.As(rerr, &batch) {
 		return rerr
@@ -25,16 +81,14 @@ func (s *Store) dropOld(ctx context.Context, bucket string, interim *SavedState,
 		return err
 	}
 	// Even if some versions could not be removed, the markers of other keys go.
-	m := s.newRemover(ctx, "drop versions of bucket", bucket, rep)
-	m.removed = removed
-	err = hiding.each(func(key, version string) error {
-		if r.isStuck(key) {
+	m := d.remover(ctx)
+	err = hiding.each(func(v Version) error {
+		if r.isStuck(v.Key) {
 			return nil
 		}
-		return m.add(Version{Key: key, VersionID: version, DeleteMarker: true})
+		return m.add(v)
 	})
-	removed, merr := m.finish()
-	res.count(removed)
+	merr := d.finish(m)
 	if batch != nil {
 		var more *BatchError
 		if errors.As(merr, &more) {

@@ -69,7 +69,7 @@ type History struct {
 // defaultGap is the quiet time that separates two steps.
 const defaultGap = 10 * time.Minute
 
-// HistoryOptions refine History.
+// HistoryOptions configures History.
 type HistoryOptions struct {
 	// Gap is the quiet time that separates two steps; 0 for ten minutes.
 	Gap time.Duration
@@ -132,6 +132,8 @@ type HistoryOptions struct {
 //
 // Memory use grows with the number of minutes with activity, of seconds with deletions,
 // of locks, and of saved states, including the differences of those that were compared.
+//
+// Errors: ErrNotVersioned, ErrBadListing, and those of Prover and Inspector.
 func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions) (*History, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
@@ -153,6 +155,9 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 		}
 	}
 	h.review(opts)
+	if err := s.lockRules(ctx, bucket, h, opts.Settings); err != nil {
+		return nil, err
+	}
 	h.end(cmp.Or(max(opts.Gap, 0), defaultGap))
 	if err := s.judge(ctx, bucket, h, newest, opts, rep); err != nil {
 		return nil, err

@@ -37,12 +37,22 @@ type lockEvidence struct {
 	tail      int    // index of the last lock noted, -1 if it was left out
 	wanted    []span // only locks of these times are noted, with their versions; nil for all
 	deletions map[deletedIn]*deletion
-	// first is when the oldest lock that anything is known of was written or removed:
-	// of what was deleted before, nobody can tell any more. Only who may remove
-	// versions can shorten it.
-	first time.Time
-	seen  []int64 // when locks were written or removed
-	ends  []int64 // when those were removed of which only the removal is left
+	// first is when the oldest lock that anything is known of was written or removed,
+	// and since when the oldest saved state was. Of what was deleted before, nobody can
+	// tell any more: a drop removes the locks with what they explain, and then saves a
+	// state. Only who may remove versions can shorten either.
+	first, since time.Time
+	seen         []int64 // when locks were written or removed
+	ends         []lockEnd
+	rules        []lockRule // that may have removed locks
+}
+
+// lockEnd is the removal of a lock of which nothing else is left.
+type lockEnd struct {
+	at int64
+	// replaced says that the marker replaced the lock, as it does while versioning is
+	// suspended. No host can suspend it.
+	replaced bool
 }
 
 // known notes that something is known of a lock.
@@ -53,28 +63,28 @@ func (e *lockEvidence) known(v *Version) {
 	}
 }
 
-// unknown notes a lock of which only the removal is left: a lifecycle rule, or the
-// admin, has removed its version. It counts as long as any lock does.
+// unknown notes a delete marker that hides no version of a lock.
 func (e *lockEvidence) unknown(v *Version) {
-	l := heldLock{span: span{v.LastModified.Add(-lockLife).UnixMilli(), v.LastModified.UnixMilli()}}
-	if e.wanted == nil || meets(e.wanted, l.span) {
-		e.locks = append(e.locks, l)
-	}
-	e.ends = append(e.ends, v.LastModified.UnixMilli())
+	e.ends = append(e.ends, lockEnd{v.LastModified.UnixMilli(), v.VersionID == nullVersion})
 	e.tail = -1
 }
 
-// longer gives locks of which only the removal is left the time since any lock was
-// written or removed before: one of a killed run may have stayed for long, and kept
-// everybody from taking another.
+// longer takes the delete markers without a lock for locks where the bucket's own rule
+// may have removed those by now. Anybody can delete a name that never was, and no other
+// marker tells that there was a lock. Such a lock counts as long as any does, and
+// longer: since any lock was written or removed before. One of a killed run may have
+// stayed for long, and kept everybody from taking another.
 func (e *lockEvidence) longer() {
 	slices.Sort(e.seen)
-	for _, to := range e.ends {
-		i, _ := slices.BinarySearch(e.seen, to-lockLife.Milliseconds())
-		if i == 0 {
+	for _, end := range e.ends {
+		if !end.replaced && !e.reclaimed(end.at) {
 			continue
 		}
-		if l := (heldLock{span: span{e.seen[i-1], to}}); e.wanted == nil || meets(e.wanted, l.span) {
+		from := end.at - lockLife.Milliseconds()
+		if i, _ := slices.BinarySearch(e.seen, from); i > 0 {
+			from = e.seen[i-1]
+		}
+		if l := (heldLock{span: span{from, end.at}}); e.wanted == nil || meets(e.wanted, l.span) {
 			e.locks = append(e.locks, l)
 		}
 	}
@@ -163,6 +173,33 @@ func (e *lockEvidence) when() []span {
 	return union(spans, lockSlack.Milliseconds())
 }
 
+// judges reports whether a lock for a deletion would have left something.
+func (e *lockEvidence) judges(d *deletion) bool {
+	if !e.beforeAny(d) {
+		return true
+	}
+	return !e.since.IsZero() && d.from > e.since.Add(lockSlack).UnixMilli() && !e.reclaimed(d.to)
+}
+
+// beforeAny reports whether something was deleted before the first lock that anything
+// is known of.
+func (e *lockEvidence) beforeAny(d *deletion) bool {
+	return e.first.IsZero() || d.to < e.first.Add(-lockSlack).UnixMilli()
+}
+
+// asksForRules reports whether anything depends on the rules.
+func (e *lockEvidence) asksForRules() bool {
+	if len(e.ends) > 0 {
+		return true
+	}
+	for _, d := range e.deletions {
+		if e.beforeAny(d) {
+			return true
+		}
+	}
+	return false
+}
+
 // unlocked returns the deletions that no lock covers, those of one type in one minute
 // together, each only once.
 func (e *lockEvidence) unlocked() []Suspicion {
@@ -179,7 +216,7 @@ func (e *lockEvidence) unlocked() []Suspicion {
 	}
 	sums := make(map[minuteOf]*deletion)
 	for k, d := range e.deletions {
-		if d.reported || within(held, d.span) || e.first.IsZero() || d.to < e.first.Add(-lockSlack).UnixMilli() {
+		if d.reported || within(held, d.span) || !e.judges(d) {
 			continue
 		}
 		d.reported = true

@@ -47,7 +47,7 @@ func (r *reading) try(ctx context.Context) error {
 // first.
 func (s *Store) explain(ctx context.Context, bucket string, h *timeline) error {
 	again := newTimeline(bucket)
-	again.evidence.wanted = h.evidence.when()
+	again.evidence.wanted, again.evidence.rules = h.evidence.when(), h.evidence.rules
 	if len(again.evidence.wanted) > 0 {
 		err := s.listVersions(ctx, bucket, "locks/", nil, func(entries []Version) error { again.take(entries); return nil })
 		if err != nil {

@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,9 +135,26 @@ func TestRefusedLockBesideWhatIsKnown(t *testing.T) {
 }
 
 // Of a lock whose version a lifecycle rule has removed only the removal is left, and
-// before the first lock that anything is known of nobody can tell.
+// before the first lock that anything is known of nobody can tell. Where no rule may
+// have removed one, a removal alone tells of no lock.
 func TestLocksThatLifecycleRemoved(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		rules []lockRule
+		want  []int
+	}{
+		{"no rule", nil, []int{200_000, 310_000}},
+		{"a rule", []lockRule{{1, at(500_000)}}, []int{200_000}},
+		{"a rule that was not due", []lockRule{{2, at(500_000)}}, []int{200_000, 310_000}},
+		{"a former rule, too", []lockRule{{2, at(500_000)}, {1, at(490_000)}}, []int{200_000}},
+	} {
+		t.Run(c.name, func(t *testing.T) { testLocksRemoved(t, c.rules, c.want) })
+	}
+}
+
+func testLocksRemoved(t *testing.T, rules []lockRule, want []int) {
 	h := newTimeline("b")
+	h.evidence.rules = rules
 	pack := func(n, written, gone int) []Version {
 		key := fmt.Sprintf("data/%02x/%02x%062x", n, n, n)
 		return []Version{
@@ -159,8 +177,91 @@ func TestLocksThatLifecycleRemoved(t *testing.T) {
 	})
 	removed(400_000)
 	h.end(defaultGap)
-	if h.res.Total != 1 || !h.res.Suspicions[0].Time.Equal(at(200_000)) {
-		t.Errorf("%+v", h.res.Suspicions)
+	var found []int
+	for _, s := range h.res.Suspicions {
+		found = append(found, int(s.Time.Sub(at(0)).Seconds()))
+	}
+	if !slices.Equal(found, want) {
+		t.Errorf("%v, want %v: %+v", found, want, h.res.Suspicions)
+	}
+}
+
+// What was deleted before the first lock that anything is known of, but after a state
+// was saved, had no lock, unless a rule may have removed that.
+func TestDeletionsBeforeAnyLock(t *testing.T) {
+	rule := []lockRule{{1, at(100_000)}}
+	for _, c := range []struct {
+		name         string
+		since, first int
+		rules        []lockRule
+		deleted      int
+		found        bool
+	}{
+		{"before the state", 1000, 5000, nil, 900, false},
+		{"after the state", 1000, 5000, nil, 1100, true},
+		{"after the state, no lock known", 1000, 0, nil, 1100, true},
+		{"with a rule that may have run", 1000, 5000, rule, 1100, false},
+		{"with a rule that was not due", 1000, 50_000, rule, 20_000, true},
+		{"no state", 0, 5000, nil, 1100, false},
+	} {
+		e := lockEvidence{tail: -1, rules: c.rules}
+		if c.since > 0 {
+			e.since = at(c.since)
+		}
+		if c.first > 0 {
+			e.first = at(c.first)
+		}
+		e.gone(TypeSnapshot, c.deleted)
+		if got := e.unlocked(); (len(got) == 1) != c.found {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
+
+// While versioning is suspended the removal of a lock replaces it. No host can suspend
+// it.
+func TestLockRemovedWhileSuspended(t *testing.T) {
+	e := lockEvidence{tail: -1, first: at(-5000)}
+	e.unknown(&Version{VersionID: nullVersion, DeleteMarker: true, LastModified: at(100)})
+	e.gone(TypeSnapshot, 50)
+	e.longer()
+	if got := e.unlocked(); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Rules are known as the settings have them, and for as long as they may have run.
+func TestKnownLockRules(t *testing.T) {
+	rule := func(inner string) []string {
+		parts, err := xmlParts([]byte("<LifecycleConfiguration><Rule>" + inner + "</Rule></LifecycleConfiguration>"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parts
+	}
+	const days, on = "<NoncurrentVersionExpiration><NoncurrentDays>7</NoncurrentDays></NoncurrentVersionExpiration>", "<Status>Enabled</Status>"
+	for inner, want := range map[string]int{
+		days + on:                                             7,
+		days + "<Status>Disabled</Status>":                    0,
+		days + on + "<Prefix>locks/</Prefix>":                 7,
+		days + on + "<Filter><Prefix>data/</Prefix></Filter>": 0,
+		strings.Replace(days, "</NoncurrentDays>", "</NoncurrentDays><NewerNoncurrentVersions>2</NewerNoncurrentVersions>", 1) + on: 0,
+		"<Expiration><Days>3</Days></Expiration>" + on: 0,
+	} {
+		if got := lockDays(rule(inner)); got != want {
+			t.Errorf("%s: %d, want %d", inner, got, want)
+		}
+	}
+	var k KnownSettings
+	k.Look(map[string][]string{"lifecycle": {}}, at(0))
+	if k.LocksKept != 0 {
+		t.Errorf("%+v", k)
+	}
+	k.Look(map[string][]string{"lifecycle": rule(days + on)}, at(1))
+	k.Look(map[string][]string{"lifecycle": {}}, at(2)) // it went between the two looks
+	k.Look(map[string][]string{"lifecycle": {}}, at(3))
+	if k.LocksKept != 7 || !k.LocksKeptUntil.Equal(at(2)) {
+		t.Errorf("%+v", k)
 	}
 }
 

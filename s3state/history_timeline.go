@@ -93,7 +93,9 @@ func (h *timeline) end(gap time.Duration) {
 	if h.newer.Key != "" {
 		h.change(&h.newer, nil)
 	}
-	sortStates(h.res.States)
+	if sortStates(h.res.States); len(h.res.States) > 0 {
+		h.evidence.since = h.res.States[0].Time
+	}
 	h.steps(gap)
 	h.sum()
 }

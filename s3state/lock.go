@@ -40,7 +40,7 @@ const (
 // Day is the unit of object lock and lifecycle periods.
 const Day = 24 * time.Hour
 
-// LockOptions configure the lock of a bucket.
+// LockOptions configures the lock of a bucket.
 type LockOptions struct {
 	// Days is N of the promise: whatever is in the bucket at any moment can be restored
 	// for N more days.

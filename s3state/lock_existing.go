@@ -9,7 +9,7 @@ import (
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
-// LockBucketOptions configure the lock of an existing bucket.
+// LockBucketOptions configures the lock of an existing bucket.
 type LockBucketOptions struct {
 	Lock LockOptions
 	// Keeper gets the keeper's access, a user name or an ARN; empty for the one that
@@ -38,6 +38,8 @@ type LockBucketResult struct {
 // the host or makes a lock shorter. Where the server cannot lock a bucket that exists,
 // the error wraps ErrNoLock, and nothing was changed; restore the bucket into a new one
 // with RestoreOptions.Lock instead.
+//
+// Errors: ErrPolicy, ErrNoLock, ErrLockFails, *StepError.
 func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOptions) (*LockBucketResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
@@ -81,7 +83,11 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	m := &maker{s: s, rep: rep, op: "lock", bucket: bucket, lock: &want, keptRules: kept, seal: check.seal(), next: "run the same again", resumed: true}
 	if !has.Enabled {
 		m.step("turn on object lock", func() error {
-			return s.turnOnLock(ctx, bucket, want.Mode, fmt.Sprintf("`rwm storage-restore-state %s NEW --at '1m ago' --lock 30d`", bucket))
+			err := s.turnOnLock(ctx, bucket, want.Mode, moveCommand(bucket, "", &want, opts.Keeper))
+			if errors.Is(err, ErrNoLock) {
+				err = fmt.Errorf("%w; nothing was changed", err)
+			}
+			return err
 		})
 	}
 	res.Check = m.police(ctx, only(roles{check.Admin, check.Target, res.Keeper, check.all}))
@@ -93,6 +99,25 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	}
 	res.Lock, err = s.Lock(ctx, bucket)
 	return res, err
+}
+
+// moveCommand copies a bucket, on the server, into a new one that is locked from the
+// beginning.
+func moveCommand(bucket, user string, lock *LockOptions, keeper string) string {
+	text := fmt.Sprintf("`rwm storage-restore-state %s NEW --at '1m ago'", bucket)
+	if user != "" {
+		text += " --target-user " + s3err.Clip(user)
+	}
+	if lock != nil {
+		text += fmt.Sprintf(" --lock %dd", lock.Days)
+		if lock.GraceDays != defaultGrace(lock.Days) {
+			text += fmt.Sprintf(" --lock-grace %dd", lock.GraceDays)
+		}
+	}
+	if keeper != "" {
+		text += " --keeper " + s3err.Clip(keeper)
+	}
+	return text + "`"
 }
 
 // turnOnLock gives an existing bucket object lock, without a default retention. Where

@@ -42,7 +42,7 @@ type Reclaim struct {
 	Bytes    int64 `json:"bytes"`
 }
 
-// FloorOptions refine LockFloor.
+// FloorOptions configures LockFloor.
 type FloorOptions struct {
 	All     bool // reads the locks of everything needed
 	OnEvent func(Event)
@@ -51,6 +51,8 @@ type FloorOptions struct {
 // LockFloor reads the locks of what is current in a bucket, by one request for each of
 // the metadata and for 459 packs, besides a listing. It takes the admin's or the
 // keeper's credentials. Without object lock it reads none.
+//
+// Errors: ErrBadListing.
 func (s *Store) LockFloor(ctx context.Context, bucket string, opts FloorOptions) (*LockFloor, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()

@@ -274,7 +274,7 @@ func settings(t *testing.T, w *world) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(f.policy) + f.versioning + strings.Join(dump(t, w.admin, w.bucket), "\n") + string(l.Mode)
+	return string(f.policy) + string(f.versioning) + strings.Join(dump(t, w.admin, w.bucket), "\n") + string(l.Mode)
 }
 
 func TestReclaimSums(t *testing.T) {

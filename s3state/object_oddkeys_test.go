@@ -3,6 +3,7 @@ package s3state
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,10 @@ func TestOddKeysAreRestoredAndRemoved(t *testing.T) {
 	w := newWorld(t)
 	keys := []string{" ", "\n", "\u3000", "\r", "\t", "a\rb", "a/", "a//b", "a?versionId=1", "a%20b", "a+b", "ü", "!*'()", "~", "config"}
 	want := 0
+	if w.srv.Dialect() == "seaweedfs" {
+		// A directory there: it is listed as a version, but cannot be copied.
+		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "a/" })
+	}
 	for _, k := range keys {
 		for range 2 {
 			resp, err := w.host.s3.Send(w.ctx, s3versions.Request{Method: http.MethodPut, Bucket: w.bucket, Key: k, Body: []byte("body of " + k)})

@@ -50,7 +50,7 @@ type AccessReport struct {
 	OK bool
 }
 
-// AccessOptions refine Access.
+// AccessOptions configures Access.
 type AccessOptions struct {
 	// As says whose credentials they are; "" to find out. The policy, what the server
 	// says of the caller and what the caller may read tell, except where the owner of

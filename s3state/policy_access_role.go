@@ -48,10 +48,24 @@ func (a *accessor) findRole(ctx context.Context, as Role) error {
 	r, check := a.report, a.report.Check
 	caller, _, err := a.s.ownBuckets(ctx)
 	owner := err == nil && check.ownerIsAdmin() && caller.ID == a.config.acl.Owner.ID
+	name, who := caller.ID, ""
+	if canonicalID(a.config.acl.Owner.ID) {
+		var unknown error
+		if who, unknown = a.s.callerOnAWS(ctx); unknown != nil {
+			a.s.log.Info("STS does not say who the caller is", "error", unknown)
+		}
+		// The root user stands above the policy, as an admin does.
+		if callerIs(who, check.Admin) || rootOf(who, check.Admin) {
+			owner, name = true, who
+		}
+	}
 	if owner && as != "" && as != RoleAdmin {
-		return fmt.Errorf("%w %s, who may do everything, not the %s's", ErrOwner, caller.ID, as)
+		return fmt.Errorf("%w %s, who may do everything, not the %s's", ErrOwner, name, as)
 	}
 	is := func(principal string) bool {
+		if who != "" {
+			return callerIs(who, principal)
+		}
 		arn, known := ownerPrincipal(caller.ID)
 		if tenantOf(principal) == zeroAccount { // SeaweedFS's IDs are the users' names
 			arn = userARN(zeroAccount, caller.ID)

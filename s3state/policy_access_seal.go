@@ -172,8 +172,12 @@ func (a *accessor) copies(ctx context.Context, key string, f fileData) {
 	a.reading("copy in parts by version", a.copyParts(ctx, a.bucket, key, f, true, ""))
 	a.reading("copy a range in parts", a.copyParts(ctx, a.bucket, key, f, false, "bytes=0-0"))
 	a.reading("rename", a.rename(ctx, key, f))
-	other, remove := a.otherBucket(ctx)
-	if other == "" {
+	other, remove, err := a.otherBucket(ctx)
+	if err != nil {
+		a.report.Results = append(a.report.Results, AccessResult{
+			Action: "file data: copy to another bucket", Outcome: Unknown, Expected: Unknown,
+			Detail: "not tried: these credentials cannot make a bucket: " + s3err.Clip(s3err.Describe(err).Error()),
+		})
 		return
 	}
 	defer remove()
@@ -223,11 +227,11 @@ func (a *accessor) rename(ctx context.Context, key string, f fileData) error {
 	return nil
 }
 
-// otherBucket makes a bucket of the host's own; "" if it may not.
-func (a *accessor) otherBucket(ctx context.Context) (name string, remove func()) {
+// otherBucket makes a bucket of the caller's own.
+func (a *accessor) otherBucket(ctx context.Context) (name string, remove func(), err error) {
 	name = "rwm-canary-" + strings.ToLower(rand.Text()[:12])
 	if err := a.s.client.MakeBucket(ctx, name, minio.MakeBucketOptions{}); err != nil {
-		return "", nil
+		return "", nil, err
 	}
-	return name, func() { _ = a.s.client.RemoveBucket(context.WithoutCancel(ctx), name) }
+	return name, func() { _ = a.s.client.RemoveBucket(context.WithoutCancel(ctx), name) }, nil
 }

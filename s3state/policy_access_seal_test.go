@@ -111,6 +111,13 @@ func TestWaysToReadAreOpenWithoutASeal(t *testing.T) {
 		"GET with headers for the answer", "GET by a presigned URL", "HEAD", "copy", "copy in parts",
 		"copy to another bucket", "copy in parts to another bucket",
 	} {
+		if w.srv.Dialect() == "seaweedfs" && strings.HasSuffix(way, "another bucket") {
+			// A host cannot make one there; that is said.
+			if outcome := got["copy to another bucket"]; outcome != Unknown {
+				t.Errorf("%s: %q", way, outcome)
+			}
+			continue
+		}
 		if got[way] != Allowed {
 			t.Errorf("%s: %q", way, got[way])
 		}

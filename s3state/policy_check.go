@@ -36,8 +36,7 @@ type PolicyCheck struct {
 	// from UnsealedUntil on, always if that is zero. See SealState.
 	Sealed        bool
 	UnsealedUntil time.Time
-	// Versioning is Enabled, Suspended or "" as the server answers.
-	Versioning string
+	Versioning    Versioning
 	// UnfinishedRestore is not nil while Restore has not completed this bucket.
 	UnfinishedRestore *RestoreOrigin
 
@@ -90,11 +89,11 @@ func checkPolicy(bucket string, f *bucketConfig) *PolicyCheck {
 	defer func() { c.OK = len(c.Problems) == 0 }()
 
 	switch f.versioning {
-	case "Enabled":
-	case "":
+	case VersioningEnabled:
+	case VersioningOff:
 		c.problem("versioning was never enabled")
 	default:
-		c.problem("versioning is %s, not Enabled", s3err.Clip(f.versioning))
+		c.problem("versioning is %s, not Enabled", s3err.Clip(string(f.versioning)))
 	}
 	for _, g := range f.acl.Grants {
 		if strings.HasSuffix(g.Grantee.URI, "/AllUsers") || strings.HasSuffix(g.Grantee.URI, "/AuthenticatedUsers") {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// CreateOptions refine Create.
+// CreateOptions configures Create.
 type CreateOptions struct {
 	// Region of the new bucket; empty for the client's.
 	Region string

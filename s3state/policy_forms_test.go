@@ -46,6 +46,11 @@ func TestPolicyForms(t *testing.T) {
 			if res.Admin != form.admin {
 				t.Errorf("%+v", res)
 			}
+			for _, c := range []struct{ host, keeper string }{{form.admin, ""}, {host, form.admin}} {
+				if _, err := w.admin.Create(w.ctx, w.srv.Bucket(t), c.host, CreateOptions{Keeper: c.keeper}); !errors.Is(err, ErrInvalid) {
+					t.Errorf("the admin as another: %v", err)
+				}
+			}
 			w.plain(w.admin)
 			opts := AdoptOptions{Keeper: keeper, Sealed: true}
 			adopted, err := w.admin.Adopt(w.ctx, w.bucket, host, opts)

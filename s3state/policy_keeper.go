@@ -83,7 +83,7 @@ func keeperPrincipal(keeper, admin, target string) (string, error) {
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("keeper: %w", err)
-	case principal == admin:
+	case principal == adminBeside(admin, principal):
 		return "", fmt.Errorf("%w: the keeper is the admin, %s; it needs credentials of its own", ErrInvalid, admin)
 	case principal == target:
 		return "", fmt.Errorf("%w: the keeper is the host's user, %s; it needs credentials of its own", ErrInvalid, target)

@@ -28,6 +28,15 @@ func (r roles) adminStatement(bucket string) policyStatement {
 // zeroAccount is the account of every user on SeaweedFS.
 const zeroAccount = "000000000000"
 
+// adminBeside is the admin's principal beside that of another user. SeaweedFS's ID of an
+// owner is the name alone, and the account stands only in the ARNs of its users.
+func adminBeside(admin, user string) string {
+	if tenantOf(user) == zeroAccount && strings.HasPrefix(admin, userARN("", "")) {
+		return userARN(zeroAccount, shortName(admin))
+	}
+	return admin
+}
+
 // forms are the roles in the forms that servers take, in the order in which they are
 // tried (setTried): as base has them, which is what Ceph and AWS take, and where users
 // were given by their names, as SeaweedFS and as versitygw name them. Which one a
@@ -187,7 +196,7 @@ func (s *Store) principals(ctx context.Context, targetUser string) (admin, targe
 	if err != nil {
 		return "", "", err
 	}
-	if target == admin {
+	if admin = adminBeside(admin, target); target == admin {
 		return "", "", fmt.Errorf("%w: the target user is the admin, %s; a host needs credentials of its own", ErrInvalid, admin)
 	}
 	return admin, target, nil
@@ -203,7 +212,7 @@ func (s *Store) principalsOf(ctx context.Context, bucket, targetUser string) (ad
 		return "", "", err
 	}
 	target, err = targetPrincipal(targetUser, admin)
-	if err == nil && target == admin {
+	if admin = adminBeside(admin, target); err == nil && target == admin {
 		err = fmt.Errorf("%w: the target user is the admin, %s", ErrInvalid, admin)
 	}
 	return admin, target, err

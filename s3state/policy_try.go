@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,13 +49,16 @@ func (m *maker) setTried(ctx context.Context, texts []string) error {
 	if err != nil {
 		return err
 	}
-	var first error
+	var first, altered error
 	for _, text := range texts {
 		err := m.setPolicy(ctx, text)
 		switch {
 		case err == nil:
 			if err = m.readsBack(ctx, text, former); err == nil || errors.Is(err, errTakenOver) {
 				return err
+			}
+			if altered == nil {
+				altered = err
 			}
 			if undo := m.putBack(context.WithoutCancel(ctx), former); undo != nil {
 				return fmt.Errorf("%w; the former policy could not be put back: %w", err, undo)
@@ -69,7 +73,8 @@ func (m *maker) setTried(ctx context.Context, texts []string) error {
 			return ctx.Err()
 		}
 	}
-	return first
+	// One that was taken and changed says more than those that were refused.
+	return cmp.Or(altered, first)
 }
 
 // refusesForm tells a server that does not take the form of a policy.

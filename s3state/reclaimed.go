@@ -23,6 +23,13 @@ func WithPromise(known func(bucket string) Promise) Option {
 	return func(s *Store) { s.promised = known }
 }
 
+// WithKnownSettings tells the Store what is known of the settings of buckets, see
+// [KnownSettings]: a lifecycle rule that is no longer there may have removed versions,
+// too. known is called when only a removal is left of a lock; it may return nil.
+func WithKnownSettings(known func(bucket string) *KnownSettings) Option {
+	return func(s *Store) { s.settingsKnown = known }
+}
+
 // Reclaimable reports whether the bucket's own lifecycle rule may have removed v by
 // now, which tells "reclaimed" from "missing". current is a time at which v was
 // current, such as that of a saved state that names it. The answer is also true for a

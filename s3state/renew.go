@@ -43,8 +43,8 @@ type RenewOptions struct {
 // RenewResult describes what is locked, and until when.
 type RenewResult struct {
 	Bucket string `json:"bucket"`
-	// Promise is N in days, RetainDays N+G, and Mode the mode renewed in.
-	Promise    int      `json:"promise_days"`
+	// Days is N of the promise, RetainDays N+G, and Mode the mode renewed in.
+	Days       int      `json:"promise_days"`
 	RetainDays int      `json:"retain_days"`
 	Mode       LockMode `json:"mode"`
 	// Frozen says why every version was renewed, needed or not: something was
@@ -76,7 +76,7 @@ type RenewResult struct {
 // Kept reports that every needed object is locked for as long as promised. Young
 // versions, which the bucket's default retention locks, do not count against that.
 func (r *RenewResult) Kept() bool {
-	return r.Failed == 0 && r.Young == r.Needed || r.Failed == 0 && !r.Floor.Before(whole(r.Time).Add(time.Duration(r.Promise)*Day))
+	return r.Failed == 0 && r.Young == r.Needed || r.Failed == 0 && !r.Floor.Before(whole(r.Time).Add(time.Duration(r.Days)*Day))
 }
 
 // RenewProgress counts the versions of a renewal.
@@ -196,7 +196,7 @@ func (r *renewer) promise(ctx context.Context) error {
 	if want.RetainDays < want.Days+2 {
 		want.RetainDays = want.Days + 2
 	}
-	r.res.Promise, r.res.RetainDays, r.res.Mode = want.Days, want.RetainDays, want.Mode
+	r.res.Days, r.res.RetainDays, r.res.Mode = want.Days, want.RetainDays, want.Mode
 	r.opts.Ledger.setPromise(want)
 	return nil
 }

@@ -167,7 +167,7 @@ func (r *renewer) stopped() error {
 
 func (r *renewer) renewAll(ctx context.Context) error {
 	until := whole(r.res.Time).Add(time.Duration(r.res.RetainDays) * Day)
-	grace := time.Duration(r.res.RetainDays-r.res.Promise) * Day
+	grace := time.Duration(r.res.RetainDays-r.res.Days) * Day
 	enough := until.Add(-grace / 2)
 	err := r.each(ctx, r.todo.each, func(ctx context.Context, o entry) {
 		if r.res.Time.Sub(o.Modified) < tooYoung {

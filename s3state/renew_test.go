@@ -252,7 +252,7 @@ func TestRenewKeepsThePromise(t *testing.T) {
 	}
 	r.backUp()
 	res := r.mustRenew(RenewOptions{})
-	if res.Promise != 30 || res.RetainDays != 40 || res.Frozen == "" || !res.Kept() || len(res.Problems) < 2 {
+	if res.Days != 30 || res.RetainDays != 40 || res.Frozen == "" || !res.Kept() || len(res.Problems) < 2 {
 		t.Errorf("%+v", res)
 	}
 	for id, until := range r.locks() {
@@ -261,7 +261,7 @@ func TestRenewKeepsThePromise(t *testing.T) {
 		}
 	}
 	// The admin's own decision is taken.
-	if res := r.mustRenew(RenewOptions{Lock: &LockOptions{Days: 5}, Suspicious: nothing}); res.Promise != 5 || res.RetainDays != 7 {
+	if res := r.mustRenew(RenewOptions{Lock: &LockOptions{Days: 5}, Suspicious: nothing}); res.Days != 5 || res.RetainDays != 7 {
 		t.Errorf("%+v", res)
 	}
 }
@@ -336,7 +336,7 @@ func TestRenewKept(t *testing.T) {
 		{RenewResult{Needed: 7, Young: 6, Floor: now.Add(31 * Day)}, true},
 		{RenewResult{Needed: 7, Floor: now.Add(29 * Day)}, false},
 	} {
-		c.res.Promise, c.res.Time = 30, now
+		c.res.Days, c.res.Time = 30, now
 		if got := c.res.Kept(); got != c.kept {
 			t.Errorf("%+v: %v", c.res, got)
 		}

@@ -67,6 +67,10 @@ type RestoreResult struct {
 // An existing target is refused with ErrTargetExists, unless an earlier run of the same
 // restore made it and did not finish: then what is missing is copied. So after an
 // interruption or a *BatchError run it again.
+//
+// Errors: ErrNoState, ErrBadState, ErrMissing, ErrStateDiffers, ErrTargetExists,
+// ErrSameBucket, ErrNotVersioned, ErrPolicy, ErrCopyDiffers, with a lock ErrNoLock and
+// ErrLockFails.
 func (s *Store) Restore(ctx context.Context, opts RestoreOptions) (*RestoreResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()

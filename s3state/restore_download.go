@@ -49,6 +49,9 @@ type DownloadResult struct {
 // be read, whose bytes are wrong, or whose keys are no file names are listed in a
 // *BatchError, while the others are downloaded. Running it again continues where it
 // stopped.
+//
+// Errors: ErrNoState, ErrBadState, ErrMissing, ErrStateDiffers, ErrNotVersioned,
+// ErrTargetExists (the directory holds something else), *BatchError.
 func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()

@@ -106,7 +106,7 @@ func TestDownloadReportsEachFailure(t *testing.T) {
 	good := w.blob("data", "good")
 	wrong := w.blob("index", "wrong")
 	w.put(wrong, "something else")
-	for _, key := range []string{"../../etc/evil", "/abs", "a//b", "x/../y", "./z", "dir/", downloadMark} {
+	for _, key := range w.takes("../../etc/evil", "/abs", "a//b", "x/../y", "./z", "dir/", downloadMark) {
 		w.put(key, "evil")
 	}
 	st := w.save()

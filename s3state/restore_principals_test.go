@@ -2,10 +2,13 @@ package s3state
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/s3err"
 )
 
 // An attacker makes a bucket that looks like our own unfinished restore, and
@@ -24,10 +27,14 @@ func TestPlantedTarget(t *testing.T) {
 	} {
 		target := w.srv.Bucket(t)
 		if err := planted.owner.client.MakeBucket(w.ctx, target, minio.MakeBucketOptions{}); err != nil {
+			if external() && s3err.Status(err) == http.StatusForbidden && planted.owner == w.host {
+				t.Logf("%s: here a host cannot make one: %v", name, err)
+				continue
+			}
 			t.Fatal(err)
 		}
 		m := &maker{s: planted.owner, bucket: target}
-		if err := m.setPolicy(w.ctx, unfinishedPolicy(target, roles{admin: planted.admin}, origin, "")); err != nil {
+		if err := m.setPolicy(w.ctx, unfinishedPolicy(target, roles{admin: planted.admin, all: w.all}, origin, "")); err != nil {
 			t.Fatal(err)
 		}
 		_, _, err := w.restore(st, func(o *RestoreOptions) { o.Target = target })
@@ -49,8 +56,8 @@ func TestStateDoesNotChooseTheUser(t *testing.T) {
 	w.put("config", "c")
 	st := w.save()
 	admin, host := w.srv.Admin.ARN(), w.srv.Host.ARN()
-	full := bucketPolicy(w.bucket, admin, host)
-	closed := encodePolicy(adminStatement(w.bucket, admin))
+	full := w.form(bucketPolicy(w.bucket, admin, host))
+	closed := w.form(encodePolicy(adminStatement(w.bucket, admin)))
 	readOnly := strings.Replace(full, `"s3:PutObject","s3:DeleteObject",`, "", 1)
 	forgedFor := func(principal string) *SavedState {
 		return w.forge(st, func(m map[string]any) { m["bucket_policy"] = strings.ReplaceAll(full, host, principal) })

@@ -21,10 +21,10 @@ const (
 	MaxUnsealed = 30 * Day
 )
 
-// SealOptions configure Seal.
+// SealOptions configures Seal.
 type SealOptions struct{ OnEvent func(Event) }
 
-// UnsealOptions configure Unseal.
+// UnsealOptions configures Unseal.
 type UnsealOptions struct {
 	// For is how long the host may read, from MinUnsealed to MaxUnsealed.
 	For     time.Duration
@@ -48,6 +48,8 @@ type SealResult struct {
 // A sealed host backs up, lists snapshots and forgets; what needs file data fails with
 // restic.ErrSealed, so prune is left to the keeper. On Ceph RGW 16 the host can still
 // copy older data in parts; [Store.Access] finds that.
+//
+// Errors: ErrPolicy (the bucket is not policed; nothing was changed).
 func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*SealResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
@@ -67,6 +69,8 @@ func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*Sea
 // Before it lets the host in, Unseal proves on two small objects, with the admin's own
 // access, that the server applies a statement from a given time on and not before. If
 // not, the error wraps ErrNoTimeCondition, and the host stays sealed.
+//
+// Errors: ErrPolicy, ErrNoTimeCondition; ErrInvalid if the host is not sealed.
 func (s *Store) Unseal(ctx context.Context, bucket string, opts UnsealOptions) (*SealResult, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()

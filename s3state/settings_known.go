@@ -20,6 +20,11 @@ type KnownSettings struct {
 	Settings map[string][]string `json:"settings,omitempty"`
 	// Changes are the changes found, the oldest first, at most 100.
 	Changes []SettingChange `json:"changes,omitempty"`
+	// LocksKept is after how many days, at least, a lifecycle rule that was seen
+	// removes a lock that was deleted, 0 if there was none; LocksKeptUntil is when it
+	// was last there at the latest. History asks it when only a delete marker is left.
+	LocksKept      int       `json:"locks_kept,omitempty"`
+	LocksKeptUntil time.Time `json:"locks_kept_until,omitzero"`
 }
 
 // SettingChange is a change of a bucket setting that the admin did not make through
@@ -94,6 +99,10 @@ func (k *KnownSettings) take(setting string, parts []string, now time.Time) {
 	}
 	was, known := k.Settings[setting]
 	k.Settings[setting] = parts
+	if setting == "lifecycle" {
+		k.takeLockRule(was, now)
+		k.takeLockRule(parts, now)
+	}
 	if !known || slices.Equal(was, parts) {
 		return
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// CaptureOptions refine Capture and Save.
+// CaptureOptions configures Capture and Save.
 type CaptureOptions struct {
 	OnEvent func(Event)
 	// skip leaves entries out; only for what is about to be removed.

@@ -8,6 +8,8 @@ import (
 
 // States lists the saved states, the oldest first, also those that were
 // deleted or overwritten.
+//
+// Errors: ErrNotVersioned, ErrBadListing.
 func (s *Store) States(ctx context.Context, bucket string) ([]SavedState, error) {
 	if err := s.requireVersioned(ctx, bucket); err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// OpenState opens a saved state by its key and version id; an empty version id
+// OpenState opens a saved state by its key and version ID; an empty version ID
 // means the current one. Close the reader.
 //
 // Errors: ErrNoState, ErrBadState (not gzip), ErrNoBucket, ErrAccessDenied.

@@ -37,6 +37,8 @@ type SavedState struct {
 // object under a name of its own. The compressed state is gathered first (in
 // memory, or in a temporary file if it is larger than 4 MiB) and sent in one
 // request, so an interrupted save leaves nothing behind.
+//
+// Errors: ErrNotVersioned, ErrChanging, ErrBadListing, ErrFull.
 func (s *Store) Save(ctx context.Context, bucket string, opts CaptureOptions) (*SavedState, error) {
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()

@@ -30,8 +30,9 @@ type Store struct {
 	guardEvery     time.Duration // between checks that a restore's target is still its own
 	trialWait      time.Duration // for a new policy to be applied
 
-	promised func(bucket string) Promise // nil if nothing is known
-	versions []s3versions.Option         // for s3
+	promised      func(bucket string) Promise        // nil if nothing is known
+	settingsKnown func(bucket string) *KnownSettings // see WithKnownSettings
+	versions      []s3versions.Option                // for s3
 
 	// onSetting is told of settings that the Store changes, may be nil.
 	onSetting func(bucket, setting string, before, after []string)

@@ -47,7 +47,7 @@ func TestCreateCheckListInfoDelete(t *testing.T) {
 	if _, err := w.host.Create(w.ctx, w.bucket, w.srv.Host2.Name, CreateOptions{}); !errors.Is(err, ErrTargetExists) {
 		t.Errorf("create another's: %v", err)
 	}
-	for _, user := range []string{"", "a$b", "a/b", "*", "admin", "arn:aws:iam::acme:user/*", "arn:aws:iam::acme:user/admin"} {
+	for _, user := range []string{"", "a$b", "a/b", "*", "admin", strings.Replace(w.srv.Admin.ARN(), "admin", "*", 1), w.srv.Admin.ARN()} {
 		b := w.srv.Bucket(t)
 		if _, err := w.admin.Create(w.ctx, b, user, CreateOptions{}); !errors.Is(err, ErrInvalid) {
 			t.Errorf("create for %q: %v", user, err)
@@ -75,7 +75,7 @@ func TestCreateCheckListInfoDelete(t *testing.T) {
 // TestSaveAttackRestore is the story RWM exists for.
 func TestSaveAttackRestore(t *testing.T) {
 	w := newWorld(t)
-	keys := []string{"config", "data/00/00aa", "data/00/a+b c&d", "data/ff/ü\u2028x", "keys/k<>\"'", "snapshots/s", "zzz/\x01\r\n\ufffe", "a%2Bb", "100%"}
+	keys := w.takes("config", "data/00/00aa", "data/00/a+b c&d", "data/ff/ü\u2028x", "keys/k<>\"'", "snapshots/s", "zzz/\x01\r\n\ufffe", "a%2Bb", "100%")
 	for _, k := range keys {
 		w.put(k, "good "+k)
 	}
@@ -171,8 +171,13 @@ func TestDropVersions(t *testing.T) {
 	keep := w.put("keep", "2")
 	w.put("gone", "x")
 	w.del("gone")
-	w.put("odd\x02key", "1")
-	w.put("odd\x02key", "2")
+	for _, key := range []string{"odd\x02key", "odd key"} {
+		if len(w.takes(key)) > 0 {
+			w.put(key, "1")
+			w.put(key, "2")
+			break
+		}
+	}
 	w.save()
 	old := w.save()
 	w.del(old.Key)

@@ -265,7 +265,7 @@ func TestRestoreGoesOnOnlyWithItsOwnTarget(t *testing.T) {
 		t.Errorf("an empty foreign bucket: %v", err)
 	}
 	origin := RestoreOrigin{w.bucket, st1.Key, st1.VersionID}
-	if err := w.admin.client.SetBucketPolicy(w.ctx, target, unfinishedPolicy(target, roles{admin: w.srv.Admin.ARN()}, origin, "")); err != nil {
+	if err := w.admin.client.SetBucketPolicy(w.ctx, target, unfinishedPolicy(target, roles{admin: w.srv.Admin.ARN(), all: w.all}, origin, "")); err != nil {
 		t.Fatal(err)
 	}
 	if err := into(st2); !errors.Is(err, ErrTargetExists) || !strings.Contains(err.Error(), st1.Key) {

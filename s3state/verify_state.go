@@ -3,7 +3,9 @@ package s3state
 import "context"
 
 // VerifyState compares a saved state with the version history at its own time.
-// An empty version id means the current version of the key.
+// An empty version ID means the current version of the key.
+//
+// Errors: ErrNoState, ErrBadState, ErrBadListing.
 func (s *Store) VerifyState(ctx context.Context, bucket, key, versionID string) (*Verification, error) {
 	p, saved, err := s.loadManifest(ctx, bucket, key, versionID)
 	if err != nil {

@@ -20,8 +20,8 @@ type Object struct {
 	LastModified         time.Time
 }
 
-// View is a bucket as it was. It holds only names and version ids; the data
-// stays where it is, and is read by version id with the client. It is safe for
+// View is a bucket as it was. It holds only names and version IDs; the data
+// stays where it is, and is read by version ID with the client. It is safe for
 // concurrent use.
 type View struct {
 	Bucket string
@@ -35,7 +35,7 @@ type View struct {
 	objects lists
 }
 
-// ViewOptions refine View.
+// ViewOptions configures View.
 type ViewOptions struct {
 	// Verify compares a saved state with the version history, which takes a listing of
 	// the bucket. A state that differs, or that names missing versions, is then refused

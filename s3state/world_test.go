@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type world struct {
 	admin  *Store
 	host   *Store
 	bucket string
+	all    string // the action that means everything to the server; "" for "*"
 }
 
 func newWorld(t testing.TB, opts ...s3test.Option) *world {
@@ -34,9 +36,11 @@ func newWorld(t testing.TB, opts ...s3test.Option) *world {
 	w := &world{t: t, ctx: t.Context(), srv: s3test.Start(t, opts...)}
 	w.admin, w.host = w.store(w.srv.Admin), w.store(w.srv.Host)
 	w.bucket = w.srv.Bucket(t)
-	if _, err := w.admin.Create(w.ctx, w.bucket, w.srv.Host.Name, CreateOptions{}); err != nil {
+	made, err := w.admin.Create(w.ctx, w.bucket, w.srv.Host.Name, CreateOptions{})
+	if err != nil {
 		t.Fatalf("create: %v", err)
 	}
+	w.all = made.Check.all
 	return w
 }
 
@@ -85,6 +89,34 @@ func del(t testing.TB, s *Store, bucket, key string) {
 	if err := s.client.RemoveObject(t.Context(), bucket, key, minio.RemoveObjectOptions{}); err != nil {
 		t.Fatalf("delete %q: %v", key, err)
 	}
+}
+
+// takes are the keys that the server takes: all on the embedded one and on Ceph; those
+// that are no file names are refused, or come back as others, on SeaweedFS.
+func (w *world) takes(keys ...string) []string {
+	w.t.Helper()
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+		if w.srv.Dialect() != "seaweedfs" {
+			return false
+		}
+		odd := strings.HasPrefix(key, "/") || strings.HasSuffix(key, "/") || strings.Contains(key, "//") ||
+			slices.ContainsFunc(strings.Split(key, "/"), func(part string) bool { return part == "." || part == ".." }) ||
+			strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == '\ufffe' })
+		if odd {
+			w.t.Logf("left out here: %q", key)
+		}
+		return odd
+	})
+}
+
+// form is a policy in the form that the server takes: not everywhere does "*" stand for
+// all actions.
+func (w *world) form(policy string) string {
+	w.t.Helper()
+	if w.all != "" {
+		policy = strings.ReplaceAll(policy, `"Action":["*"]`, `"Action":["`+w.all+`"]`)
+	}
+	return policy
 }
 
 func (w *world) put(key, body string) string {

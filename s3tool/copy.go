@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// CopyOptions refine Copy.
+// CopyOptions configures Copy.
 type CopyOptions struct {
 	// Recursive copies all that is below the source: a directory's files, or the
 	// objects below "dir/" for "dir".

@@ -7,7 +7,7 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// RemoveOptions refine Remove.
+// RemoveOptions configures Remove.
 type RemoveOptions struct {
 	// Recursive removes all objects below the location, as in a directory: those below
 	// "dir/" for "dir", but neither "dir2" nor an object "dir".

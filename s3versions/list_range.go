@@ -136,7 +136,7 @@ func (l *lister) accept(p *page) ([]Version, error) {
 	if len(entries) > 0 {
 		first := &entries[0]
 		switch {
-		// Ceph RGW sends a key marker's own key again if there is no version id
+		// Ceph RGW sends a key marker's own key again if there is no version ID
 		// marker with it; that is so where a range begins, and clip drops it.
 		case first.Key < l.key, first.Key == l.key && l.key != "" && l.ver == "" && l.key != l.rng.after:
 			return nil, fmt.Errorf("%w: it goes back to key %q", ErrBadListing, s3err.Clip(first.Key))

@@ -75,7 +75,7 @@ func (o *orderer) noteFlag(flag *kong.Flag, value string) {
 	}
 }
 
-// takesID tells a version id from flags: those of Ceph RGW are random, and one in 64
+// takesID tells a version ID from flags: those of Ceph RGW are random, and one in 64
 // begins with a dash.
 func (o *orderer) takesID(arg string) bool {
 	n := len(o.words)

@@ -47,8 +47,8 @@ func (c awsCmd) Run(a *app) error {
 		return err
 	}
 	defer os.Remove(settings) //nolint:errcheck // holds no secret
-	// Older ones, such as Debian 12's, take the endpoint from no environment: they
-	// would go to Amazon with the configured credentials.
+	// Older versions, such as Debian 12's, do not read the endpoint from the
+	// environment: they would send the configured credentials to Amazon.
 	args := append([]string{"--endpoint-url", cfg.S3EndpointURL}, c.Args...)
 	env := awsEnv(cfg, settings)
 	tls := a.httpFlags(cfg)
@@ -66,7 +66,7 @@ func (c awsCmd) Run(a *app) error {
 	return a.runProgram(program, args, env)
 }
 
-// writeBundle writes the certificates into one file: the AWS CLI takes no more.
+// writeBundle writes the certificates into one file: the AWS CLI accepts only one.
 func writeBundle(ctx context.Context, files []string) (string, error) {
 	f, err := os.CreateTemp("", "rwm-ca-*.pem")
 	if err != nil {
@@ -122,8 +122,8 @@ func awsEnv(cfg *rwm.Config, settings string) []string {
 const region = "us-east-1"
 
 // runProgram runs a program on our own stdin, stdout and stderr. It gets Ctrl-C
-// from the terminal itself; a SIGTERM to us is passed on. Output that goes elsewhere
-// than to a terminal passes through here: the AWS CLI ends with 0 on a full disk.
+// from the terminal itself; a SIGTERM to us is passed on. Output that does not
+// go to a terminal passes through here: the AWS CLI exits with 0 on a full disk.
 func (a *app) runProgram(path string, args, env []string) error {
 	cmd := exec.CommandContext(a.ctx, path, args...)
 	cmd.Env = env

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/user"
@@ -67,7 +68,7 @@ func (c keepCmd) Run(a *app) error {
 	return c.ack(a, cfg)
 }
 
-// check looks at the words before anything is read.
+// check validates the arguments before anything is read.
 func (c keepCmd) check() error {
 	words := map[string]int{"status": 1, "ack": 3}
 	if len(c.What) == 0 || words[c.What[0]] == len(c.What) {
@@ -81,15 +82,8 @@ func (c keepCmd) check() error {
 }
 
 func (c keepCmd) pass(a *app, cfg *keeper.Config, opts []keeper.Option) error {
-	urls, ping, err := cfg.TellSecrets(a.ctx)
-	if err != nil {
-		return err
-	}
-	sender, err := notify.New(urls, ping)
-	if err != nil {
-		return err
-	}
-	k, err := keeper.New(cfg, append(opts, keeper.WithTeller(sender))...)
+	teller, mute := tellerFor(a.ctx, cfg)
+	k, err := keeper.New(cfg, append(opts, keeper.WithTeller(teller))...)
 	if err != nil {
 		return err
 	}
@@ -112,7 +106,8 @@ func (c keepCmd) pass(a *app, cfg *keeper.Config, opts []keeper.Option) error {
 		whole.Storages = all
 		err = errors.Join(err, metrics.Keeper(cfg.MetricsFile, now, &whole))
 	}
-	if report.Untold != "" {
+	err = errors.Join(err, mute)
+	if report.Untold != "" && mute == nil {
 		a.warning("not told, the next pass tries again: " + report.Untold)
 	}
 	a.showKeeper(report.Storages, report)
@@ -120,6 +115,39 @@ func (c keepCmd) pass(a *app, cfg *keeper.Config, opts []keeper.Option) error {
 		return &exitError{code: exitRed}
 	}
 	return err
+}
+
+// tellerFor makes the Teller of a configuration. What is wrong with it stops no pass,
+// since locks have to be renewed: the Teller then tells nobody, says why, and the
+// changes wait.
+func tellerFor(ctx context.Context, cfg *keeper.Config) (keeper.Teller, error) {
+	urls, ping, err := cfg.TellSecrets(ctx)
+	sender, wrong := notify.New(urls, ping)
+	if wrong != nil {
+		sender, _ = notify.New(nil, "")
+		if watchdog, pingErr := notify.New(nil, ping); pingErr == nil {
+			sender = watchdog
+		}
+	}
+	if err = errors.Join(err, wrong); err != nil {
+		return muteTeller{sender, err}, err
+	}
+	return sender, nil
+}
+
+// muteTeller cannot tell people, only the watchdog.
+type muteTeller struct {
+	*notify.Sender
+	err error
+}
+
+func (m muteTeller) Tell(context.Context, keeper.Message) error { return m.err }
+
+func (m muteTeller) Ping(ctx context.Context, p keeper.Ping, text string) error {
+	if p == keeper.PingSuccess {
+		p, text = keeper.PingFail, "people cannot be told: "+m.err.Error()
+	}
+	return m.Sender.Ping(ctx, p, text)
 }
 
 func (c keepCmd) status(a *app, cfg *keeper.Config) error {

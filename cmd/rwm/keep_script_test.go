@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -38,5 +40,8 @@ defaults: {s3_endpoint_url: "%[3]s", s3_access_key: "%[4]s", s3_secret_key: "%[5
 storages:
   main: {restic_bucket: %[6]s, restic_password: correct-horse}
 `, env.WorkDir, server.URL, endpoint, key, secret, env.Getenv("BUCKET"))
-	return os.WriteFile(filepath.Join(env.WorkDir, "keeper.conf"), []byte(text), 0o600)
+	// A receiver that there is no service for.
+	mute := strings.Replace(text, "generic+", "nosuch://x/", 1)
+	return errors.Join(os.WriteFile(filepath.Join(env.WorkDir, "keeper.conf"), []byte(text), 0o600),
+		os.WriteFile(filepath.Join(env.WorkDir, "mute.conf"), []byte(mute), 0o600))
 }

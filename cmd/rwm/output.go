@@ -63,7 +63,7 @@ func (a *app) sayAt(level int, format string, args ...any) {
 	}
 }
 
-// warn writes a line to stderr that is not the end of the run. Names and version ids
+// warn writes a line to stderr that is not the end of the run. Names and version IDs
 // in it may be an attacker's.
 func (a *app) warn(format string, args ...any) {
 	text := a.suggestion(fmt.Sprintf(format, args...))

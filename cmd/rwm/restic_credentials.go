@@ -15,8 +15,9 @@ import (
 	"github.com/cesnet/rwm/rwm"
 )
 
-// s3Credentials are the configured ones for the configured endpoint, and for any other
-// those that restic would find. A secret is not sent where it was not meant to go.
+// s3Credentials returns the configured credentials for the configured endpoint, and for
+// any other endpoint those that restic would find. No endpoint is sent a secret that
+// was configured for another one.
 func s3Credentials(endpoint *url.URL, cfg *rwm.Config, options resticflags.S3, transport http.RoundTripper) (*credentials.Credentials, error) {
 	place := endpoint.Scheme + "://" + endpoint.Host
 	switch {
@@ -27,8 +28,8 @@ func s3Credentials(endpoint *url.URL, cfg *rwm.Config, options resticflags.S3, t
 	}
 	creds := credentials.NewChainCredentials([]credentials.Provider{
 		&credentials.EnvAWS{}, &credentials.EnvMinio{}, &credentials.FileAWSCredentials{}, &credentials.FileMinioClient{},
-		// A role of the machine or the container. Where there is none, nobody may
-		// answer.
+		// A role of the machine or the container. Where there is none, the request may
+		// stay unanswered.
 		&credentials.IAM{Client: &http.Client{Transport: transport, Timeout: metadataTimeout}},
 	})
 	found, err := creds.GetWithContext(nil)

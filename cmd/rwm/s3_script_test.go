@@ -7,7 +7,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// oldest STREAM sets $OLDEST to the last version id that was printed as JSON.
+// oldest STREAM sets $OLDEST to the last version ID that was printed as JSON.
 func oldest(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: oldest STREAM")

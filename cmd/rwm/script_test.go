@@ -62,6 +62,8 @@ func TestScripts(t *testing.T) {
 				return opens("/dev/fuse") == nil, nil
 			case "pty":
 				return opens("/dev/ptmx") == nil, nil
+			case "lockexisting":
+				return locksExisting(t, server), nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
@@ -71,6 +73,19 @@ func TestScripts(t *testing.T) {
 			"oldest": oldest, "now": setNow, "wreck": wreckBucket, "setstate": setState, "firstids": firstIDs, "setbroken": setBroken,
 		},
 	})
+}
+
+// locksExisting tells whether the server can lock a bucket that was made without a lock.
+func locksExisting(t *testing.T, server *s3test.Server) bool {
+	t.Helper()
+	client, bucket := server.Client(t, server.Admin), server.Bucket(t)
+	if err := client.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.EnableVersioning(t.Context(), bucket); err != nil {
+		t.Fatal(err)
+	}
+	return client.SetObjectLockConfig(t.Context(), bucket, nil, nil, nil) == nil
 }
 
 // opens reports why a device cannot be used in this place.

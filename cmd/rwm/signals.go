@@ -21,8 +21,8 @@ var (
 // then. SIGPIPE is caught, not ignored (children would inherit that), so that `rwm
 // restic ls latest | head` gets a write error and unlocks instead of dying.
 //
-// told is called with what was received. The context ends after it, or soon if nobody
-// reads what it says.
+// told is called with the signal. The context ends when told returns, or after half of
+// unreadGrace if told blocks because its output is not read.
 func interruptible(told func(os.Signal)) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	pipe := make(chan os.Signal, 1)

@@ -8,18 +8,19 @@ import (
 	"time"
 )
 
-// unreadGrace is how long a write may go on once the run is interrupted.
+// unreadGrace bounds a write after the run was interrupted.
 const unreadGrace = 2 * time.Second
 
 // errUnread: the program at the other end of the pipe does not read.
 var errUnread = errors.New("nobody reads it")
 
-// endingWriter is an output that may be a pipe whose reader sleeps. A write to that ends
-// with the next signal, not with the reader: the repository has to be unlocked.
+// endingWriter is an output that may be a pipe whose reader is stalled. A write to it
+// ends soon after a signal even if the reader never continues, so that the repository
+// gets unlocked.
 type endingWriter struct {
 	w       io.Writer
 	ctx     context.Context
-	text    []byte // of the write under way; the caller's is the caller's again
+	text    []byte // copy of the text being written: the caller may reuse its own
 	writes  chan []byte
 	results chan writeResult
 	unread  bool // a write was left behind
@@ -30,7 +31,7 @@ type writeResult struct {
 	err error
 }
 
-// ending returns f itself where writing always ends.
+// ending returns f itself if writes to it cannot block for ever.
 func ending(ctx context.Context, f *os.File) io.Writer {
 	if info, err := f.Stat(); err != nil || info.Mode().IsRegular() {
 		return f

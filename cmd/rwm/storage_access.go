@@ -19,8 +19,9 @@ already, and compares it with what the role needs and must not be able to do. It
 what should not have been possible. The exit code is 1 if the role can do harm or lacks
 a right it needs.
 
-Whose credentials they are is found out. Only where the bucket belongs to an account of
-many users (AWS), say --as admin for the admin's.`
+Whose credentials they are is found out, on AWS by asking its STS. Only where the bucket
+belongs to an account of many users and nothing tells them apart (Ceph 19 and later with
+accounts, or AWS without a way to its STS), say --as admin for the admin's.`
 }
 
 func (c storageAccessCmd) Run(a *app) error {
@@ -36,7 +37,7 @@ func (c storageAccessCmd) Run(a *app) error {
 	if !r.OK {
 		hint := ""
 		if r.RoleBy == s3state.RoleByRights {
-			hint = "; whose they are was told by what they may read only: --as names another role"
+			hint = "; whose they are was told by what they may read only: if they are another's, say so, such as --as admin"
 		}
 		return fmt.Errorf("bucket %s: expectation not met: these credentials can do harm as the %s's, or lack a right the %[2]s needs; the admin can find out more with rwm storage-info%s",
 			c.Bucket, r.Role, hint)

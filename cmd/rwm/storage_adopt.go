@@ -127,7 +127,7 @@ func (c storageAdoptCmd) confirm(a *app) error {
 	}
 }
 
-// hostManager is that of another configuration file.
+// hostManager returns the Manager of another configuration file, the host's.
 func (a *app) hostManager(file string) (*rwm.Manager, error) {
 	cfg, err := rwm.ReadConfig(a.ctx, file)
 	if err != nil {
@@ -146,7 +146,7 @@ func (a *app) showAdoption(p *s3state.AdoptPlan) {
 	}
 	a.field("Bucket", printable(p.Bucket))
 	a.field("Owner", printable(cmp.Or(p.Owner, "unknown")))
-	a.field("Versioning", cmp.Or(p.Versioning, "never enabled"))
+	a.field("Versioning", cmp.Or(string(p.Versioning), "never enabled"))
 	if l := lockOfPlan(p); l != "" {
 		a.field("Lock", l)
 	}

@@ -82,7 +82,7 @@ func (a *app) showInfo(info *s3state.Info, proof s3state.Proof) {
 	if text := sealText(check); text != "" {
 		a.field("Reading by the host", text)
 	}
-	a.field("Versioning", cmp.Or(check.Versioning, "never enabled"))
+	a.field("Versioning", cmp.Or(string(check.Versioning), "never enabled"))
 	a.printf("%-22s %d (%s)\n", "Objects:", info.Objects, formatBytes(info.ObjectBytes))
 	a.printf("%-22s %d (%s)\n", "Old versions:", info.OldVersions, formatBytes(info.OldVersionBytes))
 	a.field("Delete markers", info.DeleteMarkers)
@@ -239,7 +239,7 @@ type jsonInfo struct {
 	Keeper     string   `json:"keeper,omitempty"`
 	// Locked is left out where nothing is locked, or the credentials may not know.
 	Locked *s3state.LockFloor `json:"locked,omitempty"`
-	// Renewed is what the last renewal on this machine has proved.
+	// Renewed is what the last renewal on this machine proved.
 	Renewed         *s3state.FloorProof `json:"renewed,omitempty"`
 	Objects         int64               `json:"objects"`
 	ObjectBytes     int64               `json:"object_bytes"`
@@ -280,7 +280,7 @@ func newJSONInfo(info *s3state.Info) jsonInfo {
 	out := jsonInfo{
 		jsonSeal: newJSONSeal(check),
 		Bucket:   info.Bucket, PolicyOK: check.OK, Problems: orEmpty(check.Problems), Notes: check.Notes,
-		Owner: info.ACL.Owner.ID, Admin: check.Admin, Target: check.Target, TargetUser: check.TargetUser(), Versioning: check.Versioning,
+		Owner: info.ACL.Owner.ID, Admin: check.Admin, Target: check.Target, TargetUser: check.TargetUser(), Versioning: string(check.Versioning),
 		Objects: info.Objects, ObjectBytes: info.ObjectBytes, OldVersions: info.OldVersions, OldVersionBytes: info.OldVersionBytes,
 		DeleteMarkers: info.DeleteMarkers, ACL: info.ACL, Policy: info.Policy, Settings: info.Settings, States: []jsonState{},
 	}

@@ -53,7 +53,8 @@ type jsonBucket struct {
 	TargetUser string   `json:"target_user"`
 	Problems   []string `json:"problems,omitempty"`
 	Error      string   `json:"error,omitempty"`
-	// Locked is left out where nothing is locked, or the credentials may not know.
+	// Locked is omitted if nothing is locked, or if the credentials may not read the
+	// lock.
 	Locked *s3state.Lock `json:"locked,omitempty"`
 	jsonSeal
 }
@@ -73,7 +74,7 @@ func newJSONBucket(b s3state.BucketSummary) jsonBucket {
 	return out
 }
 
-// lockText is for how long everything stays restorable, in a word.
+// lockText describes in a word how long everything stays restorable.
 func lockText(l *s3state.Lock) string {
 	switch {
 	case l == nil:

@@ -104,6 +104,6 @@ func (a *app) showRenewed(r *s3state.RenewResult) {
 	case r.Kept():
 		a.say("all that is needed is locked until %s", formatZoned(r.Floor))
 	default:
-		a.warning(fmt.Sprintf("all that is needed is locked until %s only, not for %s", r.Floor.In(time.Local).Format(time.RFC3339), count(r.Promise, "day")))
+		a.warning(fmt.Sprintf("all that is needed is locked until %s only, not for %s", r.Floor.In(time.Local).Format(time.RFC3339), count(r.Days, "day")))
 	}
 }

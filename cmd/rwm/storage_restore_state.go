@@ -109,8 +109,8 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 	return nil
 }
 
-// sayLapse warns of a moment of which the storage's own rule may have removed
-// something.
+// sayLapse warns that the bucket's own lifecycle rule may have removed versions of a
+// moment.
 func (a *app) sayLapse(v *s3state.Verification) {
 	if v != nil && v.Lapse != nil {
 		a.warning(v.Lapse.String())

@@ -17,7 +17,9 @@ func (a *app) suggestion(text string) string {
 		return text
 	}
 	own := "`" + a.command() + " "
-	return strings.NewReplacer("`rwm restic ", own+"restic "+a.repositoryFlags(), "`rwm ", own).Replace(text)
+	restic := own + "restic " + a.repositoryFlags()
+	// What is complete already stays: an error's text may come by twice.
+	return strings.NewReplacer(restic, restic, "`rwm restic ", restic, own, own, "`rwm ", own).Replace(text)
 }
 
 // command is how to call this program again with the same configuration.
@@ -28,8 +30,9 @@ func (a *app) command() string {
 	return "rwm --config " + shellQuote(a.cli.Config)
 }
 
-// repositoryFlags are those that say which repository a restic command is for, and how
-// it opens. Repairing or unlocking the configured one instead would be a mistake.
+// repositoryFlags are the flags that name the repository of a restic command and say
+// how to open it. Without them, a suggested repair or unlock would act on the
+// configured repository.
 func (a *app) repositoryFlags() string {
 	var flags strings.Builder
 	access := a.cli.Restic.Access
@@ -44,11 +47,11 @@ func (a *app) repositoryFlags() string {
 	return flags.String()
 }
 
-// patience is how long a failed command may take to find out what was meant.
+// patience bounds how long a failed command searches for what was meant.
 const patience = 5 * time.Second
 
-// bucketMeant is the bucket whose name is close to that of the missing one an error is
-// about. It is "" if there is none, or the credentials may not list buckets.
+// bucketMeant returns the bucket whose name is close to the missing one that an error
+// names. It returns "" if there is none, or if the credentials may not list buckets.
 func (a *app) bucketMeant(missing error) string {
 	if a.connected == nil || a.repositoryFlags() != "" { // -r may be on another server
 		return ""

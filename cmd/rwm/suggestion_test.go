@@ -18,6 +18,13 @@ func TestSuggestionsNameTheConfiguration(t *testing.T) {
 	}
 	a.cli.Config = "/etc/my rwm.conf"
 	own := "`rwm --config '/etc/my rwm.conf' "
+	twice := func() {
+		t.Helper()
+		if once := a.suggestion(index); a.suggestion(once) != once {
+			t.Errorf("completed twice: %s", a.suggestion(once))
+		}
+	}
+	twice()
 	const info = "see `rwm --config '/etc/my rwm.conf' storage-info B` (the admin: rwm storage-create)"
 	if got, want := a.suggestion(index), own+"restic repair index` mends it; "+info; got != want {
 		t.Errorf("%s\nwant %s", got, want)
@@ -26,6 +33,9 @@ func TestSuggestionsNameTheConfiguration(t *testing.T) {
 	if got, want := a.suggestion(index), own+"restic -r '/srv/a b' --password-file p repair index` mends it; "+info; got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
+	twice()
+	a.cli.Config = defaultConfig
+	twice()
 }
 
 // Messages write the commands they suggest in backquotes, so that the configuration is

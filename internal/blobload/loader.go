@@ -1,9 +1,10 @@
-// Package blobload loads blobs of a repository into memory ahead of their readers: each
-// once, however many readers want it, neighbours in a pack with one request, and within
-// a budget of memory. The mount and the file systems of sessions read through it.
+// Package blobload loads blobs of a repository into memory ahead of their readers. Each
+// blob is loaded once, however many readers want it; neighbours in a pack are loaded
+// with one request; and memory stays within a budget. The mount and the file systems of
+// sessions read through it.
 //
 // A reader calls Want, waits for Ready, uses Data or Tree, and calls Release. Prefetch
-// has loaded what will probably be wanted next.
+// queues what will probably be wanted next.
 package blobload
 
 import (
@@ -36,32 +37,33 @@ type Place struct {
 type Source interface {
 	// Connections is how many loads run at the same time.
 	Connections() int
-	// Place returns the first place of a blob, false if it has none.
+	// Place returns the first place of a blob, or false if it has none.
 	Place(h Handle) (Place, bool)
-	// LoadRange has fn read a part of a pack. After a failure it may call fn again.
+	// LoadRange passes a part of a pack to fn. After a failure it may call fn again.
 	LoadRange(ctx context.Context, tree bool, pack [32]byte, offset, length uint, fn func(io.Reader) error) error
-	// Decrypt returns the plain bytes of a blob, in buf or in what room returns. An
-	// error for which Damaged is true is not tried again.
+	// Decrypt returns the plain bytes of a blob, in buf or in what room returns. After
+	// an error for which Damaged is true it is not tried again.
 	Decrypt(h Handle, at Place, buf []byte, room func(size int) []byte) ([]byte, error)
 	// LoadBlob loads a blob from any of its places.
 	LoadBlob(ctx context.Context, h Handle) ([]byte, error)
 	// Decode decodes a tree.
 	Decode(h Handle, plain []byte) (tree any, err error)
-	// Damaged reports whether an error says that what is stored is wrong.
+	// Damaged reports whether an error means that the stored data is wrong.
 	Damaged(err error) bool
 }
 
 // Memory is where plain blobs are kept.
 type Memory interface {
-	// Get returns a buffer of n bytes. Its capacity is what it costs.
+	// Get returns a buffer of n bytes. The capacity of the buffer counts against the
+	// budget.
 	Get(n int) []byte
 	// Put takes back a buffer that is no longer used.
 	Put(buf []byte)
-	// Cost is what a buffer of n bytes costs at least.
+	// Cost returns the least that a buffer of n bytes counts against the budget.
 	Cost(n int) int
 }
 
-// Heap is the memory of the Go program. What was in it may be used after Release.
+// Heap allocates from the Go heap. Data from it may be used after Release.
 type Heap struct{}
 
 // Get returns new memory.
@@ -70,7 +72,7 @@ func (Heap) Get(n int) []byte { return make([]byte, n) }
 // Put leaves it to the garbage collector.
 func (Heap) Put([]byte) {}
 
-// Cost is n.
+// Cost returns n.
 func (Heap) Cost(n int) int { return n }
 
 // ErrMissing is the error of a blob that has no place.
@@ -114,11 +116,11 @@ type Loader struct {
 // does not change once Ready is closed.
 type Blob struct {
 	Handle Handle
-	// Place is where it is loaded from.
+	// Place is where the blob is loaded from.
 	Place Place
-	// Data is what a data blob holds, until it is released.
+	// Data is the content of a data blob, valid until Release.
 	Data []byte
-	// Tree is what the source has decoded of a tree.
+	// Tree is a decoded tree, from Source.Decode.
 	Tree any
 	Err  error
 
@@ -133,10 +135,11 @@ type Blob struct {
 	cost   int64         // bytes of the budget
 }
 
-// Ready is closed when the blob has been loaded, or cannot be.
+// Ready is closed when the blob has been loaded or its load has failed; see Err.
 func (b *Blob) Ready() <-chan struct{} { return b.ready }
 
-// spared is how long a prefetched blob stays in memory unread.
+// spared is how long an unread prefetched blob is kept from eviction by other
+// prefetches.
 const spared = 30 * time.Second
 
 // New returns a loader. Its loads end with ctx, or with Close.
@@ -153,7 +156,7 @@ func New(ctx context.Context, src Source, o Options) *Loader {
 	return l
 }
 
-// Close ends every load and has all further ones fail with err.
+// Close aborts every load and makes all further ones fail with err.
 func (l *Loader) Close(err error) { l.end(err) }
 
 // Wait returns when nothing is being loaded any more. The loader must have been closed.
@@ -164,13 +167,13 @@ func (l *Loader) Wait() {
 	l.loads.Wait()
 }
 
-// Budget is how many bytes are kept in memory.
+// Budget returns how many bytes the loader may keep in memory.
 func (l *Loader) Budget() int64 { return l.opts.Budget }
 
-// Connections is how many requests run at the same time.
+// Connections returns how many requests may run at the same time.
 func (l *Loader) Connections() int { return l.conns }
 
-// Usage is what a loader is doing.
+// Usage describes what a loader is doing.
 type Usage struct {
 	Running, Demanded, Ahead int   // requests: sent, and waiting
 	Used                     int64 // bytes of the budget

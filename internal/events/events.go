@@ -4,7 +4,8 @@ package events
 import "sync"
 
 // Emitter passes events to a function, one at a time, until it is stopped. A nil
-// Emitter and one without a function drop everything. It is safe for concurrent use.
+// Emitter and one without a function drop all events. An Emitter is safe for concurrent
+// use.
 type Emitter[E any] struct {
 	mu sync.Mutex
 	fn func(E)

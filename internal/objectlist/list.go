@@ -1,6 +1,7 @@
 // Package objectlist holds the objects of a bucket as it was at a moment. Repositories
-// have millions of them, and a program that proves or drills holds them all: a string
-// for each key, version and ETag would be several times what they say.
+// have millions of objects, and proofs and drills hold all of them: as separate
+// strings, keys, versions and ETags would take several times the memory of their
+// content.
 package objectlist
 
 import (
@@ -27,9 +28,9 @@ const (
 )
 
 // List holds objects in the order of keys, in some 90 bytes each for packs of restic.
-// Of a key only what differs from the one before is kept, of hex digits half, of
-// version IDs three quarters. The zero value is empty. It is safe for concurrent use
-// once the last object was added.
+// Of each key only the difference from the one before is stored, hex digits take half a
+// byte, characters of version IDs three quarters. The zero value is empty. A List is
+// safe for concurrent use once the last object has been added.
 type List struct {
 	chunks [][]byte
 	blocks []position // where an entry is written in full
@@ -40,7 +41,7 @@ type List struct {
 // position is where a block begins; it ends with its chunk or where the next begins.
 type position struct{ chunk, offset uint32 }
 
-// Of makes a list of objects that come in any order. Of two with one key the later
+// Of makes a list of objects that come in any order. If several have one key, the last
 // counts.
 func Of(objects iter.Seq[Object]) *List {
 	l := &List{}
@@ -65,7 +66,7 @@ func Of(objects iter.Seq[Object]) *List {
 }
 
 // Add adds an object. It returns false, and adds nothing, unless the key is greater
-// than all there are.
+// than all keys in the list.
 func (l *List) Add(o Object) bool {
 	if l.count > 0 && o.Key <= l.last {
 		return false
@@ -74,7 +75,7 @@ func (l *List) Add(o Object) bool {
 	entry := l.encode(buf[:0], &o, l.count%blockLen == 0)
 	n := len(l.chunks)
 	if n == 0 || len(l.chunks[n-1])+len(entry) > cap(l.chunks[n-1]) {
-		// A block does not go over the end of a chunk.
+		// A block does not cross the end of a chunk.
 		if l.count%blockLen != 0 {
 			entry = l.encode(entry[:0], &o, true)
 		}
@@ -89,7 +90,8 @@ func (l *List) Add(o Object) bool {
 	return true
 }
 
-// encode appends an entry: how much of the key before it has, the rest, and the others.
+// encode appends an entry: the length of the prefix shared with the key before it, the
+// rest of the key, and the other fields.
 func (l *List) encode(to []byte, o *Object, full bool) []byte {
 	shared := 0
 	if !full {
@@ -105,7 +107,7 @@ func (l *List) encode(to []byte, o *Object, full bool) []byte {
 	return binary.AppendVarint(to, o.Modified.UnixMicro())
 }
 
-// Len is the number of objects.
+// Len returns the number of objects.
 func (l *List) Len() int { return l.count }
 
 // Get finds an object by its key.

@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// Reader reads from rd until ctx ends, also if nobody writes into the pipe that rd is.
-// A read in progress is then left behind, in memory of its own. Closing it does not
-// close rd.
+// Reader reads from rd until ctx ends, even if rd is a pipe into which nothing is
+// written. A read in progress then continues in the background, into memory of its own.
+// Closing the Reader does not close rd.
 func Reader(ctx context.Context, rd io.Reader) io.ReadCloser {
 	ctx, cancel := context.WithCancel(ctx)
 	return &reader{ctx: ctx, cancel: cancel, from: rd, parts: make(chan part)}
@@ -50,8 +50,8 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readAhead fills one buffer while the other one is read: a part is received only when
-// the one before is used up.
+// readAhead fills one buffer while the other is being read: Read takes a part only
+// after it has used up the one before.
 func (r *reader) readAhead() {
 	var buffers [2][]byte
 	for i := 0; ; i = 1 - i {

@@ -1,5 +1,5 @@
-// Package readfile opens files that may be pipes, and gives up with a context: a pipe
-// may never have anybody at its other end.
+// Package readfile opens files that may be pipes, and gives up when a context ends: the
+// other end of a pipe may never be opened.
 package readfile
 
 import (
@@ -9,14 +9,14 @@ import (
 	"os"
 )
 
-// File is what was read.
+// File is the content and mode of a file.
 type File struct {
 	Content []byte
 	Mode    fs.FileMode
 }
 
-// Read reads not more than limit bytes of a file, once: it may be a pipe, /dev/stdin or
-// a process substitution of a shell. 0 is no limit.
+// Read reads at most limit bytes of a file, all of it if limit is 0. It reads once: the
+// file may be a pipe, /dev/stdin or a process substitution of a shell.
 func Read(ctx context.Context, name string, limit int64) (*File, error) {
 	return Until(ctx, func() (*File, error) {
 		f, err := os.Open(name)
@@ -40,15 +40,15 @@ func Read(ctx context.Context, name string, limit int64) (*File, error) {
 	})
 }
 
-// Create opens a file for writing, empty. A pipe waits for its reader.
+// Create opens a file for writing and truncates it. For a pipe it waits for the reader.
 func Create(ctx context.Context, name string, mode fs.FileMode) (*os.File, error) {
 	return Until(ctx, func() (*os.File, error) {
 		return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	})
 }
 
-// Until returns what fn returns, or the context's error once it has ended. fn is then
-// left behind, waiting for the other end.
+// Until returns what fn returns, or the error of the context if that ends first. fn
+// then goes on in the background until the other end lets it return.
 func Until[T any](ctx context.Context, fn func() (T, error)) (T, error) {
 	type result struct {
 		value T

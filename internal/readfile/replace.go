@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// ErrNoFile: what has the name is no file that another one may take the place of.
+// ErrNoFile: the name belongs to something other than a regular file, which must not be
+// replaced.
 var ErrNoFile = errors.New("not a regular file")
 
-// Replaceable returns the name by which a file is replaced: that of the file a link
-// leads to, so that the link stays. Pipes and devices are refused, and so is what leads
-// through /proc, whatever it is: root would lose its /dev/stdout. A name that is free is
-// returned as it is.
+// Replaceable returns the name to replace a file by: for a symbolic link that of its
+// target, so that the link stays. It refuses pipes, devices and whatever is reached
+// through /proc: root would otherwise replace its /dev/stdout. A name that does not
+// exist is returned as it is.
 func Replaceable(name string) (string, error) {
 	info, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -30,7 +31,7 @@ func Replaceable(name string) (string, error) {
 	return name, err
 }
 
-// link follows one link after the other.
+// link follows a chain of links.
 func link(name string) (string, error) {
 	for range 40 { // as the kernel does
 		to, err := os.Readlink(name)

@@ -9,8 +9,8 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// NoClient stands for a client that was not given: each of its requests is answered
-// with an error that says so, and nothing is sent.
+// NoClient stands in for a client that was not given: each request returns an error
+// that says so, and nothing is sent.
 func NoClient() *minio.Client {
 	client, err := minio.New("no-client.invalid", &minio.Options{Creds: credentials.NewStaticV4("none", "none", ""), Region: "none", Transport: noTransport{}, MaxRetries: 1})
 	if err != nil {

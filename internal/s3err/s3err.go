@@ -1,5 +1,4 @@
-// Package s3err says what an answer of an S3 server means, in one place for all
-// packages.
+// Package s3err classifies the answers of S3 servers, in one place for all packages.
 //
 // Each cause has one sentinel. The public packages export it under their own names:
 // restic.ErrNoBucket, s3state.ErrNoBucket and s3tool.ErrNoBucket are one value, so

@@ -4,10 +4,14 @@
 package metrics
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/cesnet/rwm/keeper"
 )
@@ -60,7 +64,7 @@ func (r *registry) storage(s *keeper.Status) {
 		r.gauge("rwm_storage_alarms", "Open alarms.", prometheus.Labels{"storage": s.Storage, "bucket": s.Bucket, "kind": kind}).Set(float64(n))
 	}
 	for _, t := range s.Tasks {
-		if t.Every == "off" || t.Outcome == "" {
+		if !t.Every.On() || t.Outcome == "" {
 			continue
 		}
 		tl := prometheus.Labels{"storage": s.Storage, "bucket": s.Bucket, "task": string(t.Task)}
@@ -114,7 +118,22 @@ func (r *registry) write(file string) error {
 	if r.errs != nil {
 		return r.errs
 	}
-	if err := prometheus.WriteToTextfile(file, r); err != nil {
+	families, err := r.Gather()
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	var text bytes.Buffer
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(&text, f); err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
+	}
+	// Not by the library, which would put a file in the place of a link or a device. A
+	// directory that is not there is a mistake: nobody would read one made here.
+	if _, err := os.Stat(filepath.Dir(file)); err != nil {
+		return fmt.Errorf("metrics file: %w", err)
+	}
+	if err := keeper.WriteFile(file, text.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("metrics file: %w", err)
 	}
 	return nil

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -47,29 +46,8 @@ func New(urls []string, ping string) (*Sender, error) {
 			return nil, errors.New("the ping URL must begin with https:// or http://")
 		}
 	}
-	return &Sender{urls: urls, ping: strings.TrimSuffix(ping, "/"), client: &http.Client{Timeout: 20 * time.Second}, limit: time.Minute, silent: map[int]time.Time{}}, nil
-}
-
-// service names the service of a URL without what may be secret.
-func service(u string) string {
-	scheme, _, _ := strings.Cut(u, ":")
-	return scheme
-}
-
-var urlLike = regexp.MustCompile(`[a-z0-9+.-]+://\S+`)
-
-// hide takes URLs and what is in this one out of an error's text.
-func hide(err error, u string) error {
-	text := urlLike.ReplaceAllString(strings.ReplaceAll(err.Error(), u, "(URL)"), "(URL)")
-	if parsed, parseErr := url.Parse(u); parseErr == nil {
-		if password, ok := parsed.User.Password(); ok && password != "" {
-			text = strings.ReplaceAll(text, password, "(hidden)")
-		}
-		if name := parsed.User.Username(); len(name) > 8 {
-			text = strings.ReplaceAll(text, name, "(hidden)")
-		}
-	}
-	return errors.New(text)
+	client := &http.Client{Timeout: 20 * time.Second, CheckRedirect: withoutReferer}
+	return &Sender{urls: urls, ping: strings.TrimSuffix(ping, "/"), client: client, limit: time.Minute, silent: map[int]time.Time{}}, nil
 }
 
 // Tell sends a message to every service, or to those that it names. The error names
@@ -135,14 +113,14 @@ func (s *Sender) one(ctx context.Context, u, title, text string) error {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		sender, err := shoutrrr.CreateSender(u)
+		sender, err := shoutrrr.CreateSender(asText(u))
 		if err != nil {
 			done <- err
 			return
 		}
 		params := types.Params{}
 		params.SetTitle(title)
-		done <- errors.Join(sender.Send(text, &params)...)
+		done <- errors.Join(sender.Send(harmless(u, text), &params)...)
 	}()
 	select {
 	case err := <-done:

@@ -193,7 +193,7 @@ func TestPing(t *testing.T) {
 
 func TestWrongURLsAreRefusedWithoutRepeatingThem(t *testing.T) {
 	t.Parallel()
-	for _, u := range []string{"nosuch://secret-marker@x", "smtp://secret-marker", "://secret-marker", "slack://secret-marker"} {
+	for _, u := range []string{"nosuch://secret-marker@x", "smtp://secret-marker", "://secret-marker", "slack://secret-marker", "secret-marker", "hooks.example.org/secret-marker"} {
 		if _, err := notify.New([]string{u}, ""); err == nil || strings.Contains(err.Error(), "marker") {
 			t.Errorf("%s: error %v", u, err)
 		}
@@ -219,5 +219,73 @@ func TestSilentService(t *testing.T) {
 	defer cancel()
 	if err := s.Tell(ctx, change); err == nil {
 		t.Error("no error")
+	}
+}
+
+// What a receiver repeats of its URL in an error is not printed, and where a watchdog
+// redirects to does not learn the URL.
+func TestReceiversThatRepeatTheURL(t *testing.T) {
+	t.Parallel()
+	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		w.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprintf(w, "unknown: %s %q %s %s", r.URL.Path, r.URL.RawQuery, user, password)
+	}))
+	defer echo.Close()
+	host := strings.TrimPrefix(echo.URL, "http://")
+	for _, u := range []string{
+		"generic+http://" + host + "/secret-marker/x", "generic+http://" + host + "/a/b?token=secret-marker",
+		"generic+http://user:marker@" + host + "/x", "generic+http://secret-marker:p@" + host + "/x",
+		"generic+http://" + host + "/secret%2Fmarker%20x/y", "gotify://" + host + "/Aaaaaaaaaamarker?disabletls=yes",
+		"ntfy://:marker@" + host + "/secret-marker?scheme=http", "matrix://user:marker@" + host + "/?disabletls=yes&rooms=secret-marker",
+	} {
+		s, err := notify.New([]string{u}, "")
+		if err != nil {
+			if strings.Contains(err.Error(), "marker") {
+				t.Errorf("%s: %v", u, err)
+			}
+			continue
+		}
+		if err := s.Tell(t.Context(), change); err == nil || strings.Contains(err.Error(), "marker") {
+			t.Errorf("%s: error %v", u, err)
+		}
+	}
+	var referers []string
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		referers = append(referers, r.Referer())
+	}))
+	defer other.Close()
+	redirect := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	defer redirect.Close()
+	s, err := notify.New(nil, redirect.URL+"/secret-marker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(t.Context(), keeper.PingSuccess, "x"); err != nil || !slices.Equal(referers, []string{""}) {
+		t.Errorf("%v, referers %q", err, referers)
+	}
+	loop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }))
+	defer loop.Close()
+	if s, err = notify.New(nil, loop.URL+"/secret-marker"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(t.Context(), keeper.PingSuccess, "x"); err == nil || strings.Contains(err.Error(), "marker") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A name that an attacker has chosen is text in a mail, whatever the URL asks for.
+func TestMailIsText(t *testing.T) {
+	t.Parallel()
+	mail := startMail(t)
+	s, err := notify.New([]string{"smtp://" + mail.Addr().String() + "/?from=keeper@example.org&to=admin@example.org&auth=None&encryption=None&usestarttls=no&UseHTML=yes"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Send(t.Context(), "RWM", "files <img src=http://evil.example/x> changed"); err != nil {
+		t.Fatal(err)
+	}
+	if len(mail.mails) != 1 || strings.Contains(mail.mails[0], "text/html") || !strings.Contains(mail.mails[0], "text/plain") {
+		t.Errorf("mails %q", mail.mails)
 	}
 }

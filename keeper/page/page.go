@@ -38,8 +38,16 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	},
 	"percent": func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
 	"short":   func(id string) string { return id[:min(8, len(id))] },
-	"file":    func(name string) string { return name + ".html" },
+	"file":    file,
 }).Parse(source))
+
+// file is the name of a storage's page. No storage's name begins with an underscore.
+func file(storage string) string {
+	if storage == "index" {
+		storage = "_index"
+	}
+	return storage + ".html"
+}
 
 // Write writes index.html and a page for each storage into a directory, each file in
 // one step. Times are shown in the given zone.
@@ -57,7 +65,7 @@ func Write(dir string, statuses []*keeper.Status, now time.Time, zone *time.Loca
 	for _, s := range statuses {
 		one := v
 		one.Status = s
-		if err := write(filepath.Join(dir, s.Storage+".html"), "storage", one); err != nil {
+		if err := write(filepath.Join(dir, file(s.Storage)), "storage", one); err != nil {
 			return err
 		}
 	}

@@ -26,8 +26,8 @@ func sample() []*keeper.Status {
 		LastGood: now.Add(-5 * time.Hour), Locked: true, Floor: now.Add(21 * 24 * time.Hour), Growth: 412 << 20, ReadShare: 0.91,
 		Drill:  &keeper.DrillResult{Time: now.Add(-50 * time.Hour), Files: 10, Bytes: 312 << 20, Duration: 4 * time.Second},
 		Survey: &keeper.Survey{Objects: 2301, Bytes: 34 << 30, OldCount: 812, OldBytes: 5 << 30},
-		Tasks: []keeper.TaskStatus{{Task: keeper.TaskHistory, Every: "always", Outcome: keeper.Proved, Proved: now, Requests: 14},
-			{Task: keeper.TaskProve, Every: "1d", Outcome: keeper.Proved, Text: "61 snapshots, 2210 packs", Proved: now, Requests: 201}},
+		Tasks: []keeper.TaskStatus{{Task: keeper.TaskHistory, Every: keeper.Always(), Outcome: keeper.Proved, Proved: now, Requests: 14},
+			{Task: keeper.TaskProve, Every: keeper.Period(24 * time.Hour), Outcome: keeper.Proved, Text: "61 snapshots, 2210 packs", Proved: now, Requests: 201}},
 		Backups: []keeper.BackupState{{Host: "web1", Name: "home", Snapshot: "4bba301e77aa", Latest: now, Files: 120331, Bytes: 40 << 30,
 			Recent: []keeper.SnapshotState{{ID: "4bba301e77aa", Time: now, Files: 120331, Bytes: 40 << 30, Added: 212 << 20, Changed: 318}}}},
 		Recovery: []string{"rwm --config admin.conf restic --at '2026-11-28T01:17:00Z' restore latest --target ./restored --verify"},
@@ -48,7 +48,7 @@ func sample() []*keeper.Status {
 	bad.Steps = append(good.Steps[:29:29], keeper.HistoryStep{From: now.Add(-24 * time.Hour), To: now, Written: 3, Deleted: 250, Marks: 250, What: "overwritten 250 packs"})
 	bad.Settled = []keeper.Mark{{Time: now.Add(-48 * time.Hour), Key: "note" + hostile, Reason: "it does not belong", Standing: "noted"}}
 	bad.LastGood = now.Add(-48 * time.Hour)
-	bad.Tasks = append(bad.Tasks, keeper.TaskStatus{Task: keeper.TaskRead, Every: "90d", Outcome: keeper.Failed, Text: hostile})
+	bad.Tasks = append(bad.Tasks, keeper.TaskStatus{Task: keeper.TaskRead, Every: keeper.Period(90 * 24 * time.Hour), Outcome: keeper.Failed, Text: hostile})
 	fresh := keeper.Status{Storage: "new", Bucket: "new", Reds: []keeper.Red{{Code: "never-run", Sentence: "No pass has been made over it yet.", Command: "rwm keep"}}}
 	return []*keeper.Status{&bad, good, &fresh}
 }
@@ -120,5 +120,22 @@ func TestPagesLoadNothing(t *testing.T) {
 				t.Errorf("%s has %q", name, bad)
 			}
 		}
+	}
+}
+
+// A storage may be called index: its page does not take the place of the one of all.
+func TestPageOfStorageIndex(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	named := keeper.Status{Storage: "index", Bucket: "b", Reds: []keeper.Red{{Code: "never-run", Sentence: "No pass yet.", Command: "rwm keep"}}}
+	if err := page.Write(dir, []*keeper.Status{&named}, now, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	all, err := os.ReadFile(filepath.Join(dir, "index.html"))
+	if err != nil || !strings.Contains(string(all), `href="_index.html"`) {
+		t.Errorf("%v", err)
+	}
+	if one, err := os.ReadFile(filepath.Join(dir, "_index.html")); err != nil || string(one) == string(all) {
+		t.Errorf("%v", err)
 	}
 }

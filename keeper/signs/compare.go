@@ -16,7 +16,7 @@ type Source interface {
 	Blob(ctx context.Context, id restic.ID) ([]byte, error)
 }
 
-// CompareOptions refine [Compare].
+// CompareOptions configures [Compare].
 type CompareOptions struct {
 	// Read is how many changed files are read at their beginning, one or two blobs
 	// each; 0 reads none.
@@ -57,6 +57,7 @@ type comparison struct {
 	added, removed []file
 	changed        []pair
 	renamed        []pair
+	replaced       []pair // files that went, and others that came in their place
 }
 
 type file struct {

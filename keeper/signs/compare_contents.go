@@ -10,10 +10,11 @@ import (
 
 // contents reads the beginnings of some of the changed and renamed files, half of each
 // kind, chosen by a hash of path and content, so that nobody can guess which ones
-// without knowing them all. Of what was renamed, only what looks random counts.
+// without knowing them all. Of what was renamed, only what looks random counts. Files
+// that came in the place of others count as changed.
 func (c *comparison) contents(ctx context.Context) error {
 	renamed := c.candidates(c.renamed)
-	changed := c.candidates(c.changed)
+	changed := c.candidates(slices.Concat(c.changed, c.replaced))
 	c.Candidates = len(renamed) + len(changed)
 	n := min(len(renamed), max(c.opts.Read/2, c.opts.Read-len(changed)))
 	harmless := 0
@@ -65,12 +66,12 @@ func (c *comparison) look(ctx context.Context, p pair) (suspect bool, err error)
 		return false, err
 	}
 	c.Read++
-	if !random(now) || known(now) {
+	if len(now) < leastSize || !random(now) && !random(now[len(now)/2:]) {
 		return false, nil
 	}
 	old, err := c.src.Blob(ctx, p.old.content[0])
-	if err != nil || !known(old) {
-		return true, err
+	if err != nil || !spoilt(old, now) || !known(old) {
+		return random(now) && !known(now), err
 	}
 	c.Turned++
 	if len(c.TurnedPaths) < mostPaths {

@@ -34,6 +34,7 @@ func (c *comparison) renames() {
 		}
 	}
 	c.renamedWholly(used)
+	c.replacedSome()
 	counts := map[string]int{}
 	for _, p := range c.renamed {
 		counts[extension(p.now.path)]++
@@ -75,6 +76,42 @@ func (c *comparison) renamedWholly(used map[int]bool) {
 		}
 		for i := range min(len(files), len(gone[dir])) {
 			c.renamed = append(c.renamed, pair{gone[dir][i], files[i]})
+		}
+	}
+}
+
+// replacedSome pairs what is left of a directory: files whose extension tells what was
+// in them, and others that came with the same extension or one that says nothing. Names
+// alone say nothing bad of these pairs; contents does.
+func (c *comparison) replacedSome() {
+	old, now := map[string]bool{}, map[string]bool{}
+	for _, p := range c.renamed {
+		old[p.old.path], now[p.now.path] = true, true
+	}
+	type place struct{ dir, ext string }
+	gone := map[place][]file{}
+	for _, f := range c.removed {
+		if ext := extension(f.path); !old[f.path] && telling(ext) {
+			gone[place{path.Dir(f.path), ext}] = append(gone[place{path.Dir(f.path), ext}], f)
+			gone[place{path.Dir(f.path), ""}] = append(gone[place{path.Dir(f.path), ""}], f)
+		}
+	}
+	for _, f := range c.added {
+		at := place{path.Dir(f.path), extension(f.path)}
+		if now[f.path] || !telling(at.ext) && harmless(f.path) {
+			continue
+		}
+		if !telling(at.ext) {
+			at.ext = ""
+		}
+		for len(gone[at]) > 0 {
+			was := gone[at][0]
+			gone[at] = gone[at][1:]
+			if !old[was.path] {
+				old[was.path] = true
+				c.replaced = append(c.replaced, pair{was, f})
+				break
+			}
 		}
 	}
 }

@@ -56,13 +56,29 @@ func (s *store) snapshot(files map[string]string) restic.ID {
 	var root []restic.TreeNode
 	for dir, nodes := range dirs {
 		slices.SortFunc(nodes, func(a, b restic.TreeNode) int { return strings.Compare(a.Name, b.Name) })
-		sub := id(fmt.Sprint(nodes))
+		sub := idOf(nodes)
 		s.trees[sub] = nodes
 		root = append(root, restic.TreeNode{Name: dir, Type: restic.NodeDir, Subtree: &sub})
 	}
-	top := id(fmt.Sprint(root) + "root")
+	slices.SortFunc(root, func(a, b restic.TreeNode) int { return strings.Compare(a.Name, b.Name) })
+	top := idOf(root)
 	s.trees[top] = root
 	return top
+}
+
+// idOf is the ID of a tree.
+func idOf(nodes []restic.TreeNode) restic.ID {
+	h := sha256.New()
+	for _, n := range nodes {
+		fmt.Fprintf(h, "%q", n.Name)
+		if n.Subtree != nil {
+			h.Write(n.Subtree[:])
+		}
+		for _, blob := range n.Content {
+			h.Write(blob[:])
+		}
+	}
+	return restic.ID(h.Sum(nil))
 }
 
 func noise(seed uint64, n int) string {

@@ -42,6 +42,28 @@ func random(content []byte) bool {
 	return entropy > expected-0.12
 }
 
+// spoilt reports whether content is random, or text of which only the beginning is left,
+// before something that was not random in the old content.
+func spoilt(old, now []byte) bool {
+	isKnown := known(now)
+	if random(now) {
+		return !isKnown
+	}
+	if isKnown && !isText(now) {
+		return false
+	}
+	return random(now[len(now)/2:]) && len(old) >= leastSize && !random(old[len(old)/2:])
+}
+
+func isText(content []byte) bool {
+	for m := mimetype.Detect(content); m != nil; m = m.Parent() {
+		if m.Is("text/plain") {
+			return true
+		}
+	}
+	return false
+}
+
 // harmlessExtensions are of what ordinary programs make of a file when they remove it.
 var harmlessExtensions = map[string]bool{
 	".gz": true, ".bz2": true, ".xz": true, ".zst": true, ".lz4": true, ".zip": true, ".7z": true,
@@ -56,6 +78,15 @@ var harmlessExtensions = map[string]bool{
 	".c": true, ".cc": true, ".cpp": true, ".h": true, ".go": true, ".py": true, ".rs": true, ".java": true,
 	".sql": true, ".db": true, ".sqlite": true, ".sqlite3": true,
 }
+
+// vagueExtensions are those of harmlessExtensions that say nothing of the content.
+var vagueExtensions = map[string]bool{
+	".old": true, ".bak": true, ".orig": true, ".save": true, ".tmp": true, ".part": true, ".new": true,
+	".dpkg-old": true, ".dpkg-dist": true, ".rpmsave": true, ".rpmorig": true, ".rpmnew": true, ".db": true,
+}
+
+// telling reports whether an extension tells what is in a file.
+func telling(ext string) bool { return harmlessExtensions[ext] && !vagueExtensions[ext] }
 
 // harmless reports whether the extension of a path says nothing bad: a common one, a
 // number as log rotation gives, or none.

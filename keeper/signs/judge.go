@@ -52,7 +52,7 @@ func Judge(past []Observation, now Observation, s Sensitivity) (alarms []Alarm) 
 	}
 	j := judgement{t: t, past: past, now: now, week: recent(past, now)}
 	for _, sign := range []func() *Alarm{
-		j.turned, j.renamed, j.changed, j.drift, j.notes, j.smaller, j.slower,
+		j.turned, j.renamed, j.changed, j.drift, j.notes, j.smaller, j.dwindled, j.slower,
 	} {
 		if a := sign(); a != nil {
 			a.Snapshot, a.Time = now.Snapshot, now.Time
@@ -100,7 +100,7 @@ func (j *judgement) turned() *Alarm {
 		}
 	}
 	part := estimate / float64(max(j.before(), 1))
-	if seen < j.t.few || part < j.t.turned && seen < 20 {
+	if seen < min(j.t.few, max(j.before()/2, 1)) || part < j.t.turned && seen < 20 {
 		return nil
 	}
 	return &Alarm{

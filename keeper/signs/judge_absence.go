@@ -109,3 +109,56 @@ func (j *judgement) deleted() *Alarm {
 		Figures: map[string]float64{"deleted": float64(c.Deleted), "share": part, "usual_share": median(past)},
 	}
 }
+
+// dwindled is a backup that loses some files again and again and hardly gains any, until
+// a good part is gone: deletions so slow that none of them is unusual. It is told when
+// that part is reached, not at each backup after it.
+func (j *judgement) dwindled() *Alarm {
+	most, lost := j.loss(j.past, j.now.Files)
+	if !lost {
+		return nil
+	}
+	if n := len(j.past) - 1; n > 0 {
+		if _, before := j.loss(j.past[:n], j.past[n].Files); before {
+			return nil
+		}
+	}
+	a := &Alarm{
+		Kind: KindSmaller,
+		Text: fmt.Sprintf("the backup holds %s, %.0f %% fewer than the %d of some time ago: nearly every backup since lost some",
+			plural.Of(j.now.Files, "file"), 100*(1-share(j.now.Files, most)), most),
+		Figures: map[string]float64{"files": float64(j.now.Files), "most_files": float64(most)},
+	}
+	if c := j.now.Changes; c != nil {
+		a.Paths = c.DeletedPaths
+	}
+	return a
+}
+
+// loss finds the largest number of files of the past, and reports whether a good part
+// of them went since, in many small steps.
+func (j *judgement) loss(past []Observation, now int) (most int, lost bool) {
+	const steps = 10
+	at := 0
+	for i, o := range past {
+		if o.Files >= most {
+			most, at = o.Files, i
+		}
+	}
+	since := past[min(at+1, len(past)):]
+	if most < 100 || len(since)+1 < steps || float64(now) > (1-j.t.lost/2)*float64(most) {
+		return most, false
+	}
+	down, largest, last := 0, 0, most
+	for _, o := range append(slices.Clone(since), Observation{Files: now}) {
+		if o.Files < last {
+			down++
+		}
+		if o.Files-last > most/200 {
+			return most, false // it gains, too
+		}
+		largest = max(largest, last-o.Files)
+		last = o.Files
+	}
+	return most, 5*down >= 4*(len(since)+1) && 2*largest < most-now
+}

@@ -20,6 +20,7 @@ type Cluster struct {
 	// URL is the S3 endpoint, e.g. "http://127.0.0.1:40311".
 	URL string
 
+	root      string // see Options; "" for this system
 	dir       string
 	processes []*process // in the order they were started
 }
@@ -51,11 +52,14 @@ type Options struct {
 	// LifecycleDay is how long a day is to lifecycle, in whole seconds; 0 for a real
 	// one. Retention keeps real time.
 	LifecycleDay time.Duration
+	// Root is a directory with another system that has Ceph installed, such as a newer
+	// one (newer.sh); the cluster's directory is below it. "" for this system.
+	Root string
 }
 
 // StartWith is Start with options.
 func StartWith(ctx context.Context, dir string, opts Options, users ...User) (_ *Cluster, err error) {
-	if missing := Missing(); len(missing) > 0 {
+	if missing := Missing(); opts.Root == "" && len(missing) > 0 {
 		return nil, fmt.Errorf("ceph is not installed: no program %s", strings.Join(missing, ", "))
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
@@ -66,13 +70,22 @@ func StartWith(ctx context.Context, dir string, opts Options, users ...User) (_ 
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: dir, URL: fmt.Sprintf("http://127.0.0.1:%d", free[1])}
+	root := ""
+	if opts.Root != "" {
+		if root, err = filepath.Abs(opts.Root); err != nil {
+			return nil, err
+		}
+		if !strings.HasPrefix(dir, root+"/") {
+			return nil, fmt.Errorf("the cluster's directory %s is not below %s", dir, root)
+		}
+	}
+	c := &Cluster{root: root, dir: dir, URL: fmt.Sprintf("http://127.0.0.1:%d", free[1])}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start ceph in %s: %w", dir, err), c.Stop())
 		}
 	}()
-	data := confData{Dir: dir, FSID: newUUID(), MonPort: free[0], RGWPort: free[1], LifecycleDay: int(opts.LifecycleDay / time.Second)}
+	data := confData{Dir: c.inside(dir), FSID: newUUID(), MonPort: free[0], RGWPort: free[1], LifecycleDay: int(opts.LifecycleDay / time.Second)}
 	if err := c.layOut(data); err != nil {
 		return nil, err
 	}
@@ -108,7 +121,7 @@ func (c *Cluster) layOut(data confData) error {
 // boot starts the daemons. The storage daemon and the gateway wait for what they
 // need by themselves, so only the monitor is waited for.
 func (c *Cluster) boot(ctx context.Context, data confData) error {
-	monmap := filepath.Join(c.dir, "monmap")
+	monmap := filepath.Join(data.Dir, "monmap")
 	osdID := newUUID()
 	mon := fmt.Sprintf("[v2:127.0.0.1:%d]", data.MonPort)
 	steps := []func() error{

@@ -2,6 +2,8 @@ package rgw
 
 import "syscall"
 
-func dieWithParent() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+// dieWithParent has a process end with this one; its programs and files are those below
+// root, "" for this system's.
+func dieWithParent(root string) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Chroot: root}
 }

@@ -5,4 +5,4 @@ package rgw
 import "syscall"
 
 // dieWithParent: only Linux can; elsewhere Stop has to be called.
-func dieWithParent() *syscall.SysProcAttr { return nil }
+func dieWithParent(string) *syscall.SysProcAttr { return nil }

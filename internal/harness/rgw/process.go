@@ -23,8 +23,8 @@ type process struct {
 
 // run runs one of Ceph's programs to its end.
 func (c *Cluster) run(ctx context.Context, program string, args ...string) error {
-	cmd := exec.CommandContext(ctx, program, c.args(program, args)...)
-	cmd.Env = c.environ()
+	cmd := exec.CommandContext(ctx, c.program(program), c.args(program, args)...)
+	c.settle(cmd)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: %w: %s", program, err, tail(out))
@@ -40,11 +40,9 @@ func (c *Cluster) spawn(name, program string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	p.cmd = exec.Command(program, c.args(program, args)...)
-	p.cmd.Env = c.environ()
+	p.cmd = exec.Command(c.program(program), c.args(program, args)...)
+	c.settle(p.cmd)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.Dir = "/" // as in a unit: the classes of Debian's Ceph 18 are at lib/… from there
-	p.cmd.SysProcAttr = dieWithParent()
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -63,16 +61,34 @@ func (c *Cluster) spawn(name, program string, args ...string) error {
 	return nil
 }
 
+// program is where a program lies: below another root the path tells, here $PATH.
+func (c *Cluster) program(name string) string {
+	if c.root == "" {
+		return name
+	}
+	return "/usr/bin/" + name
+}
+
+// settle says where a program runs.
+func (c *Cluster) settle(cmd *exec.Cmd) {
+	cmd.Dir = "/" // as in a unit: the classes of Debian's Ceph 18 are at lib/… from there
+	cmd.Env = c.environ()
+	cmd.SysProcAttr = dieWithParent(c.root)
+}
+
+// inside is how the programs name a file of the cluster.
+func (c *Cluster) inside(path string) string { return strings.TrimPrefix(path, c.root) }
+
 func (c *Cluster) args(program string, args []string) []string {
 	if program == "monmaptool" {
 		return args
 	}
-	return append([]string{"-c", c.conf()}, args...)
+	return append([]string{"-c", c.inside(c.conf())}, args...)
 }
 
 // environ keeps settings for another cluster away from this one.
 func (c *Cluster) environ() []string {
-	return append(os.Environ(), "CEPH_CONF="+c.conf(), "CEPH_ARGS=", "MALLOC_ARENA_MAX=4")
+	return append(os.Environ(), "CEPH_CONF="+c.inside(c.conf()), "CEPH_ARGS=", "TMPDIR=/tmp", "MALLOC_ARENA_MAX=4")
 }
 
 func (p *process) ended() bool {

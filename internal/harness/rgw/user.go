@@ -2,6 +2,8 @@ package rgw
 
 import (
 	"context"
+	"fmt"
+	"os/exec"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -19,6 +21,21 @@ func (u User) ID() string {
 		return u.Name
 	}
 	return u.Tenant + "$" + u.Name
+}
+
+// Version is Ceph's major one, such as 16.
+func (c *Cluster) Version(ctx context.Context) (int, error) {
+	cmd := exec.CommandContext(ctx, c.program("radosgw"), "--version")
+	c.settle(cmd)
+	out, err := cmd.Output()
+	if err != nil {
+		return 0, fmt.Errorf("radosgw --version: %w", err)
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(out), "ceph version %d.", &major); err != nil {
+		return 0, fmt.Errorf("radosgw --version: %q: %w", out, err)
+	}
+	return major, nil
 }
 
 func (c *Cluster) addUsers(ctx context.Context, users []User) error {

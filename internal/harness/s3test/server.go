@@ -34,12 +34,15 @@ type Identity struct {
 // ARN names the identity in a bucket policy.
 func (id Identity) ARN() string { return "arn:aws:iam::" + id.Account + id.Tenant + ":user/" + id.Name }
 
+// seaweedAccount is in the ARN of every user of SeaweedFS, where users own by their names.
+const seaweedAccount = "000000000000"
+
 // OwnerID names the identity as the owner of buckets and objects.
 func (id Identity) OwnerID() string {
 	switch {
 	case id.Account != "":
 		return id.Account
-	case id.Tenant == "":
+	case id.Tenant == "" || id.Tenant == seaweedAccount:
 		return id.Name
 	}
 	return id.Tenant + "$" + id.Name
@@ -54,6 +57,7 @@ type Server struct {
 	Admin, Host, Host2 Identity
 
 	control  string // empty for an external server
+	dialect  string
 	isShared bool
 }
 
@@ -76,8 +80,8 @@ func externalDialect() string { return cmp.Or(os.Getenv("RWM_TEST_S3_DIALECT"), 
 // real server only tests of its own dialect run.
 func Dialect(name string) Option {
 	return func(o *options) {
-		if o.dialect, o.args = name, append(o.args, "--dialect="+name); name == "versitygw" {
-			o.args = append(o.args, "--tenant=") // it has none
+		if o.dialect, o.args = name, append(o.args, "--dialect="+name); name == "versitygw" || name == "seaweedfs" {
+			o.args = append(o.args, "--tenant=") // they have none
 		}
 	}
 }
@@ -121,18 +125,23 @@ func Start(t testing.TB, opts ...Option) *Server {
 // newServer invents the users and writes them into a file below dir, where only we can
 // read them.
 func newServer(dir string, o options) (s *Server, users string, err error) {
-	s = &Server{Admin: newIdentity("admin"), Host: newIdentity("host"), Host2: newIdentity("host2")}
+	s = &Server{dialect: cmp.Or(o.dialect, "aws"), Admin: newIdentity("admin"), Host: newIdentity("host"), Host2: newIdentity("host2")}
 	for _, id := range []*Identity{&s.Admin, &s.Host, &s.Host2} {
 		switch id.Account = o.account; {
 		case o.account != "":
 			id.Tenant = ""
 		case o.dialect == "versitygw": // it knows users by their keys only
 			id.Tenant, id.Name = "", id.AccessKey
+		case o.dialect == "seaweedfs":
+			id.Tenant = "" // for the server; its ARNs have an account all the same
 		}
 	}
 	list, err := json.Marshal([]Identity{s.Admin, s.Host, s.Host2})
 	if err != nil {
 		return nil, "", err
+	}
+	if o.dialect == "seaweedfs" {
+		s.Admin.Tenant, s.Host.Tenant, s.Host2.Tenant = seaweedAccount, seaweedAccount, seaweedAccount
 	}
 	f, err := os.CreateTemp(dir, "users-*.json")
 	if err != nil {
@@ -205,10 +214,14 @@ func external(t testing.TB, endpoint string) *Server {
 		return Identity{Name: part[0], Tenant: tenant, AccessKey: part[1], SecretKey: part[2]}
 	}
 	return &Server{
-		URL: strings.TrimSuffix(endpoint, "/"), Admin: identity("RWM_TEST_S3_ADMIN"),
+		dialect: externalDialect(),
+		URL:     strings.TrimSuffix(endpoint, "/"), Admin: identity("RWM_TEST_S3_ADMIN"),
 		Host: identity("RWM_TEST_S3_HOST"), Host2: identity("RWM_TEST_S3_HOST2"),
 	}
 }
+
+// Dialect is that of the server: aws, rgw, rgw18, rgw20, seaweedfs or versitygw.
+func (s *Server) Dialect() string { return s.dialect }
 
 // Client returns a path-style client for the identity.
 func (s *Server) Client(t testing.TB, id Identity) *minio.Client {

@@ -7,18 +7,45 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/lifecycle"
 
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/s3state"
 )
 
-// lifecycle removes versions that are not current since some time, as a rule does: all
-// of them or, while it is still at work, some.
-func lifecycle(w *world) error {
-	if len(w.truth.moments) == 0 {
+// setRule has the bucket remove, after a day, the versions below prefix that are not
+// current, and the markers that are then left alone if it says so.
+func (w *world) setRule(prefix string, markers bool) error {
+	rule := lifecycle.Rule{
+		ID: "old versions", Status: "Enabled", RuleFilter: lifecycle.Filter{Prefix: prefix},
+		NoncurrentVersionExpiration: lifecycle.NoncurrentVersionExpiration{NoncurrentDays: 1},
+	}
+	if markers {
+		rule.Expiration.DeleteMarker = true
+	}
+	return w.admin.SetBucketLifecycle(w.ctx, w.bucket, &lifecycle.Configuration{Rules: []lifecycle.Rule{rule}})
+}
+
+// locksExpire has a lifecycle rule remove old versions of locks, with the markers or
+// without. The rule may be gone again before anybody looks, but the admin's own record
+// of settings is not part of these histories, so it stays.
+func locksExpire(w *world) error {
+	if !w.srv.Controlled() {
+		return nil
+	}
+	err := w.setRule("locks/", w.r.IntN(2) == 0)
+	w.waitDays(2)
+	return err
+}
+
+// versionsExpire has a lifecycle rule remove what is not current since some time: all
+// of it or, while it is still at work, some.
+func versionsExpire(w *world) error {
+	if len(w.truth.moments) == 0 || !w.srv.Controlled() {
 		return nil
 	}
 	limit := one(w, w.truth.moments).at
+	w.waitDays(2)
 	all, unfinished := w.versions(""), w.r.IntN(3) == 0
 	for i, v := range all {
 		replaced := i > 0 && all[i-1].Key == v.Key && all[i-1].LastModified.Before(limit)
@@ -31,7 +58,10 @@ func lifecycle(w *world) error {
 		}
 	}
 	w.forgetBefore(limit)
-	return nil
+	// From now on the server does the rest, too, at its next midnight.
+	next := w.now().UTC().Truncate(s3state.Day)
+	w.forgetBefore(next)
+	return w.setRule("", false)
 }
 
 // forgetBefore leaves the moments out to which there is no return.

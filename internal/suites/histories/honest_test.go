@@ -95,7 +95,7 @@ var deeds = []deed{
 	}},
 	{"old versions of locks removed", 1, locksExpire},
 	{"the same bytes again", 1, sameAgain},
-	{"old versions removed", 1, lifecycle},
+	{"old versions removed", 1, versionsExpire},
 	{"old states removed by the host", 1, func(w *world) error {
 		for _, key := range some(w, w.keys("rwm/state_")) {
 			w.remove(key)
@@ -304,21 +304,6 @@ func keyRemove(w *world) error {
 		}
 		return nil
 	})
-}
-
-// locksExpire is what a lifecycle rule for old versions does, with the markers or
-// without.
-func locksExpire(w *world) error {
-	markers := w.r.IntN(2) == 0
-	for _, v := range w.versions("locks/") {
-		if v.IsLatest && !(v.DeleteMarker && markers) {
-			continue
-		}
-		if err := w.admin.RemoveObject(w.ctx, w.bucket, v.Key, minio.RemoveObjectOptions{VersionID: v.VersionID}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // sameAgain writes an object again with the bytes it has, in one of the ways there are.

@@ -171,7 +171,7 @@ func (w *world) stateGood(st *s3state.SavedState, password string) error {
 			return err
 		}
 		if v.IsLatest && !v.DeleteMarker {
-			list = append(list, restic.ObjectVersion{Key: v.Key, VersionID: v.VersionID, Size: v.Size, Modified: v.LastModified})
+			list = append(list, restic.ObjectVersion{Key: v.Key, VersionID: v.VersionID, Size: v.Size, LastModified: v.LastModified})
 		}
 	}
 	return w.good(list, password)

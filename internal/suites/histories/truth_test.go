@@ -88,7 +88,7 @@ func (w *world) change(h *host) {
 func (w *world) current() (list []restic.ObjectVersion) {
 	for _, v := range w.versions("") {
 		if v.IsLatest && !v.DeleteMarker {
-			list = append(list, restic.ObjectVersion{Key: v.Key, VersionID: v.VersionID, Size: v.Size, Modified: v.LastModified})
+			list = append(list, restic.ObjectVersion{Key: v.Key, VersionID: v.VersionID, Size: v.Size, LastModified: v.LastModified})
 		}
 	}
 	return list
@@ -99,7 +99,7 @@ func (w *world) asOf(at time.Time) (list []restic.ObjectVersion) {
 	view, err := w.manages("").Storage().View(w.ctx, w.bucket, s3state.Moment{At: at}, s3state.ViewOptions{})
 	must(w, err)
 	for o := range view.All("") {
-		list = append(list, restic.ObjectVersion{Key: o.Key, VersionID: o.VersionID, Size: o.Size, Modified: o.LastModified})
+		list = append(list, restic.ObjectVersion{Key: o.Key, VersionID: o.VersionID, Size: o.Size, LastModified: o.LastModified})
 	}
 	return list
 }

@@ -22,9 +22,7 @@ import (
 // and one over a bucket with a million versions, of which the listing and the
 // judgement of it are measured, since the server makes the versions up as it goes.
 func keep(ctx context.Context, w *world, t table.Writer, pattern *regexp.Regexp) error {
-	for name, measure := range map[string]func(context.Context, table.Writer) error{
-		"keep thousand": w.keepThousand, "keep million": w.keepMillion, "keep among": w.keepAmong,
-	} {
+	for name, measure := range w.keepWorks() {
 		if !pattern.MatchString(name) {
 			continue
 		}
@@ -33,6 +31,12 @@ func keep(ctx context.Context, w *world, t table.Writer, pattern *regexp.Regexp)
 		}
 	}
 	return nil
+}
+
+func (w *world) keepWorks() map[string]func(context.Context, table.Writer) error {
+	return map[string]func(context.Context, table.Writer) error{
+		"keep thousand": w.keepThousand, "keep million": w.keepMillion, "keep among": w.keepAmong,
+	}
 }
 
 const storages = 1000

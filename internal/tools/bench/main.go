@@ -8,12 +8,14 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"regexp"
 	"slices"
 	"time"
 
+	"github.com/cesnet/rwm/internal/harness/s3proc"
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
@@ -36,10 +38,19 @@ func main() {
 	flag.StringVar(&w.kopia, "kopia", "", "the kopia command; its column stays empty without")
 	flag.IntVar(&w.files, "files", 300_000, "number of files in the backups of many files")
 	rounds := flag.Int("rounds", 3, "counted rounds of each workload")
+	flag.StringVar(&w.delay, "delay", "", "run the commands that read only with this delay of a request, 0s or 20ms")
+	flag.StringVar(&w.cache, "cache", "", "run the commands that read only with a cold or a warm cache")
+	list := flag.Bool("list", false, "print the names of the workloads")
 	only := flag.String("only", "", "run the workloads whose name matches this regular expression")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *list {
+		for _, name := range w.names(ctx) {
+			fmt.Println(name)
+		}
+		return
+	}
 	if err := bench(ctx, w, *rounds, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
@@ -59,7 +70,7 @@ func bench(ctx context.Context, w *world, rounds int, only string) error {
 	t := table.NewWriter()
 	t.SetOutputMirror(os.Stdout)
 	t.AppendHeader(table.Row{"workload", "rwm", "compared to", "takes", "ratio", "goal"})
-	for _, work := range append([]workload{profiles, freshData, capture, restoreState, renewal, sealedBackup, forgetPrune}, recovery()...) {
+	for _, work := range inPairs() {
 		if !pattern.MatchString(work.name) {
 			continue
 		}
@@ -88,10 +99,31 @@ func bench(ctx context.Context, w *world, rounds int, only string) error {
 	if err := reading(ctx, w, rounds, pattern); err != nil {
 		return err
 	}
-	if pattern.MatchString("backups") {
-		return backups(ctx, w, rounds)
+	return backups(ctx, w, rounds, pattern)
+}
+
+// inPairs are the workloads of the first table.
+func inPairs() []workload {
+	return append([]workload{profiles, freshData, capture, restoreState, renewal, sealedBackup, forgetPrune}, recovery()...)
+}
+
+// names are those that the flag "only" chooses from.
+func (w *world) names(ctx context.Context) (list []string) {
+	for _, work := range inPairs() {
+		if !slices.Contains(list, work.name) { // some are compared to two things
+			list = append(list, work.name)
+		}
 	}
-	return nil
+	list = append(list, "memory")
+	list = append(list, slices.Sorted(maps.Keys(w.keepWorks()))...)
+	nowhere := &world{s3: &s3proc.Server{}, dir: os.TempDir()}
+	for _, work := range nowhere.readingWorks(ctx) {
+		list = append(list, "reading: "+work.name)
+	}
+	for _, work := range w.backupWorks(0) {
+		list = append(list, "backups: "+work.name)
+	}
+	return list
 }
 
 // alternate runs both sides in turn: a before-function (not timed), then the

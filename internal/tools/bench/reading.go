@@ -18,6 +18,7 @@ import (
 )
 
 const (
+	readBucket    = "reading"
 	readFiles     = 4000
 	readSnapshots = 60
 )
@@ -28,32 +29,20 @@ type readingWork struct {
 	args       []string
 	cold, warm string       // goals at networkDelay
 	before     func() error // not timed
+	// on is the repository that the command works on; nil is the one with the history.
+	on   *repository
+	slow bool // with restic: over the network it runs once
 }
 
 // reading compares commands that read: rwm and restic in turn on one repository, with a
 // warm cache and without one.
 func reading(ctx context.Context, w *world, rounds int, only *regexp.Regexp) error {
-	target := filepath.Join(w.dir, "read-target")
-	list := []readingWork{
-		{"dump of 4,000 files as tar", []string{"dump", "latest", "/"}, "≥ 50×", "", nil},
-		{"restore of them", []string{"restore", "latest", "--target", target}, "≥ 4×", "", func() error { return os.RemoveAll(target) }},
-		{"restore over them", []string{"restore", "latest", "--target", target}, "", "all cores", nil},
-		{"find in 60 snapshots", []string{"find", "report-0042.txt"}, "≥ 3×", "≥ 5×", nil},
-		{"rewrite --dry-run of 60 snapshots", []string{"rewrite", "--dry-run", "--exclude", "report-0042.txt"}, "", "≥ 5×", nil},
-		{"stats", []string{"stats"}, "", "≥ 3×", nil},
-		{"stats --mode raw-data", []string{"stats", "--mode", "raw-data"}, "", "≥ 3×", nil},
-		{"diff of the first and the last", []string{"diff", "$FIRST", "$LAST"}, "≥ 2×", "", nil},
-		{"ls", []string{"ls", "latest"}, "≥ 2×", "", nil},
-		{"snapshots", []string{"snapshots"}, "≥ 2×", "≥ 1.7×", nil},
-		{"cat config", []string{"cat", "config"}, "", "≥ 1.7×", nil},
-		{"key list", []string{"key", "list"}, "", "≥ 1.7×", nil},
-		{"check", []string{"check"}, "≥ 2×", "", nil},
-		{"check --read-data", []string{"check", "--read-data"}, "≥ 2×", "", nil},
-	}
+	list := w.readingWorks(ctx)
 	list = slices.DeleteFunc(list, func(work readingWork) bool { return !only.MatchString("reading: " + work.name) })
 	if len(list) == 0 {
 		return nil
 	}
+	fmt.Fprintf(os.Stderr, "reading: making %d snapshots …\n", readSnapshots)
 	r, ids, err := w.smallFiles(ctx)
 	if err != nil {
 		return err
@@ -73,6 +62,9 @@ func reading(ctx context.Context, w *world, rounds int, only *regexp.Regexp) err
 		}
 		for _, delay := range []time.Duration{0, networkDelay} {
 			for _, warm := range []bool{false, true} {
+				if !w.wanted(delay, warm) {
+					continue
+				}
 				if err := w.readingRow(ctx, t, r, rounds, delay, warm, work); err != nil {
 					return err
 				}
@@ -83,7 +75,52 @@ func reading(ctx context.Context, w *world, rounds int, only *regexp.Regexp) err
 	return nil
 }
 
+// readingWorks are the commands. What they change they put back, or it does not matter
+// to the next.
+func (w *world) readingWorks(ctx context.Context) []readingWork {
+	target := filepath.Join(w.dir, "read-target")
+	from := "s3:" + w.s3.URL + "/" + readBucket
+	copied, err := w.configure("reading-copy", "")
+	makeTarget := func() error {
+		if err != nil {
+			return err
+		}
+		w.dropBucket(ctx, copied) // there is none before the first round
+		_, err := w.newRepository(ctx, copied.bucket, "")
+		return err
+	}
+	return []readingWork{
+		{name: "dump of 4,000 files as tar", args: []string{"dump", "latest", "/"}, cold: "≥ 50×", slow: true},
+		{name: "restore of them", args: []string{"restore", "latest", "--target", target}, cold: "≥ 4×", before: func() error { return os.RemoveAll(target) }},
+		{name: "restore over them", args: []string{"restore", "latest", "--target", target}, warm: "all cores"},
+		{name: "find in 60 snapshots", args: []string{"find", "report-0042.txt"}, cold: "≥ 3×", warm: "≥ 5×"},
+		{name: "rewrite --dry-run of 60 snapshots", args: []string{"rewrite", "--dry-run", "--exclude", "report-0042.txt"}, warm: "≥ 5×"},
+		{name: "stats", args: []string{"stats"}, warm: "≥ 3×"},
+		{name: "stats --mode raw-data", args: []string{"stats", "--mode", "raw-data"}, warm: "≥ 3×"},
+		{name: "diff of the first and the last", args: []string{"diff", "$FIRST", "$LAST"}, cold: "≥ 2×"},
+		{name: "ls", args: []string{"ls", "latest"}, cold: "≥ 2×", warm: "≥ 1.7×"},
+		{name: "snapshots", args: []string{"snapshots"}, cold: "≥ 2×", warm: "≥ 1.7×"},
+		{name: "cat config", args: []string{"cat", "config"}, warm: "≥ 1.7×"},
+		{name: "key list", args: []string{"key", "list"}, warm: "≥ 1.7×"},
+		{name: "tag", args: []string{"tag", "--set", "kept", "latest"}, warm: "≥ 1.7×"},
+		{name: "check", args: []string{"check"}, cold: "≥ 2×"},
+		{name: "check --read-data", args: []string{"check", "--read-data"}, cold: "≥ 2×"},
+		{name: "copy of the last to another bucket", args: []string{"copy", "--from-repo", from, "$LAST"}, cold: "≥ 2×", before: makeTarget, on: &copied},
+	}
+}
+
+// wanted reports whether a row's delay and cache were asked for.
+func (w *world) wanted(delay time.Duration, warm bool) bool {
+	if w.delay != "" && w.delay != delay.String() {
+		return false
+	}
+	return w.cache == "" || w.cache == "warm" == warm
+}
+
 func (w *world) readingRow(ctx context.Context, t table.Writer, r repository, rounds int, delay time.Duration, warm bool, work readingWork) error {
+	if work.on != nil {
+		r = *work.on
+	}
 	programs := []struct {
 		name, cache string
 		command     func() *exec.Cmd
@@ -101,6 +138,9 @@ func (w *world) readingRow(ctx context.Context, t table.Writer, r repository, ro
 	var costs [2][]cost
 	for round := first; round <= rounds; round++ {
 		for i, p := range programs {
+			if i == 1 && work.slow && delay > 0 && len(costs[i]) > 0 {
+				continue
+			}
 			if !warm {
 				if err := os.RemoveAll(p.cache); err != nil {
 					return err
@@ -143,7 +183,7 @@ func (w *world) readingRow(ctx context.Context, t table.Writer, r repository, ro
 // smallFiles makes the repository, each of whose snapshots has changes in one file of a
 // hundred, and returns their IDs, oldest first.
 func (w *world) smallFiles(ctx context.Context) (r repository, ids []string, err error) {
-	r, err = w.newRepository(ctx, "reading", "")
+	r, err = w.newRepository(ctx, readBucket, "")
 	if err != nil {
 		return r, nil, err
 	}

@@ -21,6 +21,7 @@ type world struct {
 	rwm, server, restic string
 	kopia               string // "" if it is not there
 	files               int    // in the backups of many files
+	delay, cache        string // the only ones of reading; "" means all
 	dir                 string
 	s3                  *s3proc.Server
 	client              *minio.Client
@@ -103,7 +104,7 @@ func (w *world) runRwm(ctx context.Context, r repository, args ...string) error 
 
 func (w *world) rwmCommand(ctx context.Context, r repository, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.rwm, append([]string{"--config", r.conf, "--quiet"}, args...)...)
-	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(w.dir, "cache-rwm"))
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(w.dir, "cache-rwm"), "RESTIC_FROM_PASSWORD="+password)
 	return cmd
 }
 
@@ -114,7 +115,7 @@ func (w *world) runRestic(ctx context.Context, r repository, args ...string) err
 func (w *world) resticCommand(ctx context.Context, r repository, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.restic, append([]string{"--quiet"}, args...)...)
 	cmd.Env = append(os.Environ(),
-		"RESTIC_REPOSITORY=s3:"+w.s3.URL+"/"+r.bucket, "RESTIC_PASSWORD="+password,
+		"RESTIC_REPOSITORY=s3:"+w.s3.URL+"/"+r.bucket, "RESTIC_PASSWORD="+password, "RESTIC_FROM_PASSWORD="+password,
 		"AWS_ACCESS_KEY_ID="+access, "AWS_SECRET_ACCESS_KEY="+secret,
 		"XDG_CACHE_HOME="+filepath.Join(w.dir, "cache-restic"))
 	return cmd

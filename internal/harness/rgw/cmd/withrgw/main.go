@@ -24,22 +24,23 @@ import (
 
 func main() {
 	dir := flag.String("dir", "", "new `directory` of the cluster, kept afterwards (default: a temporary one)")
+	root := flag.String("root", "", "`directory` of another system whose Ceph is to run, from newer.sh (default: this one's)")
 	flag.Parse()
-	code, err := run(*dir, flag.Args())
+	code, err := run(*dir, *root, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "withrgw:", err)
 	}
 	os.Exit(code)
 }
 
-func run(dir string, command []string) (code int, err error) {
+func run(dir, root string, command []string) (code int, err error) {
 	if len(command) == 0 {
 		return 2, errors.New("no program to run: withrgw [-dir DIR] -- PROGRAM ARGS…")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if dir == "" {
-		tmp, err := os.MkdirTemp("", "rgw-*")
+		tmp, err := os.MkdirTemp(tempIn(root), "rgw-*")
 		if err != nil {
 			return 1, err
 		}
@@ -48,12 +49,24 @@ func run(dir string, command []string) (code int, err error) {
 	}
 	users := newUsers()
 	began := time.Now()
-	cluster, err := rgw.Start(ctx, dir, users...)
+	cluster, err := rgw.StartWith(ctx, dir, rgw.Options{Root: root}, users...)
 	if err != nil {
 		return 1, err
 	}
-	fmt.Fprintf(os.Stderr, "withrgw: Ceph RGW answers at %s after %.1f s\n", cluster.URL, time.Since(began).Seconds())
+	version, err := cluster.Version(ctx)
+	if err != nil {
+		return 1, errors.Join(err, cluster.Stop())
+	}
+	fmt.Fprintf(os.Stderr, "withrgw: Ceph RGW %d answers at %s after %.1f s\n", version, cluster.URL, time.Since(began).Seconds())
 	defer func() { err = errors.Join(err, cluster.Stop()) }()
 
-	return beside.Run(ctx, command, environ(cluster.URL, users)...)
+	return beside.Run(ctx, command, environ(cluster.URL, version, users)...)
+}
+
+// tempIn is the directory for temporary files of a system; "" stands for this one's.
+func tempIn(root string) string {
+	if root == "" {
+		return ""
+	}
+	return filepath.Join(root, "tmp")
 }

@@ -25,8 +25,15 @@ func newUsers() []rgw.User {
 }
 
 // environ is what internal/harness/s3test reads.
-func environ(url string, users []rgw.User) []string {
-	env := []string{"RWM_TEST_S3=" + url, "RWM_TEST_S3_TENANT=" + tenant}
+func environ(url string, version int, users []rgw.User) []string {
+	dialect := "rgw"
+	switch {
+	case version >= 20:
+		dialect = "rgw20"
+	case version >= 18:
+		dialect = "rgw18"
+	}
+	env := []string{"RWM_TEST_S3=" + url, "RWM_TEST_S3_TENANT=" + tenant, "RWM_TEST_S3_DIALECT=" + dialect}
 	for i, u := range users {
 		env = append(env, roles[i].variable+"="+u.Name+":"+u.AccessKey+":"+u.SecretKey)
 	}

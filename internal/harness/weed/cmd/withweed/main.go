@@ -59,6 +59,13 @@ func run(weed string, command []string) (code int, err error) {
 		{"RWM_TEST_S3_HOST", "host", rand.Text(), rand.Text(), []string{}},
 		{"RWM_TEST_S3_HOST2", "host2", rand.Text(), rand.Text(), []string{}},
 	}
+	// The server runs in its own directory.
+	if weed, err = exec.LookPath(weed); err == nil {
+		weed, err = filepath.Abs(weed)
+	}
+	if err != nil {
+		return 1, err
+	}
 	url, end, err := start(ctx, weed, dir, users)
 	if err != nil {
 		return 1, err

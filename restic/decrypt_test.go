@@ -14,7 +14,7 @@ import (
 
 // What is stored as snapshot, index and config can be read wherever it was found; what
 // is altered, cut or another repository's cannot.
-func TestUnseal(t *testing.T) {
+func TestDecrypt(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Init(t.Context(), Local(dir), "one", WithoutCache())
 	if err != nil {
@@ -46,16 +46,16 @@ func TestUnseal(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			plain, err := s.Unseal(t.Context(), sealed)
+			plain, err := s.Decrypt(t.Context(), sealed)
 			if err != nil || !json.Valid(plain) {
 				t.Errorf("%s: %v %q", pattern, err, plain)
 			}
 			for name, bad := range map[string][]byte{"cut": sealed[:len(sealed)-1], "short": sealed[:5], "empty": nil, "altered": flip(sealed)} {
-				if _, err := s.Unseal(t.Context(), bad); !errors.Is(err, ErrDamaged) {
+				if _, err := s.Decrypt(t.Context(), bad); !errors.Is(err, ErrDamaged) {
 					t.Errorf("%s %s: %v", name, pattern, err)
 				}
 			}
-			if _, err := other.Unseal(t.Context(), sealed); !errors.Is(err, ErrDamaged) {
+			if _, err := other.Decrypt(t.Context(), sealed); !errors.Is(err, ErrDamaged) {
 				t.Errorf("another repository's %s: %v", pattern, err)
 			}
 		}
@@ -63,7 +63,7 @@ func TestUnseal(t *testing.T) {
 }
 
 // A few bytes must not unpack to what fills the memory.
-func TestUnsealBounded(t *testing.T) {
+func TestDecryptBounded(t *testing.T) {
 	enc, err := zstd.NewWriter(nil)
 	if err != nil {
 		t.Fatal(err)

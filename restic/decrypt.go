@@ -7,14 +7,14 @@ import (
 	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// Unseal decrypts the stored form of an index, a snapshot, a lock or the config of this
+// Decrypt decrypts the stored form of an index, a snapshot, a lock or the config of this
 // repository, wherever it was read, and returns the JSON in it. It makes no request of
-// its own for it. The error wraps ErrDamaged if the content was not sealed with this
+// its own for it. The error wraps ErrDamaged if the content was not encrypted with this
 // repository's key.
 //
-// Such files are sealed as design.rst of restic says: a nonce, the encrypted text, a
+// Such files are encrypted as design.rst of restic says: a nonce, the encrypted text, a
 // MAC; since version 2 of the format the text begins with the byte 2 if zstd follows.
-func (s *Session) Unseal(ctx context.Context, sealed []byte) (plain []byte, err error) {
+func (s *Session) Decrypt(ctx context.Context, sealed []byte) (plain []byte, err error) {
 	err = s.run(ctx, access{}, func(_ context.Context, repo *engrepository.Repository) error {
 		text, err := openSealed(repo.Key(), sealed)
 		if err == nil {
