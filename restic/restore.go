@@ -155,7 +155,7 @@ func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult
 			Delete:          o.Delete,
 			OwnershipByName: o.OwnershipByName,
 		})
-		ahead.selects, ahead.xattrs = selectItem, selectXattr
+		ahead.selects = selectItem
 		ahead.fail = func(item string, err error) error {
 			if errors.Is(context.Cause(ctx), ErrSealed) {
 				return err // of the operation, not of this file

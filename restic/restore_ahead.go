@@ -42,7 +42,6 @@ type restoreAhead struct {
 	target  string // absolute
 	root    engrestic.ID
 	selects func(path string, isDir bool) (selected, below bool)
-	xattrs  func(name string) bool
 	fail    func(path string, err error) error
 
 	// of the walk, which is one goroutine at a time

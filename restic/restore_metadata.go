@@ -5,18 +5,17 @@ import (
 	"path/filepath"
 
 	engdata "github.com/restic/restic/rwmlink/data"
-	engfs "github.com/restic/restic/rwmlink/fs"
 )
 
 // metadataInRow is how many files a processor takes at a time.
 const metadataInRow = 8
 
 // withMetadata restores the metadata of the files of a directory and returns its tree
-// for the restorer, without them. The restorer keeps the files with errors, and one
-// file in any case: what it restores of a directory decides whether it restores the
-// directory's own metadata.
+// for the restorer, without them. The restorer keeps the files with anything unusual
+// and, in any case, one file: what it restores of a directory decides whether it
+// restores the directory's own metadata.
 func (r *restoreAhead) withMetadata(ctx context.Context, e *aheadTree) ([]byte, error) {
-	if r.o.DryRun {
+	if r.o.DryRun || r.o.OwnershipByName {
 		return e.raw, nil
 	}
 	var list []int
@@ -25,8 +24,7 @@ func (r *restoreAhead) withMetadata(ctx context.Context, e *aheadTree) ([]byte, 
 		n := e.nodes[i]
 		_, failed := r.failed[filepath.Join(r.dir, n.Name)]
 		_, linked := r.linked[linkKey(n)]
-		// The engine may warn of generic attributes.
-		if !failed && !linked && len(n.GenericAttributes) == 0 {
+		if !failed && !linked {
 			list = append(list, i)
 		}
 	}
@@ -39,7 +37,7 @@ func (r *restoreAhead) withMetadata(ctx context.Context, e *aheadTree) ([]byte, 
 	dir := filepath.Join(r.target, r.dir)
 	err := onAll(ctx, len(list), metadataInRow, func(i int) {
 		n := e.nodes[list[i]]
-		done[list[i]] = engfs.NodeRestoreMetadata(n, filepath.Join(dir, n.Name), func(string) {}, r.xattrs, r.o.OwnershipByName) == nil
+		done[list[i]] = restoreUsual(n, filepath.Join(dir, n.Name))
 	})
 	if err != nil {
 		return nil, err

@@ -24,14 +24,13 @@ const (
 )
 
 var (
-	Link                = fs.Link
-	Lstat               = fs.Lstat
-	MkdirAll            = fs.MkdirAll
-	NewCommandReader    = fs.NewCommandReader
-	NewReader           = fs.NewReader
-	NodeRestoreMetadata = fs.NodeRestoreMetadata
-	OpenFile            = fs.OpenFile
-	Readdirnames        = fs.Readdirnames
-	Remove              = fs.Remove
-	RemoveAll           = fs.RemoveAll
+	Link             = fs.Link
+	Lstat            = fs.Lstat
+	MkdirAll         = fs.MkdirAll
+	NewCommandReader = fs.NewCommandReader
+	NewReader        = fs.NewReader
+	OpenFile         = fs.OpenFile
+	Readdirnames     = fs.Readdirnames
+	Remove           = fs.Remove
+	RemoveAll        = fs.RemoveAll
 )
