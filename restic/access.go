@@ -63,6 +63,9 @@ func (a access) addsBlobs() bool { return a.write && a.index }
 
 // run runs fn as a says: every operation of the session goes through it.
 func (s *Session) run(ctx context.Context, a access, fn task) error {
+	if s == nil {
+		return errNilSession
+	}
 	ctx, done := s.abortable(ctx)
 	defer done()
 	if !a.sealed {

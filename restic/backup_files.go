@@ -167,6 +167,9 @@ func (h *FileHeader) check() (name string, err error) {
 	case strings.ContainsRune(name, 0):
 		return "", fmt.Errorf("the path %q has a NUL in it", h.Path)
 	}
+	if h.Mode.Type() == fs.ModeSymlink && h.LinkTarget == "" {
+		return "", fmt.Errorf("%s: a symbolic link without a LinkTarget cannot be restored", name)
+	}
 	switch h.Mode.Type() {
 	case 0, fs.ModeDir, fs.ModeSymlink:
 		return name, nil
@@ -208,7 +211,11 @@ func (w *fileWriter) content(ctx context.Context, name string, node *engdata.Nod
 	// Of several files one may well be empty.
 	w.run.stream = newStream(ctx, name, rd, true)
 	stats, err := w.chunks(ctx, node, w.run.stream.pipe)
-	if own := w.run.stream.failure(); err != nil && own != nil && !errors.Is(err, own) {
+	switch own := w.run.stream.failure(); {
+	case own == nil || errors.Is(err, own):
+	case err == nil: // one like io.ErrUnexpectedEOF, which the chunker takes for the end
+		err = own
+	default:
 		err = fmt.Errorf("%w: %w", own, err)
 	}
 	if err = errors.Join(err, w.run.stream.finish()); err != nil {

@@ -174,7 +174,11 @@ func (f *ioFile) ToNode(bool, func(string, ...any)) (*engdata.Node, error) {
 	if node.Type == engdata.NodeTypeFile {
 		node.Size, node.Links = uint64(f.fi.Size), 1
 	}
-	if node.Type != engdata.NodeTypeSymlink {
+	switch node.Type {
+	case engdata.NodeTypeSymlink:
+	case engdata.NodeTypeIrregular: // a device, say: an fs.FS does not tell its number
+		return node, fmt.Errorf("%s: a %v cannot be backed up from an FS", f.path, f.fi.Mode.Type())
+	default:
 		return node, nil
 	}
 	name, _ := f.fs.inner(f.path)

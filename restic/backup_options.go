@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"strings"
 	"time"
 
 	engfilter "github.com/restic/restic/rwmlink/filter"
@@ -37,7 +38,7 @@ type BackupOptions struct {
 
 	// FS is backed up instead of Paths, as the directory FSRoot of the snapshot ("/" by
 	// default). Everything in it is read, since an fs.FS does not tell what has
-	// changed.
+	// changed. Devices count as unreadable: it does not tell their numbers either.
 	FS     fs.FS
 	FSRoot string
 	// Files are backed up instead of Paths, in the order and as they come: one is
@@ -127,6 +128,8 @@ func (b *BackupOptions) Check() error {
 		return errors.New("backup: Force uses no parent, but one is given")
 	case b.ExcludeLargerThan < 0:
 		return fmt.Errorf("backup: invalid size limit %d", b.ExcludeLargerThan)
+	case strings.ContainsRune(b.ReaderName, 0):
+		return fmt.Errorf("backup: the name %q has a NUL in it: no file can be restored under it", b.ReaderName)
 	}
 	for _, p := range b.Paths {
 		if p == "" {

@@ -33,7 +33,7 @@ func newStream(ctx context.Context, name string, rd io.ReadCloser, mayBeEmpty bo
 		defer stop()
 		from := &watchedReader{rd: rd}
 		_, err := io.Copy(pw, from)
-		closed := rd.Close()
+		closed := unpanicked(rd.Close)
 		switch {
 		case from.err != nil:
 			s.fail(from.err)
@@ -89,11 +89,35 @@ type watchedReader struct {
 	err error // but for io.EOF
 }
 
-func (w *watchedReader) Read(p []byte) (int, error) {
-	n, err := w.rd.Read(p)
+func (w *watchedReader) Read(p []byte) (n int, err error) {
+	broken := unpanicked(func() error {
+		n, err = w.rd.Read(p)
+		return nil
+	})
+	if broken == nil && (n < 0 || n > len(p)) {
+		broken = fmt.Errorf("its Read returned %d of %d bytes", n, len(p))
+	}
+	if broken != nil {
+		n, err = 0, broken
+	}
 	w.n += int64(n)
 	if err != nil && err != io.EOF {
 		w.err = err
 	}
 	return n, err
+}
+
+// unpanicked makes a panic of the caller's code an error. In a goroutine of ours the
+// caller could not recover from it, and it would end the whole program.
+func unpanicked(fn func() error) (err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case error:
+			err = fmt.Errorf("it panicked: %w", v)
+		default:
+			err = fmt.Errorf("it panicked: %v", v)
+		}
+	}()
+	return fn()
 }

@@ -3,6 +3,7 @@ package restic
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -32,14 +33,100 @@ func dumped(t *testing.T, s *Session, name string) string {
 	return text.String()
 }
 
+type readFunc func(p []byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// The errors that readers of truncated data return are taken for what they are, not for
+// the end: those of packages compress/gzip and net/http.
+func TestTruncatedStreamIsNoSnapshot(t *testing.T) {
+	s, _ := initMemory(t)
+	for _, end := range []error{io.ErrUnexpectedEOF, fmt.Errorf("read: %w", io.EOF), io.ErrClosedPipe, io.ErrShortBuffer} {
+		rd := func() io.ReadCloser {
+			return io.NopCloser(io.MultiReader(strings.NewReader("half"), iotest.ErrReader(end)))
+		}
+		for _, o := range []BackupOptions{
+			{Reader: rd()},
+			{Files: func(yield func(FileHeader, io.ReadCloser) bool) { yield(FileHeader{Path: "/dump"}, rd()) }},
+		} {
+			if res, err := s.Backup(t.Context(), o); res != nil || !errors.Is(err, end) {
+				t.Errorf("%v: %v, %v", end, res, err)
+			}
+		}
+	}
+	for what, rd := range map[string]io.Reader{
+		"negative": readFunc(func([]byte) (int, error) { return -1, nil }),
+		"more":     readFunc(func(p []byte) (int, error) { return len(p) + 1, io.EOF }),
+		"nil":      (*strings.Reader)(nil),
+	} {
+		if res, err := s.Backup(t.Context(), BackupOptions{Reader: rd}); res != nil || err == nil {
+			t.Errorf("%s: %v, %v", what, res, err)
+		}
+	}
+	if res, err := s.Backup(t.Context(), BackupOptions{Reader: strings.NewReader("x"), ReaderName: "a\x00b"}); res != nil || err == nil {
+		t.Errorf("a name with a NUL: %v, %v", res, err)
+	}
+	mustHaveSnapshots(t, s, 0)
+}
+
+// What of an FS no snapshot can hold is left out; the repository stays sound.
+func TestBackupOfAnFSWithADevice(t *testing.T) {
+	s, m := initMemory(t)
+	for _, kind := range []fs.FileMode{fs.ModeDevice, fs.ModeDevice | fs.ModeCharDevice, fs.ModeIrregular} {
+		res, err := s.Backup(t.Context(), BackupOptions{FS: fstest.MapFS{"good": {Data: []byte("g")}, "bad": {Mode: kind}, "pipe": {Mode: fs.ModeNamedPipe}}})
+		if !errors.Is(err, ErrIncomplete) || res == nil || res.ErrorCount != 1 {
+			t.Errorf("%v: %+v, %v", kind, res, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	mustBeSound(t, m)
+}
+
+// In an FS such a file is left out, like any other that cannot be read.
+func TestTruncatedFileOfAnFS(t *testing.T) {
+	s, _ := initMemory(t)
+	for _, end := range []error{io.ErrUnexpectedEOF, fmt.Errorf("read: %w", io.EOF), io.ErrClosedPipe} {
+		res, err := s.Backup(t.Context(), BackupOptions{FS: truncatedFS{fstest.MapFS{"good": {Data: []byte("g")}, "bad": {Data: []byte("half")}}, end}})
+		if !errors.Is(err, ErrIncomplete) || res == nil || res.ErrorCount != 1 {
+			t.Errorf("%v: %+v, %v", end, res, err)
+		}
+	}
+}
+
+type truncatedFS struct {
+	fstest.MapFS
+	end error
+}
+
+func (f truncatedFS) Open(name string) (fs.File, error) {
+	file, err := f.MapFS.Open(name)
+	if name == "bad" && err == nil {
+		return truncatedFile{file, io.MultiReader(file, iotest.ErrReader(f.end))}, nil
+	}
+	return file, err
+}
+
+type truncatedFile struct {
+	fs.File
+	from io.Reader
+}
+
+func (f truncatedFile) Read(p []byte) (int, error) { return f.from.Read(p) }
+
 // A stream that breaks off, at its beginning or later, is no snapshot: retention would
 // take it for a good one. The session goes on to be usable.
 func TestBrokenStreamIsNoSnapshot(t *testing.T) {
 	broken := errors.New("the database went away")
+	panics := readFunc(func([]byte) (int, error) { panic(broken) })
 	for what, rd := range map[string]io.Reader{
-		"at once":   iotest.ErrReader(broken),
-		"later":     io.MultiReader(strings.NewReader(noise(3<<20, 7)), iotest.ErrReader(broken)),
-		"with data": iotest.DataErrReader(io.MultiReader(strings.NewReader("half"), iotest.ErrReader(broken))),
+		"panic":      io.MultiReader(strings.NewReader("half"), panics),
+		"end inside": io.MultiReader(strings.NewReader("half"), iotest.ErrReader(fmt.Errorf("%w: %w", broken, io.EOF))),
+		"truncated":  io.MultiReader(strings.NewReader("half"), iotest.ErrReader(fmt.Errorf("%w: %w", broken, io.ErrUnexpectedEOF))),
+		"at once":    iotest.ErrReader(broken),
+		"later":      io.MultiReader(strings.NewReader(noise(3<<20, 7)), iotest.ErrReader(broken)),
+		"with data":  iotest.DataErrReader(io.MultiReader(strings.NewReader("half"), iotest.ErrReader(broken))),
 	} {
 		t.Run(what, func(t *testing.T) {
 			s, m := initMemory(t)
@@ -47,6 +134,13 @@ func TestBrokenStreamIsNoSnapshot(t *testing.T) {
 				res, err := s.Backup(t.Context(), BackupOptions{Reader: rd, ReaderName: name})
 				if res != nil || !errors.Is(err, broken) || errors.Is(err, ErrIncomplete) {
 					t.Errorf("got %v, %v", res, err)
+				}
+				res, err = s.Backup(t.Context(), BackupOptions{Files: func(yield func(FileHeader, io.ReadCloser) bool) {
+					_ = yield(FileHeader{Path: "/good"}, io.NopCloser(strings.NewReader("good"))) &&
+						yield(FileHeader{Path: "/dump"}, io.NopCloser(rd))
+				}})
+				if res != nil || !errors.Is(err, broken) {
+					t.Errorf("one of several files: %v, %v", res, err)
 				}
 			}
 			mustHaveSnapshots(t, s, 0)
@@ -198,6 +292,7 @@ func TestBackupOfFiles(t *testing.T) {
 		"twice":    {Path: "/db/a.sql"},
 		"file":     {Path: "/db/a.sql/b"},
 		"dir":      {Path: "/db"},
+		"link":     {Path: "/nowhere", Mode: fs.ModeSymlink},
 		"device":   {Path: "/dev", Mode: fs.ModeDevice},
 	} {
 		o.Files = files(bad)

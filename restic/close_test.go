@@ -96,6 +96,23 @@ func TestNilArguments(t *testing.T) {
 			_, err := Open(t.Context(), AsOf(nil, "bucket", "", "then", func(func(ObjectVersion) bool) {}), testPassword)
 			return err
 		},
+		"session":     func() error { return (*Session)(nil).Close() },
+		"file system": func() error { return (*FS)(nil).Close() },
+		"operation":   func() error { _, err := (*Session)(nil).Snapshots(t.Context(), SnapshotFilter{}); return err },
+		"destination": func() error {
+			s, _ := initMemory(t)
+			_, err := s.CopyTo(t.Context(), nil, CopyOptions{})
+			return err
+		},
+		"writer": func() error {
+			s, _ := initMemory(t)
+			if _, err := s.Backup(t.Context(), BackupOptions{Reader: strings.NewReader("x")}); err != nil {
+				t.Error(err)
+			}
+			return s.Dump(t.Context(), DumpOptions{Snapshot: "latest", Path: "/"}, nil)
+		},
+		"proof": func() error { _, err := Prove(t.Context(), nil, testPassword, ProveOptions{}); return err },
+		"needs": func() error { _, _, err := Needs(t.Context(), nil, testPassword, NeedsOptions{}); return err },
 		"clock": func() error { _, err := Open(t.Context(), m, testPassword, WithClock(nil)); return err },
 	} {
 		if err := run(); err == nil {

@@ -51,6 +51,9 @@ type CopyResult struct {
 // *SnapshotsError. The result may come with an error, and then describes what was
 // finished.
 func (s *Session) CopyTo(ctx context.Context, dst *Session, o CopyOptions) (*CopyResult, error) {
+	if s == nil || dst == nil {
+		return nil, fmt.Errorf("copy: %w", errNilSession)
+	}
 	if dst == s {
 		// it would wait for itself
 		return nil, fmt.Errorf("copy: from and to %s in one session", s.loc)

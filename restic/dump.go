@@ -68,6 +68,8 @@ func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
 		return errors.New("dump: no snapshot given; \"latest\" is the newest one")
 	case o.Path == "":
 		return errors.New("dump: no path given; \"/\" is all of the snapshot")
+	case w == nil:
+		return errors.New("dump: the writer is nil")
 	case o.Archive != ArchiveTar && o.Archive != ArchiveZip:
 		return fmt.Errorf("dump: unknown archive format %d", int(o.Archive))
 	}

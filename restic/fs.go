@@ -77,6 +77,9 @@ func (f *FS) Snapshot() Snapshot { return f.snapshot }
 
 // Close ends all reading and releases the session. Closing it again does nothing.
 func (f *FS) Close() error {
+	if f == nil {
+		return errNilSession
+	}
 	f.end()
 	f.blobs.wait()
 	return f.reader.Close()

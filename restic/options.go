@@ -153,9 +153,11 @@ func ValidateOptions(opts ...Option) error {
 	return err
 }
 
+var errNoLocation = errors.New("no location of a repository is given")
+
 func newOptionsAt(loc Location, opts []Option) (options, error) {
 	if loc == nil {
-		return options{}, errors.New("no location of a repository is given")
+		return options{}, errNoLocation
 	}
 	o, err := newOptions(opts)
 	if err != nil {

@@ -81,9 +81,12 @@ type snapshotRoot struct{ id, tree ID }
 
 func (p *proof) prove(ctx context.Context, loc Location, password string, opts []Option) (*Proof, error) {
 	began := time.Now()
-	p.loc = loc
-	p.res.Location = loc.String()
-	err := p.run(ctx, password, opts)
+	err := errNoLocation
+	if loc != nil {
+		p.loc = loc
+		p.res.Location = loc.String()
+		err = p.run(ctx, password, opts)
+	}
 	p.res.Requests, p.res.Bytes = p.limits.requests.Load(), p.limits.bytes.Load()
 	p.res.Elapsed = time.Since(began)
 	err = p.judge(err)

@@ -32,6 +32,9 @@ func NewTransport() (*http.Transport, error) {
 // The client itself retries a request only once, since packages restic and s3state do
 // their own retries and know which failures are transient.
 func NewClient(cfg *Config, transport http.RoundTripper) (*minio.Client, error) {
+	if cfg == nil {
+		return nil, errNilConfig()
+	}
 	if err := cfg.validateS3(); err != nil {
 		return nil, err
 	}

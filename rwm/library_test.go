@@ -187,6 +187,18 @@ func TestNilIsAnErrorNotAPanic(t *testing.T) {
 	if _, err := rwm.New(cfg, nil); err == nil {
 		t.Error("a nil option was taken")
 	}
+	var none *rwm.Config
+	_, noClient := rwm.NewClient(nil, nil)
+	_, noText := rwm.ParseConfig(nil, "rwm.conf")
+	_, noDescription := none.Describe()
+	for _, err := range []error{none.Validate(), none.ReadSecrets(t.Context(), nil), noClient, noText, noDescription} {
+		if !errors.Is(err, rwm.ErrConfig) {
+			t.Error(err)
+		}
+	}
+	if report := (*rwm.Report)(nil); report.OK() || report.Err() == nil || report.ReturnCode() == 0 {
+		t.Error("a run that did not begin succeeded")
+	}
 	m := newManager(t, cfg, rwm.WithLogger(nil), rwm.WithClock(nil), rwm.WithEvents(nil), rwm.WithRunEvents(nil), rwm.WithOutput(nil, nil), rwm.WithClient(nil), rwm.WithTransport(nil))
 	if _, err := m.BackupAll(t.Context()); err != nil {
 		t.Error(err)

@@ -56,6 +56,9 @@ func ReadConfig(ctx context.Context, path string) (*Config, error) {
 // is usually a file name.
 func ParseConfig(r io.Reader, name string) (*Config, error) {
 	d := &decoder{source: source{name: name, lines: map[string]int{}}, order: map[string][]string{}}
+	if r == nil {
+		return nil, errNilConfig()
+	}
 	text, err := io.ReadAll(io.LimitReader(r, maxConfigSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, name, err)

@@ -47,7 +47,7 @@ type Manager struct {
 func New(cfg *Config, opts ...Option) (*Manager, error) {
 	m := &Manager{cfg: cfg, log: slog.New(slog.DiscardHandler), now: time.Now, hooks: hooks{io.Discard, io.Discard}}
 	if cfg == nil {
-		return nil, &ConfigError{Msg: "no configuration is given: it is nil"}
+		return nil, errNilConfig()
 	}
 	for i, opt := range opts {
 		if opt == nil {

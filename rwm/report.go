@@ -68,11 +68,14 @@ func (r Row) RemovedByHost() map[string]int {
 	return counts
 }
 
-// Report is the result of a backup run, with one row for every step that it reached.
+// Report is the result of a backup run, with one row for every step that it reached. A
+// nil one, which a run returns that did not begin, is not OK.
 type Report struct {
 	Run  RunID
 	Rows []Row
 }
+
+var errNoRun = errors.New("the run did not begin")
 
 // OK reports whether every step succeeded.
 func (r *Report) OK() bool { return r.Err() == nil }
@@ -83,6 +86,9 @@ func (r *Report) ReturnCode() int { return ExitCode(r.Err()) }
 
 // Err is nil if every step succeeded, else a [*RunError].
 func (r *Report) Err() error {
+	if r == nil {
+		return errNoRun
+	}
 	var failed []Row
 	for _, row := range r.Rows {
 		if !row.OK {

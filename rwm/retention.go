@@ -43,6 +43,9 @@ func checkRetention(key, value string) string {
 		if strings.TrimSpace(value) == "" {
 			return "has no tag"
 		}
+		if slices.Contains(restic.ParseTagList(value), "") {
+			return fmt.Sprintf("%q has an empty tag, which no tagged snapshot has", value)
+		}
 	default:
 		return "is no retention option of restic forget" + didYouMean(key, retentionKeys())
 	}

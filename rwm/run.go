@@ -94,6 +94,17 @@ func (m *Manager) plan(names []string) (*plan, error) {
 	return p, m.needRepository()
 }
 
+// dry reports whether a backup of the run only shows what it would do. A retention
+// after it would remove old snapshots, and no new one is there.
+func (p *plan) dry() bool {
+	for _, args := range p.args {
+		if args.DryRun {
+			return true
+		}
+	}
+	return false
+}
+
 // sessionAccess is what of the arguments needs a repository opened with it.
 // Compression and pack size are options of a single backup.
 func sessionAccess(args *resticflags.BackupArgs) resticflags.Access {
@@ -225,6 +236,8 @@ func (r *run) all(ctx context.Context, p *plan) {
 	case len(r.cfg.Retention) == 0 && r.cfg.Policy == nil:
 	case !r.report.OK():
 		r.emit(StepSkipped{StepRetention, "not every backup succeeded"})
+	case p.dry():
+		r.emit(StepSkipped{StepRetention, "a backup has --dry-run, so it made no snapshot"})
 	default:
 		r.step(ctx, StepRetention, NameRetention, func(ctx context.Context, row *Row) error {
 			return r.retention(ctx, p, row)

@@ -95,3 +95,20 @@ func TestRetentionThatKeepsNothing(t *testing.T) {
 		}
 	}
 }
+
+// A backup that only shows what it would do makes no snapshot, so nothing may go in
+// exchange for it.
+func TestDryRunKeepsEverything(t *testing.T) {
+	w := newWorld(t).policed()
+	w.seed()
+	w.config.Retention = rwm.Retention{"keep-last": "1", "keep-within": "0d"}
+	w.config.BackupExtras = []string{"--dry-run"}
+	w.config.Backups["home"] = rwm.Backup{FilesDirs: []string{w.files}}
+	report, err := w.manager().BackupAll(t.Context())
+	if err != nil {
+		t.Fatal(table(report), err)
+	}
+	if n := len(w.snapshots()); n != 8 || slices.ContainsFunc(report.Rows, func(r rwm.Row) bool { return r.Step == rwm.StepRetention }) {
+		t.Errorf("%d snapshots left of 8:\n%s", n, table(report))
+	}
+}

@@ -20,15 +20,16 @@ type SecretFunc func(ctx context.Context) (string, error)
 // maxSecret bounds what is read as a secret.
 const maxSecret = 64 << 10
 
-// SecretFile reads a secret from a file, without the final newline. A path that begins
-// with $CREDENTIALS_DIRECTORY/ is in systemd's directory of credentials.
+// SecretFile reads a secret from a file, without the final newline and without the byte
+// order mark that editors on Windows write. A path that begins with
+// $CREDENTIALS_DIRECTORY/ is in systemd's directory of credentials.
 func SecretFile(path string) SecretFunc {
 	return func(ctx context.Context) (string, error) {
 		name, err := expandCredentials(path)
 		if err != nil {
 			return "", err
 		}
-		text, err := readfile.Read(ctx, name, maxSecret)
+		text, err := readfile.Read(ctx, name, maxSecret+1)
 		if err != nil {
 			return "", err
 		}
@@ -75,11 +76,16 @@ func expandCredentials(path string) (string, error) {
 }
 
 func cleanSecret(text []byte) (string, error) {
-	secret := strings.TrimRight(string(text), "\r\n")
+	if len(text) > maxSecret {
+		return "", errors.New("it is larger than 64 KiB; this is no secret")
+	}
+	secret := strings.TrimRight(string(readfile.Text(text)), "\r\n")
 	switch {
 	case secret == "":
 		return "", errors.New("it is empty")
-	case strings.ContainsAny(secret, "\r\n\x00"):
+	case strings.ContainsRune(secret, 0):
+		return "", errors.New("it contains a NUL byte; this is no text")
+	case strings.ContainsAny(secret, "\r\n"):
 		return "", errors.New("it has more than one line")
 	}
 	return secret, nil
@@ -155,6 +161,9 @@ func (k secretKey) origin() string {
 // that are already set stay. What commands write to standard error goes to stderr,
 // which may be nil. Errors are [*ConfigError]s without any secret.
 func (c *Config) ReadSecrets(ctx context.Context, stderr io.Writer) error {
+	if c == nil {
+		return errNilConfig()
+	}
 	var errs []error
 	for _, key := range c.secretKeys() {
 		if !key.elsewhere() {

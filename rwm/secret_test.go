@@ -1,6 +1,7 @@
 package rwm_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,16 +61,35 @@ func TestSecretsFromElsewhere(t *testing.T) {
 	}
 }
 
+// What editors on Windows and PowerShell write, as restic takes it in a password file.
+func TestSecretsOfWindows(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	for _, text := range []string{"\ufeffpässword\r\n", "\xff\xfep\x00\xe4\x00s\x00s\x00w\x00o\x00r\x00d\x00\r\x00\n\x00"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, from := range []rwm.SecretFunc{rwm.SecretFile(file), rwm.SecretCommand("cat "+file, nil)} {
+			if got, err := from(t.Context()); got != "pässword" || err != nil {
+				t.Errorf("%q: %q %v", text, got, err)
+			}
+		}
+	}
+}
+
 func TestSecretsThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	empty, many := filepath.Join(dir, "empty"), filepath.Join(dir, "many")
-	if err := errors.Join(os.WriteFile(empty, []byte("\n"), 0o600), os.WriteFile(many, []byte("secret-a\nsecret-b\n"), 0o600)); err != nil {
+	binary, large := filepath.Join(dir, "binary"), filepath.Join(dir, "large")
+	if err := errors.Join(os.WriteFile(empty, []byte("\n"), 0o600), os.WriteFile(many, []byte("secret-a\nsecret-b\n"), 0o600),
+		os.WriteFile(binary, []byte("secret-a\x00b\n"), 0o600), os.WriteFile(large, bytes.Repeat([]byte("s"), 64<<10+1), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for line, want := range map[string]string{
 		"restic_password_file: " + dir + "/none":         "restic_password_file: open",
 		"restic_password_file: " + empty:                 "restic_password_file: it is empty",
 		"restic_password_file: " + many:                  "more than one line",
+		"restic_password_file: " + binary:                "NUL byte",
+		"restic_password_file: " + large:                 "larger than 64 KiB",
 		"restic_password_command: echo secret-a; exit 7": "failed with return code 7",
 		"restic_password_command: 'true'":                "it is empty",
 		"restic_password_command: yes | head -c 100000":  "failed",

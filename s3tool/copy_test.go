@@ -248,3 +248,19 @@ func TestUploadWithoutTheRightToListUploads(t *testing.T) {
 		}
 	}
 }
+
+// A key that can be no file's name here is found out before its bytes come.
+func TestCopyDownOfImpossibleNames(t *testing.T) {
+	f := newWorld(t, false)
+	long := strings.Repeat("k", 1024)
+	f.put(t, long, "content")
+	f.put(t, "taken/below", "content")
+	dir := t.TempDir()
+	write(t, dir, "taken", "a file")
+	for _, source := range []string{long, ""} {
+		if _, err := f.Copy(t.Context(), f.url(source), "", dir, s3tool.CopyOptions{Recursive: source == ""}); err == nil || !strings.Contains(err.Error(), "nothing was changed") {
+			t.Errorf("%.10q: %v", source, err)
+		}
+	}
+	leftovers(t, dir, 1)
+}

@@ -88,7 +88,10 @@ func (c *copier) download(from Location, root *os.Root, name string) error {
 	if !filepath.IsLocal(local) || path.Clean(name) != name || local == "." || isPartial.MatchString(name) {
 		return fmt.Errorf("%w: %s: the key cannot be a file below %s", ErrInvalid, from, root.Name())
 	}
-	if info, err := root.Lstat(local); err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink {
+	switch info, err := root.Lstat(local); {
+	case err != nil && !errors.Is(err, fs.ErrNotExist): // a name too long, a file on the way
+		return fmt.Errorf("copy %s: %w; nothing was changed", from, err)
+	case err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink:
 		return fmt.Errorf("copy %s: %w: %s is there and is not a regular file; nothing was changed", from, ErrInvalid, filepath.Join(root.Name(), local))
 	}
 	o, err := c.tool.Stat(c.ctx, from)

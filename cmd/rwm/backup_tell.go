@@ -69,15 +69,17 @@ func (t *runTeller) change(ctx context.Context, failed bool, title, text string)
 		lock = rwm.DefaultLockPath
 	}
 	mark := lock + ".failed"
+	if len(t.cfg.Notify) == 0 {
+		_ = os.Remove(mark) // or it would hide a failure from receivers added later
+		return
+	}
 	_, err := os.Stat(mark)
 	if failed == (err == nil) {
 		return
 	}
-	if len(t.cfg.Notify) > 0 {
-		if err := t.sender.Send(ctx, title, text); err != nil {
-			t.warn(err)
-			return // the next run tells it
-		}
+	if err := t.sender.Send(ctx, title, text); err != nil {
+		t.warn(err)
+		return // the next run tells it
 	}
 	if failed {
 		t.warn(os.WriteFile(mark, []byte(time.Now().Format(time.RFC3339)+"\n"), 0o600))

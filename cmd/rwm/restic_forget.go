@@ -81,7 +81,11 @@ func (c resticForgetCmd) options() (restic.ForgetOptions, error) {
 	}
 	opts.Filter.IgnoreMissing = true
 	for _, list := range c.KeepTag {
-		opts.Policy.Tags = append(opts.Policy.Tags, restic.ParseTagList(list))
+		tags := restic.ParseTagList(list)
+		if slices.Contains(tags, "") { // as "$TAGS," with TAGS not set
+			return opts, fmt.Errorf("--keep-tag: %q has an empty tag, which no tagged snapshot has", list)
+		}
+		opts.Policy.Tags = append(opts.Policy.Tags, tags)
 	}
 	prune, err := c.pruneFlags.options()
 	if c.Prune {

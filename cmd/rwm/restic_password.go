@@ -66,9 +66,9 @@ func (s secret) read(a *app) (string, error) {
 	case s.file != "" && s.command != "":
 		return "", usageError{errors.New("--password-file and --password-command cannot be used together")}
 	case s.command != "":
-		return s.run(a)
+		return notEmpty("password command")(s.run(a))
 	case s.file != "":
-		return readSecretFile(a.ctx, s.file)
+		return notEmpty("password file " + s.file)(readSecretFile(a.ctx, s.file))
 	case s.value != "":
 		return s.value, nil
 	case a.stdinTaken():
@@ -106,6 +106,17 @@ func readSecretFile(ctx context.Context, name string) (string, error) {
 		return "", fmt.Errorf("password file: %w", err)
 	}
 	return strings.TrimSpace(string(text)), nil
+}
+
+// notEmpty refuses an empty password: nobody typed one, so a file or a command is not
+// what it should be.
+func notEmpty(from string) func(string, error) (string, error) {
+	return func(password string, err error) (string, error) {
+		if err == nil && password == "" {
+			return "", usageError{errors.New(from + ": it is empty; a repository without a password needs --insecure-no-password")}
+		}
+		return password, err
+	}
 }
 
 // askTwice asks for a password that is new: on a terminal nobody sees what is typed.

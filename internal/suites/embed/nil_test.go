@@ -32,7 +32,7 @@ var (
 		"WithOutput": rwm.WithOutput(nil, nil), "WithSessionOptions": rwm.WithSessionOptions(), "WithStoreOptions": rwm.WithStoreOptions(nil),
 	}
 	nilState = map[string]s3state.Option{
-		"WithSettingMade": s3state.WithSettingMade(nil), "WithTransport": s3state.WithTransport(nil), "WithLogger": s3state.WithLogger(nil), "WithClock": s3state.WithClock(nil), "WithPromise": s3state.WithPromise(nil),
+		"WithSettingMade": s3state.WithSettingMade(nil), "WithTransport": s3state.WithTransport(nil), "WithLogger": s3state.WithLogger(nil), "WithClock": s3state.WithClock(nil), "WithPromise": s3state.WithPromise(nil), "WithKnownSettings": s3state.WithKnownSettings(nil),
 	}
 	nilVersions = map[string]s3versions.Option{
 		"WithTransport": s3versions.WithTransport(nil), "WithLogger": s3versions.WithLogger(nil),
