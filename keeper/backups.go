@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/keeper/signs"
 	"github.com/cesnet/rwm/restic"
 )
@@ -43,9 +44,9 @@ func (v *visit) signs(ctx context.Context) (Outcome, string, error) {
 	}
 	v.missing()
 	if open := len(v.r.open()); open > 0 {
-		return Proved, fmt.Sprintf("%d new snapshots; %d open alarms", news, open), nil
+		return Proved, plural.Of(news, "new snapshot") + "; " + plural.Of(open, "open alarm"), nil
 	}
-	return Proved, fmt.Sprintf("%d new snapshots", news), nil
+	return Proved, plural.Of(news, "new snapshot"), nil
 }
 
 // backupOf names the backup a snapshot belongs to: by its tags, which RWM's autotags
@@ -264,13 +265,21 @@ func (v *visit) supersede(groups map[string][]restic.Snapshot) {
 
 // printable makes text from a bucket fit to be shown.
 func printable(text string) string {
-	const most = 1000
-	if len(text) > most {
-		text = text[:most] + "…"
-	}
+	text = cut(text, 1000)
 	if utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
 		return text
 	}
 	quoted := strconv.QuoteToGraphic(text)
 	return quoted[1 : len(quoted)-1]
+}
+
+// cut shortens text to a number of bytes, not within a character.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "…"
 }

@@ -57,7 +57,7 @@ func message(changes []Change) Message {
 	var text strings.Builder
 	for i, p := range all {
 		if i == mostParagraphs {
-			fmt.Fprintf(&text, "And %d more findings: rwm keep status.\n\n", len(all)-i)
+			fmt.Fprintf(&text, "And %s: rwm keep status.\n\n", plural.Of(len(all)-i, "more finding"))
 			break
 		}
 		p.write(&text)

@@ -218,8 +218,5 @@ func (v *visit) do(ctx context.Context, t Task, s step) bool {
 // oneLine makes an error fit for a message.
 func oneLine(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > 600 {
-		text = text[:600] + "…"
-	}
-	return printable(text)
+	return printable(cut(text, 600))
 }

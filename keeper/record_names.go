@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cesnet/rwm/internal/plural"
 )
 
 // The state of earlier passes belongs to a bucket, not to a name: a storage that is
@@ -156,12 +158,12 @@ func (k *Keeper) orphans() (list []*Status) {
 			Storage: name, Bucket: r.Bucket, LastPass: r.LastPass, Alarms: r.Alarms, Marks: r.Marks, Frozen: true, Survey: r.Survey,
 			Recovery: []string{"rwm --config " + k.cfg.AdminConfig + " storage-history " + r.Bucket},
 		}
-		what := fmt.Sprintf("%d alarms", len(r.open()))
+		what := plural.Of(len(r.open()), "alarm")
 		if open := r.open(); len(open) > 0 {
 			what += fmt.Sprintf(" (the first: %s, %s)", open[0].ID, open[0].Text)
 		}
 		if n := len(r.unreviewed()) + len(r.changedSettings()); n > 0 {
-			what += fmt.Sprintf(" and %d marks of its history and settings", n)
+			what += " and " + plural.Of(n, "mark") + " of its history and settings"
 		}
 		s.Reds = []Red{{"removed", fmt.Sprintf("Bucket %s is no longer in the configuration, but nobody has acknowledged %s.", r.Bucket, what),
 			"rwm keep --config " + k.cfg.named() + " ack " + name + " all"}}

@@ -88,7 +88,7 @@ func (v *visit) history(ctx context.Context) (Outcome, string, error) {
 // has looked at them.
 func (v *visit) judged(text string) (Outcome, string, error) {
 	if n := len(v.r.Marks); n > 0 {
-		text = strings.TrimPrefix(fmt.Sprintf("%s; %d marks, %d of them not reviewed", text, v.r.MarksTotal, len(v.r.unreviewed())), "; ")
+		text = strings.TrimPrefix(fmt.Sprintf("%s; %s, %d of them not reviewed", text, plural.Of(v.r.MarksTotal, "mark"), len(v.r.unreviewed())), "; ")
 	}
 	return Proved, text, nil
 }
@@ -157,13 +157,13 @@ func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
 // freeze is the reason why nothing may lapse; "" if there is none.
 func (v *visit) freeze() string {
 	if open := v.r.open(); len(open) > 0 {
-		return fmt.Sprintf("%d open alarms, the first: %s", len(open), open[0].ID)
+		return fmt.Sprintf("%s, the first: %s", plural.Of(len(open), "open alarm"), open[0].ID)
 	}
 	if n := len(v.r.unreviewed()); n > 0 {
-		return fmt.Sprintf("%d marks of the history are not reviewed", n)
+		return fmt.Sprintf("%s of the history %s not reviewed", plural.Of(n, "mark"), plural.Are(n))
 	}
 	if n := len(v.r.changedSettings()); n > 0 {
-		return fmt.Sprintf("%d changes of the bucket's settings are not reviewed", n)
+		return fmt.Sprintf("%s of the bucket's settings %s not reviewed", plural.Of(n, "change"), plural.Are(n))
 	}
 	if !v.r.Lost.IsZero() {
 		return "what was known before is lost"

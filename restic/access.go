@@ -29,9 +29,11 @@ type access struct {
 	// are found that the task walks: the other way round, the data of a snapshot that
 	// another process saved in between would seem to be missing.
 	choose task
-	// lists says that the task, or choose, lists the snapshots. They are then read
-	// while the lock is being taken.
+	// lists says that the task, or choose, lists the snapshots. They are asked for
+	// while the lock is being taken, and so is the index.
 	lists bool
+	// names are those of the snapshots that are wanted; nil means all.
+	names []string
 	// sealed says that the task can do without packs that a sealed host is refused. Any
 	// other ends with the first of them.
 	sealed bool
@@ -95,11 +97,6 @@ func (s *Session) run(ctx context.Context, a access, fn task) error {
 	if s.shut {
 		return fmt.Errorf("%s: %w", s.loc, ErrClosed)
 	}
-	if a.lists {
-		var over func()
-		ctx, over = s.readAhead(ctx)
-		defer over()
-	}
 	var err error
 	switch {
 	case a.lock == exclusiveLock:
@@ -128,16 +125,25 @@ func (s *Session) runAlone(ctx context.Context, a access, fn task) (err error) {
 	if err != nil {
 		return err
 	}
+	ctx, over := s.readAhead(ctx, a, nil)
+	defer over()
 	lock, err := s.acquire(ctx, repo, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.unlock(ctx, lock)) }()
+	if _, spoiled := aheadOf(ctx).hasIndex(repo); spoiled {
+		if repo, err = s.fresh(ctx, s.opts.engine(), true); err != nil {
+			return err
+		}
+	}
 	return s.locked(ctx, lock, func(ctx context.Context) error { return s.inOrder(ctx, a, repo, fn) })
 }
 
 // runCommon runs fn with the session's own object.
 func (s *Session) runCommon(ctx context.Context, a access, fn task) error {
+	ctx, over := s.readAhead(ctx, a, nil)
+	defer over()
 	if a.choose != nil {
 		if err := s.runCommon(ctx, access{}, a.choose); err != nil {
 			return err
@@ -157,13 +163,6 @@ func (s *Session) runCommon(ctx context.Context, a access, fn task) error {
 
 // runOwn runs fn with a new object that nothing else uses.
 func (s *Session) runOwn(ctx context.Context, a access, fn task) error {
-	var lock *heldLock
-	if a.lock != noLock {
-		var err error
-		if _, lock, err = s.ready(ctx, access{}); err != nil {
-			return err
-		}
-	}
 	packing := s.opts.engine()
 	if a.packing != nil {
 		packing = *a.packing
@@ -171,6 +170,20 @@ func (s *Session) runOwn(ctx context.Context, a access, fn task) error {
 	repo, err := s.fresh(ctx, packing, a.object != uncachedObject)
 	if err != nil {
 		return err
+	}
+	var lock *heldLock
+	if a.lock != noLock {
+		var over func()
+		ctx, over = s.readAhead(ctx, a, repo)
+		defer over()
+		if _, lock, err = s.ready(ctx, access{}); err != nil {
+			return err
+		}
+		if _, spoiled := aheadOf(ctx).hasIndex(repo); spoiled {
+			if repo, err = s.fresh(ctx, packing, a.object != uncachedObject); err != nil {
+				return err
+			}
+		}
 	}
 	if a.object == dryRunObject {
 		repo.SetDryRun()
@@ -185,7 +198,7 @@ func (s *Session) inOrder(ctx context.Context, a access, repo *engrepository.Rep
 			return err
 		}
 	}
-	if a.index {
+	if whole, _ := aheadOf(ctx).hasIndex(repo); a.index && !whole {
 		if err := repo.LoadIndex(ctx, nil); err != nil {
 			return fmt.Errorf("%s: loading the index: %w", s.loc, err)
 		}
@@ -199,15 +212,15 @@ func (s *Session) ready(ctx context.Context, a access) (*engrepository.Repositor
 		return nil, nil, err
 	}
 	defer s.state.Release(1)
-	if err := s.ensureLock(ctx); err != nil {
-		return nil, nil, err
-	}
 	packing := s.engine // a reader takes any
 	if a.addsBlobs() {
 		packing = s.opts.engine()
 		if a.packing != nil {
 			packing = *a.packing
 		}
+	}
+	if err := s.ensureLock(ctx, packing); err != nil {
+		return nil, nil, err
 	}
 	if s.repo != nil && (s.repo == s.spoiled.Load() || s.engine != packing) {
 		s.poison()
@@ -221,7 +234,8 @@ func (s *Session) ready(ctx context.Context, a access) (*engrepository.Repositor
 		s.repo, s.index = repo, false
 	}
 	if a.index {
-		if err := s.loadIndex(ctx, !a.write); err != nil {
+		whole, _ := aheadOf(ctx).hasIndex(s.repo)
+		if err := s.loadIndex(ctx, !a.write && !whole); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -3,9 +3,11 @@ package restic
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,10 +21,11 @@ type recorded struct {
 	*memory
 	deciding func()
 
-	mu    sync.Mutex
-	lines []string
-	locks int
-	seen  chan struct{} // closed when snapshots are listed
+	mu      sync.Mutex
+	lines   []string
+	locks   int
+	seen    chan struct{} // closed when snapshots are listed
+	indexed chan struct{} // closed when an index is loaded
 }
 
 func (r *recorded) backend(context.Context, *options, bool) (engbackend.Backend, error) {
@@ -58,6 +61,21 @@ func (r *recorded) List(ctx context.Context, t engbackend.FileType, fn func(engb
 	return r.memory.List(ctx, t, fn)
 }
 
+func (r *recorded) Load(ctx context.Context, h engbackend.Handle, length int, offset int64, fn func(io.Reader) error) error {
+	if h.Type == engbackend.IndexFile {
+		defer func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			select {
+			case <-r.indexed:
+			default:
+				close(r.indexed)
+			}
+		}()
+	}
+	return r.memory.Load(ctx, h, length, offset, fn)
+}
+
 func (r *recorded) Save(ctx context.Context, h engbackend.Handle, rd engbackend.RewindReader) error {
 	r.note("save " + h.Type.String())
 	return r.memory.Save(ctx, h, rd)
@@ -71,7 +89,7 @@ func record(t *testing.T, opts ...Option) (*Session, *recorded, []ID) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r := &recorded{memory: m, seen: make(chan struct{}), deciding: func() {}}
+	r := &recorded{memory: m, seen: make(chan struct{}), indexed: make(chan struct{}), deciding: func() {}}
 	s := openAgain(t, r, append(opts, WithLockDir(t.TempDir()))...)
 	r.lines = nil
 	return s, r, ids
@@ -80,9 +98,11 @@ func record(t *testing.T, opts ...Option) (*Session, *recorded, []ID) {
 // listed waits until the snapshots are listed, and returns false if they are not. On a
 // machine so busy that the first listing of locks is old when the lock is written,
 // nothing is read ahead, which is right.
-func (r *recorded) listed() bool {
+func (r *recorded) listed() bool { return soon(r.seen) }
+
+func soon(done chan struct{}) bool {
 	select {
-	case <-r.seen:
+	case <-done:
 		return true
 	case <-time.After(2 * time.Second):
 		return false
@@ -146,6 +166,13 @@ func TestReadersListWhileLocking(t *testing.T) {
 			_, err := s.Rewrite(t.Context(), RewriteOptions{DryRun: true, Patterns: Patterns{Excludes: []string{"x"}}})
 			return err
 		},
+		"a reader": func(s *Session, _, _ ID) error {
+			r, err := s.Reader(t.Context())
+			if err != nil {
+				return err
+			}
+			return r.Close()
+		},
 		"ls of an ID": func(s *Session, first, _ ID) error {
 			return s.Ls(t.Context(), LsOptions{Snapshot: first.String()}, LsVisitor{})
 		},
@@ -156,27 +183,26 @@ func TestReadersListWhileLocking(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			searched := !strings.Contains(name, "ID")
-			want := []string{"list lock", "save lock", "list lock"}
+			want := []string{"list lock", "save lock", "list lock", "list index"}
 			if searched {
-				want = slices.Insert(want, 2, "list snapshot")
+				want = []string{"list lock", "save lock", "list snapshot", "list index", "list lock"}
+			}
+			if name == "a reader" {
+				want = slices.Delete(want, 2, 3)
 			}
 			whenAhead(t, func() bool {
 				s, r, ids := record(t)
 				ahead := true
 				if searched {
-					r.deciding = func() { ahead = r.listed() }
+					r.deciding = func() { ahead = soon(r.indexed) }
 				}
 				if err := run(s, ids[0], ids[1]); err != nil {
 					t.Fatal(err)
 				}
-				if !ahead {
-					return false
+				if ahead && !slices.Equal(r.lines, want) {
+					t.Error(strings.Join(r.lines, ", "))
 				}
-				got := slices.DeleteFunc(r.lines, func(line string) bool { return line == "list index" })
-				if !slices.Equal(got, want) {
-					t.Error(strings.Join(got, ", "))
-				}
-				return true
+				return ahead
 			})
 		})
 	}
@@ -240,6 +266,60 @@ func readsWithoutTheLock(t *testing.T, retry time.Duration) (ahead bool) {
 		t.Error(list, err)
 	}
 	return ahead
+}
+
+// An index that was read in vain, or in part, is read again into an object without it.
+func TestIndexIsReadAgainIfItFailed(t *testing.T) {
+	for name, run := range map[string]func(s *Session) error{
+		"stats": func(s *Session) error {
+			res, err := s.Stats(t.Context(), StatsOptions{Mode: StatsRawData})
+			if err == nil && res.TotalBlobCount == 0 {
+				err = errors.New("nothing was counted")
+			}
+			return err
+		},
+		"rewrite": func(s *Session) error {
+			_, err := s.Rewrite(t.Context(), RewriteOptions{DryRun: true, Patterns: Patterns{Excludes: []string{"x"}}})
+			return err
+		},
+		"forget": func(s *Session) error {
+			_, err := s.Rewrite(t.Context(), RewriteOptions{Forget: true, Patterns: Patterns{Excludes: []string{"x"}}})
+			return err
+		},
+		"backup": func(s *Session) error {
+			_, err := s.Backup(t.Context(), BackupOptions{Paths: []string{t.TempDir()}})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			whenAhead(t, func() (ahead bool) {
+				s, r, _ := record(t, WithRetryFor(0))
+				r.deciding = func() { ahead = soon(r.indexed) }
+				var lists atomic.Int32
+				r.before(func(op string, h engbackend.Handle) error {
+					switch {
+					case h.Type != engbackend.IndexFile:
+					case op == "list":
+						lists.Add(1)
+					case op == "load" && lists.Load() == 1:
+						return errors.New("not yet")
+					}
+					return nil
+				})
+				if err := run(s); err != nil {
+					t.Error(err)
+				}
+				r.before(nil)
+				if !ahead {
+					return false
+				}
+				if lists.Load() != 2 {
+					t.Error(strings.Join(r.lines, ", "))
+				}
+				return true
+			})
+		})
+	}
 }
 
 // What was read ahead belongs to the operation that asked for it.

@@ -75,13 +75,13 @@ func (s *Session) parent(ctx context.Context, repo *engrepository.Repository, b 
 // recent returns the snapshots known so far, and lists them only the first time.
 func (v *snapshotView) recent(ctx context.Context, repo *engrepository.Repository) (map[engrestic.ID]*engdata.Snapshot, error) {
 	v.mu.Lock()
-	known := v.byID
+	known, whole := v.byID, v.whole
 	v.mu.Unlock()
-	if known != nil {
+	if whole {
 		return known, nil
 	}
 	// An unreadable snapshot is no parent, but does not prevent the backup.
-	if _, err := v.load(ctx, repo); err != nil {
+	if _, err := v.load(ctx, repo, nil); err != nil {
 		return nil, err
 	}
 	v.mu.Lock()
@@ -101,7 +101,7 @@ func (v *snapshotView) add(ctx context.Context, sn *engdata.Snapshot, id engrest
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err != nil || v.byID == nil {
-		v.byID = nil // list again
+		v.byID, v.whole = nil, false // list again
 		return
 	}
 	next := maps.Clone(v.byID)
@@ -113,7 +113,7 @@ func (v *snapshotView) add(ctx context.Context, sn *engdata.Snapshot, id engrest
 func (v *snapshotView) forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.byID = nil
+	v.byID, v.whole = nil, false
 }
 
 // unsealed passes the engine the plain text of a file as if it had been loaded.

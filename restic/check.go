@@ -150,7 +150,7 @@ func (c *checkRun) filtered() bool { return len(c.o.Filter.IDs) > 0 || !c.o.Filt
 func (c *checkRun) run(ctx context.Context) error {
 	c.bad = newBadObjects()
 	var view snapshotView // an empty one: the snapshots must come from the storage
-	all, err := view.load(ctx, c.repo)
+	all, err := view.load(ctx, c.repo, nil)
 	if err != nil {
 		return err
 	}

@@ -63,17 +63,17 @@ func (s *Session) CopyTo(ctx context.Context, dst *Session, o CopyOptions) (*Cop
 	c := copier{rep: rep, res: &CopyResult{}}
 	var selected engdata.Snapshots
 	choose := func(ctx context.Context, from *engrepository.Repository) error {
-		list, err := s.view.load(ctx, from)
+		list, err := s.view.load(ctx, from, o.Filter.names())
 		if err != nil {
 			return err
 		}
 		selected, err = list.selectAll(o.Filter, rep)
 		return c.leaveOut(err)
 	}
-	read := access{index: true, choose: choose, lists: true}
+	read := access{index: true, choose: choose, lists: true, names: o.Filter.names()}
 	write := access{write: true, index: true, lists: true}
 	err := s.runWith(ctx, read, dst, write, func(ctx context.Context, from, to *engrepository.Repository) error {
-		there, err := dst.view.load(ctx, to)
+		there, err := dst.view.load(ctx, to, nil)
 		if err != nil {
 			return err
 		}

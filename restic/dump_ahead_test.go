@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -248,27 +247,5 @@ func TestDumpAheadEnds(t *testing.T) {
 			cancel()
 			m.before(nil)
 		}
-	}
-}
-
-func TestPackRuns(t *testing.T) {
-	pack := func(n byte) (id ID) { id[0] = n; return id }
-	blobs := []BlobLocation{
-		{Pack: pack(2), Offset: 0, Length: 10},
-		{Pack: pack(1), Offset: 100, Length: 10},
-		{Pack: pack(1), Offset: 0, Length: 100},
-		{Pack: pack(1), Offset: 110 + runGap, Length: 5},
-		{Pack: pack(1), Offset: 116 + 2*runGap, Length: 5},
-		{}, {},
-		{Pack: pack(2), Offset: 5, Length: 10}, // overlaps the first
-		{Pack: pack(3), Offset: 0, Length: runSize},
-		{Pack: pack(3), Offset: runSize, Length: 1},
-	}
-	var got []string
-	for _, run := range packRuns([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, func(i int) BlobLocation { return blobs[i] }) {
-		got = append(got, fmt.Sprint(run))
-	}
-	if want := []string{"[0]", "[2 1 3]", "[4]", "[5]", "[6]", "[7]", "[8]", "[9]"}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
 	}
 }

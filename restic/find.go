@@ -66,7 +66,7 @@ func (s *Session) Find(ctx context.Context, o FindOptions, fn func(Found) error)
 		selected, err = s.view.choose(ctx, repo, o.Filter, rep)
 		return err
 	}
-	return s.run(ctx, access{index: true, choose: choose, lists: true}, func(ctx context.Context, repo *engrepository.Repository) error {
+	return s.run(ctx, access{index: true, choose: choose, lists: true, names: o.Filter.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
 		if !o.OldestFirst {
 			slices.Reverse(selected)
 		}

@@ -102,7 +102,7 @@ func (s *Session) Forget(ctx context.Context, o ForgetOptions) (*ForgetResult, e
 	var res *ForgetResult
 	var list snapshotList
 	choose := func(ctx context.Context, repo *engrepository.Repository) (err error) {
-		if list, err = s.view.load(ctx, repo); err == nil {
+		if list, err = s.view.load(ctx, repo, nil); err == nil {
 			res, err = o.decide(list, rep)
 		}
 		if err == nil {

@@ -161,8 +161,7 @@ func (s fsSource) Place(h blobload.Handle) (blobload.Place, bool) {
 	if len(list) == 0 {
 		return blobload.Place{}, false
 	}
-	p := list[0]
-	return blobload.Place{Pack: p.Pack, Offset: p.Offset, Length: p.Length, Size: p.Size, Compressed: p.Compressed}, true
+	return placeOf(list[0]), true
 }
 
 func (s fsSource) LoadRange(ctx context.Context, tree bool, pack [32]byte, offset, length uint, fn func(io.Reader) error) error {

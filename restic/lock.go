@@ -36,8 +36,9 @@ func (s *Session) locked(ctx context.Context, lock *heldLock, fn func(ctx contex
 	return err
 }
 
-// ensureLock takes the shared lock unless it is held. The caller holds state.
-func (s *Session) ensureLock(ctx context.Context) error {
+// ensureLock takes the shared lock unless it is held, with a repository object that
+// packs as said. The caller holds state.
+func (s *Session) ensureLock(ctx context.Context, packing engrepository.Options) error {
 	if s.opts.readOnly {
 		return nil
 	}
@@ -50,7 +51,7 @@ func (s *Session) ensureLock(ctx context.Context) error {
 	// the holder of an exclusive lock may have changed everything meanwhile
 	s.poison()
 	s.view.forget()
-	repo, err := s.fresh(ctx, s.engine, true)
+	repo, err := s.fresh(ctx, packing, true)
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,14 @@ func (s *Session) ensureLock(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.repo, s.lock = repo, lock
+	s.lock = lock
+	whole, spoiled := aheadOf(ctx).hasIndex(repo)
+	if spoiled {
+		if repo, err = s.fresh(ctx, packing, true); err != nil {
+			return err
+		}
+	}
+	s.repo, s.engine, s.index = repo, packing, whole
 	return nil
 }
 

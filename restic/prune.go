@@ -117,7 +117,7 @@ func (s *Session) Prune(ctx context.Context, o PruneOptions) (*PruneResult, erro
 	var list snapshotList
 	choose := func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		rep.emit(Message{Level: 1, Text: "loading all snapshots..."})
-		list, err = s.view.load(ctx, repo)
+		list, err = s.view.load(ctx, repo, nil)
 		return err
 	}
 	err := s.run(ctx, removing(o.DryRun, true, choose), func(ctx context.Context, repo *engrepository.Repository) (err error) {

@@ -83,7 +83,7 @@ func (r *RecoverResult) find(ctx context.Context, s *Session, repo *engrepositor
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.view.load(ctx, repo)
+	list, err := s.view.load(ctx, repo, nil)
 	if err != nil {
 		return nil, err
 	}

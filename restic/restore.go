@@ -80,6 +80,8 @@ type RestoreOptions struct {
 	// OnEvent receives RestoreStarted, RestoreStatus, RestoreItem, RestoreError,
 	// Progress and Warning events.
 	OnEvent func(Event)
+
+	plain bool // leave everything to the engine's restorer, for tests
 }
 
 // RestoreResult counts what was restored. In a dry run it counts what would be.
@@ -138,9 +140,14 @@ func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult
 	err = s.inSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, folder string) error {
 		res = &RestoreResult{Snapshot: newSnapshot(sn), Folder: folder}
 		rep.emit(RestoreStarted{res.Snapshot})
-		watch := &restoreWatch{eventPrinter: eventPrinter{rep: rep}, res: res}
+		ahead, err := newRestoreAhead(ctx, repo, *sn.Tree, &o)
+		if err != nil {
+			return fmt.Errorf("restoring to %s: %w", o.Target, err)
+		}
+		defer ahead.stop()
+		watch := &restoreWatch{eventPrinter: eventPrinter{rep: rep}, res: res, unchanged: ahead.unchanged}
 		bar := enguirestore.NewProgress(watch, progressInterval)
-		r := engrestorer.NewRestorer(repo, sn, engrestorer.Options{
+		r := engrestorer.NewRestorer(ahead, sn, engrestorer.Options{
 			DryRun:          o.DryRun,
 			Sparse:          o.Sparse,
 			Progress:        bar,
@@ -148,15 +155,17 @@ func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult
 			Delete:          o.Delete,
 			OwnershipByName: o.OwnershipByName,
 		})
-		r.Error = func(item string, err error) error {
+		ahead.selects = selectItem
+		ahead.fail = func(item string, err error) error {
 			if errors.Is(context.Cause(ctx), ErrSealed) {
 				return err // of the operation, not of this file
 			}
 			return bar.Error(item, err)
 		}
+		r.Error = ahead.error
 		r.Warn = func(text string) { rep.warn(text, nil) }
 		r.Info = func(text string) { watch.P("%s", text) }
-		r.SelectFilter = selectItem
+		r.SelectFilter = ahead.selectItem
 		r.XattrSelectFilter = selectXattr
 
 		start := time.Now()
@@ -206,6 +215,7 @@ func isRoot(dir string) bool {
 // restoreWatch turns the engine's reports about a restore into events and the result.
 type restoreWatch struct {
 	eventPrinter
-	mu  sync.Mutex
-	res *RestoreResult
+	unchanged func(path string) // is told of unchanged files
+	mu        sync.Mutex
+	res       *RestoreResult
 }

@@ -77,5 +77,8 @@ func (w *restoreWatch) Error(path string, err error) error {
 
 // CompleteItem implements uirestore.ProgressPrinter.
 func (w *restoreWatch) CompleteItem(action enguirestore.ItemAction, path string, size uint64) {
+	if action == enguirestore.ItemAction(UnchangedFile) {
+		w.unchanged(path)
+	}
 	w.rep.emit(RestoreItem{Action: RestoreAction(action), Path: path, Size: size})
 }

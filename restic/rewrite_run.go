@@ -33,7 +33,7 @@ type rewriter struct {
 func (r *rewriter) run(ctx context.Context, s *Session, f SnapshotFilter) (*RewriteResult, error) {
 	var selected engdata.Snapshots
 	choose := func(ctx context.Context, repo *engrepository.Repository) error {
-		list, err := s.view.load(ctx, repo)
+		list, err := s.view.load(ctx, repo, f.names())
 		if err != nil {
 			return err
 		}
@@ -44,14 +44,14 @@ func (r *rewriter) run(ctx context.Context, s *Session, f SnapshotFilter) (*Rewr
 	var err error
 	switch {
 	case r.res.DryRun:
-		err = s.run(ctx, access{object: dryRunObject, index: true, choose: choose, lists: true}, fn)
+		err = s.run(ctx, access{object: dryRunObject, index: true, choose: choose, lists: true, names: f.names()}, fn)
 	case r.alone:
-		err = s.run(ctx, access{lock: exclusiveLock, index: true, choose: choose, lists: true}, fn)
+		err = s.run(ctx, access{lock: exclusiveLock, index: true, choose: choose, lists: true, names: f.names()}, fn)
 	default:
 		// Other sessions may write meanwhile: the index is refreshed after the
 		// snapshots are listed, and the writer keeps using it.
 		upToDate := func(context.Context, *engrepository.Repository) error { return nil }
-		if err = s.run(ctx, access{index: true, choose: choose, lists: true}, upToDate); err == nil {
+		if err = s.run(ctx, access{index: true, choose: choose, lists: true, names: f.names()}, upToDate); err == nil {
 			err = s.run(ctx, access{write: true, index: true}, fn)
 		}
 	}

@@ -18,7 +18,7 @@ func (s *Session) inSnapshot(ctx context.Context, name string, f SnapshotFilter,
 		sn, folder, err = s.view.find(ctx, repo, name, f)
 		return err
 	}
-	return s.run(ctx, access{index: true, choose: choose, lists: searches(name)}, func(ctx context.Context, repo *engrepository.Repository) error {
+	return s.run(ctx, access{index: true, choose: choose, lists: searches(name), names: SnapshotFilter{IDs: []string{name}}.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
 		if err := enterFolder(ctx, repo, sn, folder); err != nil {
 			return err
 		}

@@ -70,8 +70,8 @@ func (sn Snapshot) MarshalJSON() ([]byte, error) {
 func (s *Session) Snapshots(ctx context.Context, f SnapshotFilter) ([]Snapshot, error) {
 	var found []Snapshot
 	var problem error
-	err := s.run(ctx, access{lists: true}, func(ctx context.Context, repo *engrepository.Repository) error {
-		list, err := s.view.load(ctx, repo)
+	err := s.run(ctx, access{lists: true, names: f.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
+		list, err := s.view.load(ctx, repo, f.names())
 		if err != nil {
 			return err
 		}

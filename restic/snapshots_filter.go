@@ -142,6 +142,19 @@ func (l snapshotList) selectAll(f SnapshotFilter, rep *reporter) (engdata.Snapsh
 	return found, nil
 }
 
+// names returns the prefixes of IDs that a filter names snapshots by, so that no others
+// need be read; nil means that all are needed.
+func (f SnapshotFilter) names() (names []string) {
+	for _, name := range f.IDs {
+		prefix, _, _ := strings.Cut(name, ":")
+		if prefix == "" || prefix == "latest" {
+			return nil
+		}
+		names = append(names, prefix)
+	}
+	return names
+}
+
 // find returns the snapshot that name selects and the folder after the colon, if any.
 func (l snapshotList) find(name string, f SnapshotFilter) (*engdata.Snapshot, string, error) {
 	prefix, folder, _ := strings.Cut(name, ":")

@@ -98,8 +98,8 @@ type SnapshotGroup struct {
 func (s *Session) SnapshotGroups(ctx context.Context, f SnapshotFilter, by GroupBy) ([]SnapshotGroup, error) {
 	var groups []SnapshotGroup
 	var problem error
-	err := s.run(ctx, access{lists: true}, func(ctx context.Context, repo *engrepository.Repository) error {
-		list, err := s.view.load(ctx, repo)
+	err := s.run(ctx, access{lists: true, names: f.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
+		list, err := s.view.load(ctx, repo, f.names())
 		if err != nil {
 			return err
 		}

@@ -17,9 +17,10 @@ import (
 // its content, so it never has to be read twice; only the list of names is requested
 // each time, since other hosts may write to the repository too.
 type snapshotView struct {
-	mu   sync.Mutex
-	byID map[engrestic.ID]*engdata.Snapshot
-	most int64 // 0 means mostOfSnapshots; for tests
+	mu    sync.Mutex
+	byID  map[engrestic.ID]*engdata.Snapshot
+	whole bool  // byID has all that were listed once
+	most  int64 // 0 means mostOfSnapshots; for tests
 }
 
 // mostOfSnapshots bounds the total size of paths, tags and the like in the snapshots of
@@ -38,10 +39,11 @@ func heldBy(sn *engdata.Snapshot) int64 {
 	return int64(n)
 }
 
-// load lists the snapshots and reads, in parallel, those not known yet. An operation
-// that read them ahead gets those.
-func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository) (snapshotList, error) {
-	if list, ok := aheadOf(ctx).snapshots(); ok {
+// load lists the snapshots and reads, in parallel, those not known yet. With names, that
+// is prefixes of IDs, it reads no others; nil means all. An operation that read them
+// ahead gets those.
+func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository, names []string) (snapshotList, error) {
+	if list, ok := aheadOf(ctx).snapshots(names); ok {
 		return list, nil
 	}
 	v.mu.Lock()
@@ -57,6 +59,9 @@ func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository)
 		sn := known[id]
 		var err error
 		if sn == nil {
+			if names != nil && !wanted(id, names) {
+				return nil
+			}
 			sn, err = readSnapshot(ctx, repo, id)
 		}
 		if ctx.Err() != nil {
@@ -79,7 +84,7 @@ func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository)
 		return snapshotList{}, fmt.Errorf("listing snapshots: %w", err)
 	}
 	v.mu.Lock()
-	v.byID = now
+	v.byID, v.whole = now, v.whole || names == nil
 	v.mu.Unlock()
 
 	for _, sn := range now {
@@ -90,9 +95,14 @@ func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository)
 	return list, nil
 }
 
+func wanted(id engrestic.ID, names []string) bool {
+	text := id.String()
+	return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(text, name) })
+}
+
 // choose returns the snapshots that f selects. An unreadable one is an error.
 func (v *snapshotView) choose(ctx context.Context, repo *engrepository.Repository, f SnapshotFilter, rep *reporter) (engdata.Snapshots, error) {
-	list, err := v.load(ctx, repo)
+	list, err := v.load(ctx, repo, f.names())
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +125,7 @@ func (v *snapshotView) find(ctx context.Context, repo *engrepository.Repository,
 		}
 		// A listing distinguishes "does not exist" from "cannot be read".
 	}
-	list, err := v.load(ctx, repo)
+	list, err := v.load(ctx, repo, SnapshotFilter{IDs: []string{name}}.names())
 	if err != nil {
 		return nil, "", err
 	}

@@ -86,7 +86,7 @@ func (s *Session) Stats(ctx context.Context, o StatsOptions) (*StatsResult, erro
 		selected, err = s.view.choose(ctx, repo, o.Filter, rep)
 		return err
 	}
-	err := s.run(ctx, access{index: true, choose: choose, lists: true}, func(ctx context.Context, repo *engrepository.Repository) error {
+	err := s.run(ctx, access{index: true, choose: choose, lists: true, names: o.Filter.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
 		res.SnapshotsCount = len(selected)
 		if o.Mode == StatsRawData {
 			return countRawData(ctx, repo, selected, res, rep)

@@ -59,8 +59,8 @@ func (s *Session) Tag(ctx context.Context, o TagOptions) (*TagResult, error) {
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 	res := &TagResult{}
-	err := s.run(ctx, access{lock: exclusiveLock, lists: true}, func(ctx context.Context, repo *engrepository.Repository) error {
-		list, err := s.view.load(ctx, repo)
+	err := s.run(ctx, access{lock: exclusiveLock, lists: true, names: o.Filter.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
+		list, err := s.view.load(ctx, repo, o.Filter.names())
 		if err != nil {
 			return err
 		}

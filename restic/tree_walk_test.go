@@ -26,7 +26,7 @@ func walkedRepo(t *testing.T, fn func(ctx context.Context, repo *engrepository.R
 		}
 	}
 	err := s.run(t.Context(), access{index: true}, func(ctx context.Context, repo *engrepository.Repository) error {
-		list, err := s.view.load(ctx, repo)
+		list, err := s.view.load(ctx, repo, nil)
 		roots := treeIDs(list.all)
 		fn(ctx, repo, append(roots, roots[0]))
 		return err

@@ -106,7 +106,7 @@ func (e *evidence) judging(ctx context.Context, session *restic.Session) error {
 	if err != nil {
 		return err
 	}
-	e.known.Judging(identity)
+	e.known.Judging(identity + " with trees") // as verdicts have them since they have
 	if identity != e.identity {
 		e.identity, e.read = identity, nil
 	}
@@ -127,23 +127,6 @@ func (e *evidence) packs() *restic.Ledger {
 		return &restic.Ledger{}
 	}
 	return e.ledger
-}
-
-// anyUnread reports whether the data of any pack of a moment was not read yet.
-func (e *evidence) anyUnread(at *s3state.View) bool {
-	for o := range at.All("data/") {
-		if e == nil || !e.read[readName(o)] {
-			return true
-		}
-	}
-	return e == nil
-}
-
-// hasRead reports whether the data of a pack was read, and how it is noted.
-func (e *evidence) hasRead(at *s3state.View, id restic.ID) (name string, read bool) {
-	o, _ := at.Get("data/" + id.String()[:2] + "/" + id.String())
-	name = readName(o)
-	return name, e.read[name]
 }
 
 // haveRead notes that the data of packs was read, and forgets the others: these are all

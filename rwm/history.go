@@ -26,7 +26,8 @@ const mostAhead = 24 * time.Hour
 //   - deletions under a lock that is not exclusive;
 //   - snapshots that claim a time long after they were written, and snapshots with a
 //     false time that made the retention remove genuine ones;
-//   - snapshots of nothing, by which genuine ones can be replaced.
+//   - snapshots of nothing, by which genuine ones can be replaced, and such as took the
+//     place of others with less than half in them.
 //
 // With [WithReviews] it also marks changes of the bucket's settings, such as lifecycle,
 // since the last History; the first one only remembers them. What this machine's RWM
@@ -83,6 +84,7 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 		}
 		return inspector(ctx, session), nil
 	}
+	opts.Measure = m.measure()
 	h, err := m.store.History(ctx, bucket, opts)
 	if session != nil {
 		_ = session.Close() // it has only read
@@ -175,7 +177,11 @@ type content struct {
 	Hostname  string    `json:"hostname"`  // of a lock or a snapshot
 	Paths     []string  `json:"paths"`     // of a snapshot
 	Original  string    `json:"original"`  // of a snapshot
-	ID        string    `json:"id"`        // of a config
+	Summary   struct {
+		Files int64 `json:"total_files_processed"`
+		Bytes int64 `json:"total_bytes_processed"`
+	} `json:"summary"` // of a snapshot
+	ID string `json:"id"` // of a config
 }
 
 func (c *content) is(what s3state.FileType, session *restic.Session) bool {
@@ -193,5 +199,8 @@ func (c *content) is(what s3state.FileType, session *restic.Session) bool {
 // claim is what a snapshot says of itself.
 func (c *content) claim() *s3state.SnapshotClaim {
 	group := append([]string{c.Hostname}, slices.Sorted(slices.Values(c.Paths))...)
-	return &s3state.SnapshotClaim{Time: c.Time, Group: strings.Join(group, "\x00"), Original: c.Original}
+	return &s3state.SnapshotClaim{
+		Time: c.Time, Group: strings.Join(group, "\x00"), Original: c.Original,
+		Tree: *c.Tree, Size: s3state.SnapshotSize{Entries: c.Summary.Files, Bytes: c.Summary.Bytes},
+	}
 }

@@ -3,7 +3,6 @@ package rwm
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cesnet/rwm/restic"
@@ -17,9 +16,11 @@ type ProofOptions struct {
 	// no bound.
 	MaxRequests int64
 	// MaxData is the most bytes of packs for which the data of a moment is read, too: 0
-	// means 256 MiB, negative means never. An attacker who knows the password can make
-	// an index and packs that agree with each other but hold nothing; only reading
-	// reveals that.
+	// means 256 MiB, negative means never. A whole search reads no more than that, no
+	// pack twice if it was right; moments for which nothing is left are not read, and
+	// not proved once the data of a later one was found damaged. An attacker who knows
+	// the password can make an index and packs that agree with each other but hold
+	// nothing; only reading reveals that.
 	MaxData int64
 }
 
@@ -47,6 +48,7 @@ func WithProof(o ProofOptions) Option { return func(m *Manager) { m.proof = o } 
 func (m *Manager) prover(e *evidence, opts ...restic.Option) s3state.Prover {
 	bounds := m.proof.withDefaults()
 	ledger := e.packs()
+	data := &dataReader{m: m, e: e, most: bounds.MaxData, left: bounds.MaxData, right: make(map[string]bool)}
 	var spent int64
 	return func(ctx context.Context, at *s3state.View, suspect func(string) bool) (*s3state.Proof, error) {
 		left := max(bounds.MaxRequests-spent, 1)
@@ -67,55 +69,10 @@ func (m *Manager) prover(e *evidence, opts ...restic.Option) s3state.Prover {
 		case errors.Is(err, restic.ErrUnreachable):
 			return nil, err // it says nothing about the moment
 		case found.Verdict == restic.Proved:
-			return p, m.readData(ctx, at, p, e, bounds.MaxData)
+			return p, data.read(ctx, at, p)
 		}
 		return p, nil
 	}
-}
-
-// readData reads all packs of a moment if they are not too large, but for those that it
-// has read before, and puts what it finds into the proof.
-func (m *Manager) readData(ctx context.Context, at *s3state.View, p *s3state.Proof, e *evidence, most int64) error {
-	var size int64
-	for o := range at.All("data/") {
-		size += o.Size
-	}
-	if size > most {
-		return nil
-	}
-	session, err := m.openForCheck(ctx, m.asOf(at))
-	if err != nil {
-		return err
-	}
-	defer session.Close() //nolint:errcheck // it has only read
-	if err := e.judging(ctx, session); err != nil {
-		return err
-	}
-	opts := restic.CheckOptions{ReadData: true}
-	if !e.anyUnread(at) {
-		p.DataRead = true
-		return nil
-	}
-	var reading []string
-	if e != nil {
-		opts.Subset = restic.SubsetFunc(func(id restic.ID) bool {
-			name, read := e.hasRead(at, id)
-			reading = append(reading, name)
-			return !read
-		})
-	}
-	c, err := session.Check(ctx, opts)
-	switch {
-	case errors.Is(err, restic.ErrDamaged):
-		p.Verdict, p.Reason = s3state.Broken, fmt.Sprintf("its data is damaged: %v", err)
-	case err != nil:
-		return err
-	default:
-		p.DataRead = true
-		p.Bytes += int64(c.BytesRead)
-		e.haveRead(reading)
-	}
-	return nil
 }
 
 // Prove finds out whether the configured repository holds together as of a moment, as

@@ -1,6 +1,7 @@
 package rwm_test
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -98,6 +99,33 @@ func (l *lockedLife) history() *s3state.History {
 		l.t.Fatal(err)
 	}
 	return h
+}
+
+// The password tells what the snapshots of one repository need. What else is in the
+// bucket, such as another host's repository at a prefix, stays locked as well.
+func TestRenewKeepsOthersInTheBucket(t *testing.T) {
+	t.Parallel()
+	l := newLockedLife(t, s3state.LockOptions{Days: 6, GraceDays: 4})
+	l.backup(0)
+	client, bucket := l.Client(t, l.Host), l.config.ResticBucket
+	others := []string{"hosts/two/config", "hosts/two/data/00/" + strings.Repeat("00", 32), "files/of/rclone"}
+	for _, key := range others {
+		if _, err := client.PutObject(t.Context(), bucket, key, strings.NewReader(key), int64(len(key)), minio.PutObjectOptions{SendContentMd5: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, day := range []int{2, 5, 8, 11} {
+		l.to(day)
+		if r := l.renewWith(s3state.RenewOptions{Suspicious: func(context.Context) (string, error) { return "", nil }}); r.Frozen != "" || !r.Kept() {
+			t.Errorf("day %d: %+v", day, r)
+		}
+	}
+	for _, key := range others {
+		_, until, err := l.Client(t, l.Admin).GetObjectRetention(t.Context(), bucket, key, "")
+		if err != nil || until == nil || until.Before(l.now.AddDate(0, 0, 6)) {
+			t.Errorf("%s is locked until %v, %v; now it is %s", key, until, err, l.now)
+		}
+	}
 }
 
 // A locked bucket after its rule has begun to remove what was pruned: nothing is

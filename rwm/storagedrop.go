@@ -15,8 +15,8 @@ import (
 // bypassing any cache, because it may need a pack that no saved state has. The history
 // is judged with the password as well, and KeepStates counts only states that are
 // proved. Without the password Reviewed must be set ([s3state.ErrNotProved]).
-// DropVersions sets Confirm, Prover and Inspector of the options, and ReviewedUntil as
-// [Manager.History] does.
+// DropVersions sets Confirm, Prover, Inspector and Measure of the options, and
+// ReviewedUntil as [Manager.History] does.
 func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.DropOptions) (*s3state.DropResult, error) {
 	review, err := m.Reviewed(bucket)
 	if err != nil {
@@ -64,5 +64,6 @@ func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.
 		}
 		return inspector(ctx, session), nil
 	}
+	opts.Measure = m.measure(restic.WithoutCache())
 	return m.store.DropVersions(ctx, bucket, opts)
 }

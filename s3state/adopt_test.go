@@ -222,6 +222,9 @@ func TestAdoptPolicyOfOthers(t *testing.T) {
 				t.Fatal(err)
 			}
 			res, err := w.admin.Adopt(w.ctx, w.bucket, srv.Host.Name, AdoptOptions{})
+			if res == nil || res.Plan == nil || len(res.Plan.Found) == 0 {
+				t.Fatalf("%+v, %v", res, err)
+			}
 			found := res.Plan.Found[len(res.Plan.Found)-1]
 			if found.Fate != c.fate || !strings.Contains(found.Why, c.why) || found.Kind != AdoptPolicy || !strings.HasPrefix(found.Name, "statement 3") {
 				t.Errorf("%+v", found)
@@ -237,6 +240,9 @@ func TestAdoptPolicyOfOthers(t *testing.T) {
 					t.Errorf("versioning %q, %v", v, err)
 				}
 				res, err = w.admin.Adopt(w.ctx, w.bucket, srv.Host.Name, AdoptOptions{Replace: true})
+				if res == nil || res.Plan == nil {
+					t.Fatalf("%+v, %v", res, err)
+				}
 				if found := res.Plan.Found[len(res.Plan.Found)-1]; found.Fate != AdoptDropped {
 					t.Errorf("%+v", found)
 				}

@@ -29,6 +29,8 @@ type DropOptions struct {
 	Confirm func(ctx context.Context, now *View) (whole bool, err error)
 	// Inspector is that of HistoryOptions. It is called after Confirm.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
+	// Measure is that of HistoryOptions.
+	Measure Measure
 	// KeepStates is how many of the newest states to keep (0: none, negative: all),
 	// with every version they name: states that the history confirms and, if there is a
 	// Prover, at whose moment the repository holds together.

@@ -49,7 +49,7 @@ func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOpt
 		now.h.sum()
 	}
 	if !opts.Reviewed {
-		history := HistoryOptions{Inspector: opts.Inspector, ReviewedUntil: opts.ReviewedUntil, ReadAll: true}
+		history := HistoryOptions{Inspector: opts.Inspector, Measure: opts.Measure, ReviewedUntil: opts.ReviewedUntil, ReadAll: true}
 		now.h.reviewed = opts.ReviewedUntil
 		if err := s.judge(ctx, bucket, now.h, nil, history, rep); err != nil {
 			return c, err

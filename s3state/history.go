@@ -93,6 +93,10 @@ type HistoryOptions struct {
 	// Prover, with the last good moment that the listing shows. It may return a
 	// function that judges what is read, or nil. An error aborts History.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
+	// Measure measures snapshots that were saved again with another tree, as a rewrite
+	// does, in place of the original: the newest 8, or 64 with ReadAll. nil takes what
+	// they say of themselves.
+	Measure Measure
 	// Known remembers what earlier calls have read of this bucket, and then what this
 	// one has: only what is new is read, with the same result. nil reads everything
 	// again.
@@ -120,6 +124,8 @@ type HistoryOptions struct {
 //     allows it, or the last snapshot or key;
 //   - objects too short or too large for what they should be, or that do not belong;
 //   - keys, indexes, snapshots and locks whose bytes are not those of their names;
+//   - snapshots that took the place of others with less than half in them (see
+//     HistoryOptions.Measure);
 //   - saved states that the version history contradicts or that cannot be read;
 //   - bucket settings that others have changed, see HistoryOptions.Settings.
 //
@@ -206,7 +212,7 @@ func (s *Store) judge(ctx context.Context, bucket string, h *timeline, newest *n
 				return err
 			}
 		}
-		if err := s.readMetadata(ctx, bucket, h, inspect, opts.Known, opts.ReadAll); err != nil {
+		if err := s.readMetadata(ctx, bucket, h, inspect, opts); err != nil {
 			return err
 		}
 		h.sum()

@@ -14,6 +14,9 @@ type SnapshotClaim struct {
 	Group string
 	// Original is the snapshot that it is a changed copy of, "" if none.
 	Original string
+	// Tree is its tree, and Size what it says that is in it, zero if it does not.
+	Tree string
+	Size SnapshotSize
 }
 
 // snapshotClaim is one with its version.
@@ -44,7 +47,6 @@ func (h *timeline) dated() []Suspicion {
 		groups[c.Group] = append(groups[c.Group], c)
 		times[c.key] = c.Time
 	}
-	h.claims = nil
 	var found []Suspicion
 	for _, group := range groups {
 		slices.SortFunc(group, func(a, b snapshotClaim) int { return cmp.Or(a.written.Compare(b.written), cmp.Compare(a.key, b.key)) })

@@ -27,6 +27,9 @@ type Known struct {
 	states     map[string]*Verification
 	usedStates map[string]*Verification
 	seen       seenStates
+
+	sizes     map[string]SnapshotSize // of snapshots that were measured
+	usedSizes map[string]SnapshotSize
 }
 
 // seenStates sums up the states of a listing.
@@ -57,13 +60,14 @@ type knownFile struct {
 	// States are the saved states that agree with the version history.
 	States map[string]*Verification `json:"states,omitempty"`
 	Seen   seenStates               `json:"seen,omitzero"`
+	Sizes  map[string]SnapshotSize  `json:"sizes,omitempty"` // of snapshots
 }
 
 // MarshalJSON makes it survive JSON.
 func (k *Known) MarshalJSON() ([]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return json.Marshal(knownFile{k.scope, k.found, k.states, k.seen})
+	return json.Marshal(knownFile{k.scope, k.found, k.states, k.seen, k.sizes})
 }
 
 // UnmarshalJSON replaces what is known.
@@ -74,7 +78,7 @@ func (k *Known) UnmarshalJSON(text []byte) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.scope, k.found, k.states, k.seen = f.Scope, f.Found, f.States, f.Seen
+	k.scope, k.found, k.states, k.seen, k.sizes = f.Scope, f.Found, f.States, f.Seen, f.Sizes
 	return nil
 }
 
@@ -87,7 +91,7 @@ func (k *Known) Judging(scope string) {
 	if scope == k.scope {
 		return
 	}
-	k.scope = scope
+	k.scope, k.sizes = scope, nil
 	for name := range k.found {
 		k.found[name] = knownVersion{}
 	}

@@ -29,6 +29,7 @@ type heldLock struct {
 	v       *Version // only of the locks that explain something
 	void    bool     // it explains nothing
 	refused bool     // it could not be read
+	weak    bool     // it may never have been there
 }
 
 // lockEvidence is when locks were there, and what was deleted when.
@@ -69,22 +70,20 @@ func (e *lockEvidence) unknown(v *Version) {
 	e.tail = -1
 }
 
-// longer takes the delete markers without a lock for locks where the bucket's own rule
-// may have removed those by now. Anybody can delete a name that never was, and no other
-// marker tells that there was a lock. Such a lock counts as long as any does, and
-// longer: since any lock was written or removed before. One of a killed run may have
-// stayed for long, and kept everybody from taking another.
+// longer takes the delete markers without a lock for locks that were removed. Where the
+// bucket's own rule may have removed their versions by now they count since any lock
+// was written or removed before: one of a killed run may have stayed for long, and kept
+// everybody from taking another. Elsewhere the admin may have cleaned up, but anybody
+// can delete a name that never was: they count as long as any lock does, and what
+// nothing else explains is noted.
 func (e *lockEvidence) longer() {
 	slices.Sort(e.seen)
 	for _, end := range e.ends {
-		if !end.replaced && !e.reclaimed(end.at) {
-			continue
-		}
-		from := end.at - lockLife.Milliseconds()
-		if i, _ := slices.BinarySearch(e.seen, from); i > 0 {
+		weak, from := !end.replaced && !e.reclaimed(end.at), end.at-lockLife.Milliseconds()
+		if i, _ := slices.BinarySearch(e.seen, from); i > 0 && !weak {
 			from = e.seen[i-1]
 		}
-		if l := (heldLock{span: span{from, end.at}}); e.wanted == nil || meets(e.wanted, l.span) {
+		if l := (heldLock{span: span{from, end.at}, weak: weak}); e.wanted == nil || meets(e.wanted, l.span) {
 			e.locks = append(e.locks, l)
 		}
 	}
@@ -101,7 +100,8 @@ type deletion struct {
 	span
 	n            int64
 	key, version string // of one of them
-	reported     bool
+	// reported and noted say that it is a mark, or noted, by now.
+	reported, noted bool
 }
 
 // lock notes that a lock was there from its writing until next, the key's next
@@ -200,26 +200,48 @@ func (e *lockEvidence) asksForRules() bool {
 	return false
 }
 
-// unlocked returns the deletions that no lock covers, those of one type in one minute
-// together, each only once.
-func (e *lockEvidence) unlocked() []Suspicion {
+// covered returns when there were locks that explain something; weak asks for those that
+// may never have been there, too.
+func (e *lockEvidence) covered(weak bool) []span {
 	var held []span
 	for _, l := range e.locks {
-		if !l.void {
+		if !l.void && (weak || !l.weak) {
 			held = append(held, l.span)
 		}
 	}
-	held = union(held, lockSlack.Milliseconds())
+	return union(held, lockSlack.Milliseconds())
+}
+
+// unlocked returns the deletions that no lock covers, those of one type in one minute
+// together, each only once.
+func (e *lockEvidence) unlocked() []Suspicion {
+	held := e.covered(true)
+	return e.gather("deleted while no run held the lock for it", false, func(k deletedIn, d *deletion) bool {
+		return !within(held, d.span) && e.judges(d)
+	})
+}
+
+// doubtful returns the deletions of snapshots and keys that only a lock covers which may
+// never have been there.
+func (e *lockEvidence) doubtful() []Suspicion {
+	all, sure := e.covered(true), e.covered(false)
+	return e.gather("deleted, and of the lock for it only the removal is left, though no rule removes locks", true, func(k deletedIn, d *deletion) bool {
+		return (k.t == TypeSnapshot || k.t == TypeKey) && within(all, d.span) && !within(sure, d.span)
+	})
+}
+
+// gather returns those of the deletions that were not reported before.
+func (e *lockEvidence) gather(what string, noted bool, is func(deletedIn, *deletion) bool) []Suspicion {
 	type minuteOf struct {
 		minute int64
 		t      FileType
 	}
 	sums := make(map[minuteOf]*deletion)
 	for k, d := range e.deletions {
-		if d.reported || within(held, d.span) || !e.judges(d) {
+		if d.reported || d.noted && noted || !is(k, d) {
 			continue
 		}
-		d.reported = true
+		d.reported, d.noted = !noted, noted
 		m := minuteOf{k.second / 60, k.t}
 		if sums[m] == nil {
 			sums[m] = &deletion{span: span{math.MaxInt64, 0}}
@@ -233,11 +255,13 @@ func (e *lockEvidence) unlocked() []Suspicion {
 	var found []Suspicion
 	for m, d := range sums {
 		s := Suspicion{
-			Time: time.UnixMilli(d.from).UTC(), kind: kindOf(m.t),
-			Reason: fmt.Sprintf("%d %s files were deleted while no run held the lock for it", d.n, m.t),
+			Time: time.UnixMilli(d.from).UTC(), kind: kindOf(m.t), Reason: fmt.Sprintf("%d %s files were %s", d.n, m.t, what),
 		}
 		if d.n == 1 {
-			s.Key, s.VersionID, s.Reason = d.key, d.version, fmt.Sprintf("a %s was deleted while no run held the lock for it", m.t)
+			s.Key, s.VersionID, s.Reason = d.key, d.version, fmt.Sprintf("a %s was %s", m.t, what)
+		}
+		if noted {
+			s.kind = markNoted
 		}
 		found = append(found, s)
 	}

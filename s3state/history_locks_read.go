@@ -22,7 +22,7 @@ func (r *reading) judgeLocks(ctx context.Context) error {
 			l.void = r.could
 		}
 	}
-	for _, found := range r.h.evidence.unlocked() {
+	for _, found := range append(r.h.evidence.unlocked(), r.h.evidence.doubtful()...) {
 		r.h.suspect(found)
 	}
 	return nil

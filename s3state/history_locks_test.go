@@ -136,14 +136,14 @@ func TestRefusedLockBesideWhatIsKnown(t *testing.T) {
 
 // Of a lock whose version a lifecycle rule has removed only the removal is left, and
 // before the first lock that anything is known of nobody can tell. Where no rule may
-// have removed one, a removal alone tells of no lock.
+// have removed one, a removal alone explains half an hour, which is noted.
 func TestLocksThatLifecycleRemoved(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		rules []lockRule
 		want  []int
 	}{
-		{"no rule", nil, []int{200_000, 310_000}},
+		{"no rule", nil, []int{200_000, 310_000}}, // but the one within half an hour
 		{"a rule", []lockRule{{1, at(500_000)}}, []int{200_000}},
 		{"a rule that was not due", []lockRule{{2, at(500_000)}}, []int{200_000, 310_000}},
 		{"a former rule, too", []lockRule{{2, at(500_000)}, {1, at(490_000)}}, []int{200_000}},
@@ -167,6 +167,12 @@ func testLocksRemoved(t *testing.T, rules []lockRule, want []int) {
 	h.take(pack(2, 10, 100_000)) // under the lock that is removed
 	h.take(pack(3, 10, 200_000)) // under none
 	h.take(pack(4, 10, 310_000)) // under one that a killed run left for a day
+	key := fmt.Sprintf("snapshots/%064x", 5)
+	h.take([]Version{ // under the lock that is removed
+		{Key: key, VersionID: "m", IsLatest: true, DeleteMarker: true, LastModified: at(399_000)},
+		{Key: key, VersionID: "v", Size: 200, ETag: "e", LastModified: at(10)},
+		{Key: fmt.Sprintf("snapshots/%064x", 6), VersionID: "v", IsLatest: true, Size: 200, ETag: "e", LastModified: at(10)},
+	})
 	removed := func(n int) {
 		h.take([]Version{{Key: fmt.Sprintf("locks/%064x", n), VersionID: "m", IsLatest: true, DeleteMarker: true, LastModified: at(n)}})
 	}
@@ -183,6 +189,9 @@ func testLocksRemoved(t *testing.T, rules []lockRule, want []int) {
 	}
 	if !slices.Equal(found, want) {
 		t.Errorf("%v, want %v: %+v", found, want, h.res.Suspicions)
+	}
+	if noted := h.res.TotalNotes == 1 && h.res.Notes[0].Key == key; noted != (len(want) == 2) {
+		t.Errorf("noted: %+v", h.res.Notes)
 	}
 }
 

@@ -52,8 +52,9 @@ type reading struct {
 
 // readMetadata reads keys, indexes and snapshots, the locks that explain deletions, and
 // for inspect also configs. It compares their bytes with their names. It reads at most
-// readMost locks, unless all is set.
-func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, inspect Inspect, known *Known, all bool) error {
+// readMost locks, unless ReadAll is set.
+func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, inspect Inspect, opts HistoryOptions) error {
+	known, all := opts.Known, opts.ReadAll
 	known.begin()
 	h.unread.trim()
 	if err := s.explain(ctx, bucket, h); err != nil {
@@ -92,9 +93,13 @@ func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, in
 		return err
 	}
 	known.end()
+	if err := s.judgeResaves(ctx, bucket, h, h.resaves(), opts.Measure, known, all); err != nil {
+		return err
+	}
 	for _, found := range h.dated() {
 		h.suspect(found)
 	}
+	h.claims = nil
 	return nil
 }
 

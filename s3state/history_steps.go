@@ -32,7 +32,7 @@ func (h *timeline) steps(gap time.Duration) {
 		}
 	}
 	h.evidence.longer()
-	for _, s := range h.evidence.unlocked() {
+	for _, s := range append(h.evidence.unlocked(), h.evidence.doubtful()...) {
 		h.suspect(s)
 	}
 	order := slices.Sorted(maps.Keys(h.minutes))
@@ -164,7 +164,7 @@ func (h *timeline) standing(s *Suspicion) Standing {
 	switch {
 	case !s.Time.After(h.reviewed):
 		return Reviewed
-	case h.first.IsZero() || s.Time.Before(h.first):
+	case h.first.IsZero() || s.Time.Before(h.first) || s.kind == markNoted:
 		return Noted
 	case !h.lasts(s.kind) && !h.good.IsZero() && !s.Time.After(h.good):
 		return Resolved

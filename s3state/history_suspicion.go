@@ -45,6 +45,7 @@ const (
 	markRepaired                 // the proof of a later moment: the repository lacks nothing
 	markInParts                  // that, and the proof of what is current; see settles
 	markStranger                 // it never counts
+	markNoted                    // the same
 )
 
 // String describes the mark in words.

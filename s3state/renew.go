@@ -1,6 +1,7 @@
 package s3state
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -185,8 +186,8 @@ func (r *renewer) promise(ctx context.Context) error {
 			return err
 		}
 		want = renewPromise{Days: o.Days, RetainDays: o.retainDays(), Mode: o.Mode}
-	} else if known := r.opts.Ledger.promise(); known.RetainDays > want.RetainDays || known.Days > want.Days {
-		r.weakened = fmt.Sprintf("the bucket's settings promise %s and lock for %d; they were %d and %d", plural.Of(want.Days, "day"), want.RetainDays, known.Days, known.RetainDays)
+	} else if known := r.opts.Ledger.promise(); known.stronger(want) {
+		r.weakened = fmt.Sprintf("the bucket's settings promise %s and lock for %d (%s); they were %d and %d (%s)", plural.Of(want.Days, "day"), want.RetainDays, orNone(want.Mode), known.Days, known.RetainDays, known.Mode)
 		r.res.Problems = append(r.res.Problems, r.weakened)
 		want = renewPromise{max(want.Days, known.Days), max(want.RetainDays, known.RetainDays), known.Mode}
 	}
@@ -200,6 +201,13 @@ func (r *renewer) promise(ctx context.Context) error {
 	r.opts.Ledger.setPromise(want)
 	return nil
 }
+
+// stronger reports whether a promise is lost by another one.
+func (p renewPromise) stronger(than renewPromise) bool {
+	return p.RetainDays > than.RetainDays || p.Days > than.Days || p.Mode == Compliance && than.Mode != Compliance
+}
+
+func orNone(m LockMode) string { return cmp.Or(string(m), "no mode") }
 
 func promiseOf(l *Lock) renewPromise { return renewPromise{l.Days, l.RetainDays, l.Mode} }
 

@@ -109,7 +109,11 @@ func (c *Client) signed(ctx context.Context, r Request) (*http.Request, error) {
 	if creds.SignerType.IsV2() {
 		return nil, fmt.Errorf("%w: the client signs with S3 signature version 2, version 4 is needed", ErrInvalid)
 	}
-	return signer.SignV4(*req, creds.AccessKeyID, creds.SecretAccessKey, creds.SessionToken, at.region), nil
+	req = signer.SignV4(*req, creds.AccessKeyID, creds.SecretAccessKey, creds.SessionToken, at.region)
+	// Ceph 18 and 20 send the answer's body a second time, where the next answer on the
+	// connection would begin.
+	req.Close = r.Method == http.MethodGet && r.Query.Has("publicAccessBlock")
+	return req, nil
 }
 
 // errorReply reads an S3 error document; answers of proxies have none.

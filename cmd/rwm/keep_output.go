@@ -62,7 +62,7 @@ func (a *app) showPlans(plans []*keeper.Plan, every time.Duration) {
 		if i > 0 {
 			a.println()
 		}
-		a.printf("Storage %s (bucket %s), with a pass every %s\n", p.Storage, p.Bucket, every)
+		a.printf("Storage %s (bucket %s), with a pass every %s\n", p.Storage, p.Bucket, keeper.Span(every))
 		g := &grid{header: []string{"WHAT", "EVERY", "NEXT", "REQUESTS/MONTH", "BYTES/MONTH", "NOTE"}, right: []int{3, 4}}
 		for _, t := range p.Tasks {
 			next := ""

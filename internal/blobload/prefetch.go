@@ -23,45 +23,59 @@ func (l *Loader) Prefetch(handles []Handle, runSize uint, owner any) {
 		return
 	}
 	var blobs []*Blob
-	order := make(map[*Blob]int, len(handles))
-	for i, h := range handles {
+	for _, h := range handles {
 		if l.blobs[h] != nil {
 			continue
 		}
 		if b := l.add(h); b.Err == nil {
-			order[b] = i
 			blobs = append(blobs, b)
 		}
 	}
-	jobs := cut(blobs, runSize)
-	first := func(j *job) int {
-		return order[slices.MinFunc(j.blobs, func(a, b *Blob) int { return cmp.Compare(order[a], order[b]) })]
-	}
-	slices.SortFunc(jobs, func(a, b *job) int { return cmp.Compare(first(a), first(b)) })
-	for _, j := range jobs {
-		j.owner = owner
-		l.enqueue(j, false)
+	for _, run := range Runs(blobs, func(b *Blob) Place { return b.Place }, runSize) {
+		l.enqueue(&job{blobs: run, owner: owner}, false)
 	}
 	l.start()
 }
 
-// cut makes jobs of blobs that are close together.
-func cut(blobs []*Blob, runSize uint) (jobs []*job) {
-	slices.SortFunc(blobs, func(a, b *Blob) int {
-		return cmp.Or(bytes.Compare(a.Place.Pack[:], b.Place.Pack[:]), cmp.Compare(a.Place.Offset, b.Place.Offset))
+// Runs puts blobs together that one request of up to runSize bytes can load: they lie
+// close together in one pack. The engine fills several packs at the same time, so that
+// the blobs of a file are spread over these. A blob without a place, which has no
+// length, is a run of its own. Each run is in the order of its pack; a run with an
+// earlier blob comes first.
+func Runs[B any](blobs []B, place func(B) Place, runSize uint) [][]B {
+	type placed struct {
+		blob  B
+		at    Place
+		order int
+	}
+	all := make([]placed, len(blobs))
+	for i, b := range blobs {
+		all[i] = placed{b, place(b), i}
+	}
+	slices.SortStableFunc(all, func(a, c placed) int {
+		return cmp.Or(bytes.Compare(a.at.Pack[:], c.at.Pack[:]), cmp.Compare(a.at.Offset, c.at.Offset))
 	})
-	var j *job
-	for _, b := range blobs {
-		if j != nil {
-			offset, length := j.extent()
-			end := offset + length
-			if j.blobs[0].Place.Pack == b.Place.Pack && b.Place.Offset >= end && b.Place.Offset-end <= LargestGap && b.Place.Offset+b.Place.Length-offset <= runSize {
-				j.blobs = append(j.blobs, b)
+	type run struct {
+		blobs      []B
+		begin, end uint
+		order      int
+	}
+	var runs []run
+	for i, b := range all {
+		begin, end := b.at.Offset, b.at.Offset+b.at.Length
+		if i > 0 && b.at.Length > 0 && b.at.Pack == all[i-1].at.Pack {
+			last := &runs[len(runs)-1]
+			if begin >= last.end && begin-last.end <= LargestGap && end-last.begin <= runSize {
+				last.blobs, last.end, last.order = append(last.blobs, b.blob), end, min(last.order, b.order)
 				continue
 			}
 		}
-		j = &job{blobs: []*Blob{b}}
-		jobs = append(jobs, j)
+		runs = append(runs, run{[]B{b.blob}, begin, end, b.order})
 	}
-	return jobs
+	slices.SortFunc(runs, func(a, c run) int { return cmp.Compare(a.order, c.order) })
+	out := make([][]B, len(runs))
+	for i, r := range runs {
+		out[i] = r.blobs
+	}
+	return out
 }

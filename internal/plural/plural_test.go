@@ -48,7 +48,7 @@ var theirs = map[string][]string{
 
 // No text says "1 moments": a number before a noun goes through this package.
 func TestCountsReadWell(t *testing.T) {
-	counted := regexp.MustCompile(`%d (moments|requests|snapshots|packs|objects|(old )?versions|delete markers|trees|errors|days|hours|minutes|problems|states|keys|blobs|locks|files|paths|directories|storages|backups|mistakes|slices|indexes|unreadable indexes)\b`)
+	counted := regexp.MustCompile(`%d (((open|new|more) )?(alarms|marks|changes|findings|snapshots)|moments|requests|snapshots|packs|objects|(old )?versions|delete markers|trees|errors|days|hours|minutes|problems|states|keys|blobs|locks|files|paths|directories|storages|backups|mistakes|slices|indexes|unreadable indexes)\b`)
 	looked := 0
 	for _, dir := range []string{"cmd/rwm", "rwm", "restic", "s3state", "s3versions", "s3tool", "fusemount", "keeper", "rcc"} {
 		err := filepath.WalkDir("../../"+dir, func(path string, d fs.DirEntry, err error) error {

@@ -237,3 +237,15 @@ func TestHostileTrees(t *testing.T) {
 		t.Error("a missing tree: no error")
 	}
 }
+
+// A long name is not cut within a character, which would make all of it unreadable.
+func TestLongNamesAreCutBetweenCharacters(t *testing.T) {
+	t.Parallel()
+	for extra := range 3 {
+		name := strings.Repeat("x", extra) + strings.Repeat("ř", 400) + ".txt"
+		c := compare(t, map[string]string{"dir/" + name: text(1, 900)}, map[string]string{"dir/" + name: text(2, 900)})
+		if len(c.ChangedPaths) != 1 || !strings.HasSuffix(c.ChangedPaths[0], "ř…") {
+			t.Errorf("%q", c.ChangedPaths)
+		}
+	}
+}

@@ -104,6 +104,9 @@ func Start(t testing.TB, opts ...Option) *Server {
 		if o.dialect != "" && o.dialect != externalDialect() {
 			harness.NotOnThisServer(t, "it is about servers of the dialect "+o.dialect)
 		}
+		if o.account != "" {
+			harness.NotOnThisServer(t, "its users are in no account")
+		}
 		return external(t, endpoint)
 	}
 	s, file, err := newServer(t.TempDir(), o)

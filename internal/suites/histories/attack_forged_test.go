@@ -94,7 +94,17 @@ func poison(w *world, s *sealer) error {
 	if x == nil {
 		return errNothing
 	}
-	old := x.Packs[w.r.IntN(len(x.Packs))]
+	old := s.poison(key, x, x.Packs[w.r.IntN(len(x.Packs))])
+	if w.r.IntN(3) > 0 {
+		w.remove(old)
+	}
+	return nil
+}
+
+// poison has an index name a pack that holds nothing in the place of another one, whose
+// key it returns.
+func (s *sealer) poison(key string, x *index, old indexed) string {
+	w := s.w
 	var claimed []string
 	var contents [][]byte
 	for _, b := range old.Blobs {
@@ -111,8 +121,5 @@ func poison(w *world, s *sealer) error {
 	}
 	s.put("index", x)
 	w.remove(key)
-	if w.r.IntN(3) > 0 {
-		w.remove("data/" + old.ID[:2] + "/" + old.ID)
-	}
-	return nil
+	return "data/" + old.ID[:2] + "/" + old.ID
 }

@@ -11,13 +11,20 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// emptySnapshots does what a rewrite does, under a lock as it holds one, but for a tree
-// that has nothing in it.
-func (s *sealer) emptySnapshots() {
+// nothing and oneFile are trees.
+const (
+	nothing = `{"nodes":[]}`
+	oneFile = `{"nodes":[{"name":"x","type":"file","mode":420,"mtime":"2026-01-01T00:00:00Z","atime":"2026-01-01T00:00:00Z",` +
+		`"ctime":"2026-01-01T00:00:00Z","uid":0,"gid":0,"content":[]}]}`
+)
+
+// reduceSnapshots does what a rewrite does, under a lock as it holds one, but for
+// another tree, of which the snapshots do not tell that there is less in it.
+func (s *sealer) reduceSnapshots(tree string) {
 	w := s.w
 	lock := s.lock(true)
 	defer w.remove(lock)
-	_, entry := s.pack("tree", nil, []byte("{\"nodes\":[]}\n"))
+	_, entry := s.pack("tree", nil, []byte(tree+"\n"))
 	s.put("index", index{Packs: []indexed{entry}})
 	for _, key := range w.keys("snapshots/") {
 		var sn map[string]any
@@ -35,25 +42,38 @@ func (s *sealer) emptySnapshots() {
 }
 
 // The lock explains that the snapshots went, and what is current holds together; but no
-// run of restic makes a snapshot of nothing, so the moment before is named.
-func TestEmptiedSnapshots(t *testing.T) {
+// run of restic makes a snapshot of nothing, and of one that lost most of what it had a
+// person has to know. So the moment before is named.
+func TestReducedSnapshots(t *testing.T) {
+	for name, c := range map[string]struct{ tree, want string }{
+		"to nothing":  {nothing, "nothing in it"},
+		"to one file": {oneFile, "with less in it: 1 of "},
+	} {
+		t.Run(name, func(t *testing.T) { testReduced(t, c.tree, c.want) })
+	}
+}
+
+func testReduced(t *testing.T, tree, want string) {
 	srv := &queued{Server: s3test.Start(t), dialect: "aws"}
 	if !srv.Controlled() {
 		srv.dialect = "rgw"
 	}
 	w := newWorld(t, srv, 1<<33)
 	w.begin()
-	must(t, backup(w))
+	for range 3 {
+		w.change(w.hosts[0])
+	}
+	must(t, w.backup(w.hosts[0], through{}))
 	w.wait()
 	s := w.unlock()
 	attack := w.now()
 	w.pass(time.Minute)
-	s.emptySnapshots()
+	s.reduceSnapshots(tree)
 	w.pass(time.Hour)
 	m := w.manages(w.password)
 	h, err := m.History(w.ctx, w.bucket, s3state.HistoryOptions{})
 	must(t, err)
-	if len(h.Suspicions) == 0 || !strings.Contains(h.Suspicions[0].Reason, "nothing in it") || h.LastGood.IsZero() || h.LastGood.After(attack) {
+	if len(h.Suspicions) == 0 || !strings.Contains(h.Suspicions[0].Reason, want) || h.LastGood.IsZero() || h.LastGood.After(attack) {
 		t.Errorf("last good %v, attack %v, %v", h.LastGood, attack, h.Suspicions)
 	}
 	if _, err := m.DropVersions(w.ctx, w.bucket, s3state.DropOptions{RequireComplete: true, DryRun: true}); err == nil {

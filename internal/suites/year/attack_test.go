@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/url"
@@ -74,7 +75,8 @@ func (s *schedule) attack(ctx context.Context, as role) {
 		{keeper, "lengthen the lock of " + v.key, func() error { return s.relock(ctx, as, v, "COMPLIANCE", s.now().Add(3000*day)) }},
 		{keeper, "forge the record of renewals", func() error { return s.forgeLedger() }},
 		{host, "shorten the default", func() error {
-			err := s.set(ctx, as, "object-lock", []byte(`<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>`))
+			length := []int{1, s.n + s.g}[s.rnd.IntN(2)] // as long as it was, only weaker
+			err := s.set(ctx, as, "object-lock", fmt.Appendf(nil, `<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>%d</Days></DefaultRetention></Rule></ObjectLockConfiguration>`, length))
 			if err == nil {
 				s.retain = 0 // what GOVERNANCE locks, an admin removes
 			}

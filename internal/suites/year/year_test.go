@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -37,8 +38,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestYear lives through 200 years with attacks, 10,000 with RWM_TEST_ALL. The seed of a
-// run is printed; RWM_SEED runs the year of one seed alone.
+// TestYear lives through 200 years with attacks, 10,000 with RWM_TEST_ALL, or as many as
+// RWM_YEARS says. The seeds of a run are printed; RWM_SEED runs the year of one seed alone,
+// or with RWM_YEARS, those from it on. RWM_YEARS_WITHIN is a duration after which no more
+// years begin.
 func TestYear(t *testing.T) {
 	t.Parallel()
 	seed, n := uint64(time.Now().UnixNano())/together*together, harness.Size(200, 10_000)
@@ -49,11 +52,33 @@ func TestYear(t *testing.T) {
 		}
 		seed, n = one, 1
 	}
+	if text := os.Getenv("RWM_YEARS"); text != "" {
+		years, err := strconv.Atoi(text)
+		if err != nil || years < 1 {
+			t.Fatalf("RWM_YEARS=%s: %v", text, err)
+		}
+		n = years
+	}
+	within := time.Duration(math.MaxInt64)
+	if text := os.Getenv("RWM_YEARS_WITHIN"); text != "" {
+		var err error
+		if within, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began, lived := time.Now(), atomic.Int64{}
 	t.Logf("seeds %d to %d", seed, seed+uint64(n)-1)
+	t.Cleanup(func() {
+		t.Logf("%d of %d years were lived, in %s", lived.Load(), n, time.Since(began).Round(time.Second))
+	})
 	for first := 0; first < n; first += together {
 		t.Run(fmt.Sprint("from ", seed+uint64(first)), func(t *testing.T) {
 			t.Parallel()
+			if time.Since(began) > within {
+				t.Skip("the time is up")
+			}
 			liveAll(t, seed+uint64(first), min(together, n-first))
+			lived.Add(int64(min(together, n-first)))
 		})
 	}
 }
