@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/cesnet/rwm/internal/plural"
+	"github.com/cesnet/rwm/internal/printable"
 	"github.com/cesnet/rwm/keeper/signs"
 	"github.com/cesnet/rwm/restic"
 )
@@ -58,7 +56,7 @@ func backupOf(sn restic.Snapshot) (key, name string) {
 	}
 	slices.Sort(parts)
 	sum := sha256.Sum256([]byte(strings.Join(append([]string{sn.Hostname}, parts...), "\x00")))
-	return hex.EncodeToString(sum[:8]), printable(strings.Join(parts, " "))
+	return hex.EncodeToString(sum[:8]), shown(strings.Join(parts, " "))
 }
 
 func (v *visit) compareNew(ctx context.Context, snapshots []restic.Snapshot) (news int, err error) {
@@ -77,7 +75,7 @@ func (v *visit) compareNew(ctx context.Context, snapshots []restic.Snapshot) (ne
 		b := v.r.Backups[key]
 		if b == nil {
 			_, name := backupOf(list[0])
-			b = &backupRecord{Host: printable(list[0].Hostname), Name: name}
+			b = &backupRecord{Host: shown(list[0].Hostname), Name: name}
 			v.r.Backups[key] = b
 		}
 		b.Gone = false
@@ -95,7 +93,7 @@ func (v *visit) compareNew(ctx context.Context, snapshots []restic.Snapshot) (ne
 		b.Gone = true
 		// Snapshots that got other tags are under another name now.
 		if !slices.ContainsFunc(snapshots, func(sn restic.Snapshot) bool {
-			return printable(sn.Hostname) == b.Host && sn.Time.Equal(b.Latest)
+			return shown(sn.Hostname) == b.Host && sn.Time.Equal(b.Latest)
 		}) {
 			v.forgotten(b, nil)
 		}
@@ -243,7 +241,7 @@ func (b *backupRecord) add(o signs.Observation, sn restic.Snapshot) {
 	b.Latest = sn.Time
 	b.Paths = nil
 	for _, p := range sn.Paths[:min(len(sn.Paths), 20)] {
-		b.Paths = append(b.Paths, printable(p))
+		b.Paths = append(b.Paths, shown(p))
 	}
 }
 
@@ -263,23 +261,8 @@ func (v *visit) supersede(groups map[string][]restic.Snapshot) {
 	}
 }
 
-// printable makes text from a bucket fit to be shown.
-func printable(text string) string {
-	text = cut(text, 1000)
-	if utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
-		return text
-	}
-	quoted := strconv.QuoteToGraphic(text)
-	return quoted[1 : len(quoted)-1]
-}
+// mostShown is how many bytes of a text are shown.
+const mostShown = 1000
 
-// cut shortens text to a number of bytes, not within a character.
-func cut(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
-	}
-	return text[:most] + "…"
-}
+// shown makes text from a bucket fit to be shown.
+func shown(text string) string { return printable.Text(text, mostShown) }

@@ -73,7 +73,7 @@ func (s *managed) drillAt(ctx context.Context, view *s3state.View, now bool, pla
 			if ctx.Err() != nil {
 				return err
 			}
-			result.Failed = append(result.Failed, fmt.Sprintf("%s in snapshot %s as of %s: %v", printable(f.path),
+			result.Failed = append(result.Failed, fmt.Sprintf("%s in snapshot %s as of %s: %v", shown(f.path),
 				f.snapshot.ID.Short(), view.Time.UTC().Format(time.RFC3339), err))
 		}
 	}

@@ -72,11 +72,11 @@ func (s *managed) History(ctx context.Context, reviewed time.Time) (*HistoryResu
 	for i, m := range h.Suspicions {
 		// Keep the first ones and the newest: a review covers everything up to a time.
 		if len(r.Marks) < mostMarks || i == len(h.Suspicions)-1 {
-			r.Marks = append(r.Marks, Mark{Time: m.Time, Key: printable(m.Key), Reason: printable(m.Reason)})
+			r.Marks = append(r.Marks, Mark{Time: m.Time, Key: shown(m.Key), Reason: shown(m.Reason)})
 		}
 	}
 	for _, m := range h.Notes[:min(len(h.Notes), mostMarks)] {
-		r.Settled = append(r.Settled, Mark{m.Time, printable(m.Key), printable(m.Reason), string(m.Standing)})
+		r.Settled = append(r.Settled, Mark{m.Time, shown(m.Key), shown(m.Reason), string(m.Standing)})
 	}
 	for i := range h.States {
 		r.States = append(r.States, h.States[i].Time)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cesnet/rwm/internal/printable"
 )
 
 // Report is the result of a pass.
@@ -218,5 +220,5 @@ func (v *visit) do(ctx context.Context, t Task, s step) bool {
 // oneLine makes an error fit for a message.
 func oneLine(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
-	return printable(cut(text, 600))
+	return printable.Text(text, 600)
 }

@@ -149,7 +149,7 @@ func (r *record) changedSettings() (list []Mark) {
 	}
 	for _, c := range r.Review.Settings.Changes {
 		if c.Seen.After(r.Review.SettingsUntil) {
-			list = append(list, Mark{Time: c.Seen, Reason: printable(c.String())})
+			list = append(list, Mark{Time: c.Seen, Reason: shown(c.String())})
 		}
 	}
 	return list

@@ -180,6 +180,11 @@ func (d *dataAhead) take(ctx context.Context, id ID) []byte {
 			// The reader has caught up with the planner.
 			d.drop(d.seq)
 		}
+		// The reader was faster than the planner: it loads the blob itself and keeps it
+		// in its cache, so that the planner need not load it once more.
+		if places := d.reader.Locations(BlobHandle{BlobData, id}); len(places) > 0 {
+			d.taken.add(id, int64(places[0].Size))
+		}
 		return nil
 	}
 	if slices.Contains(d.planned, b) {

@@ -84,7 +84,11 @@ func (p *search) at(ctx context.Context, h *timeline, at time.Time) (*Proof, err
 	p.sum.Bytes += proof.Bytes
 	p.spent = p.spent || proof.Spent
 	p.known[at.UnixNano()] = proof
-	p.rep.emit(StepDone{Bucket: p.bucket, Step: fmt.Sprintf("prove the moment %s: %s", at.UTC().Format(time.RFC3339), proof.Verdict)})
+	said := string(proof.Verdict)
+	if proof.Reason != "" {
+		said += ", " + proof.Reason
+	}
+	p.rep.emit(StepDone{Bucket: p.bucket, Step: fmt.Sprintf("prove the moment %s: %s", at.UTC().Format(time.RFC3339), said)})
 	return proof, nil
 }
 

@@ -64,7 +64,7 @@ func (a *aws) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // On AWS the owner of a bucket is an account; STS says which of its users calls, and only
-// its word makes somebody the admin.
+// its answer makes a caller the admin.
 func TestAccessRoleOnAWS(t *testing.T) {
 	t.Parallel()
 	w, _, _ := newLocked(t, LockOptions{Days: 1}, s3test.Dialect("aws"))

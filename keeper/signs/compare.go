@@ -81,7 +81,7 @@ func (c *comparison) directory(ctx context.Context, dir string, old, now restic.
 	}
 	c.dirs++
 	if depth > maxDepth {
-		return fmt.Errorf("%s: directories are nested more than %d deep", printable(dir), maxDepth)
+		return fmt.Errorf("%s: directories are nested more than %d deep", shown(dir), maxDepth)
 	}
 	before, err := c.load(ctx, old)
 	if err != nil {

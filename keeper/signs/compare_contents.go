@@ -75,7 +75,7 @@ func (c *comparison) look(ctx context.Context, p pair) (suspect bool, err error)
 	}
 	c.Turned++
 	if len(c.TurnedPaths) < mostPaths {
-		c.TurnedPaths = append(c.TurnedPaths, printable(p.now.path))
+		c.TurnedPaths = append(c.TurnedPaths, shown(p.now.path))
 	}
 	return true, nil
 }

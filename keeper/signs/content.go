@@ -147,12 +147,12 @@ func (c *comparison) notes() {
 		}
 		dirs[name][dir] = true
 		if len(c.NotePaths) < mostPaths {
-			c.NotePaths = append(c.NotePaths, printable(f.path))
+			c.NotePaths = append(c.NotePaths, shown(f.path))
 		}
 	}
 	for name, in := range dirs {
-		if len(in) > c.Notes || len(in) == c.Notes && printable(name) < c.NoteName {
-			c.Notes, c.NoteName = len(in), printable(name)
+		if len(in) > c.Notes || len(in) == c.Notes && shown(name) < c.NoteName {
+			c.Notes, c.NoteName = len(in), shown(name)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func somePaths[T interface{ name() string }](files []T) (paths []string) {
 	slices.Sort(paths)
 	paths = paths[:min(len(paths), mostPaths)]
 	for i := range paths {
-		paths[i] = printable(paths[i])
+		paths[i] = shown(paths[i])
 	}
 	return paths
 }

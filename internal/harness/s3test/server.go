@@ -34,7 +34,8 @@ type Identity struct {
 // ARN names the identity in a bucket policy.
 func (id Identity) ARN() string { return "arn:aws:iam::" + id.Account + id.Tenant + ":user/" + id.Name }
 
-// seaweedAccount is in the ARN of every user of SeaweedFS, where users own by their names.
+// seaweedAccount is in the ARN of every user of SeaweedFS, where the owner of an object
+// is its user's name.
 const seaweedAccount = "000000000000"
 
 // OwnerID names the identity as the owner of buckets and objects.

@@ -21,7 +21,7 @@ const (
 // below it included. Packages of internal/ that are not named take no part in the
 // library.
 var layers = map[string][]string{
-	"keeper":               {"rwm", "s3state", "restic", "internal/readfile", "internal/plural"},
+	"keeper":               {"rwm", "s3state", "restic", "internal/readfile", "internal/plural", "internal/printable"},
 	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest", "internal/readfile", "internal/plural"},
 	"fusemount":            {"restic", "internal/blobload"},
 	"s3state":              {"s3versions", "internal/s3err", "internal/events", "internal/objectlist", "internal/plural"},

@@ -32,7 +32,7 @@ func (w *world) judge() {
 }
 
 func (w *world) judgeHistory() {
-	h, err := w.manages(w.password).History(w.ctx, w.bucket, s3state.HistoryOptions{ReadAll: w.r.IntN(2) == 0, ReviewedUntil: w.reviewed})
+	h, err := w.manages(w.password).History(w.ctx, w.bucket, s3state.HistoryOptions{ReadAll: w.r.IntN(2) == 0, ReviewedUntil: w.reviewed, OnEvent: w.noteStep})
 	if err != nil {
 		w.Errorf("history: %v", err)
 		return
@@ -60,6 +60,13 @@ func (w *world) judgeHistory() {
 		w.Errorf("FALSE ALARM: %d marks, first %s", h.Total, h.Suspicions[0])
 	}
 	w.foundLast(h.LastGood)
+}
+
+// noteStep says which moments were tried, and what was missing.
+func (w *world) noteStep(e s3state.Event) {
+	if step, is := e.(s3state.StepDone); is {
+		w.note("      %s", step.Step)
+	}
 }
 
 // wasTrue compares a moment named good, if it is one before any attack, with what there
