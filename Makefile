@@ -90,7 +90,7 @@ unit: tools build ## the tests but for those on Ceph RGW
 	test -n "$$race" || { cgo=0; echo "NO C COMPILER: the tests run without the race detector"; }; \
 	(cd s3dev && CGO_ENABLED=$$cgo $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- $(NOVET) $$race -timeout 20m ./...) || status=1; \
 	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- $(NOVET) -p 2 -timeout 30m -parallel 6 $(MAIN) >$(TOOLS)/test-main.log 2>&1 & main=$$!; \
-	CGO_ENABLED=$$cgo $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- $(NOVET) $$race -p 2 -timeout 30m $(RACE) || status=1; \
+	CGO_ENABLED=$$cgo $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- $(NOVET) $$race -p 3 -timeout 30m $(RACE) || status=1; \
 	wait $$main || status=1; cat $(TOOLS)/test-main.log; \
 	exit $$status
 

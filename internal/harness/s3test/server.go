@@ -170,6 +170,9 @@ func (s *Server) start(binary string, o options, users string) (*child, error) {
 		"--listen=127.0.0.1:0", "--control=127.0.0.1:0", "--users=" + users, "--exit-on-stdin-eof",
 	}, o.args...)
 	c := &child{cmd: exec.Command(binary, args...)}
+	if os.Getenv("GOGC") == "" {
+		c.cmd.Env = append(os.Environ(), "GOGC=400", "GOMEMLIMIT=1GiB") // as in package harness
+	}
 	stdin, err := c.cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -27,16 +26,6 @@ var start = time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // Schedules of one server go through the year together, by its clock.
 const together = 20
-
-// TestMain has this program and its servers collect garbage less often: they make much of
-// it and keep little.
-func TestMain(m *testing.M) {
-	debug.SetGCPercent(400)
-	if err := os.Setenv("GOGC", "400"); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
-}
 
 // TestYear lives through 200 years with attacks, 10,000 with RWM_TEST_ALL, or as many as
 // RWM_YEARS says. The seeds of a run are printed; RWM_SEED runs the year of one seed
