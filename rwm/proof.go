@@ -63,6 +63,9 @@ func (m *Manager) prover(e *evidence, opts ...restic.Option) s3state.Prover {
 			Verdict: s3state.ProofVerdict(found.Verdict), Reason: found.Reason, Snapshots: found.Snapshots, Packs: found.Packs,
 			Requests: found.Requests, Bytes: found.Bytes, Spent: errors.Is(err, restic.ErrBudget),
 		}
+		if len(found.Broken) > 0 {
+			p.Fault = found.Broken[0].String()
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)

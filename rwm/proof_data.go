@@ -66,7 +66,7 @@ func (d *dataReader) read(ctx context.Context, at *s3state.View, p *s3state.Proo
 	switch {
 	case errors.Is(err, restic.ErrDamaged):
 		d.damaged = true
-		p.Verdict, p.Reason = s3state.Broken, fmt.Sprintf("its data is damaged: %v", err)
+		p.Verdict, p.Reason, p.Fault = s3state.Broken, fmt.Sprintf("its data is damaged: %v", err), "data"
 	case err != nil:
 		return err
 	default:

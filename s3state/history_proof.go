@@ -25,8 +25,11 @@ const NoPassword = "no password given"
 type Proof struct {
 	Verdict ProofVerdict `json:"verdict"`
 	// Reason says in words why the verdict is not Proved.
-	Reason string    `json:"reason,omitempty"`
-	At     time.Time `json:"at,omitzero"` // the moment that was looked at
+	Reason string `json:"reason,omitempty"`
+	// Fault names what is wrong, by the same text at every moment that lacks the same
+	// object. A Prover sets it, or leaves it empty if it cannot tell.
+	Fault string    `json:"-"`
+	At    time.Time `json:"at,omitzero"` // the moment that was looked at
 	// DataRead says that every pack was read, too, and every blob in it was right.
 	DataRead  bool `json:"data_read"`
 	Snapshots int  `json:"snapshots,omitempty"`
@@ -92,41 +95,63 @@ func (p *search) at(ctx context.Context, h *timeline, at time.Time) (*Proof, err
 	return proof, nil
 }
 
+// mostFaults bounds how often latest takes a moment that does not hold for another
+// reason as a sign that something was repaired in between.
+const mostFaults = 16
+
 // latest finds the latest of the moments, the newest first, that holds: it goes back in
-// steps that double until one does, and then halves the way to the last that did not.
-// failed is the oldest that is known not to hold after it.
+// steps that double until one does, or lacks something else, and then halves the way to
+// the last that did not. What lacks something else may have been repaired before the
+// newer fault, so the search goes on from there. failed is the oldest that is known not
+// to hold after good.
 func (p *search) latest(ctx context.Context, h *timeline, moments []time.Time) (good, failed *Proof, err error) {
-	lo, hi := -1, 0 // moments[lo] does not hold
-	for step := 1; hi < len(moments); step *= 2 {
-		proof, err := p.at(ctx, h, moments[hi])
-		if err != nil {
-			return nil, nil, err
+	lo := -1 // moments[lo] does not hold, nor do the newer ones, as far as is known
+	for faults := 0; ; faults++ {
+		same := func(proof *Proof) bool {
+			return proof.Verdict != Proved && (failed == nil || faults >= mostFaults || proof.Fault == failed.Fault)
 		}
-		if proof.Verdict == Proved {
-			good = proof
-			break
+		var found *Proof // the first that does not fail in the same way
+		hi := lo + 1
+		for step := 1; hi < len(moments); step *= 2 {
+			if found, err = p.at(ctx, h, moments[hi]); err != nil {
+				return nil, nil, err
+			}
+			if !same(found) {
+				break
+			}
+			lo, failed = hi, found
+			if p.spent {
+				return nil, failed, nil
+			}
+			if hi = min(hi+step, len(moments)-1); hi == lo {
+				hi = len(moments)
+			}
 		}
-		lo, failed = hi, proof
-		if end := hi == len(moments)-1; end && !p.spent && proof.Verdict == NotProved {
-			return p.anyOf(ctx, h, moments)
-		} else if end || p.spent {
+		if hi == len(moments) {
+			if failed != nil && failed.Verdict == NotProved {
+				return p.anyOf(ctx, h, moments)
+			}
 			return nil, failed, nil
 		}
-		hi = min(hi+step, len(moments)-1)
-	}
-	for good != nil && hi-lo > 1 && !p.spent {
-		mid := (lo + hi) / 2
-		proof, err := p.at(ctx, h, moments[mid])
-		if err != nil {
-			return nil, nil, err
+		for hi-lo > 1 && !p.spent {
+			mid := (lo + hi) / 2
+			proof, err := p.at(ctx, h, moments[mid])
+			if err != nil {
+				return nil, nil, err
+			}
+			if same(proof) {
+				lo, failed = mid, proof
+			} else {
+				hi, found = mid, proof
+			}
 		}
-		if proof.Verdict == Proved {
-			hi, good = mid, proof
-		} else {
-			lo, failed = mid, proof
+		if found.Verdict == Proved {
+			return found, failed, nil
+		}
+		if lo, failed = hi, found; p.spent {
+			return nil, failed, nil
 		}
 	}
-	return good, failed, nil
 }
 
 // mostSkipped bounds how many moments anyOf tries.
@@ -167,6 +192,10 @@ func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
 	n := 1
 	for n < len(moments) && !moments[n].Before(lapse.Since) {
 		n++
+	}
+	if n < len(moments) && lapse.Since.Before(moments[n-1]) {
+		// Nothing that was current then is gone, and it may be what was there for long.
+		return append(slices.Clip(moments[:n]), lapse.Since)
 	}
 	return moments[:n]
 }

@@ -93,8 +93,12 @@ func (w *world) foundLast(named time.Time) {
 		if !attack.IsZero() && attack.Sub(m.at) < time.Minute {
 			continue // History counts by minutes
 		}
+		d := " -all of it"
+		if !named.IsZero() {
+			d = differ(w.asOf(named), m.objects)
+		}
 		// Where times are whole seconds, what went in the last one is still there.
-		if d := differ(w.asOf(named), m.objects); named.Before(m.at) && strings.Contains(d, " -") {
+		if named.Before(m.at) && strings.Contains(d, " -") {
 			kind := "GOOD TIME LOST"
 			if attack.IsZero() {
 				kind = "FALSE ALARM"
