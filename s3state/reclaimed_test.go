@@ -130,7 +130,8 @@ func TestReclaimed(t *testing.T) {
 	}
 }
 
-// What the rule cannot have removed yet is missing, even if the rule or the lock was shortened since.
+// What the rule cannot have removed yet is missing, even if the rule or the lock was
+// shortened since.
 func TestMissingIsNotReclaimed(t *testing.T) {
 	t.Parallel()
 	t.Run("removed by hand", func(t *testing.T) {
