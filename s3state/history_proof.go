@@ -92,7 +92,7 @@ func (p *search) view(ctx context.Context, at time.Time) (*View, error) {
 
 // proof asks the prover, and sums up what that took.
 func (p *search) proof(ctx context.Context, h *timeline, view *View) (*Proof, error) {
-	proof, err := p.prover(ctx, view, h.writtenTwice)
+	proof, err := p.prover(ctx, view, h.twice.written)
 	if err != nil {
 		return nil, err
 	}
