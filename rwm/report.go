@@ -35,7 +35,7 @@ type Row struct {
 	ReturnCode int // 0, a failed hook's exit code, or one of [ExitCode]'s
 	Start      time.Time
 	Seconds    float64 // it took
-	Err        error // why it is not OK
+	Err        error   // why it is not OK
 
 	// Results of the step; nil for other steps, and if the step failed before.
 	Backup *restic.BackupResult
