@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
 
+	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/rwm"
 )
 
@@ -41,8 +41,7 @@ type Keeper struct {
 	base   http.RoundTripper
 	teller Teller
 
-	eventMu sync.Mutex
-	events  func(Event)
+	events *events.Emitter[Event]
 }
 
 // Option changes how a Keeper works.
@@ -59,7 +58,7 @@ func WithLogger(log *slog.Logger) Option { return func(k *Keeper) { k.log = log 
 func WithTransport(rt http.RoundTripper) Option { return func(k *Keeper) { k.base = rt } }
 
 // WithEvents sets the function that receives progress events. Calls come one at a time.
-func WithEvents(fn func(Event)) Option { return func(k *Keeper) { k.events = fn } }
+func WithEvents(fn func(Event)) Option { return func(k *Keeper) { k.events = events.New(fn) } }
 
 // WithTeller sets the Teller that tells people about changes of state (default: none).
 func WithTeller(t Teller) Option { return func(k *Keeper) { k.teller = t } }
@@ -139,13 +138,7 @@ func (TaskStarted) event()     {}
 func (TaskFinished) event()    {}
 func (StorageFinished) event() {}
 
-func (k *Keeper) emit(e Event) {
-	k.eventMu.Lock()
-	defer k.eventMu.Unlock()
-	if k.events != nil {
-		k.events(e)
-	}
-}
+func (k *Keeper) emit(e Event) { k.events.Emit(e) }
 
 // names are the storages asked for, all without any.
 func (k *Keeper) names(asked []string) ([]string, error) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/internal/plural"
 )
 
@@ -165,7 +166,7 @@ func (k *Keeper) tellOne(ctx context.Context, m Message) (left *Message, err err
 	if k.teller == nil {
 		return nil, nil
 	}
-	err = k.teller.Tell(ctx, m)
+	err = events.Try(func() error { return k.teller.Tell(ctx, m) })
 	var some *UntoldError
 	if errors.As(err, &some) && len(some.Left) > 0 {
 		m.Only = some.Left
@@ -193,7 +194,7 @@ func (k *Keeper) ping(ctx context.Context, p Ping, text string) {
 	if k.teller == nil {
 		return
 	}
-	if err := k.teller.Ping(ctx, p, text); err != nil {
+	if err := events.Try(func() error { return k.teller.Ping(ctx, p, text) }); err != nil {
 		k.log.Warn("ping failed", "ping", p, "error", err) // the watchdog will notice
 	}
 }

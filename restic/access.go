@@ -66,6 +66,7 @@ func (s *Session) run(ctx context.Context, a access, fn task) error {
 	if s == nil {
 		return errNilSession
 	}
+	defer s.opts.events.Rethrow()
 	ctx, done := s.abortable(ctx)
 	defer done()
 	if !a.sealed {

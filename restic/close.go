@@ -25,6 +25,7 @@ func (s *Session) CloseContext(ctx context.Context) error {
 	if s == nil {
 		return errNilSession
 	}
+	defer s.opts.events.Rethrow()
 	s.close()
 	if err := s.users.Acquire(ctx, allUsers); err != nil {
 		s.abort(ErrClosed)

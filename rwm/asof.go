@@ -35,6 +35,7 @@ func (m *Manager) OpenAsOf(ctx context.Context, moment s3state.Moment, opts ...r
 // see [s3state.Store.Views]. [Manager.OpenView] opens them. It needs the same rights as
 // OpenAsOf.
 func (m *Manager) ViewsAsOf(ctx context.Context, times ...time.Time) ([]*s3state.View, error) {
+	defer m.events.Rethrow()
 	if err := m.needRepository(); err != nil {
 		return nil, err
 	}
@@ -66,6 +67,7 @@ func adviseAdmin(err error) error {
 // LocationAsOf returns the configured repository as of a moment, as a location for
 // [restic.Open]. See [Manager.OpenAsOf].
 func (m *Manager) LocationAsOf(ctx context.Context, moment s3state.Moment) (restic.Location, *s3state.View, error) {
+	defer m.events.Rethrow()
 	if m.cfg.ResticBucket == "" {
 		return nil, nil, m.cfg.source.at("restic_bucket", "is missing or empty, and this needs the repository")
 	}

@@ -40,6 +40,7 @@ const mostAhead = 24 * time.Hour
 // repository cannot be opened at all, the history is judged without the password, and a
 // [Warning] says so.
 func (m *Manager) History(ctx context.Context, bucket string, opts s3state.HistoryOptions) (*s3state.History, error) {
+	defer m.events.Rethrow()
 	review, err := m.Reviewed(bucket)
 	if err != nil {
 		return nil, err
@@ -102,6 +103,7 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 // ListForHistory lists a bucket for one [Manager.History], as its Listing option, and
 // gives each page to onPage, which may be nil. See [s3state.Store.ListForHistory].
 func (m *Manager) ListForHistory(ctx context.Context, bucket string, opts s3state.HistoryOptions, onPage func([]s3state.Version) error) (*s3state.Listing, error) {
+	defer m.events.Rethrow()
 	return m.store.ListForHistory(ctx, bucket, m.knows(bucket), opts, onPage)
 }
 

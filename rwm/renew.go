@@ -21,6 +21,7 @@ import (
 //
 // RenewLocks sets Needed and Suspicious of the options unless the caller did.
 func (m *Manager) RenewLocks(ctx context.Context, bucket string, opts s3state.RenewOptions) (*s3state.RenewResult, error) {
+	defer m.events.Rethrow()
 	if opts.Suspicious == nil {
 		opts.Suspicious = func(ctx context.Context) (string, error) {
 			h, err := m.History(ctx, bucket, s3state.HistoryOptions{})

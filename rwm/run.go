@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 )
@@ -37,6 +38,7 @@ func (m *Manager) BackupAll(ctx context.Context) (*Report, error) {
 // has a row for every step that the run reached. When ctx ends, the current step is
 // stopped and the others are left out, including saving the state.
 func (m *Manager) Backup(ctx context.Context, names ...string) (*Report, error) {
+	defer m.events.Rethrow()
 	plan, err := m.plan(names)
 	if err != nil {
 		return nil, err
@@ -305,7 +307,7 @@ func (r *run) goHook(ctx context.Context, backup string, phase HookPhase, hook f
 		return err
 	}
 	r.emit(HookStarted{Backup: backup, Phase: phase})
-	err := hook(ctx)
+	err := events.Try(func() error { return hook(ctx) })
 	if err == nil || ctx.Err() != nil && restic.Interrupted(err) {
 		return err
 	}
