@@ -129,7 +129,7 @@ storages:
     s3_endpoint_url: https://s3.example.org
     s3_access_key_file: %[2]s
     s3_secret_key_command: cat %[2]s
-    restic_bucket: b
+    restic_bucket: bucket
     restic_password: %[1]s
 `, marker, file)
 	cfg, err := parse(t, text)

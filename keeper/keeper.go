@@ -102,6 +102,15 @@ func New(cfg *Config, opts ...Option) (*Keeper, error) {
 	return k, nil
 }
 
+// made returns the Keeper itself, or one without storages where it is nil or was not made
+// by New.
+func (k *Keeper) made() *Keeper {
+	if k != nil && k.cfg != nil {
+		return k
+	}
+	return &Keeper{cfg: &Config{StateDir: os.DevNull}, state: os.DevNull, now: time.Now, log: slog.New(slog.DiscardHandler)}
+}
+
 func (c *Config) stateDir() string {
 	if c.StateDir != "" {
 		return c.StateDir
@@ -158,6 +167,7 @@ func (k *Keeper) names(asked []string) ([]string, error) {
 // names it includes storages that are no longer in the configuration, if they have
 // alarms that nobody has acknowledged.
 func (k *Keeper) Status(names ...string) ([]*Status, error) {
+	k = k.made()
 	asked := len(names) > 0
 	names, err := k.names(names)
 	if err != nil {
@@ -196,6 +206,7 @@ func (c *Config) named() string {
 // longer makes the storage red, and the tasks that it froze resume. by and note are
 // kept with the alarm.
 func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
+	k = k.made()
 	unlock, err := k.lock()
 	if err != nil {
 		return err

@@ -46,6 +46,7 @@ func (r *Report) Green() bool {
 // The state is saved after every task, so the pass after a killed one continues where
 // that one stopped.
 func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
+	k = k.made()
 	defer k.events.Rethrow()
 	asked := len(names) > 0
 	names, err := k.names(names)

@@ -49,7 +49,12 @@ type UntoldError struct {
 	Err  error
 }
 
-func (e *UntoldError) Error() string { return e.Err.Error() }
+func (e *UntoldError) Error() string {
+	if e.Err == nil {
+		return "not told: " + strings.Join(e.Left, ", ")
+	}
+	return e.Err.Error()
+}
 
 // Unwrap returns Err.
 func (e *UntoldError) Unwrap() error { return e.Err }

@@ -40,6 +40,7 @@ const mostAhead = 24 * time.Hour
 // repository cannot be opened at all, the history is judged without the password, and a
 // [Warning] says so.
 func (m *Manager) History(ctx context.Context, bucket string, opts s3state.HistoryOptions) (*s3state.History, error) {
+	m = m.made()
 	defer m.events.Rethrow()
 	review, err := m.Reviewed(bucket)
 	if err != nil {
@@ -103,6 +104,7 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 // ListForHistory lists a bucket for one [Manager.History], as its Listing option, and
 // gives each page to onPage, which may be nil. See [s3state.Store.ListForHistory].
 func (m *Manager) ListForHistory(ctx context.Context, bucket string, opts s3state.HistoryOptions, onPage func([]s3state.Version) error) (*s3state.Listing, error) {
+	m = m.made()
 	defer m.events.Rethrow()
 	return m.store.ListForHistory(ctx, bucket, m.knows(bucket), opts, onPage)
 }
@@ -110,12 +112,16 @@ func (m *Manager) ListForHistory(ctx context.Context, bucket string, opts s3stat
 // locationToUnseal is what opens the configured repository as of a moment, and nothing
 // else of it; for the zero time as it is now.
 func (m *Manager) locationToUnseal(ctx context.Context, at time.Time) (restic.Location, error) {
-	if at.IsZero() {
+	now := at.IsZero()
+	if now {
 		at = m.now().Add(aheadOfAnyClock)
 	}
 	view, err := m.store.View(ctx, m.cfg.ResticBucket, s3state.Moment{At: at}, s3state.ViewOptions{Prefixes: []string{"config", "keys/"}})
 	if err != nil {
 		return nil, err
+	}
+	if now {
+		return m.asItIs(view), nil
 	}
 	return m.asOf(view), nil
 }

@@ -17,6 +17,7 @@ import (
 // BackupAll runs every configured backup, in the order of [Config.BackupNames]. See
 // [Manager.Backup].
 func (m *Manager) BackupAll(ctx context.Context) (*Report, error) {
+	m = m.made()
 	names := m.cfg.BackupNames()
 	if len(names) == 0 {
 		return nil, m.cfg.source.at("backups", "there are none, so there is nothing to run")
@@ -38,6 +39,7 @@ func (m *Manager) BackupAll(ctx context.Context) (*Report, error) {
 // has a row for every step that the run reached. When ctx ends, the current step is
 // stopped and the others are left out, including saving the state.
 func (m *Manager) Backup(ctx context.Context, names ...string) (*Report, error) {
+	m = m.made()
 	defer m.events.Rethrow()
 	plan, err := m.plan(names)
 	if err != nil {

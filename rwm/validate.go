@@ -147,6 +147,9 @@ func (c *Config) validateExtras(backup Backup) error {
 // each as a [Warning] event before a run.
 func (c *Config) Warnings() []string {
 	var warnings []string
+	if c == nil {
+		return nil
+	}
 	if mode := c.source.mode; mode&0o077 != 0 && runtime.GOOS != "windows" { // there the bits mean nothing
 		warnings = append(warnings, fmt.Sprintf("%s holds secrets and has mode %04o; make it readable by its owner only (chmod 600)", c.source.name, mode))
 	}

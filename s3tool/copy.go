@@ -48,6 +48,7 @@ type CopyResult struct {
 // Between buckets the server copies. With Recursive it can fail for some with a
 // [*PartialError].
 func (t *Tool) Copy(ctx context.Context, source, versionID, destination string, opts CopyOptions) (*CopyResult, error) {
+	t = t.made()
 	c := &copier{tool: t, ctx: ctx, opts: opts, result: &CopyResult{}, events: events.New(opts.OnEvent)}
 	defer c.events.Stop()
 	fromS3, toS3 := IsLocation(source), IsLocation(destination)

@@ -33,6 +33,7 @@ type RemoveResult struct{ Removed int }
 // [RemoveOptions]). An object that does not exist is an error unless it is asked for
 // recursively. It can fail for some with a [*PartialError].
 func (t *Tool) Remove(ctx context.Context, at Location, opts RemoveOptions) (*RemoveResult, error) {
+	t = t.made()
 	em := events.New(opts.OnEvent)
 	defer em.Stop()
 	opts.OnEvent = em.Emit
