@@ -16,9 +16,9 @@ import (
 
 // Report is the result of a pass.
 type Report struct {
-	Start    time.Time     `json:"start"`
-	Duration time.Duration `json:"duration"`
-	Storages []*Status     `json:"storages"`
+	Start    time.Time `json:"start"`
+	Seconds  float64   `json:"seconds"` // it took
+	Storages []*Status `json:"storages"`
 	// Changes are the changes of state since people were last told.
 	Changes  []Change `json:"changes"`
 	Requests int64    `json:"requests"`
@@ -91,7 +91,7 @@ func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
 	if ctx.Err() == nil {
 		errs = append(errs, k.tell(ctx, report))
 	}
-	report.Duration = k.now().Sub(report.Start)
+	report.Seconds = k.now().Sub(report.Start).Seconds()
 	err = errors.Join(append(errs, context.Cause(ctx))...)
 	k.pingEnd(context.WithoutCancel(ctx), report, err)
 	return report, err

@@ -204,6 +204,9 @@ func (s *Session) inOrder(ctx context.Context, a access, repo *engrepository.Rep
 			return fmt.Errorf("%s: loading the index: %w", s.loc, err)
 		}
 	}
+	if a.index && a.object != uncachedObject {
+		s.tidyCache(ctx, repo)
+	}
 	return fn(ctx, repo)
 }
 
@@ -281,12 +284,15 @@ func (s *Session) poison() {
 // fresh opens another repository object over the same backend with the known master
 // key: no request, no key derivation.
 func (s *Session) fresh(ctx context.Context, packing engrepository.Options, withCache bool) (*engrepository.Repository, error) {
-	repo, err := s.known.open(ctx, s.stack, packing)
+	var repo *engrepository.Repository
+	var err error
+	if withCache && s.cache != nil {
+		repo, err = s.known.openCached(ctx, s.stack, s.cache, s.logCache, packing)
+	} else {
+		repo, err = s.known.open(ctx, s.stack, packing)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: opening the repository again: %w", s.loc, err)
-	}
-	if withCache && s.cache != nil {
-		repo.UseCache(s.cache, s.logCache)
 	}
 	return repo, nil
 }

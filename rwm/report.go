@@ -34,8 +34,8 @@ type Row struct {
 	OK         bool
 	ReturnCode int // 0, a failed hook's exit code, or one of [ExitCode]'s
 	Start      time.Time
-	Duration   time.Duration
-	Err        error // why it is not OK
+	Seconds    float64 // it took
+	Err        error   // why it is not OK
 
 	// Results of the step; nil for other steps, and if the step failed before.
 	Backup *restic.BackupResult

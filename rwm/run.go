@@ -268,7 +268,7 @@ func (r *run) step(ctx context.Context, step Step, name string, do func(ctx cont
 	r.emit(StepStarted{step, name})
 	row := Row{Step: step, Name: name, Start: r.now()}
 	row.Err = do(ctx, &row)
-	row.Duration = r.now().Sub(row.Start)
+	row.Seconds = r.now().Sub(row.Start).Seconds()
 	row.ReturnCode = returnCode(row.Err)
 	row.OK = row.Err == nil
 	r.report.Rows = append(r.report.Rows, row)

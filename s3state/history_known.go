@@ -30,6 +30,9 @@ type Known struct {
 
 	sizes     map[string]SnapshotSize // of snapshots that were measured
 	usedSizes map[string]SnapshotSize
+
+	heldStates map[string]bool // those that name what was proved, within the scope
+	usedHeld   map[string]bool
 }
 
 // seenStates sums up the states of a listing.
@@ -61,13 +64,14 @@ type knownFile struct {
 	States map[string]*Verification `json:"states,omitempty"`
 	Seen   seenStates               `json:"seen,omitzero"`
 	Sizes  map[string]SnapshotSize  `json:"sizes,omitempty"` // of snapshots
+	Held   map[string]bool          `json:"held,omitempty"`  // states that name what was proved
 }
 
 // MarshalJSON makes it survive JSON.
 func (k *Known) MarshalJSON() ([]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return json.Marshal(knownFile{k.scope, k.found, k.states, k.seen, k.sizes})
+	return json.Marshal(knownFile{k.scope, k.found, k.states, k.seen, k.sizes, k.heldStates})
 }
 
 // UnmarshalJSON replaces what is known.
@@ -78,7 +82,8 @@ func (k *Known) UnmarshalJSON(text []byte) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.scope, k.found, k.states, k.seen, k.sizes = f.Scope, f.Found, f.States, f.Seen, f.Sizes
+	k.scope, k.found, k.states, k.seen = f.Scope, f.Found, f.States, f.Seen
+	k.sizes, k.heldStates = f.Sizes, f.Held
 	return nil
 }
 
@@ -91,7 +96,7 @@ func (k *Known) Judging(scope string) {
 	if scope == k.scope {
 		return
 	}
-	k.scope, k.sizes = scope, nil
+	k.scope, k.sizes, k.heldStates = scope, nil, nil
 	for name := range k.found {
 		k.found[name] = knownVersion{}
 	}
@@ -182,7 +187,7 @@ func (k *Known) beginStates(states []SavedState) {
 	defer k.mu.Unlock()
 	k.usedStates = make(map[string]*Verification)
 	if k.seen.N < 0 || k.seen.N > len(states) || sumStates(states[:k.seen.N]) != k.seen {
-		k.states = nil
+		k.states, k.heldStates = nil, nil
 	}
 	k.seen = sumStates(states)
 }

@@ -69,9 +69,9 @@ type RenewResult struct {
 	// zero if something is not locked at all.
 	Floor time.Time `json:"floor,omitzero"`
 	// Problems are the reasons why the lock does not keep its promise.
-	Problems []string      `json:"problems,omitempty"`
-	Time     time.Time     `json:"time"` // of the run, by the clock of the Store or, if that is behind, the server's
-	Duration time.Duration `json:"duration"`
+	Problems []string  `json:"problems,omitempty"`
+	Time     time.Time `json:"time"`    // of the run, by the clock of the Store or, if that is behind, the server's
+	Seconds  float64   `json:"seconds"` // it took
 }
 
 // Kept reports that every needed object is locked for as long as promised. Young
@@ -124,7 +124,7 @@ func (s *Store) Renew(ctx context.Context, bucket string, opts RenewOptions) (*R
 	if flushed := opts.Ledger.flush(); flushed != nil {
 		err = errors.Join(err, flushed)
 	}
-	r.res.Duration = time.Since(began)
+	r.res.Seconds = time.Since(began).Seconds()
 	return &r.res, err
 }
 
@@ -181,6 +181,13 @@ func (r *renewer) promise(ctx context.Context) error {
 	}
 	r.res.Problems = append(r.res.Problems, l.Problems...)
 	want := promiseOf(l)
+	if l.beyond && r.opts.Lock == nil {
+		// No command of RWM sets that. Nobody could ever remove what was locked so.
+		r.weakened = "the bucket's default retention is longer than S3 takes"
+		if want.RetainDays = 0; want.Days > 0 {
+			want.RetainDays = want.Days + defaultGrace(want.Days)
+		}
+	}
 	if r.opts.Lock != nil {
 		o, err := r.opts.Lock.filled()
 		if err != nil {

@@ -37,7 +37,7 @@ type DownloadResult struct {
 	// SHA-256) or their ETag (MD5).
 	Hashed       int64
 	Verification *Verification
-	Duration     time.Duration
+	Seconds      float64 // it took
 }
 
 // Download brings a bucket as of a moment into a local directory: each object a file
@@ -58,7 +58,7 @@ func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadRe
 	defer rep.close()
 	started := time.Now()
 	res := &DownloadResult{Source: opts.Source, Dir: opts.Dir, Moment: opts.Moment}
-	defer func() { res.Duration = time.Since(started) }()
+	defer func() { res.Seconds = time.Since(started).Seconds() }()
 	if opts.Dir == "" {
 		return res, fmt.Errorf("%w: no directory given", ErrInvalid)
 	}

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 	"github.com/minio/minio-go/v7/pkg/signer"
@@ -90,7 +91,7 @@ func (c *Client) signed(ctx context.Context, r Request) (*http.Request, error) {
 		u.RawPath = strings.TrimSuffix(at.url.EscapedPath(), "/") + "/" + s3utils.EncodePath(r.Key)
 	}
 	u.RawQuery = encodeQuery(r.Query)
-	req, err := http.NewRequestWithContext(ctx, r.Method, u.String(), bytes.NewReader(r.Body))
+	req, err := http.NewRequestWithContext(reqctx.WithoutCause(ctx), r.Method, u.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, err
 	}
