@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 	"github.com/restic/chunker"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
@@ -135,6 +136,10 @@ type BucketMade struct{ Bucket string }
 func (BucketMade) event() {}
 
 func (l *s3Location) makeBucket(ctx context.Context, o *options) error {
+	// Not every server says so: Ceph answers that there is no such bucket.
+	if err := s3utils.CheckValidBucketNameStrict(l.bucket); err != nil {
+		return fmt.Errorf("%s: the bucket's name is not valid: %w; nothing was made", l, err)
+	}
 	if err := l.client.MakeBucket(ctx, l.bucket, minio.MakeBucketOptions{}); err != nil {
 		return fmt.Errorf("%s: %w, and making it failed: %w; nothing was made", l, ErrNoBucket, explain(l, err))
 	}

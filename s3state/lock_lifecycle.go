@@ -126,7 +126,8 @@ func (x *ruleXML) rule() LifecycleRule {
 		}
 	}
 	if n := x.NoncurrentVersionExpiration; n != nil {
-		r.NoncurrentDays, r.NewerNoncurrent = max(n.NoncurrentDays, 0), max(n.NewerNoncurrentVersions, 0)
+		// More than 100 years is for ever, and beyond 292 no time.Duration.
+		r.NoncurrentDays, r.NewerNoncurrent = min(max(n.NoncurrentDays, 0), maxLockDays), max(n.NewerNoncurrentVersions, 0)
 	}
 	if a := x.AbortIncompleteMultipartUpload; a != nil {
 		r.UploadDays = max(a.DaysAfterInitiation, 0)

@@ -180,6 +180,13 @@ func (r *renewer) promise(ctx context.Context) error {
 	}
 	r.res.Problems = append(r.res.Problems, l.Problems...)
 	want := promiseOf(l)
+	if l.beyond && r.opts.Lock == nil {
+		// No command of RWM sets that. Nobody could ever remove what was locked so.
+		r.weakened = "the bucket's default retention is longer than S3 takes"
+		if want.RetainDays = 0; want.Days > 0 {
+			want.RetainDays = want.Days + defaultGrace(want.Days)
+		}
+	}
 	if r.opts.Lock != nil {
 		o, err := r.opts.Lock.filled()
 		if err != nil {

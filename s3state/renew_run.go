@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
@@ -20,8 +22,9 @@ type renewer struct {
 	opts       RenewOptions
 	rep        *reporter
 	res        RenewResult
-	weakened   string // what the bucket's settings have lost
-	distrusted bool   // the ledger was wrong
+	weakened   string      // what the bucket's settings have lost
+	distrusted bool        // the ledger was wrong
+	lateLost   atomic.Bool // the server cannot store locks that end late
 
 	todo   *manifest // the versions that are needed
 	failed BatchError
@@ -199,9 +202,15 @@ func (r *renewer) renewAll(ctx context.Context) error {
 // extend locks a version until a time, and says until when it is locked. The server
 // refuses to shorten a lock, so what it refuses may be locked for longer.
 func (r *renewer) extend(ctx context.Context, o entry, until time.Time) (locked time.Time, longer bool, err error) {
+	if r.lateLost.Load() {
+		until = lateDate
+	}
 	err = putRetention(ctx, r.c, r.bucket, o.Key, o.VersionID, retention{mode: r.res.Mode, until: until}, false)
 	if err == nil {
-		return until, false, nil
+		if until.After(lateDate) {
+			until, err = r.readBack(ctx, o, until)
+		}
+		return until, false, s3err.Describe(err)
 	}
 	if s3err.Transient(err) || ctx.Err() != nil || hopeless(s3err.Describe(err)) {
 		return time.Time{}, false, s3err.Describe(err)
@@ -224,6 +233,22 @@ func (r *renewer) extend(ctx context.Context, o entry, until time.Time) (locked 
 		}
 	}
 	return locked, false, fmt.Errorf("locked until %s only: %w", orNever(locked), s3err.Describe(err))
+}
+
+// readBack reads the lock of a version that was extended to a late date. A server that
+// cannot store the date has ended the lock; then it is set to the last date that it can
+// store, and so is that of all other versions.
+func (r *renewer) readBack(ctx context.Context, o entry, until time.Time) (time.Time, error) {
+	has, err := getRetention(ctx, r.c, r.bucket, o.Key, o.VersionID)
+	if err != nil || !has.until.Before(until) {
+		return until, err
+	}
+	if !r.lateLost.Swap(true) {
+		r.mu.Lock()
+		r.res.Problems = append(r.res.Problems, fmt.Sprintf("this server cannot store locks that end after 7 February 2106, as those for %s do; they end then", plural.Of(r.res.RetainDays, "day")))
+		r.mu.Unlock()
+	}
+	return lateDate, putRetention(ctx, r.c, r.bucket, o.Key, o.VersionID, retention{mode: r.res.Mode, until: lateDate}, false)
 }
 
 func orNever(t time.Time) string {

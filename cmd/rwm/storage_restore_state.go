@@ -105,6 +105,9 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 	}
 	if lock != nil {
 		a.say("locked: what is in it at any moment can be restored for %s; run `rwm storage-renew` once a day", count(lock.Days, "more day"))
+		if r.LockProof != nil && r.LockProof.Gap != "" {
+			a.warning(r.LockProof.Gap)
+		}
 	}
 	return nil
 }

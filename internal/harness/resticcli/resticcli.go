@@ -73,6 +73,9 @@ func find(t testing.TB, name, path, advice string) *CLI {
 // Path is the binary, for a test that starts it itself.
 func (c *CLI) Path() string { return c.path }
 
+// cert is the environment variable with the certificate of RWM_TEST_S3_TLS.
+const cert = "RWM_TEST_S3_CERT"
+
 // Env is the environment in which the command works on r.
 func (r Repo) Env() []string {
 	env := []string{
@@ -85,7 +88,7 @@ func (r Repo) Env() []string {
 	}
 	if plain, tls := os.Getenv("RWM_TEST_S3"), os.Getenv("RWM_TEST_S3_TLS"); tls != "" {
 		if at, ok := strings.CutPrefix(r.URL, "s3:"+plain+"/"); ok {
-			env = append(env, "RESTIC_REPOSITORY=s3:"+tls+"/"+at, "RESTIC_CACERT="+os.Getenv("RWM_TEST_S3_CERT"))
+			env = append(env, "RESTIC_REPOSITORY=s3:"+tls+"/"+at, "RESTIC_CACERT="+os.Getenv(cert))
 		}
 	}
 	return env
@@ -104,6 +107,9 @@ func (c *CLI) RunIn(t testing.TB, dir string, r Repo, args ...string) Result {
 	defer cancel()
 	if r.CacheDir == "" {
 		args = append([]string{"--no-cache"}, args...)
+	}
+	if file := os.Getenv(cert); file != "" {
+		args = append([]string{"--cacert", file}, args...) // Debian's knows no RESTIC_CACERT
 	}
 	cmd := exec.CommandContext(ctx, c.path, args...)
 	cmd.Dir, cmd.Env = dir, r.Env()
