@@ -23,7 +23,8 @@ const mostAhead = 24 * time.Hour
 //
 //   - the moment after which the repository no longer opens or holds together;
 //   - indexes, snapshots and locks that are not encrypted with the repository's key;
-//   - deletions under a lock that is not exclusive;
+//   - deletions under a lock that is not exclusive, or that may be an old one whose
+//     bytes were written again;
 //   - snapshots that claim a time long after they were written, and snapshots with a
 //     false time that made the retention remove genuine ones;
 //   - snapshots of nothing, by which genuine ones can be replaced, and such as took the
@@ -167,8 +168,10 @@ func inspector(ctx context.Context, session *restic.Session) s3state.Inspect {
 			}
 			return verdict, nil
 		}
-		// The time in a lock is what a host claims, and its clock may be wrong.
-		return s3state.Verdict{NotExclusive: what == s3state.TypeLock && !*c.Exclusive}, nil
+		if what == s3state.TypeLock {
+			return s3state.Verdict{NotExclusive: !*c.Exclusive, Lock: &s3state.LockClaim{Time: c.Time, Host: c.Hostname}}, nil
+		}
+		return s3state.Verdict{}, nil
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,8 +24,16 @@ type Verdict struct {
 	Suspicious string // why no run of restic writes this; "" if all is well
 	// NotExclusive says of a lock that it allows no deletion.
 	NotExclusive bool
+	// Lock is what a lock claims about itself.
+	Lock *LockClaim `json:",omitempty"`
 	// Snapshot is what a snapshot claims about itself.
 	Snapshot *SnapshotClaim
+}
+
+// LockClaim is when a lock says that it was made, and on which host.
+type LockClaim struct {
+	Time time.Time
+	Host string
 }
 
 const (
@@ -91,7 +100,7 @@ func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, in
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := r.judgeLocks(ctx); err != nil {
+	if err := r.judgeLocks(ctx, opts.Settings); err != nil {
 		return err
 	}
 	known.end()
@@ -195,7 +204,7 @@ func (r *reading) lock(ctx context.Context, l *heldLock) error {
 	verdict, ok, err := r.read(ctx, l.v)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l.refused, l.void = !ok, verdict.NotExclusive || verdict.Suspicious != ""
+	l.refused, l.void, l.claim = !ok, verdict.NotExclusive || verdict.Suspicious != "", verdict.Lock
 	if verdict.Suspicious != "" {
 		r.h.suspect(mark(l.v, verdict.Suspicious, markLasting))
 	}
