@@ -114,6 +114,7 @@ const (
 //
 // Errors: ErrNotLocked, ErrLockFails, *BatchError.
 func (s *Store) Renew(ctx context.Context, bucket string, opts RenewOptions) (*RenewResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	r := &renewer{s: s, c: s.observed(rep), bucket: bucket, opts: opts, rep: rep}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
@@ -138,13 +139,15 @@ func (r *renewer) each(ctx context.Context, all func(func(entry) error) error, f
 			}
 		})
 	}
-	err := all(func(o entry) error {
-		select {
-		case work <- o:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	err := events.Try(func() error { // all asks a function of the caller's
+		return all(func(o entry) error {
+			select {
+			case work <- o:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		})
 	})
 	close(work)
 	wg.Wait()

@@ -51,6 +51,7 @@ type SealResult struct {
 //
 // Errors: ErrPolicy (the bucket is not policed; nothing was changed).
 func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*SealResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	p, err := s.sealable(ctx, bucket)
@@ -73,6 +74,7 @@ func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*Sea
 //
 // Errors: ErrPolicy, ErrNoTimeCondition.
 func (s *Store) Unseal(ctx context.Context, bucket string, opts UnsealOptions) (*SealResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	fail := func(err error) (*SealResult, error) { return nil, fmt.Errorf("unseal %s: %w", bucket, err) }

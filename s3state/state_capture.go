@@ -41,6 +41,7 @@ type CaptureResult struct {
 //
 // Errors: ErrNotVersioned, ErrBadListing, ErrChanging.
 func (s *Store) Capture(ctx context.Context, bucket string, w io.Writer, opts CaptureOptions) (*CaptureResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	packed, res, err := s.packed(ctx, bucket, opts.skip, rep, func(*spool, *CaptureResult, stopwatch) error { return nil })

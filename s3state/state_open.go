@@ -14,6 +14,7 @@ import (
 //
 // Errors: ErrNoState, ErrBadState (not gzip).
 func (s *Store) OpenState(ctx context.Context, bucket, key, versionID string) (*StateReader, error) {
+	s = s.made()
 	body, _, err := s.openObject(ctx, bucket, key, versionID)
 	if err != nil {
 		return nil, err
