@@ -38,8 +38,8 @@ type endpoints struct {
 // Option changes how a Client works.
 type Option func(*Client)
 
-// WithTransport sets the round tripper that sends the requests, if it is to be another
-// one than that of the *minio.Client.
+// WithTransport sets the round tripper that sends the requests. By default it is that
+// of the *minio.Client.
 func WithTransport(rt http.RoundTripper) Option {
 	return func(c *Client) {
 		c.http = nil // New takes the client's
