@@ -132,6 +132,9 @@ const (
 // [Manager.BackupAll] runs them.
 func (c *Config) BackupNames() []string {
 	var names []string
+	if c == nil {
+		return nil
+	}
 	for _, name := range slices.Concat(c.BackupOrder, slices.Sorted(maps.Keys(c.Backups))) {
 		if _, there := c.Backups[name]; there && !slices.Contains(names, name) {
 			names = append(names, name)

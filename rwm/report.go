@@ -108,6 +108,9 @@ type RunError struct {
 }
 
 func (e *RunError) Error() string {
+	if len(e.Failed) == 0 {
+		return "a backup run failed"
+	}
 	first := e.Failed[0]
 	text := fmt.Sprintf("%d of %d steps failed: %s: %v", len(e.Failed), e.Steps, first.title(), first.Err)
 	if len(e.Failed) > 1 {

@@ -28,6 +28,8 @@ type StorageCheck struct {
 // problems. If the credentials may not read versions, as those of a host, restic's
 // check is left out and a [Warning] says so.
 func (m *Manager) CheckStorage(ctx context.Context, bucket string, opts s3state.CheckStorageOptions) (*StorageCheck, error) {
+	m = m.made()
+	defer m.events.Rethrow()
 	var repository *restic.CheckResult
 	var inside error
 	if m.knows(bucket) {

@@ -120,6 +120,7 @@ func (c *StorageCheck) problem(key, version, format string, args ...any) {
 // [StorageCheck.Err]. No error means that nothing was found, not that all was proved:
 // OK says that.
 func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStorageOptions) (*StorageCheck, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	c := &StorageCheck{Bucket: bucket, whole: opts.Whole}

@@ -97,6 +97,7 @@ type DropResult struct {
 // Errors: ErrUnconfirmed, ErrStorageIncomplete, ErrNotProved, ErrNotVersioned,
 // ErrBadListing, ErrChanging, ErrFull, *BatchError.
 func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOptions) (*DropResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	res := &DropResult{Bucket: bucket}

@@ -72,6 +72,7 @@ type RestoreResult struct {
 // ErrSameBucket, ErrNotVersioned, ErrPolicy, ErrCopyDiffers, with a lock ErrNoLock and
 // ErrLockFails.
 func (s *Store) Restore(ctx context.Context, opts RestoreOptions) (*RestoreResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	r := &restorer{s: s, opts: opts, rep: rep, res: &RestoreResult{

@@ -53,6 +53,7 @@ type DownloadResult struct {
 // Errors: ErrNoState, ErrBadState, ErrMissing, ErrStateDiffers, ErrNotVersioned,
 // ErrTargetExists (the directory holds something else), *BatchError.
 func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	started := time.Now()
