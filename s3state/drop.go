@@ -192,7 +192,14 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	if res.Lost > 0 {
 		return res, nil
 	}
-	if err := s.dropStates(ctx, bucket, interim, final, rep); err != nil {
+	err = s.dropStates(ctx, bucket, interim, final, rep)
+	if errors.Is(err, ErrAccessDenied) && s.locksNew(ctx, bucket) {
+		// Lifecycle removes what is hidden, after its lock.
+		if err = nil; interim.Key != final.Key {
+			err = s.hide(ctx, bucket, interim.Key)
+		}
+	}
+	if err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: everything is done except removing the interim state %q: %w", bucket, interim.Key, err)
 	}
 	return res, nil
@@ -208,6 +215,12 @@ func (s *Store) refuseLockedDrop(ctx context.Context, bucket string, choose func
 		}
 		return s.selectOld(ctx, bucket, nil, keep, concerned, func(string, string) error { return nil })
 	})
+}
+
+// locksNew reports whether the bucket locks what is written, as the interim state was.
+func (s *Store) locksNew(ctx context.Context, bucket string) bool {
+	var l Lock
+	return s.readDefaultRetention(ctx, bucket, &l) == nil && l.RetainDays > 0
 }
 
 // saveInterim saves the state that is there while versions are removed. It must not
