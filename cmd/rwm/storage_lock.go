@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -41,6 +42,17 @@ func (f lockFlags) options(mode string) (*s3state.LockOptions, error) {
 		o.GraceDays, err = wholeDays("--lock-grace", f.LockGrace)
 	}
 	return o, err
+}
+
+var bareM = regexp.MustCompile(`(?i)[0-9]\s*m([^a-z]|$)`)
+
+// keepSpan reads how far back something is kept. What is older is lost, so the m that is a
+// minute here and a month in restic's durations is refused.
+func keepSpan(text string) (time.Duration, error) {
+	if bareM.MatchString(text) {
+		return 0, fmt.Errorf("%q: m is a minute here and a month in restic's --keep-within: write min, or days such as 180d", text)
+	}
+	return rwm.ParseSpan(text)
 }
 
 func wholeDays(flag, text string) (int, error) {
