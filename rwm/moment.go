@@ -129,7 +129,7 @@ func ParseMoment(state, at string, now time.Time) (s3state.Moment, error) {
 		}
 	}
 	if m.StateKey == "" {
-		return s3state.Moment{}, fmt.Errorf("%q is %w: write KEY or KEY@VERSION, as `rwm storage-info` shows them", state, ErrMoment)
+		return s3state.Moment{}, fmt.Errorf("%q is %w: write KEY or KEY@VERSION, as `rwm storage-info BUCKET` shows them", state, ErrMoment)
 	}
 	return m, nil
 }
