@@ -18,7 +18,8 @@ func (s *Session) inSnapshot(ctx context.Context, name string, f SnapshotFilter,
 		sn, folder, err = s.view.find(ctx, repo, name, f)
 		return err
 	}
-	return s.run(ctx, access{index: true, choose: choose, lists: searches(name), names: SnapshotFilter{IDs: []string{name}}.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
+	exact := exactIDs(name)
+	return s.run(ctx, access{index: true, choose: choose, lists: exact == nil, exact: exact, names: SnapshotFilter{IDs: []string{name}}.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
 		if err := enterFolder(ctx, repo, sn, folder); err != nil {
 			return err
 		}
