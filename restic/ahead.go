@@ -25,6 +25,8 @@ type aheadReads struct {
 	// means the one that takes the lock.
 	index   bool
 	indexed *engrepository.Repository
+	walks   func(snapshotList) engrestic.IDs // as in access
+	walking walking
 
 	mu     sync.Mutex
 	cancel context.CancelFunc // nil if nothing was read; ended by the operation's end, too
@@ -34,7 +36,9 @@ type aheadReads struct {
 	err    error // of list or found
 	whole  bool  // all of the index is in indexed
 	begun  bool  // something of it may be
-	listed bool  // list was returned
+	trees  *treeAhead
+	walked bool // trees were returned
+	listed bool // list was returned
 }
 
 type aheadKey struct{}
@@ -48,7 +52,7 @@ func (s *Session) readAhead(ctx context.Context, a access, repo *engrepository.R
 	if !a.lists && !index {
 		return ctx, func() {}
 	}
-	r := &aheadReads{view: &s.view, lists: a.lists, names: a.names, exact: a.exact, index: index, indexed: repo}
+	r := &aheadReads{view: &s.view, lists: a.lists, names: a.names, exact: a.exact, index: index, indexed: repo, walks: a.walk, walking: a.walking}
 	return context.WithValue(ctx, aheadKey{}, r), r.drop
 }
 
@@ -94,7 +98,18 @@ func (r *aheadReads) read(ctx context.Context, repo *engrepository.Repository) {
 	}
 	index.Wait()
 	// Snapshots that are listed again may have blobs that this index lacks.
-	r.whole = whole && r.err == nil
+	if r.whole = whole && r.err == nil; !r.whole || r.walks == nil {
+		return
+	}
+	list := r.list
+	for _, sn := range r.found {
+		list.all = append(list.all, sn)
+	}
+	if roots := r.walks(list); len(roots) > 0 {
+		r.trees = r.walking.trees(ctx, r.indexed)
+		r.trees.early = true
+		r.trees.begin(roots)
+	}
 }
 
 func readSnapshots(ctx context.Context, repo engrestic.LoaderUnpacked, ids []engrestic.ID) (map[engrestic.ID]*engdata.Snapshot, error) {
@@ -122,7 +137,41 @@ func (r *aheadReads) drop() {
 	}
 	r.cancel()
 	<-r.done
+	r.endWalk()
 	r.cancel, r.index, r.whole = nil, false, false
+}
+
+// endWalk drops the trees. The caller holds mu.
+func (r *aheadReads) endWalk() {
+	if r.trees != nil {
+		r.trees.wait()
+		r.trees = nil
+	}
+}
+
+// walk returns the trees that are being loaded for walks that begin at roots, or nil.
+func (r *aheadReads) walk(repo *engrepository.Repository, roots engrestic.IDs) *treeAhead {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cancel == nil {
+		return nil
+	}
+	<-r.done
+	if r.trees == nil {
+		return nil
+	}
+	if r.indexed != repo || !slices.Equal(r.trees.roots, roots) {
+		r.endWalk() // it would take memory
+		return nil
+	}
+	if r.walked {
+		return nil
+	}
+	r.walked = true
+	return r.trees
 }
 
 // snapshots returns what was read, once. What could not be read is read again.

@@ -20,6 +20,7 @@ import (
 type recorded struct {
 	*memory
 	deciding func()
+	loading  func(engbackend.Handle) // before each load, if not nil
 
 	mu      sync.Mutex
 	lines   []string
@@ -62,6 +63,9 @@ func (r *recorded) List(ctx context.Context, t engbackend.FileType, fn func(engb
 }
 
 func (r *recorded) Load(ctx context.Context, h engbackend.Handle, length int, offset int64, fn func(io.Reader) error) error {
+	if r.loading != nil {
+		r.loading(h)
+	}
 	if h.Type == engbackend.IndexFile {
 		defer func() {
 			r.mu.Lock()
@@ -208,12 +212,11 @@ func TestIndexIsReadBesideTheSnapshots(t *testing.T) {
 		s, r, _ := record(t)
 		r.deciding = func() { ahead = soon(r.indexed) }
 		var first, late atomic.Bool // the memory takes two requests at a time
-		r.before(func(op string, h engbackend.Handle) error {
-			if op == "load" && h.Type == engbackend.SnapshotFile && first.CompareAndSwap(false, true) {
+		r.loading = func(h engbackend.Handle) {
+			if h.Type == engbackend.SnapshotFile && first.CompareAndSwap(false, true) {
 				late.Store(!soon(r.indexed))
 			}
-			return nil
-		})
+		}
 		if _, err := s.Stats(t.Context(), StatsOptions{}); err != nil {
 			t.Fatal(err)
 		}
