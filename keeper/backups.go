@@ -226,9 +226,7 @@ func observe(sn restic.Snapshot) signs.Observation {
 	if s := sn.Summary; s != nil {
 		o.Files, o.Bytes = int(s.TotalFilesProcessed), s.TotalBytesProcessed
 		o.DataAdded, o.DataPacked = s.DataAdded, s.DataAddedPacked
-		if d := s.BackupEnd.Sub(s.BackupStart); d > 0 {
-			o.Duration = d
-		}
+		o.Seconds = max(0, s.BackupEnd.Sub(s.BackupStart).Seconds())
 	}
 	return o
 }

@@ -67,7 +67,7 @@ func (s *managed) drillAt(ctx context.Context, view *s3state.View, now bool, pla
 	for _, f := range picked {
 		start := time.Now()
 		n, err := f.restore(ctx, session, reader)
-		result.Duration += time.Since(start)
+		result.Seconds += time.Since(start).Seconds()
 		result.Files, result.Bytes = result.Files+1, result.Bytes+uint64(n)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -233,7 +233,7 @@ func (s *managed) whole(ctx context.Context, session *restic.Session, snapshots 
 		result.Failed = append(result.Failed, fmt.Sprintf("snapshot %s as a whole: %v", sn.ID.Short(), err))
 	} else {
 		result.Files, result.Bytes = result.Files+int(res.FilesVerified), result.Bytes+res.BytesRestored
-		result.Duration += time.Since(start)
+		result.Seconds += time.Since(start).Seconds()
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func (s *simStorage) Drill(context.Context, keeper.DrillPlan) (*keeper.DrillResu
 	if s.sealed {
 		return nil, errSealed
 	}
-	return &keeper.DrillResult{Files: 10, Bytes: 1 << 20, Duration: time.Second}, s.fails("drill")
+	return &keeper.DrillResult{Files: 10, Bytes: 1 << 20, Seconds: 1}, s.fails("drill")
 }
 
 func (s *simStorage) Close() error { return nil }

@@ -76,7 +76,7 @@ func (s *managed) History(ctx context.Context, reviewed time.Time) (*HistoryResu
 		}
 	}
 	for _, m := range h.Notes[:min(len(h.Notes), mostMarks)] {
-		r.Settled = append(r.Settled, Mark{m.Time, shown(m.Key), shown(m.Reason), string(m.Standing)})
+		r.Settled = append(r.Settled, Mark{m.Time, shown(m.Key), shown(m.Reason), m.Standing})
 	}
 	for i := range h.States {
 		r.States = append(r.States, h.States[i].Time)

@@ -268,7 +268,7 @@ func (j *judge) backups() {
 		st := BackupState{Host: b.Host, Name: b.Name, Paths: b.Paths, Latest: b.Latest, Snapshots: len(b.Times)}
 		if n := len(b.Past); n > 0 {
 			o := b.Past[n-1]
-			st.Snapshot, st.Files, st.Bytes, st.Seconds = o.Snapshot, o.Files, o.Bytes, o.Duration.Seconds()
+			st.Snapshot, st.Files, st.Bytes, st.Seconds = o.Snapshot, o.Files, o.Bytes, o.Seconds
 		}
 		for _, o := range slices.Backward(b.Past[max(0, len(b.Past)-20):]) {
 			one := SnapshotState{ID: o.Snapshot, Time: o.Time, Files: o.Files, Bytes: o.Bytes, Added: o.DataAdded}

@@ -113,8 +113,8 @@ type Mark struct {
 	Time   time.Time `json:"time"`
 	Key    string    `json:"key"`
 	Reason string    `json:"reason"`
-	// Standing says why it does not count: "reviewed", "resolved" or "noted".
-	Standing string `json:"standing,omitempty"`
+	// Standing says why it does not count; "" if it does.
+	Standing s3state.Standing `json:"standing,omitempty"`
 }
 
 // HistoryStep is a period of activity, usually one backup run.
@@ -181,11 +181,11 @@ type DrillPlan struct {
 
 // DrillResult is the result of a drill.
 type DrillResult struct {
-	Time     time.Time     `json:"time"`
-	Files    int           `json:"files"`
-	Bytes    uint64        `json:"bytes"`
-	Duration time.Duration `json:"duration"`
-	Whole    string        `json:"whole,omitempty"` // snapshot restored whole
+	Time    time.Time `json:"time"`
+	Files   int       `json:"files"`
+	Bytes   uint64    `json:"bytes"`
+	Seconds float64   `json:"seconds"`         // how long it took
+	Whole   string    `json:"whole,omitempty"` // snapshot restored whole
 	// Moments are the moments that were restored from.
 	Moments []time.Time `json:"moments"`
 	// Failed lists the files that could not be restored, or differ from the snapshot.
@@ -194,8 +194,8 @@ type DrillResult struct {
 
 // BytesPerSecond returns the measured speed.
 func (d *DrillResult) BytesPerSecond() float64 {
-	if d == nil || d.Duration <= 0 {
+	if d == nil || d.Seconds <= 0 {
 		return 0
 	}
-	return float64(d.Bytes) / d.Duration.Seconds()
+	return float64(d.Bytes) / d.Seconds
 }

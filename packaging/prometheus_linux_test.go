@@ -24,7 +24,7 @@ func written(t *testing.T) string {
 	dir := t.TempDir()
 	report := &keeper.Report{Storages: []*keeper.Status{{
 		Storage: "web1", Bucket: "b", LastBackup: now, Proof: &keeper.Proof{Moment: now, Proved: true}, ProvedAt: now, Locked: true, Floor: now,
-		Survey: &keeper.Survey{Objects: 3}, Drill: &keeper.DrillResult{Time: now, Bytes: 5, Duration: time.Second},
+		Survey: &keeper.Survey{Objects: 3}, Drill: &keeper.DrillResult{Time: now, Bytes: 5, Seconds: 1},
 		Alarms:  []*keeper.Alarm{{ID: "x", Alarm: signs.Alarm{Kind: signs.KindRenamed}}},
 		Tasks:   []keeper.TaskStatus{{Task: keeper.TaskProve, Every: keeper.Period(24 * time.Hour), Outcome: keeper.Proved, Proved: now}},
 		Backups: []keeper.BackupState{{Host: "web1", Name: `pa"th` + "\n", Latest: now}},

@@ -71,9 +71,10 @@ func (a access) addsBlobs() bool { return a.write && a.index }
 
 // run runs fn as a says: every operation of the session goes through it.
 func (s *Session) run(ctx context.Context, a access, fn task) error {
-	if s == nil {
+	if s.never() {
 		return errNilSession
 	}
+	defer s.opts.events.Rethrow()
 	ctx, done := s.abortable(ctx)
 	defer done()
 	if !a.sealed {
@@ -211,6 +212,9 @@ func (s *Session) inOrder(ctx context.Context, a access, repo *engrepository.Rep
 			return fmt.Errorf("%s: loading the index: %w", s.loc, err)
 		}
 	}
+	if a.index && a.object != uncachedObject {
+		s.tidyCache(ctx, repo)
+	}
 	return fn(ctx, repo)
 }
 
@@ -288,12 +292,15 @@ func (s *Session) poison() {
 // fresh opens another repository object over the same backend with the known master
 // key: no request, no key derivation.
 func (s *Session) fresh(ctx context.Context, packing engrepository.Options, withCache bool) (*engrepository.Repository, error) {
-	repo, err := s.known.open(ctx, s.stack, packing)
+	var repo *engrepository.Repository
+	var err error
+	if withCache && s.cache != nil {
+		repo, err = s.known.openCached(ctx, s.stack, s.cache, s.logCache, packing)
+	} else {
+		repo, err = s.known.open(ctx, s.stack, packing)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: opening the repository again: %w", s.loc, err)
-	}
-	if withCache && s.cache != nil {
-		repo.UseCache(s.cache, s.logCache)
 	}
 	return repo, nil
 }

@@ -291,6 +291,7 @@ func forgetsWhatIsAhead(t *testing.T) (ahead bool) {
 // The config is read before it is known whether the password is right; what is wrong
 // with it is no answer to a wrong one.
 func TestWrongPasswordAndNoConfig(t *testing.T) {
+	t.Parallel()
 	_, m := initMemory(t)
 	broken := errors.New("no config today")
 	m.before(func(_ string, h engbackend.Handle) error {

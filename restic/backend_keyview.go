@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
+	engcache "github.com/restic/restic/rwmlink/cache"
 	engcrypto "github.com/restic/restic/rwmlink/crypto"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
@@ -27,6 +28,7 @@ type keyView struct {
 	config []byte     // content of the config, when it is known
 	ahead  *aheadLoad // of the config, nil if it was not asked for yet
 	sizes  packSizes
+	cached bool // below is a checkedCache, which checks packs itself
 }
 
 func (v *keyView) List(ctx context.Context, t engbackend.FileType, fn func(engbackend.FileInfo) error) error {
@@ -47,7 +49,7 @@ func (v *keyView) Load(ctx context.Context, h engbackend.Handle, length int, off
 			return v.loadConfig(ctx, fn)
 		}
 	}
-	if h.Type == engbackend.PackFile {
+	if h.Type == engbackend.PackFile && !v.cached {
 		return v.Backend.Load(ctx, h, length, offset, func(rd io.Reader) error {
 			return v.sizes.load(ctx, h, offset, rd, fn)
 		})
@@ -130,4 +132,13 @@ func wrapMaster(master *engcrypto.Key, config []byte) (*known, error) {
 // open returns a repository object over be in a few milliseconds and without a request.
 func (k *known) open(ctx context.Context, be engbackend.Backend, engine engrepository.Options) (*engrepository.Repository, error) {
 	return openWithKey(ctx, &keyView{Backend: be, name: k.name, raw: k.raw, config: k.config}, engine, k.password)
+}
+
+// openCached returns one that reads through a cache.
+func (k *known) openCached(ctx context.Context, be engbackend.Backend, c *engcache.Cache, log func(string, ...any), engine engrepository.Options) (*engrepository.Repository, error) {
+	view := &keyView{name: k.name, raw: k.raw, config: k.config, cached: true}
+	checked := &checkedCache{Backend: c.Wrap(be, log), direct: be, cache: c, sizes: &view.sizes}
+	checked.guard, _ = unwrap[*guard](be)
+	view.Backend = checked
+	return openWithKey(ctx, view, engine, k.password)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"github.com/cesnet/rwm/internal/reqctx"
 )
 
 // firstAnswer bounds the wait for a server that has never answered, all attempts of the
@@ -30,7 +32,7 @@ func (b *s3Backend) watch(ctx context.Context) (*watchdog, context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &watchdog{ctx: ctx, cancel: cancel, after: after}
 	w.timer = time.AfterFunc(after, func() { cancel(errStalled) })
-	return w, ctx
+	return w, reqctx.WithoutCause(ctx)
 }
 
 func (w *watchdog) touch() { w.timer.Reset(w.after) }

@@ -129,6 +129,7 @@ package restic
 //	backend_meter.go          counts the requests of a proof, and bounds them
 //	backend_track.go          remembers locks and indexes of the session
 //	backend_keyview.go        shows the engine one key at a time
+//	backend_cache.go          reads through the local cache, and checks what it has
 //	backend_ahead.go          an object that is asked for before it is needed
 //	cache_dirs.go             the local caches
 //

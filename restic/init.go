@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 	"github.com/restic/chunker"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
@@ -30,6 +31,7 @@ func Init(ctx context.Context, loc Location, password string, opts ...Option) (*
 	if password == "" && !o.noPassword {
 		return nil, fmt.Errorf("%s: an empty password protects nothing; nothing was made", loc)
 	}
+	defer o.events.Rethrow()
 	s, err := initialize(ctx, loc, o, password)
 	return s, explain(loc, err)
 }
@@ -135,6 +137,10 @@ type BucketMade struct{ Bucket string }
 func (BucketMade) event() {}
 
 func (l *s3Location) makeBucket(ctx context.Context, o *options) error {
+	// Not every server says so: Ceph answers that there is no such bucket.
+	if err := s3utils.CheckValidBucketNameStrict(l.bucket); err != nil {
+		return fmt.Errorf("%s: the bucket's name is not valid: %w; nothing was made", l, err)
+	}
 	if err := l.client.MakeBucket(ctx, l.bucket, minio.MakeBucketOptions{}); err != nil {
 		return fmt.Errorf("%s: %w, and making it failed: %w; nothing was made", l, ErrNoBucket, explain(l, err))
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // ProofVerdict is the result of a proof.
@@ -77,9 +76,9 @@ type Proof struct {
 	Trees      int `json:"trees"`                 // that were read, each once
 	PacksRead  int `json:"packs_read,omitempty"`  // whose header or content was compared
 
-	Requests int64         `json:"requests"` // sent to the storage
-	Bytes    int64         `json:"bytes"`    // received from it
-	Elapsed  time.Duration `json:"elapsed"`  // nanoseconds
+	Requests int64   `json:"requests"` // sent to the storage
+	Bytes    int64   `json:"bytes"`    // received from it
+	Seconds  float64 `json:"seconds"`  // how long it took
 }
 
 // BrokenObject is something that a repository needs and does not have.

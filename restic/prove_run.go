@@ -88,7 +88,7 @@ func (p *proof) prove(ctx context.Context, loc Location, password string, opts [
 		err = p.run(ctx, password, opts)
 	}
 	p.res.Requests, p.res.Bytes = p.limits.requests.Load(), p.limits.bytes.Load()
-	p.res.Elapsed = time.Since(began)
+	p.res.Seconds = time.Since(began).Seconds()
 	err = p.judge(err)
 	if err != nil {
 		p.res.Reason = oneLine(err)

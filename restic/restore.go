@@ -100,7 +100,7 @@ type RestoreResult struct {
 	BytesSkipped  uint64
 	// FilesVerified counts the files that were compared and found right.
 	FilesVerified uint64
-	Duration      time.Duration
+	Seconds       float64 // how long it took
 	// Failed lists every path that could not be restored or verified as it should be.
 	Failed []ItemError
 }
@@ -169,7 +169,7 @@ func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult
 		r.XattrSelectFilter = selectXattr
 
 		start := time.Now()
-		defer func() { res.Duration = time.Since(start) }()
+		defer func() { res.Seconds = time.Since(start).Seconds() }()
 		files, err := r.RestoreTo(ctx, o.Target)
 		bar.Finish()
 		if err == nil && o.Verify && len(res.Failed) == 0 {

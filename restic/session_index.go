@@ -36,6 +36,7 @@ func (s *Session) loadIndex(ctx context.Context, fresh bool) error {
 		return fmt.Errorf("%s: loading the index: %w", s.loc, err)
 	}
 	s.index = true
+	s.tidyCache(ctx, s.repo)
 	return nil
 }
 

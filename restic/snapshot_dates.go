@@ -3,6 +3,7 @@ package restic
 import (
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	engdata "github.com/restic/restic/rwmlink/data"
@@ -26,8 +27,9 @@ type StoredSnapshot struct {
 // snapshot of a past day.
 type MisdatedSnapshot struct {
 	StoredSnapshot
-	// Ahead is how far the snapshot's time is after the server's; negative if before.
-	Ahead time.Duration `json:"ahead"` // nanoseconds
+	// AheadSeconds is how far the snapshot's time is after the server's; negative if
+	// before.
+	AheadSeconds float64 `json:"ahead_seconds"`
 	// Claims is set if the snapshot says that it was made from another one (by tag,
 	// rewrite, repair or copy), which is not among those given or has another time. A
 	// copy from another repository is the honest case.
@@ -35,7 +37,7 @@ type MisdatedSnapshot struct {
 }
 
 // Future reports whether the snapshot is dated into the future.
-func (m MisdatedSnapshot) Future() bool { return m.Ahead > 0 }
+func (m MisdatedSnapshot) Future() bool { return m.AheadSeconds > 0 }
 
 // String says what is wrong on one line.
 func (m MisdatedSnapshot) String() string {
@@ -44,7 +46,7 @@ func (m MisdatedSnapshot) String() string {
 		where = "after"
 	}
 	text := fmt.Sprintf("snapshot %s claims the time %s, %.1f days %s it was written (%s)", m.Snapshot.ID.Short(),
-		m.Snapshot.Time.Format(time.RFC3339), m.Ahead.Abs().Hours()/24, where, m.Stored.Format(time.RFC3339))
+		m.Snapshot.Time.Format(time.RFC3339), math.Abs(m.AheadSeconds)/86400, where, m.Stored.Format(time.RFC3339))
 	if !m.Claims.IsZero() {
 		text += fmt.Sprintf(", and to be made from %s, which is not known here", m.Claims.Short())
 	}
@@ -70,7 +72,7 @@ func Misdated(snapshots iter.Seq[StoredSnapshot], tolerance time.Duration) []Mis
 	var wrong []MisdatedSnapshot
 	for s := range snapshots {
 		if ahead := off(s); ahead != 0 {
-			wrong = append(wrong, MisdatedSnapshot{StoredSnapshot: s, Ahead: ahead})
+			wrong = append(wrong, MisdatedSnapshot{StoredSnapshot: s, AheadSeconds: ahead.Seconds()})
 		} else if !s.Stored.IsZero() {
 			right[s.Snapshot.ID] = s.Snapshot.Time
 		}

@@ -34,7 +34,7 @@ func ExampleManager_Backup() {
 	report, err := m.Backup(context.Background(), "home")
 	if report != nil {
 		for _, row := range report.Rows {
-			fmt.Println(row.Name, row.OK, row.ReturnCode, row.Duration)
+			fmt.Println(row.Name, row.OK, row.ReturnCode, row.Seconds)
 		}
 	}
 	os.Exit(rwm.ExitCode(err))

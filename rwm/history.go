@@ -16,14 +16,15 @@ import (
 // mostAhead is how far the clock of a host may differ from the server's.
 const mostAhead = 24 * time.Hour
 
-// History is [s3state.Store.History]. Of the configured bucket, if its repository's
+// History is [s3state.Store.History]. For the configured bucket, if its repository's
 // password is configured too, only a proved moment is named as good (see
 // [restic.Prove]; within the limits of [ProofOptions] all data is read as well), and
 // encrypted objects are decrypted and judged. It marks
 //
 //   - the moment after which the repository no longer opens or holds together;
 //   - indexes, snapshots and locks that are not encrypted with the repository's key;
-//   - deletions under a lock that is not exclusive;
+//   - deletions under a lock that is not exclusive, or that may be an old one whose
+//     bytes were written again;
 //   - snapshots that claim a time long after they were written, and snapshots with a
 //     false time that made the retention remove genuine ones;
 //   - snapshots of nothing, by which genuine ones can be replaced, and such as took the
@@ -40,6 +41,8 @@ const mostAhead = 24 * time.Hour
 // repository cannot be opened at all, the history is judged without the password, and a
 // [Warning] says so.
 func (m *Manager) History(ctx context.Context, bucket string, opts s3state.HistoryOptions) (*s3state.History, error) {
+	m = m.made()
+	defer m.events.Rethrow()
 	review, err := m.Reviewed(bucket)
 	if err != nil {
 		return nil, err
@@ -102,18 +105,24 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 // ListForHistory lists a bucket for one [Manager.History], as its Listing option, and
 // gives each page to onPage, which may be nil. See [s3state.Store.ListForHistory].
 func (m *Manager) ListForHistory(ctx context.Context, bucket string, opts s3state.HistoryOptions, onPage func([]s3state.Version) error) (*s3state.Listing, error) {
+	m = m.made()
+	defer m.events.Rethrow()
 	return m.store.ListForHistory(ctx, bucket, m.knows(bucket), opts, onPage)
 }
 
 // locationToUnseal is what opens the configured repository as of a moment, and nothing
 // else of it; for the zero time as it is now.
 func (m *Manager) locationToUnseal(ctx context.Context, at time.Time) (restic.Location, error) {
-	if at.IsZero() {
+	now := at.IsZero()
+	if now {
 		at = m.now().Add(aheadOfAnyClock)
 	}
 	view, err := m.store.View(ctx, m.cfg.ResticBucket, s3state.Moment{At: at}, s3state.ViewOptions{Prefixes: []string{"config", "keys/"}})
 	if err != nil {
 		return nil, err
+	}
+	if now {
+		return m.asItIs(view), nil
 	}
 	return m.asOf(view), nil
 }
@@ -159,8 +168,10 @@ func inspector(ctx context.Context, session *restic.Session) s3state.Inspect {
 			}
 			return verdict, nil
 		}
-		// The time in a lock is what a host claims, and its clock may be wrong.
-		return s3state.Verdict{NotExclusive: what == s3state.TypeLock && !*c.Exclusive}, nil
+		if what == s3state.TypeLock {
+			return s3state.Verdict{NotExclusive: !*c.Exclusive, Lock: &s3state.LockClaim{Time: c.Time, Host: c.Hostname}}, nil
+		}
+		return s3state.Verdict{}, nil
 	}
 }
 

@@ -191,6 +191,35 @@ func TestHistoryOfALockThatNeverWas(t *testing.T) {
 	}
 }
 
+// An attacker who kept the bytes of a lock can write them again, also when the bucket's
+// rule has removed its version: it explains nothing.
+func TestHistoryOfALockWrittenAgain(t *testing.T) {
+	w := newWorld(t).policed()
+	if !w.Controlled() {
+		harness.NotOnThisServer(t, "lifecycle takes days")
+	}
+	w.retained(2)
+	w.config.Retention = nil
+	w.run()
+	w.run()
+	lock := w.prune()
+	kept := w.read(lock)
+	w.locksExpire(false)
+	w.run()
+	w.newest(w.history(w.admin()))
+	w.pass()
+	attack := w.lastWrite("")
+	w.put(lock, kept)
+	w.remove(w.objects("snapshots/")[0])
+	w.remove(lock)
+	w.run() // the host has not noticed
+	h := w.history(w.admin())
+	w.before(h, attack.Add(time.Second))
+	if h.Total != 1 || !strings.Contains(h.Suspicions[0].Reason, "a snapshot was deleted while no run held the lock") || !strings.Contains(fmt.Sprint(h.Notes), "written again") {
+		t.Errorf("%v, noted %v", h.Suspicions, h.Notes)
+	}
+}
+
 // An admin who cleans up old versions of locks without a rule is no attack.
 func TestHistoryAfterACleanup(t *testing.T) {
 	w := newWorld(t).policed()

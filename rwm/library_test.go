@@ -74,7 +74,7 @@ func TestRunAsALibraryHasIt(t *testing.T) {
 }
 
 func TestRowSurvivesJSON(t *testing.T) {
-	row := rwm.Row{Step: rwm.StepBackup, Name: "a", ReturnCode: 1, Start: time.Unix(1, 0).UTC(), Duration: time.Second, Err: errors.New("because")}
+	row := rwm.Row{Step: rwm.StepBackup, Name: "a", ReturnCode: 1, Start: time.Unix(1, 0).UTC(), Seconds: 1, Err: errors.New("because")}
 	text, err := json.Marshal(rwm.Report{Run: "r", Rows: []rwm.Row{row}})
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,7 @@
 //	HiddenLock                           yes   -     -     -     -         -
 //	MarkerRetention                      -     -     -     -     yes       -
 //	ForgetDefault                        -     -     -     -     -         yes
+//	LockUntil2106                        -     yes   -     -     -         -
 //	LockConditions                       kept  ign.  ign.  ign.  kept      refused
 //	Principal                            ARN   ARN   ARN   ARN   zero ARN  access key
 //	NoStarAction                         -     -     -     -     yes       yes

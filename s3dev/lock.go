@@ -167,7 +167,7 @@ func (v *version) removable(now time.Time, bypass bool) error {
 }
 
 // lockFor is the retention and hold a new version starts with.
-func (b *bucket) lockFor(v *version, l lockRequest, now time.Time) error {
+func (m *memory) lockFor(b *bucket, v *version, l lockRequest, now time.Time) error {
 	if l.err != nil {
 		return l.err
 	}
@@ -178,15 +178,23 @@ func (b *bucket) lockFor(v *version, l lockRequest, now time.Time) error {
 		return nil
 	}
 	if l.mode != "" {
-		v.extend().retention = &retention{l.mode, l.until}
+		v.extend().retention = &retention{l.mode, m.kept(l.until)}
 	} else if b.lock.mode != "" {
-		v.extend().retention = &retention{b.lock.mode, now.AddDate(b.lock.years, 0, b.lock.days)}
+		v.extend().retention = &retention{b.lock.mode, m.kept(now.AddDate(b.lock.years, 0, b.lock.days))}
 	}
 	if l.hold != "" {
 		on := l.hold == types.ObjectLockLegalHoldStatusOn
 		v.extend().legalHold = &on
 	}
 	return nil
+}
+
+// kept is the end of a lock as the server stores it.
+func (m *memory) kept(until time.Time) time.Time {
+	if !m.traits.LockUntil2106 {
+		return until
+	}
+	return time.Unix(int64(uint32(until.Unix())), int64(until.Nanosecond())).UTC()
 }
 
 // lockable finds the version whose lock a request is about.
@@ -246,7 +254,7 @@ func (m *memory) retention(q *caller) error {
 		x := v.extend()
 		x.retention = nil
 		if want.mode != "" {
-			x.retention = &retention{want.mode, want.until}
+			x.retention = &retention{want.mode, m.kept(want.until)}
 		}
 		return nil
 	})

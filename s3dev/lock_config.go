@@ -50,7 +50,7 @@ func (m *memory) lockConfiguration(q *caller) error {
 		}
 		return q.sendXML(out)
 	}
-	want, err := parseBucketLock(q.c.Request().Body())
+	want, err := parseBucketLock(q.c.Request().Body(), m.traits.Ceph)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,8 @@ func (m *memory) lockConfiguration(q *caller) error {
 	})
 }
 
-func parseBucketLock(body []byte) (*bucketLock, error) {
+// parseBucketLock reads a bucket's lock; Ceph takes a default of any length.
+func parseBucketLock(body []byte, ceph bool) (*bucketLock, error) {
 	var in struct {
 		ObjectLockEnabled string
 		Rule              *struct {
@@ -99,7 +100,7 @@ func parseBucketLock(body []byte) (*bucketLock, error) {
 		if n.from == nil {
 			continue
 		}
-		if *n.from <= 0 || *n.from > n.max {
+		if *n.from <= 0 || !ceph && *n.from > n.max {
 			return nil, s3Error(400, "InvalidArgument", "The default retention period must be positive and not too long.")
 		}
 		*n.to = *n.from

@@ -343,3 +343,42 @@ func TestLockRights(t *testing.T) {
 		}
 	}
 }
+
+// TestLockUntil2106: on Ceph 16 a lock that is extended beyond 32 bits of seconds has
+// ended, and what it protected can be removed, also by default and in COMPLIANCE.
+func TestLockUntil2106(t *testing.T) {
+	t.Parallel()
+	for dialect, lost := range map[s3dev.Dialect]bool{s3dev.AWS: false, s3dev.RGW: true, s3dev.RGW18: false, s3dev.RGW20: false} {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			e := startAt(t, dialect)
+			ctx := t.Context()
+			c := e.lockedBucket("locked")
+			removed := func(version string) bool {
+				return c.RemoveObject(ctx, "locked", "k", minio.RemoveObjectOptions{VersionID: version}) == nil
+			}
+			for year, ends := range map[int]bool{2105: false, 2107: lost} {
+				v := e.put(c, "locked", "k", "x")
+				e.ok2xx(e.retain(adminUser, "/locked/k", v, "COMPLIANCE", lockStart.Add(day)))
+				if removed(v) {
+					t.Fatal("a locked version was removed")
+				}
+				e.ok2xx(e.retain(adminUser, "/locked/k", v, "COMPLIANCE", time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)))
+				if removed(v) != ends {
+					t.Errorf("extended to %d it can be removed: %v", year, !ends)
+				}
+			}
+			e.ok2xx(e.putLock("locked", lockBody("COMPLIANCE", 30000)))
+			if v := e.put(c, "locked", "k", "x"); removed(v) != lost {
+				t.Errorf("locked for 30,000 days it can be removed: %v", !lost)
+			}
+		})
+	}
+}
+
+func (e *world) ok2xx(status string) {
+	e.t.Helper()
+	if !strings.HasPrefix(status, "2") {
+		e.t.Fatal(status)
+	}
+}

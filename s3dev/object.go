@@ -166,7 +166,7 @@ func (m *memory) prepare(ctx context.Context, b *bucket, v *version, tags map[st
 	if len(tags) > 0 {
 		v.extend().tags = cloneMap(tags)
 	}
-	if err := b.lockFor(v, lock, m.clock.Now()); err != nil {
+	if err := m.lockFor(b, v, lock, m.clock.Now()); err != nil {
 		return err
 	}
 	return m.applyObjectACL(ctx, b, v)

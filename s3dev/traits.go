@@ -50,6 +50,10 @@ type Traits struct {
 	MarkerRetention bool `json:"marker_retention"`
 	// ForgetDefault accepts a default retention but does not store it.
 	ForgetDefault bool `json:"forget_default"`
+	// LockUntil2106 keeps the end of a lock in 32 bits of seconds since 1970, so that
+	// one after 7 February 2106 becomes one in the past. Extending a lock to such a
+	// date ends it, in COMPLIANCE too.
+	LockUntil2106 bool `json:"lock_until_2106"`
 	// LockConditions says what becomes of conditions on s3:object-lock-….
 	LockConditions Conditions `json:"lock_conditions"`
 
@@ -132,7 +136,7 @@ func (d Dialect) Traits() (Traits, error) {
 	case RGW, RGW18:
 		ceph.BypassByDelete, ceph.NoAttributesAction, ceph.BatchNeedsBucket = true, true, true
 		ceph.IgnoreIfNoneMatch, ceph.Checksums, ceph.OneMarker = true, ChecksumsIgnored, true
-		ceph.FreePartCopy = d == RGW
+		ceph.FreePartCopy, ceph.LockUntil2106 = d == RGW, d == RGW
 		return ceph, nil
 	case RGW20:
 		ceph.LockExisting, ceph.FreeAttributes, ceph.WholeSeconds = true, true, true

@@ -250,3 +250,31 @@ func TestDropKeepsWhatHistoryNeeds(t *testing.T) {
 		t.Error("no deletion is left that could have been suspicious")
 	}
 }
+
+// A state that names what an attacker has put over a pack does not count as proved,
+// though the pack is there with its size: the prover is told to read it.
+func TestKeptStatesAreProvedByContent(t *testing.T) {
+	r := newFakeRestic(t)
+	good := r.backup()
+	pack := r.packs[0]
+	body, spoilt := contents(t, r.admin, r.bucket)[pack], ""
+	r.srv.AdvanceClock(t, time.Hour)
+	spoilt = r.put(pack, strings.Repeat("x", len(body)))
+	r.save()
+	r.srv.AdvanceClock(t, time.Hour)
+	r.put(pack, body)
+	r.srv.AdvanceClock(t, time.Hour)
+	prover := func(_ context.Context, at *View, suspect func(string) bool) (*Proof, error) {
+		if !suspect(pack) || suspect(r.packs[1]) {
+			t.Errorf("in doubt: %v, %v", suspect(pack), suspect(r.packs[1]))
+		}
+		if o, _ := at.Get(pack); o.VersionID == spoilt {
+			return &Proof{Verdict: Broken, Reason: "a pack is damaged"}, nil
+		}
+		return &Proof{Verdict: Proved}, nil
+	}
+	res, err := r.admin.DropVersions(r.ctx, r.bucket, DropOptions{KeepStates: 1, Prover: prover})
+	if err != nil || len(res.Kept) != 1 || res.Kept[0].Key != good.Key {
+		t.Errorf("%v: kept %+v, not %s", err, res.Kept, good.Key)
+	}
+}

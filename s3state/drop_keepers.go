@@ -44,6 +44,7 @@ func (s *Store) keepers(ctx context.Context, bucket string, opts DropOptions, no
 	states = slices.DeleteFunc(states, func(st SavedState) bool { return interim != nil && st.Key == interim.Key })
 	young := func(st *SavedState) bool { return opts.KeepWithin > 0 && !st.Time.Before(k.since) }
 	counted := 0
+	var again *twice
 	err = s.eachState(ctx, bucket, states, 1, func(st *SavedState, p **manifest) (bool, error) {
 		if st.Unreadable != nil {
 			s.log.Warn("a saved state cannot be read and is not kept", "bucket", bucket, "key", st.Key, "version", st.VersionID, "error", st.Unreadable)
@@ -57,7 +58,12 @@ func (s *Store) keepers(ctx context.Context, bucket string, opts DropOptions, no
 				return false, err
 			}
 			view.Time, view.Moment = st.Time, Moment{StateKey: st.Key, StateVersion: st.VersionID}
-			proof, err := opts.Prover(ctx, view, func(string) bool { return false })
+			if again == nil {
+				if again, err = s.listTwice(ctx, bucket); err != nil {
+					return false, err
+				}
+			}
+			proof, err := opts.Prover(ctx, view, again.written)
 			if err != nil {
 				return false, err
 			}

@@ -58,7 +58,8 @@ type History struct {
 	// suspicious, which nobody has proved. It is zero if there is none. It is the time
 	// to give to View, Restore or Download.
 	LastGood time.Time
-	// LastGoodState is the state saved at that moment, if there is one.
+	// LastGoodState is the state saved at that moment, if there is one. With a Prover
+	// it names the versions that were proved, or was proved itself.
 	LastGoodState *SavedState
 	// Unread counts the keys, indexes and snapshots, and the locks that covered
 	// deletions, that were judged by the listing alone, because there are too many or
@@ -141,6 +142,7 @@ type HistoryOptions struct {
 //
 // Errors: ErrNotVersioned, ErrBadListing, and those of Prover and Inspector.
 func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions) (*History, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	if err := s.requireVersioned(ctx, bucket); err != nil {
@@ -224,5 +226,8 @@ func (s *Store) judge(ctx context.Context, bucket string, h *timeline, newest *n
 	}
 	h.sum()
 	// What was read may have marked more, or less.
-	return prove()
+	if err := prove(); err != nil {
+		return err
+	}
+	return h.holdLastState(ctx, look, opts.Known)
 }

@@ -30,6 +30,7 @@ type heldLock struct {
 	void    bool     // it explains nothing
 	refused bool     // it could not be read
 	weak    bool     // it may never have been there
+	claim   *LockClaim
 }
 
 // lockEvidence is when locks were there, and what was deleted when.
@@ -46,6 +47,7 @@ type lockEvidence struct {
 	seen         []int64 // when locks were written or removed
 	ends         []lockEnd
 	rules        []lockRule // that may have removed locks
+	asked        bool       // for the rules
 }
 
 // lockEnd is the removal of a lock of which nothing else is left.
@@ -135,6 +137,12 @@ func (e *lockEvidence) lock(v, next *Version) {
 func clone(v *Version) *Version {
 	c := *v
 	return &c
+}
+
+// traceless reports whether a lock of that time may have gone and left nothing: it is
+// older than what a drop has left, or a rule may have removed versions of that age.
+func (e *lockEvidence) traceless(made time.Time) bool {
+	return !e.since.IsZero() && made.Before(e.since) || e.reclaimed(made.UnixMilli())
 }
 
 // again voids the lock noted last: it was written under the name of a removed one, and

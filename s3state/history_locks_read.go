@@ -4,15 +4,20 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
+	"time"
 )
 
 // judgeLocks marks the deletions that no lock explains now. A lock that the server
 // refuses to return explains nothing, unless nothing could be read: then the caller may
 // not read at all.
-func (r *reading) judgeLocks(ctx context.Context) error {
+func (r *reading) judgeLocks(ctx context.Context, known *KnownSettings) error {
 	if err := r.try(ctx); err != nil {
+		return err
+	}
+	if err := r.replayed(ctx, known); err != nil {
 		return err
 	}
 	for i := range r.h.evidence.locks {
@@ -24,6 +29,42 @@ func (r *reading) judgeLocks(ctx context.Context) error {
 	}
 	for _, found := range append(r.h.evidence.unlocked(), r.h.evidence.doubtful()...) {
 		r.h.suspect(found)
+	}
+	return nil
+}
+
+// clockBack is how far the clock of a host may go back between two locks.
+const clockBack = 12 * time.Hour
+
+// replayed voids the locks that are old ones whose bytes were written again: they claim
+// to be older than what the same host had written before them, and a rule or a drop may
+// have removed their first versions. Else those would be below them. What a lock claims
+// is not compared with the server's clock, since that of a host may be wrong.
+func (r *reading) replayed(ctx context.Context, known *KnownSettings) error {
+	e := &r.h.evidence
+	locks := make([]*heldLock, 0, len(e.locks))
+	for i := range e.locks {
+		if l := &e.locks[i]; l.claim != nil && l.v != nil {
+			locks = append(locks, l)
+		}
+	}
+	slices.SortStableFunc(locks, func(a, b *heldLock) int { return cmp.Compare(a.from, b.from) })
+	newest := make(map[string]time.Time) // by host, as claimed
+	for _, l := range locks {
+		before := newest[l.claim.Host]
+		if l.claim.Time.After(before) && l.claim.Time.Sub(l.v.LastModified) < clockBack {
+			newest[l.claim.Host] = l.claim.Time
+		}
+		if before.Sub(l.claim.Time) <= clockBack || l.void {
+			continue
+		}
+		if err := r.s.readLockRules(ctx, r.bucket, r.h, known); err != nil {
+			return err
+		}
+		if e.traceless(l.claim.Time) {
+			l.void = true
+			r.h.suspect(mark(l.v, fmt.Sprintf("a lock claims to have been made on %s, before others that were written earlier, so it explains nothing", l.claim.Time.UTC().Format(time.RFC3339)), markNoted))
+		}
 	}
 	return nil
 }

@@ -36,10 +36,19 @@ func (e *lockEvidence) reclaimed(at int64) bool {
 // left: those of the bucket, and what is known of former ones. If the caller may not
 // read them, as a host may not, there may be one of a day, the shortest there can be.
 func (s *Store) lockRules(ctx context.Context, bucket string, h *timeline, known *KnownSettings) error {
-	e := &h.evidence
-	if !e.asksForRules() && len(h.keysGone) == 0 {
+	if !h.evidence.asksForRules() && len(h.keysGone) == 0 {
 		return nil
 	}
+	return s.readLockRules(ctx, bucket, h, known)
+}
+
+// readLockRules is lockRules whatever depends on them. It asks once.
+func (s *Store) readLockRules(ctx context.Context, bucket string, h *timeline, known *KnownSettings) error {
+	e := &h.evidence
+	if e.asked {
+		return nil
+	}
+	e.asked = true
 	if known == nil && s.settingsKnown != nil {
 		known = s.settingsKnown(bucket)
 	}

@@ -2,7 +2,6 @@ package s3state
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -69,30 +68,47 @@ func (p *search) at(ctx context.Context, h *timeline, at time.Time) (*Proof, err
 	if known := p.known[at.UnixNano()]; known != nil {
 		return known, nil
 	}
-	view := p.newest.at(p.bucket, at, p.s.now())
-	if view == nil {
-		p.newest = nil // the next moments are earlier: one view in memory is enough
-		var err error
-		if view, err = p.s.View(ctx, p.bucket, Moment{At: at}, ViewOptions{}); err != nil {
-			return nil, err
-		}
+	view, err := p.view(ctx, at)
+	if err != nil {
+		return nil, err
 	}
-	proof, err := p.prover(ctx, view, h.writtenTwice)
+	proof, err := p.proof(ctx, h, view)
 	if err != nil {
 		return nil, err
 	}
 	proof.At = at
+	p.known[at.UnixNano()] = proof
+	p.said("prove the moment "+at.UTC().Format(time.RFC3339), proof)
+	return proof, nil
+}
+
+func (p *search) view(ctx context.Context, at time.Time) (*View, error) {
+	if view := p.newest.at(p.bucket, at, p.s.now()); view != nil {
+		return view, nil
+	}
+	p.newest = nil // the next moments are earlier: one view in memory is enough
+	return p.s.View(ctx, p.bucket, Moment{At: at}, ViewOptions{})
+}
+
+// proof asks the prover, and sums up what that took.
+func (p *search) proof(ctx context.Context, h *timeline, view *View) (*Proof, error) {
+	proof, err := p.prover(ctx, view, h.twice.written)
+	if err != nil {
+		return nil, err
+	}
 	p.sum.Tried++
 	p.sum.Requests += proof.Requests
 	p.sum.Bytes += proof.Bytes
 	p.spent = p.spent || proof.Spent
-	p.known[at.UnixNano()] = proof
-	said := string(proof.Verdict)
-	if proof.Reason != "" {
-		said += ", " + proof.Reason
-	}
-	p.rep.emit(StepDone{Bucket: p.bucket, Step: fmt.Sprintf("prove the moment %s: %s", at.UTC().Format(time.RFC3339), said)})
 	return proof, nil
+}
+
+func (p *search) said(what string, proof *Proof) {
+	text := what + ": " + string(proof.Verdict)
+	if proof.Reason != "" {
+		text += ", " + proof.Reason
+	}
+	p.rep.emit(StepDone{Bucket: p.bucket, Step: text})
 }
 
 // mostFaults bounds how often latest takes a moment that does not hold for another
@@ -203,6 +219,7 @@ func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
 // Prove calls prover for one moment of a bucket, as History does: objects written more
 // than once are suspect.
 func (s *Store) Prove(ctx context.Context, bucket string, at time.Time, prover Prover) (*Proof, error) {
+	s = s.made()
 	h := newTimeline(bucket)
 	newest := newNewestView(s.rightBytes(ctx, bucket))
 	if err := s.listHistory(ctx, bucket, h, newest, nil, nil); err != nil {

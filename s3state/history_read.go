@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // Inspect judges a lock, a key, an index or a snapshot whose bytes match its name, or a
@@ -21,8 +24,16 @@ type Verdict struct {
 	Suspicious string // why no run of restic writes this; "" if all is well
 	// NotExclusive says of a lock that it allows no deletion.
 	NotExclusive bool
+	// Lock is what a lock claims about itself.
+	Lock *LockClaim `json:",omitempty"`
 	// Snapshot is what a snapshot claims about itself.
 	Snapshot *SnapshotClaim
+}
+
+// LockClaim is when a lock says that it was made, and on which host.
+type LockClaim struct {
+	Time time.Time
+	Host string
 }
 
 const (
@@ -89,7 +100,7 @@ func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, in
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := r.judgeLocks(ctx); err != nil {
+	if err := r.judgeLocks(ctx, opts.Settings); err != nil {
 		return err
 	}
 	known.end()
@@ -127,7 +138,10 @@ func (r *reading) read(ctx context.Context, v *Version) (verdict Verdict, ok boo
 	defer r.mu.Unlock()
 	r.could = true
 	if r.inspect != nil {
-		verdict, err = r.inspect(*v, body.Bytes())
+		err = events.Try(func() (err error) {
+			verdict, err = r.inspect(*v, body.Bytes())
+			return err
+		})
 	}
 	if err == nil && what != TypeConfig { // what a config is judged by may change
 		r.known.put(v, r.inspect != nil, verdict)
@@ -190,7 +204,7 @@ func (r *reading) lock(ctx context.Context, l *heldLock) error {
 	verdict, ok, err := r.read(ctx, l.v)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l.refused, l.void = !ok, verdict.NotExclusive || verdict.Suspicious != ""
+	l.refused, l.void, l.claim = !ok, verdict.NotExclusive || verdict.Suspicious != "", verdict.Lock
 	if verdict.Suspicious != "" {
 		r.h.suspect(mark(l.v, verdict.Suspicious, markLasting))
 	}

@@ -198,7 +198,8 @@ func (h *timeline) lastGood() {
 	r := h.res
 	r.LastGood, r.LastGoodState = time.Time{}, nil
 	good := func(st *SavedState) bool {
-		return !h.confirmed || st.Verification != nil && st.Verification.Status == Verified
+		return !h.unheld[st.Key+"\x00"+st.VersionID] &&
+			(!h.confirmed || st.Verification != nil && st.Verification.Status == Verified)
 	}
 	if h.proving {
 		if r.LastGood = h.good; r.LastGood.IsZero() {

@@ -25,10 +25,11 @@ type timeline struct {
 	keysGone  []keyGone
 	gone      map[string]time.Time // snapshots that were deleted, and when
 	claims    []snapshotClaim      // what snapshots say of themselves
-	twice     map[string]bool      // keys that were written more than once
-	newest    time.Time            // anything that was recorded
-	first     time.Time            // the first pack or snapshot that there still is a version of
-	reviewed  time.Time            // marks until then were looked at
+	twice     twice
+	unheld    map[string]bool // states that name something else than was proved
+	newest    time.Time       // anything that was recorded
+	first     time.Time       // the first pack or snapshot that there still is a version of
+	reviewed  time.Time       // marks until then were looked at
 
 	provedUntil time.Time // by an earlier History
 
@@ -53,7 +54,7 @@ type replacedConfig struct {
 func newTimeline(bucket string) *timeline {
 	return &timeline{
 		minutes: make(map[int64]*minute), res: &History{Bucket: bucket}, evidence: lockEvidence{tail: -1},
-		gone: make(map[string]time.Time), twice: make(map[string]bool),
+		gone: make(map[string]time.Time), unheld: make(map[string]bool),
 	}
 }
 
@@ -68,9 +69,7 @@ func (h *timeline) take(entries []Version) {
 		if v.LastModified.After(h.newest) {
 			h.newest = v.LastModified
 		}
-		if !v.DeleteMarker && h.above.Key == v.Key && len(h.twice) < mostTwice {
-			h.twice[v.Key] = true // also if it was deleted in between
-		}
+		h.twice.note(v)
 		if !v.DeleteMarker && h.above.Key == v.Key && h.newer.DeleteMarker {
 			h.writtenAgain(&h.above, v)
 		}
@@ -111,6 +110,12 @@ func (h *timeline) change(v, older *Version) {
 		if was {
 			h.evidence.lock(older, v)
 		} else if v.DeleteMarker && older == nil {
+			if h.above.Key == v.Key {
+				// What the marker removed is gone: a rule may have taken it. A request that
+				// came late may do the same as an attacker, so it is noted only.
+				h.evidence.again()
+				h.suspect(mark(&h.above, "a lock was written again after it had been removed, so it explains nothing", markNoted))
+			}
 			h.evidence.unknown(v)
 		}
 	}
@@ -218,15 +223,6 @@ func (h *timeline) suspect(s Suspicion) { h.found.add(s) }
 // mark is a Suspicion of a version.
 func mark(v *Version, reason string, kind markKind) Suspicion {
 	return Suspicion{Time: v.LastModified, Key: v.Key, VersionID: v.VersionID, Reason: reason, kind: kind}
-}
-
-// mostTwice bounds how many keys are remembered by their names.
-const mostTwice = 200_000
-
-// writtenTwice reports whether a key was written more than once. If there are too many
-// to remember, all were.
-func (h *timeline) writtenTwice(key string) bool {
-	return h.twice[key] || len(h.twice) >= mostTwice
 }
 
 // right clears a config that replaced another one: it is the repository's, as after a

@@ -96,6 +96,10 @@ type Lock struct {
 	// Problems are the reasons why the lock does not keep its promise; empty if it
 	// does.
 	Problems []string `json:"problems,omitempty"`
+
+	// beyond says that the default retention is longer than S3 takes: some servers take
+	// any number, and compute with it as it comes. RetainDays is then the most.
+	beyond bool
 }
 
 // Promise returns N as a duration, 0 without a promise.
@@ -107,6 +111,7 @@ func (l *Lock) Retention() time.Duration { return time.Duration(l.RetainDays) * 
 // Lock reads how a bucket is locked. It needs the rights to read the bucket's object
 // lock configuration and its lifecycle, which the admin and the keeper have.
 func (s *Store) Lock(ctx context.Context, bucket string) (*Lock, error) {
+	s = s.made()
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return nil, err
 	}
@@ -137,9 +142,11 @@ func (s *Store) readDefaultRetention(ctx context.Context, bucket string, l *Lock
 	l.Enabled = doc.ObjectLockEnabled == "Enabled"
 	if l.Enabled && doc.Rule != nil {
 		d := doc.Rule.DefaultRetention
-		l.Mode, l.RetainDays = LockMode(s3err.Clip(string(d.Mode))), d.Days+d.Years*365
-		if l.RetainDays < 0 || l.RetainDays > 365*maxLockDays {
-			return fmt.Errorf("read the object lock of bucket %s: a default retention of %d days", bucket, l.RetainDays)
+		l.Mode = LockMode(s3err.Clip(string(d.Mode)))
+		if l.beyond = d.Days < 0 || d.Years < 0 || d.Days > maxLockDays || d.Years > maxLockDays/365; l.beyond {
+			l.RetainDays = maxLockDays
+		} else {
+			l.RetainDays = d.Days + d.Years*365
 		}
 	}
 	return nil
@@ -160,10 +167,14 @@ func (l *Lock) judge() {
 			l.Days = r.NoncurrentDays
 		}
 	}
+	if l.beyond {
+		problem("the default retention is longer than the %d days that S3 takes, and nobody knows what the server makes of it; set it with storage-lock", maxLockDays)
+	}
 	switch {
 	case l.RetainDays == 0:
 		problem("new versions are not locked: the bucket has no default retention")
 		l.Days = 0
+	case l.Days == 0 && l.beyond: // it says nothing about N
 	case l.Days == 0:
 		// Of N+G with the default grace, this is N.
 		l.Days = max(min(l.RetainDays*3/4, l.RetainDays-2), 0)

@@ -46,13 +46,16 @@ func (m *maker) lockBucket(ctx context.Context, forms func(ceph bool) []roles) {
 			return err
 		}
 		if l.RetainDays > 0 && m.resumed {
-			return nil // an earlier run has tried it
+			// An earlier run has tried it, but perhaps for fewer days.
+			return m.proveLate(ctx, m.s.now())
 		}
 		if !l.Enabled {
 			return fmt.Errorf("%w: it made the bucket without object lock", ErrNoLock)
 		}
-		m.canary, m.proof, err = m.s.proveLock(ctx, m.bucket, m.lock.Mode)
-		return err
+		if m.canary, m.proof, err = m.s.proveLock(ctx, m.bucket, m.lock.Mode); err != nil {
+			return err
+		}
+		return m.proveLate(ctx, m.canary.until.Add(-m.canary.lasts))
 	})
 	m.step("set the lifecycle", func() error {
 		return m.s.putRules(ctx, m.bucket, m.keptRules, m.lock.Days)

@@ -82,6 +82,7 @@ type filterXML struct {
 // Lifecycle reads the enabled lifecycle rules of a bucket; none if there are none or
 // the server has no lifecycle.
 func (s *Store) Lifecycle(ctx context.Context, bucket string) ([]LifecycleRule, error) {
+	s = s.made()
 	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{"lifecycle": {""}}})
 	if s3err.Code(err) == "NoSuchLifecycleConfiguration" || noSuchFeature(err) {
 		return nil, nil
@@ -126,7 +127,8 @@ func (x *ruleXML) rule() LifecycleRule {
 		}
 	}
 	if n := x.NoncurrentVersionExpiration; n != nil {
-		r.NoncurrentDays, r.NewerNoncurrent = max(n.NoncurrentDays, 0), max(n.NewerNoncurrentVersions, 0)
+		// More than 100 years is for ever, and beyond 292 no time.Duration.
+		r.NoncurrentDays, r.NewerNoncurrent = min(max(n.NoncurrentDays, 0), maxLockDays), max(n.NewerNoncurrentVersions, 0)
 	}
 	if a := x.AbortIncompleteMultipartUpload; a != nil {
 		r.UploadDays = max(a.DaysAfterInitiation, 0)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 	"github.com/minio/minio-go/v7"
@@ -59,13 +60,13 @@ func (r *resumingReader) open() error {
 			}
 		}
 		// The body is read after this attempt's time limit is over.
-		ctx, cancel := context.WithCancel(r.ctx)
+		ctx, cancel := context.WithCancel(reqctx.WithoutCause(r.ctx))
 		stop := context.AfterFunc(actx, cancel)
 		body, info, _, err := r.s.core.GetObject(ctx, r.bucket, r.key, opts)
 		if !stop() || err != nil {
 			if err == nil {
 				body.Close()
-				err = context.Cause(actx)
+				err = actx.Err()
 			}
 			cancel()
 			return err

@@ -143,6 +143,28 @@ func (a *accessor) lockedVersion(ctx context.Context, key, version string) {
 	}
 	a.note("delete a locked version", Refused, true, remove(nil))
 	a.note("delete a locked version by a bypass", Refused, true, remove(http.Header{"X-Amz-Bypass-Governance-Retention": {"true"}}))
+	if a.is(RoleAdmin) && has.mode == Compliance {
+		a.lateLock(ctx)
+	}
+}
+
+// lateLock tries to end a lock by extending it to a date that the server cannot store.
+// The keeper may extend, too, but cannot remove what it has unlocked so.
+func (a *accessor) lateLock(ctx context.Context) {
+	found, err := a.s.tryLate(ctx, a.bucket, a.soon().Add(-lockFor))
+	r := AccessResult{Action: "end a lock by a date after 2106", Outcome: Unknown, Expected: Refused}
+	switch {
+	case err != nil:
+		r.Detail = err.Error()
+	case found == lateKept:
+		r.Outcome = Refused
+	case found == lateLost:
+		r.Outcome, r.Harm, r.Detail = Allowed, true, lateGap
+	default:
+		r.Detail = "it takes a lock of seconds that these credentials can bypass, and the server takes none"
+	}
+	a.report.OK = a.report.OK && r.Met()
+	a.report.Results = append(a.report.Results, r)
 }
 
 // lockAnswer makes the various answers by which servers refuse what a lock forbids an

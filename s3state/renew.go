@@ -61,17 +61,17 @@ type RenewResult struct {
 	Longer  int64 `json:"longer"`
 	Young   int64 `json:"young"`
 	Failed  int64 `json:"failed"`
-	// Proved counts the Known versions whose locks were read from the server; Sampled
-	// means that these were not all.
+	// Proved counts the Known versions whose locks were read from the server, and the
+	// Renewed ones if the ledger was wrong; Sampled means that these were not all.
 	Proved  int64 `json:"proved"`
 	Sampled bool  `json:"sampled"`
 	// Floor is until when everything needed is locked, except for the young versions;
 	// zero if something is not locked at all.
 	Floor time.Time `json:"floor,omitzero"`
 	// Problems are the reasons why the lock does not keep its promise.
-	Problems []string      `json:"problems,omitempty"`
-	Time     time.Time     `json:"time"` // of the run, by the clock of the Store or, if that is behind, the server's
-	Duration time.Duration `json:"duration"`
+	Problems []string  `json:"problems,omitempty"`
+	Time     time.Time `json:"time"`    // of the run, by the clock of the Store or, if that is behind, the server's
+	Seconds  float64   `json:"seconds"` // how long it took
 }
 
 // Kept reports that every needed object is locked for as long as promised. Young
@@ -112,8 +112,9 @@ const (
 // Versions that could not be renewed are in a *BatchError; the result is there as well,
 // and the ledger has what was done, so the next run goes on from there.
 //
-// Errors: ErrNotLocked, ErrAccessDenied, ErrNoBucket, *BatchError.
+// Errors: ErrNotLocked, ErrLockFails, *BatchError.
 func (s *Store) Renew(ctx context.Context, bucket string, opts RenewOptions) (*RenewResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	r := &renewer{s: s, c: s.observed(rep), bucket: bucket, opts: opts, rep: rep}
@@ -123,7 +124,7 @@ func (s *Store) Renew(ctx context.Context, bucket string, opts RenewOptions) (*R
 	if flushed := opts.Ledger.flush(); flushed != nil {
 		err = errors.Join(err, flushed)
 	}
-	r.res.Duration = time.Since(began)
+	r.res.Seconds = time.Since(began).Seconds()
 	return &r.res, err
 }
 
@@ -153,6 +154,7 @@ func (r *renewer) run(ctx context.Context) error {
 			break
 		}
 		if r.distrusted {
+			r.res.Floor = time.Time{}
 			return fmt.Errorf("renew the locks of bucket %s: %w: of what was just renewed, %s %s not locked as promised", r.bucket, ErrLockFails, plural.Of(wrong, "version"), plural.Are(wrong))
 		}
 		// Whatever made the ledger wrong, nothing of it is believed any more.
@@ -180,6 +182,13 @@ func (r *renewer) promise(ctx context.Context) error {
 	}
 	r.res.Problems = append(r.res.Problems, l.Problems...)
 	want := promiseOf(l)
+	if l.beyond && r.opts.Lock == nil {
+		// No command of RWM sets that. Nobody could ever remove what was locked so.
+		r.weakened = "the bucket's default retention is longer than S3 takes"
+		if want.RetainDays = 0; want.Days > 0 {
+			want.RetainDays = want.Days + defaultGrace(want.Days)
+		}
+	}
 	if r.opts.Lock != nil {
 		o, err := r.opts.Lock.filled()
 		if err != nil {

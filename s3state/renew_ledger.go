@@ -87,7 +87,7 @@ func (l *RenewLedger) take(line string) {
 	l.lines++
 	if strings.HasPrefix(line, "{") {
 		var h ledgerHeader
-		if json.Unmarshal([]byte(line), &h) == nil && h.Days >= 0 && h.RetainDays >= 0 && h.RetainDays <= 365*maxLockDays {
+		if json.Unmarshal([]byte(line), &h) == nil && h.Days >= 0 && h.RetainDays >= 0 && h.RetainDays <= maxLockDays {
 			l.promised, l.proof = h.renewPromise, h.FloorProof
 		}
 		return
@@ -219,7 +219,7 @@ func (l *RenewLedger) flush() error {
 // Close writes what is not written yet. A file with many outdated lines is replaced by
 // a shorter one.
 func (l *RenewLedger) Close() error {
-	if l == nil {
+	if l == nil || l.file == nil {
 		return nil
 	}
 	err := l.flush()

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/cesnet/rwm/internal/events"
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
@@ -20,20 +23,22 @@ type renewer struct {
 	opts       RenewOptions
 	rep        *reporter
 	res        RenewResult
-	weakened   string // what the bucket's settings have lost
-	distrusted bool   // the ledger was wrong
+	weakened   string      // what the bucket's settings have lost
+	distrusted bool        // the ledger was wrong
+	lateLost   atomic.Bool // the server cannot store locks that end late
 
 	todo   *manifest // the versions that are needed
 	failed BatchError
 
-	mu     sync.Mutex
-	done   int64
-	prove  []claim // known versions whose lock is to be read
-	packs  int64   // known packs seen
-	answer int64   // requests that the server answered
+	mu      sync.Mutex
+	done    int64
+	prove   []claim // versions whose lock is to be read
+	packs   int64   // claimed packs seen
+	claimed int64   // versions claimed
+	answer  int64   // requests that the server answered
 }
 
-// claim is what the ledger says of a version.
+// claim is what the ledger, or the server when it renewed the lock, says of a version.
 type claim struct {
 	entry
 	until time.Time
@@ -50,7 +55,7 @@ func (r *renewer) list(ctx context.Context) error {
 	r.close()
 	r.todo = &manifest{}
 	r.failed = BatchError{Op: "renew the locks of", Bucket: r.bucket}
-	r.prove, r.packs, r.done = nil, 0, 0
+	r.prove, r.packs, r.claimed, r.done = nil, 0, 0, 0
 	res := &r.res
 	res.Needed, res.Bytes, res.Renewed, res.Known, res.Longer, res.Young, res.Failed, res.Floor = 0, 0, 0, 0, 0, 0, 0, time.Time{}
 	kept := &keepSet{}
@@ -134,13 +139,15 @@ func (r *renewer) each(ctx context.Context, all func(func(entry) error) error, f
 			}
 		})
 	}
-	err := all(func(o entry) error {
-		select {
-		case work <- o:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	err := events.Try(func() error { // all asks a function of the caller's
+		return all(func(o entry) error {
+			select {
+			case work <- o:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		})
 	})
 	close(work)
 	wg.Wait()
@@ -190,6 +197,8 @@ func (r *renewer) renewAll(ctx context.Context) error {
 		counter := &r.res.Renewed
 		if longer {
 			counter = &r.res.Longer
+		} else if r.distrusted {
+			r.claim(o, locked)
 		}
 		r.count(o, counter, locked, nil)
 	})
@@ -199,9 +208,15 @@ func (r *renewer) renewAll(ctx context.Context) error {
 // extend locks a version until a time, and says until when it is locked. The server
 // refuses to shorten a lock, so what it refuses may be locked for longer.
 func (r *renewer) extend(ctx context.Context, o entry, until time.Time) (locked time.Time, longer bool, err error) {
+	if r.lateLost.Load() {
+		until = lateDate
+	}
 	err = putRetention(ctx, r.c, r.bucket, o.Key, o.VersionID, retention{mode: r.res.Mode, until: until}, false)
 	if err == nil {
-		return until, false, nil
+		if until.After(lateDate) {
+			until, err = r.readBack(ctx, o, until)
+		}
+		return until, false, s3err.Describe(err)
 	}
 	if s3err.Transient(err) || ctx.Err() != nil || hopeless(s3err.Describe(err)) {
 		return time.Time{}, false, s3err.Describe(err)
@@ -224,6 +239,22 @@ func (r *renewer) extend(ctx context.Context, o entry, until time.Time) (locked 
 		}
 	}
 	return locked, false, fmt.Errorf("locked until %s only: %w", orNever(locked), s3err.Describe(err))
+}
+
+// readBack reads the lock of a version that was extended to a late date. A server that
+// cannot store the date has ended the lock; then it is set to the last date that it can
+// store, and so is that of all other versions.
+func (r *renewer) readBack(ctx context.Context, o entry, until time.Time) (time.Time, error) {
+	has, err := getRetention(ctx, r.c, r.bucket, o.Key, o.VersionID)
+	if err != nil || !has.until.Before(until) {
+		return until, err
+	}
+	if !r.lateLost.Swap(true) {
+		r.mu.Lock()
+		r.res.Problems = append(r.res.Problems, fmt.Sprintf("this server cannot store locks that end after 7 February 2106, as those for %s do; they end then", plural.Of(r.res.RetainDays, "day")))
+		r.mu.Unlock()
+	}
+	return lateDate, putRetention(ctx, r.c, r.bucket, o.Key, o.VersionID, retention{mode: r.res.Mode, until: lateDate}, false)
 }
 
 func orNever(t time.Time) string {
@@ -258,13 +289,22 @@ func (r *renewer) lower(locked time.Time) {
 	}
 }
 
-// known notes a version that the ledger vouches for: all metadata, and of the packs a
-// sample that gives each the same chance, is proved afterwards.
+// known notes a version that the ledger vouches for.
 func (r *renewer) known(o entry, until time.Time) {
+	r.claim(o, until)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.res.Known++
 	r.lower(until)
+	r.progress(false, r.res.Needed)
+}
+
+// claim notes until when a version should be locked: all metadata, and of the packs a
+// sample that gives each the same chance, is proved afterwards.
+func (r *renewer) claim(o entry, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.claimed++
 	c := claim{o, until}
 	if r.opts.All || TypeOf(o.Key) != TypePack {
 		r.prove = append(r.prove, c)
@@ -276,7 +316,6 @@ func (r *renewer) known(o entry, until time.Time) {
 	} else if i := rand.Int64N(r.packs); i < sampledPacks {
 		r.prove[i] = c
 	}
-	r.progress(false, r.res.Needed)
 }
 
 func (r *renewer) progress(proving bool, total int64) {
@@ -287,9 +326,10 @@ func (r *renewer) progress(proving bool, total int64) {
 }
 
 // proveKnown reads the locks of what the ledger vouches for, and counts those that are
-// shorter than it says.
+// shorter than it says. Once the ledger was wrong, it does so of what was just renewed:
+// a server may accept a renewal and forget it.
 func (r *renewer) proveKnown(ctx context.Context) (wrong int64, err error) {
-	r.res.Proved, r.res.Sampled = int64(len(r.prove)), int64(len(r.prove)) < r.res.Known
+	r.res.Proved, r.res.Sampled = int64(len(r.prove)), int64(len(r.prove)) < r.claimed
 	r.done = 0
 	claims := make(map[string]time.Time, len(r.prove))
 	for _, c := range r.prove {

@@ -25,7 +25,11 @@ type renewal struct {
 }
 
 func newRenewal(t *testing.T, opts ...s3test.Option) *renewal {
-	w, _, _ := newLocked(t, LockOptions{Days: 30}, opts...)
+	return newRenewalOf(t, LockOptions{Days: 30}, opts...)
+}
+
+func newRenewalOf(t *testing.T, lock LockOptions, opts ...s3test.Option) *renewal {
+	w, _, _ := newLocked(t, lock, opts...)
 	r := &renewal{fakeRestic: &fakeRestic{world: w}, now: time.Now().Truncate(time.Second), ledger: filepath.Join(t.TempDir(), "ledger")}
 	clock := WithClock(func() time.Time { return r.now })
 	r.keeper, r.admin = w.store(w.srv.Host2, clock), w.store(w.srv.Admin, clock)

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 	"github.com/minio/minio-go/v7/pkg/signer"
@@ -36,6 +37,7 @@ const maxReply = 8 << 20
 // Send signs and sends a request once and returns an answer of status 2xx, whose body
 // the caller closes. Any other answer becomes an error, a minio.ErrorResponse.
 func (c *Client) Send(ctx context.Context, r Request) (*http.Response, error) {
+	c = c.made()
 	req, err := c.signed(ctx, r)
 	if err != nil {
 		return nil, err
@@ -44,7 +46,7 @@ func (c *Client) Send(ctx context.Context, r Request) (*http.Response, error) {
 }
 
 // Do sends a request as it is, unsigned, and treats the answer as Send does.
-func (c *Client) Do(req *http.Request) (*http.Response, error) { return c.do(req, "") }
+func (c *Client) Do(req *http.Request) (*http.Response, error) { return c.made().do(req, "") }
 
 func (c *Client) do(req *http.Request, bucket string) (*http.Response, error) {
 	resp, err := c.http.Do(req)
@@ -61,6 +63,7 @@ func (c *Client) do(req *http.Request, bucket string) (*http.Response, error) {
 // Call sends a small request, repeats it as [Client.Retry] does, and returns the body
 // of the answer. An error document in an answer of status 200 is an error, too.
 func (c *Client) Call(ctx context.Context, r Request) ([]byte, error) {
+	c = c.made()
 	var reply []byte
 	err := c.Retry(ctx, r.Bucket, r.Method, 0, func(ctx context.Context) error {
 		resp, err := c.Send(ctx, r)
@@ -88,7 +91,7 @@ func (c *Client) signed(ctx context.Context, r Request) (*http.Request, error) {
 		u.RawPath = strings.TrimSuffix(at.url.EscapedPath(), "/") + "/" + s3utils.EncodePath(r.Key)
 	}
 	u.RawQuery = encodeQuery(r.Query)
-	req, err := http.NewRequestWithContext(ctx, r.Method, u.String(), bytes.NewReader(r.Body))
+	req, err := http.NewRequestWithContext(reqctx.WithoutCause(ctx), r.Method, u.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, err
 	}

@@ -8,11 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/minio/minio-go/v7"
 )
 
-var errConnection = errors.New("the connection was closed together with another request")
+// maxForeign is how often a request that ended together with another one is repeated
+// without counting as an attempt.
+const maxForeign = 8
 
 // Retry reports a transient failure of a request that is about to be repeated.
 type Retry struct {
@@ -32,9 +35,10 @@ func (c *Client) Retry(
 		limit = c.timeout
 	}
 	pause := c.backoff
+	foreign := 0
 	for attempt := 1; ; attempt++ {
 		actx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
-		err := fn(actx)
+		err := fn(reqctx.WithoutCause(actx))
 		if err != nil && actx.Err() != nil && ctx.Err() == nil {
 			err = fmt.Errorf("%w: %w", ErrUnreachable, context.Cause(actx))
 		}
@@ -45,10 +49,12 @@ func (c *Client) Retry(
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if errors.Is(err, context.Canceled) {
-			// Not ours, but that of another request: net/http hands a connection on before
-			// a cancellation has reached it.
-			err = fmt.Errorf("%w: %w", ErrUnreachable, errConnection)
+		if reqctx.Foreign(ctx, err) {
+			if foreign++; foreign <= maxForeign {
+				attempt--
+				continue
+			}
+			err = fmt.Errorf("%w: %w", ErrUnreachable, reqctx.ErrClosed)
 		}
 		if !transient(err) || attempt >= c.attempts {
 			return final(err, attempt)

@@ -145,30 +145,66 @@ func TestOnRetry(t *testing.T) {
 	}
 }
 
-// canceledOnce fails the first request as net/http does that gave it the connection of a
-// request which was cancelled.
-type canceledOnce struct {
+// canceledWithOthers fails the first requests as net/http does one that was given the
+// connection of a request which was cancelled.
+type canceledWithOthers struct {
 	http.RoundTripper
-	done atomic.Bool
+	left atomic.Int64
 }
 
-func (c *canceledOnce) RoundTrip(r *http.Request) (*http.Response, error) {
-	if c.done.CompareAndSwap(false, true) {
+func (c *canceledWithOthers) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.left.Add(-1) >= 0 {
 		return nil, context.Canceled
 	}
 	return c.RoundTripper.RoundTrip(r)
 }
 
-// The cancellation of one request does not end another, whose context lives on.
+// The cancellation of one request does not end another, whose context lives on. It
+// counts as no attempt; but if it never ends, the request does.
 func TestCancelledWithAnother(t *testing.T) {
 	f := &fakeListing{entries: []Version{fakeVersion("a", 0)}}
 	tr := &http.Transport{}
 	t.Cleanup(tr.CloseIdleConnections)
-	if got := fakeClient(t, f, WithTransport(&canceledOnce{RoundTripper: tr})).mustList(t, "bucket", ""); len(got) != 1 {
+	client := func(others int64) *Client {
+		rt := &canceledWithOthers{RoundTripper: tr}
+		rt.left.Store(others)
+		return fakeClient(t, f, WithTransport(rt), WithRetries(1, time.Millisecond))
+	}
+	if got := client(maxForeign).mustList(t, "bucket", ""); len(got) != 1 {
 		t.Errorf("%d entries", len(got))
 	}
-	one := fakeClient(t, f, WithTransport(&canceledOnce{RoundTripper: tr}), WithRetries(1, time.Millisecond))
-	if _, err := all(one, t); !errors.Is(err, ErrUnreachable) || errors.Is(err, context.Canceled) {
+	if _, err := all(client(1000), t); !errors.Is(err, ErrUnreachable) || errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// untilCancelled waits for the end of a request and reports its cause, as net/http does.
+type untilCancelled struct {
+	entered chan struct{}
+	causes  chan error
+}
+
+func (u untilCancelled) RoundTrip(r *http.Request) (*http.Response, error) {
+	u.entered <- struct{}{}
+	<-r.Context().Done()
+	u.causes <- context.Cause(r.Context())
+	return nil, context.Cause(r.Context())
+}
+
+// What ends a request is hidden from it: net/http would hand the cause to the next
+// request on that connection.
+func TestRequestsCarryNoCause(t *testing.T) {
+	u := untilCancelled{entered: make(chan struct{}), causes: make(chan error, 10)}
+	ctx, end := context.WithCancelCause(t.Context())
+	go func() {
+		<-u.entered
+		end(minio.ErrorResponse{Code: "AccessDenied"})
+	}()
+	c := fakeClient(t, &fakeListing{}, WithTransport(u))
+	if _, err := c.Call(ctx, Request{Method: http.MethodGet, Bucket: "bucket"}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if cause := <-u.causes; cause != context.Canceled {
+		t.Errorf("the request was told %v", cause)
 	}
 }

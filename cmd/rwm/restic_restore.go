@@ -149,16 +149,16 @@ func (a *app) showRestore(r *restic.RestoreResult) {
 	a.bar.end()
 	if a.cli.JSON {
 		_ = a.emit(jsonRestore{
-			MessageType: "summary", SecondsElapsed: uint64(r.Duration / time.Second),
+			MessageType: "summary", SecondsElapsed: uint64(r.Seconds),
 			TotalFiles: r.FilesTotal, FilesRestored: r.FilesRestored, FilesSkipped: r.FilesSkipped, FilesDeleted: r.FilesDeleted,
 			TotalBytes: r.BytesTotal, BytesRestored: r.BytesRestored, BytesSkipped: r.BytesSkipped,
 		})
 		return
 	}
 	summary := fmt.Sprintf("Summary: Restored %d / %d files/dirs (%s / %s) in %s", r.FilesRestored, r.FilesTotal,
-		formatBytes(r.BytesRestored), formatBytes(r.BytesTotal), formatDuration(r.Duration))
+		formatBytes(r.BytesRestored), formatBytes(r.BytesTotal), formatSeconds(r.Seconds))
 	if r.FilesRestored == r.FilesTotal && r.BytesRestored == r.BytesTotal {
-		summary = fmt.Sprintf("Summary: Restored %d files/dirs (%s) in %s", r.FilesTotal, formatBytes(r.BytesTotal), formatDuration(r.Duration))
+		summary = fmt.Sprintf("Summary: Restored %d files/dirs (%s) in %s", r.FilesTotal, formatBytes(r.BytesTotal), formatSeconds(r.Seconds))
 	}
 	if r.FilesSkipped > 0 {
 		summary += fmt.Sprintf(", skipped %d files/dirs %s", r.FilesSkipped, formatBytes(r.BytesSkipped))

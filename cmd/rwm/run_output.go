@@ -88,7 +88,7 @@ type jsonRow struct {
 	OK         bool      `json:"ok"`
 	ReturnCode int       `json:"return_code"`
 	Start      time.Time `json:"start"`
-	Duration   float64   `json:"duration"` // seconds
+	Seconds    float64   `json:"duration"` // the contract's word
 	Error      string    `json:"error,omitempty"`
 
 	SnapshotID       string         `json:"snapshot_id,omitempty"`
@@ -122,7 +122,7 @@ func (a *app) showReport(r *rwm.Report) {
 	// A backup may be called like another step, so the last column tells them apart.
 	g := &grid{header: []string{"NAME", "RESULT", "CODE", "START", "DURATION", "STEP"}, right: []int{2, 4}}
 	for _, row := range r.Rows {
-		g.add(printable(row.Name), yesNo(row.OK, "OK", "ERROR"), row.ReturnCode, formatTime(row.Start), row.Duration.Round(10*time.Millisecond), row.Step)
+		g.add(printable(row.Name), yesNo(row.OK, "OK", "ERROR"), row.ReturnCode, formatTime(row.Start), time.Duration(row.Seconds*float64(time.Second)).Round(10*time.Millisecond), row.Step)
 	}
 	a.show(g)
 }
@@ -130,7 +130,7 @@ func (a *app) showReport(r *rwm.Report) {
 func newJSONRow(row rwm.Row) jsonRow {
 	out := jsonRow{
 		Step: row.Step, Name: row.Name, OK: row.OK, ReturnCode: row.ReturnCode,
-		Start: row.Start, Duration: row.Duration.Seconds(),
+		Start: row.Start, Seconds: row.Seconds,
 	}
 	if row.Err != nil {
 		out.Error = row.Err.Error()

@@ -199,7 +199,7 @@ func (a *app) showAdopted(r *rwm.AdoptResult, err error) {
 			out["lock"] = r.Lock
 		}
 		if r.LockProof != nil {
-			out["lock_refused"] = r.LockProof.Refused
+			out["lock_refused"], out["lock_gap"] = r.LockProof.Refused, r.LockProof.Gap
 		}
 		if r.Renewed != nil {
 			out["renewed"] = r.Renewed

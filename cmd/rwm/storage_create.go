@@ -62,7 +62,7 @@ func (c storageCreateCmd) Run(a *app) error {
 			out["sealed"] = s3state.Sealed
 		}
 		if r.Lock != nil {
-			out["lock"], out["lock_refused"] = r.Lock, r.LockProof.Refused
+			out["lock"], out["lock_refused"], out["lock_gap"] = r.Lock, r.LockProof.Refused, r.LockProof.Gap
 		}
 		return a.emit(out)
 	}

@@ -62,6 +62,9 @@ func (a *app) sayLocked(l *s3state.Lock, proof *s3state.LockProof) {
 	a.say("locked (%s): what is in it at any moment can be restored for another %s; new versions are locked for %s", l.Mode, count(l.Days, "day"), count(l.RetainDays, "day"))
 	if proof != nil {
 		a.say("tried out: the admin could not %s", strings.Join(proof.Refused, ", nor "))
+		if proof.Gap != "" {
+			a.warning(proof.Gap)
+		}
 		if proof.Left != "" {
 			a.say("the object it was tried on is left, hidden, for lifecycle to remove: %s", printable(proof.Left))
 		}
@@ -120,7 +123,7 @@ func (c storageLockCmd) Run(a *app) (err error) {
 			out["kept_rules"] = r.KeptRules
 		}
 		if r.LockProof != nil {
-			out["lock_refused"] = r.LockProof.Refused
+			out["lock_refused"], out["lock_gap"] = r.LockProof.Refused, r.LockProof.Gap
 		}
 		_ = a.emit(out)
 	} else {

@@ -81,9 +81,8 @@ func (a *app) showRenewed(r *s3state.RenewResult) {
 	if a.cli.JSON {
 		_ = a.emit(struct {
 			*s3state.RenewResult
-			Kept     bool    `json:"kept"`
-			Duration float64 `json:"duration"`
-		}{r, r.Kept(), r.Duration.Seconds()})
+			Kept bool `json:"kept"`
+		}{r, r.Kept()})
 		return
 	}
 	if r.Frozen != "" {
@@ -93,7 +92,7 @@ func (a *app) showRenewed(r *s3state.RenewResult) {
 		a.warning(printable(text))
 	}
 	a.say("needed: %s (%s): %d renewed, %d locked long enough, %d younger than a minute, %d failed, in %s",
-		count(r.Needed, "version"), formatBytes(r.Bytes), r.Renewed, r.Known+r.Longer, r.Young, r.Failed, formatDuration(r.Duration))
+		count(r.Needed, "version"), formatBytes(r.Bytes), r.Renewed, r.Known+r.Longer, r.Young, r.Failed, formatSeconds(r.Seconds))
 	if r.Known > 0 {
 		a.say("the locks of %d of the %d not renewed now were proved%s", r.Proved, r.Known, yesNo(r.Sampled, " (all metadata, a sample of packs)", ""))
 	}

@@ -88,11 +88,11 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 		return a.emit(jsonRestoredState{
 			Source: r.Source, Target: r.Target, StateKey: r.Moment.StateKey, StateVersion: r.Moment.StateVersion, StateTime: r.StateTime,
 			Objects: r.Objects, Bytes: r.Bytes, Copied: r.Copied, Skipped: r.Skipped, ETagUnchecked: r.ETagUnchecked,
-			TargetUser: r.TargetUser, Duration: r.Duration.Seconds(),
+			TargetUser: r.TargetUser, Seconds: r.Seconds,
 		})
 	}
 	a.say("restored the state of %s into bucket %s: %s (%s), %d copied, %d there already, in %s",
-		formatZoned(r.StateTime), r.Target, count(r.Objects, "object"), formatBytes(r.Bytes), r.Copied, r.Skipped, formatDuration(r.Duration))
+		formatZoned(r.StateTime), r.Target, count(r.Objects, "object"), formatBytes(r.Bytes), r.Copied, r.Skipped, formatSeconds(r.Seconds))
 	if r.ETagUnchecked > 0 {
 		a.say("only the size was compared of %s: the server's copies of multipart uploads have another ETag", count(r.ETagUnchecked, "object"))
 	}
@@ -105,6 +105,9 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 	}
 	if lock != nil {
 		a.say("locked: what is in it at any moment can be restored for %s; run `rwm storage-renew` once a day", count(lock.Days, "more day"))
+		if r.LockProof != nil && r.LockProof.Gap != "" {
+			a.warning(r.LockProof.Gap)
+		}
 	}
 	return nil
 }
@@ -129,7 +132,7 @@ type jsonRestoredState struct {
 	Skipped       int64     `json:"skipped"`
 	ETagUnchecked int64     `json:"etag_unchecked"`
 	TargetUser    string    `json:"target_user"`
-	Duration      float64   `json:"duration"` // seconds
+	Seconds       float64   `json:"seconds"` // how long it took
 }
 
 func (a *app) download(m *rwm.Manager, c storageRestoreStateCmd, moment s3state.Moment) error {
@@ -145,11 +148,11 @@ func (a *app) download(m *rwm.Manager, c storageRestoreStateCmd, moment s3state.
 	if a.cli.JSON {
 		return a.emit(map[string]any{
 			"source": r.Source, "directory": r.Dir, "objects": r.Objects, "bytes": r.Bytes, "downloaded": r.Downloaded,
-			"skipped": r.Skipped, "verified": r.Hashed, "duration": r.Duration.Seconds(),
+			"skipped": r.Skipped, "verified": r.Hashed, "seconds": r.Seconds,
 		})
 	}
 	a.say("restored bucket %s into the directory %s: %s (%s), %d brought, %d there already, %d verified by their hashes, in %s",
-		r.Source, r.Dir, count(r.Objects, "object"), formatBytes(r.Bytes), r.Downloaded, r.Skipped, r.Hashed, formatDuration(r.Duration))
+		r.Source, r.Dir, count(r.Objects, "object"), formatBytes(r.Bytes), r.Downloaded, r.Skipped, r.Hashed, formatSeconds(r.Seconds))
 	a.say("look into it with: %s restic -r %s snapshots", a.command(), shellQuote(r.Dir))
 	return nil
 }

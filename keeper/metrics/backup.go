@@ -34,7 +34,7 @@ func (r *registry) row(row rwm.Row) {
 	l := prometheus.Labels{"step": string(row.Step), "name": clean(row.Name)}
 	r.gauge("rwm_backup_step_success", "1 if the step succeeded.", l).Set(flag(row.OK))
 	r.gauge("rwm_backup_step_return_code", "The step's return code.", l).Set(float64(row.ReturnCode))
-	r.gauge("rwm_backup_step_duration_seconds", "How long the step took.", l).Set(row.Duration.Seconds())
+	r.gauge("rwm_backup_step_duration_seconds", "How long the step took.", l).Set(row.Seconds)
 	if row.Step != rwm.StepBackup {
 		return
 	}
@@ -45,7 +45,7 @@ func (r *registry) row(row rwm.Row) {
 	}
 	r.gauge("resticprofile_backup_status", "2 if the backup succeeded, 0 if it failed.", p).Set(status)
 	r.gauge("resticprofile_backup_time_seconds", "When the backup began.", p).Set(seconds(row.Start))
-	r.gauge("resticprofile_backup_duration_seconds", "How long the backup took.", p).Set(row.Duration.Seconds())
+	r.gauge("resticprofile_backup_duration_seconds", "How long the backup took.", p).Set(row.Seconds)
 	if b := row.Backup; b != nil {
 		r.gauge("resticprofile_backup_files_new", "New files.", p).Set(float64(b.FilesNew))
 		r.gauge("resticprofile_backup_files_changed", "Changed files.", p).Set(float64(b.FilesChanged))

@@ -20,7 +20,7 @@ import (
 func Keeper(file string, at time.Time, report *keeper.Report) error {
 	r := newRegistry()
 	r.gauge("rwm_keeper_last_pass_timestamp_seconds", "When the last pass ended.", nil).Set(seconds(at))
-	r.gauge("rwm_keeper_pass_duration_seconds", "How long the last pass took.", nil).Set(report.Duration.Seconds())
+	r.gauge("rwm_keeper_pass_duration_seconds", "How long the last pass took.", nil).Set(report.Seconds)
 	r.gauge("rwm_keeper_pass_requests", "S3 requests of the last pass.", nil).Set(float64(report.Requests))
 	r.gauge("rwm_keeper_pass_received_bytes", "Bytes received in the last pass.", nil).Set(float64(report.Bytes))
 	for _, s := range report.Storages {

@@ -24,7 +24,7 @@ func sample() []*keeper.Status {
 		Storage: "web1", Bucket: "web1-backups", Green: true, Reds: []keeper.Red{}, LastPass: now, LastBackup: now.Add(-5 * time.Hour),
 		Proof: &keeper.Proof{Moment: now.Add(-5 * time.Hour), Proved: true, Snapshots: 61, Packs: 2210}, ProvedAt: now.Add(-4 * time.Hour),
 		LastGood: now.Add(-5 * time.Hour), Locked: true, Floor: now.Add(21 * 24 * time.Hour), Growth: 412 << 20, ReadShare: 0.91,
-		Drill:  &keeper.DrillResult{Time: now.Add(-50 * time.Hour), Files: 10, Bytes: 312 << 20, Duration: 4 * time.Second},
+		Drill:  &keeper.DrillResult{Time: now.Add(-50 * time.Hour), Files: 10, Bytes: 312 << 20, Seconds: 4},
 		Survey: &keeper.Survey{Objects: 2301, Bytes: 34 << 30, OldCount: 812, OldBytes: 5 << 30},
 		Tasks: []keeper.TaskStatus{{Task: keeper.TaskHistory, Every: keeper.Always(), Outcome: keeper.Proved, Proved: now, Requests: 14},
 			{Task: keeper.TaskProve, Every: keeper.Period(24 * time.Hour), Outcome: keeper.Proved, Text: "61 snapshots, 2210 packs", Proved: now, Requests: 201}},

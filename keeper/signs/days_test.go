@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cesnet/rwm/keeper/signs"
 )
@@ -26,7 +25,7 @@ type host struct {
 func (h *host) backup(change func(files map[string]string)) (found []signs.Kind) {
 	before := maps.Clone(h.files)
 	change(h.files)
-	o := signs.Observation{Snapshot: fmt.Sprint(h.day), Time: start.AddDate(0, 0, h.day), Files: len(h.files), Duration: time.Minute}
+	o := signs.Observation{Snapshot: fmt.Sprint(h.day), Time: start.AddDate(0, 0, h.day), Files: len(h.files), Seconds: 60}
 	known := map[string]bool{}
 	for _, content := range before {
 		known[content] = true

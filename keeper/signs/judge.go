@@ -221,26 +221,29 @@ func (j *judgement) notes() *Alarm {
 	}
 }
 
+func inWords(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second)).Round(time.Second)
+}
+
 // slower compares the time a backup took, unless it had much more to do.
 func (j *judgement) slower() *Alarm {
 	var took, rate []float64
 	work := func(o Observation) float64 { return float64(o.DataAdded)/1e6 + float64(o.Files)/1e3 + 1 }
 	for _, o := range j.past {
-		if o.Duration > 0 {
-			took = append(took, o.Duration.Seconds())
-			rate = append(rate, o.Duration.Seconds()/work(o))
+		if o.Seconds > 0 {
+			took = append(took, o.Seconds)
+			rate = append(rate, o.Seconds/work(o))
 		}
 	}
-	now := j.now.Duration.Seconds()
-	if len(took) < enough || j.now.Duration < 30*time.Minute ||
+	now := j.now.Seconds
+	if len(took) < enough || now < 1800 ||
 		now < j.t.slower*median(took) || !unusual(took, now, j.t.deviates) ||
 		!unusual(rate, now/work(j.now), j.t.deviates) {
 		return nil
 	}
 	return &Alarm{
-		Kind: KindSlower,
-		Text: fmt.Sprintf("the backup took %s; usually %s", j.now.Duration.Round(time.Second),
-			time.Duration(median(took)*1e9).Round(time.Second)),
+		Kind:    KindSlower,
+		Text:    fmt.Sprintf("the backup took %s; usually %s", inWords(now), inWords(median(took))),
 		Figures: map[string]float64{"seconds": now, "usual_seconds": median(took)},
 	}
 }

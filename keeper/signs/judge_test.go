@@ -15,7 +15,7 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 func usual(n int) (past []signs.Observation) {
 	for d := range n {
 		past = append(past, signs.Observation{
-			Snapshot: fmt.Sprint(d), Time: start.AddDate(0, 0, d), Files: 1000, Bytes: 1e9, Duration: 10 * time.Minute,
+			Snapshot: fmt.Sprint(d), Time: start.AddDate(0, 0, d), Files: 1000, Bytes: 1e9, Seconds: 600,
 			DataAdded: 1e7, DataPacked: 4e6, Changes: &signs.Changes{Before: 1000, After: 1000, Changed: 10 + d%3, New: 2, Read: 10, Candidates: 10},
 		})
 	}
@@ -71,8 +71,8 @@ func TestJudge(t *testing.T) {
 		"fewer bytes":               {func(o *signs.Observation) { o.Bytes = 3e8 }, []signs.Kind{signs.KindSmaller}},
 		"somewhat fewer":            {func(o *signs.Observation) { o.Files, o.Bytes = 700, 7e8 }, nil},
 		"most deleted, others came": {func(o *signs.Observation) { o.Changes.Deleted, o.Changes.New = 700, 700 }, []signs.Kind{signs.KindSmaller}},
-		"slower":                    {func(o *signs.Observation) { o.Duration = 5 * time.Hour }, []signs.Kind{signs.KindSlower}},
-		"slower, much to do":        {func(o *signs.Observation) { o.Duration, o.DataAdded, o.DataPacked = 5*time.Hour, 1e12, 4e11 }, nil},
+		"slower":                    {func(o *signs.Observation) { o.Seconds = 5 * 3600 }, []signs.Kind{signs.KindSlower}},
+		"slower, much to do":        {func(o *signs.Observation) { o.Seconds, o.DataAdded, o.DataPacked = 5*3600, 1e12, 4e11 }, nil},
 		"no changes known":          {func(o *signs.Observation) { o.Changes = nil }, nil},
 	} {
 		if got := kinds(signs.Judge(past, next(past, c.change), signs.Normal)); !slices.Equal(got, c.want) {

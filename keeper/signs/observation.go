@@ -5,11 +5,11 @@ import "time"
 // Observation is what is kept of one snapshot: its own summary, and how it differs
 // from the one before. It holds no file content and survives JSON.
 type Observation struct {
-	Snapshot string        `json:"snapshot"` // its ID
-	Time     time.Time     `json:"time"`
-	Files    int           `json:"files"`
-	Bytes    uint64        `json:"bytes"`
-	Duration time.Duration `json:"duration"` // of the backup; 0 if unknown
+	Snapshot string    `json:"snapshot"` // its ID
+	Time     time.Time `json:"time"`
+	Files    int       `json:"files"`
+	Bytes    uint64    `json:"bytes"`
+	Seconds  float64   `json:"seconds"` // how long the backup took; 0 if unknown
 
 	// DataAdded is new data before compression and DataPacked as stored, in bytes.
 	DataAdded  uint64 `json:"data_added"`

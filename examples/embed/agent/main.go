@@ -103,7 +103,7 @@ func run(ctx context.Context, manager *rwm.Manager, log *slog.Logger) error {
 		log.Error("nothing was done", "error", err)
 	default:
 		for _, row := range report.Rows {
-			log.Info("step", "name", row.Name, "ok", row.OK, "code", row.ReturnCode, "took", row.Duration.Round(time.Millisecond))
+			log.Info("step", "name", row.Name, "ok", row.OK, "code", row.ReturnCode, "took", row.Seconds)
 			if row.State != nil {
 				log.Info("to come back to this point", "state", row.State.Key, "version", row.State.VersionID)
 			}

@@ -19,6 +19,8 @@ import (
 type Cluster struct {
 	// URL is the S3 endpoint, e.g. "http://127.0.0.1:40311".
 	URL string
+	// URLTLS is the same over HTTPS, with the certificate of CertFile.
+	URLTLS string
 
 	root      string // see Options; "" for this system
 	dir       string
@@ -66,7 +68,7 @@ func StartWith(ctx context.Context, dir string, opts Options, users ...User) (_ 
 		return nil, err
 	}
 	// Ceph's daemons cannot choose a port and report it.
-	free, err := ports.Free(2)
+	free, err := ports.Free(3)
 	if err != nil {
 		return nil, err
 	}
@@ -79,13 +81,13 @@ func StartWith(ctx context.Context, dir string, opts Options, users ...User) (_ 
 			return nil, fmt.Errorf("the cluster's directory %s is not below %s", dir, root)
 		}
 	}
-	c := &Cluster{root: root, dir: dir, URL: fmt.Sprintf("http://127.0.0.1:%d", free[1])}
+	c := &Cluster{root: root, dir: dir, URL: fmt.Sprintf("http://127.0.0.1:%d", free[1]), URLTLS: fmt.Sprintf("https://127.0.0.1:%d", free[2])}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start ceph in %s: %w", dir, err), c.Stop())
 		}
 	}()
-	data := confData{Dir: c.inside(dir), FSID: newUUID(), MonPort: free[0], RGWPort: free[1], LifecycleDay: int(opts.LifecycleDay / time.Second)}
+	data := confData{Dir: c.inside(dir), FSID: newUUID(), MonPort: free[0], RGWPort: free[1], TLSPort: free[2], Cert: c.inside(c.CertFile()), LifecycleDay: int(opts.LifecycleDay / time.Second)}
 	if err := c.layOut(data); err != nil {
 		return nil, err
 	}
@@ -109,6 +111,9 @@ func (c *Cluster) layOut(data confData) error {
 		}
 	}
 	if err := os.WriteFile(filepath.Join(c.dir, "keyring"), nil, 0o600); err != nil {
+		return err
+	}
+	if err := c.writeCert(); err != nil {
 		return err
 	}
 	f, err := os.Create(c.conf())

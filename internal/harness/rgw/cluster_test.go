@@ -15,18 +15,49 @@ import (
 	"github.com/cesnet/rwm/internal/harness/rgw"
 )
 
+// otherRoot is that of another system's Ceph, on which `make test-servers` runs these
+// tests; "" stands for this system's.
+func otherRoot() string { return os.Getenv("RWM_TEST_CEPH_ROOT") }
+
 func needCeph(t *testing.T) {
 	t.Helper()
 	harness.NotShort(t)
+	if otherRoot() != "" {
+		return
+	}
 	if missing := rgw.Missing(); len(missing) > 0 {
 		harness.NotInstalled(t, fmt.Sprintf("ceph is not installed (make rgw-packages): %v", missing))
 	}
 }
 
+// clusterDir is a directory for a cluster, which has to be below the other root.
+func clusterDir(t *testing.T) string {
+	t.Helper()
+	if otherRoot() == "" {
+		return filepath.Join(t.TempDir(), "ceph")
+	}
+	dir, err := os.MkdirTemp(filepath.Join(otherRoot(), "tmp"), "rgw-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return filepath.Join(dir, "ceph")
+}
+
 func start(t *testing.T, users ...rgw.User) *rgw.Cluster {
 	t.Helper()
+	return startWith(t, rgw.Options{}, users...)
+}
+
+func startWith(t *testing.T, opts rgw.Options, users ...rgw.User) *rgw.Cluster {
+	t.Helper()
 	needCeph(t)
-	c, err := rgw.Start(context.Background(), filepath.Join(t.TempDir(), "ceph"), users...)
+	opts.Root = otherRoot()
+	c, err := rgw.StartWith(context.Background(), clusterDir(t), opts, users...)
 	if err != nil {
 		t.Fatal(err)
 	}

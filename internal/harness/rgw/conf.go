@@ -13,6 +13,9 @@ type confData struct {
 	FSID    string
 	MonPort int
 	RGWPort int
+	TLSPort int
+	// Cert is the file with the certificate and the key of TLSPort.
+	Cert string
 	// LifecycleDay is how many seconds lifecycle takes for a day; 0 for a real one.
 	LifecycleDay int
 }
@@ -86,7 +89,7 @@ osd fast shutdown = true
 
 [client.rgw.a]
 rgw data = {{.Dir}}/rgw
-rgw frontends = beast endpoint=127.0.0.1:{{.RGWPort}} tcp_nodelay=1
+rgw frontends = beast endpoint=127.0.0.1:{{.RGWPort}} ssl_endpoint=127.0.0.1:{{.TLSPort}} ssl_certificate={{.Cert}} tcp_nodelay=1
 rgw thread pool size = 64
 rgw dynamic resharding = false
 rgw dns name = localhost

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -13,11 +14,11 @@ import (
 func TestDaemonsDieWithAKilledParent(t *testing.T) {
 	needCeph(t)
 	tmp := t.TempDir()
-	bin, dir, ready := filepath.Join(tmp, "withrgw"), filepath.Join(tmp, "ceph"), filepath.Join(tmp, "ready")
+	bin, dir, ready := filepath.Join(tmp, "withrgw"), clusterDir(t), filepath.Join(tmp, "ready")
 	if out, err := exec.Command("go", "build", "-o", bin, "./cmd/withrgw").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	cmd := exec.Command(bin, "-dir", dir, "--", "sh", "-c", `echo "$RWM_TEST_S3" >"$0"; read wait`, ready)
+	cmd := exec.Command(bin, "-root", otherRoot(), "-dir", dir, "--", "sh", "-c", `echo "$RWM_TEST_S3" >"$0"; read wait`, ready)
 	stdin, err := cmd.StdinPipe() // closing it ends the read, and so the program that is run
 	if err != nil {
 		t.Fatal(err)
@@ -29,6 +30,7 @@ func TestDaemonsDieWithAKilledParent(t *testing.T) {
 		_, err := os.Stat(ready)
 		return err == nil
 	})
+	dir = strings.TrimPrefix(dir, otherRoot()) // as the daemons see it
 	if n := daemons(t, dir); n != 3 {
 		t.Errorf("%d daemons before the kill, want 3", n)
 	}

@@ -1,10 +1,11 @@
 # Other real servers than Ceph RGW 16, which make test has. Included by the Makefile.
 #
 # make test-servers  the suites of the storage on SeaweedFS (built once from the module
-#                    proxy, which takes up to an hour; or WEED=FILE), and on the gateways
-#                    of newer Debian releases, RGW 18 and 20 (installed once into
-#                    directories of SERVERS, 1.2 GB each; CEPH_SUITES="" leaves them
-#                    out). Where one cannot be had, that is said, loudly.
+#                    proxy, which takes up to an hour; or WEED=FILE), and those of the
+#                    storage, of attacks, locks and sealed hosts on the gateways of newer
+#                    Debian releases, RGW 18 and 20 (installed once into directories of
+#                    SERVERS, 1.2 GB each; CEPH_SUITES="" leaves them out). Where one
+#                    cannot be had, that is said, loudly.
 
 WEED_VERSION := v0.0.0-20261109003541-7506e5f91cd6
 # Outside of the tree: they are large, and a tree is what a module is made of.
@@ -15,7 +16,10 @@ WEED_SUITES  ?= ./s3state
 # server's own slowness is not to be among them.
 WEED_SKIP    ?= TestFaultsDuring
 CEPH_SUITES  ?= trixie sid
-RGW_NEWER    ?= ./s3state
+RGW_NEWER    ?= ./s3state ./internal/suites/attack
+# What the command does about locks, adoption and sealed hosts, a whole life of one among
+# it. The gateway's own tests, where lifecycle has days of seconds, start their gateways.
+RGW_NEWER_SCRIPTS ?= TestScripts/^(lock|adopt|sealed|sealed_life|storage)$$
 CEPH_ROOTS   ?= $(SERVERS)
 
 .PHONY: test-servers weed
@@ -41,6 +45,8 @@ test-servers: tools build ## the storage's tests on SeaweedFS, RGW 18 and 20 (do
 	  test -e "$$root/complete" || echo "installing Ceph of Debian $$suite, once; this takes some minutes"; \
 	  if internal/harness/rgw/newer.sh $$suite "$$root" >"$$log" 2>&1; then \
 	    $(TOOLS)/withrgw -root "$$root" -- $(GOTEST) --jsonfile $(TOOLS)/test-rgw-$$suite.json -- $(NOVET) -count=1 -p 2 -parallel 4 -timeout 30m -skip '$(RGW_SKIP)' $(RGW_NEWER) || status=1; \
+	    $(TOOLS)/withrgw -root "$$root" -- $(GOTEST) --jsonfile $(TOOLS)/test-rgw-$$suite-scripts.json -- $(NOVET) -count=1 -parallel 4 -timeout 30m -run '$(RGW_NEWER_SCRIPTS)' ./cmd/rwm || status=1; \
+	    RWM_TEST_CEPH_ROOT="$$root" $(GOTEST) --jsonfile $(TOOLS)/test-rgw-$$suite-lock.json -- $(NOVET) -count=1 -timeout 30m ./internal/harness/rgw || status=1; \
 	  else echo "SKIPPED, CEPH OF DEBIAN $$suite COULD NOT BE INSTALLED: nothing was tested on it: $$(tail -n 1 "$$log")"; fi; \
 	done; \
 	exit $$status

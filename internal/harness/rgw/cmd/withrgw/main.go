@@ -60,7 +60,7 @@ func run(dir, root string, command []string) (code int, err error) {
 	fmt.Fprintf(os.Stderr, "withrgw: Ceph RGW %d answers at %s after %.1f s\n", version, cluster.URL, time.Since(began).Seconds())
 	defer func() { err = errors.Join(err, cluster.Stop()) }()
 
-	return beside.Run(ctx, command, environ(cluster.URL, version, users)...)
+	return beside.Run(ctx, command, environ(cluster, version, users)...)
 }
 
 // tempIn is the directory for temporary files of a system; "" stands for this one's.

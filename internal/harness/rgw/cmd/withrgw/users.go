@@ -25,7 +25,7 @@ func newUsers() []rgw.User {
 }
 
 // environ is what internal/harness/s3test reads.
-func environ(url string, version int, users []rgw.User) []string {
+func environ(cluster *rgw.Cluster, version int, users []rgw.User) []string {
 	dialect := "rgw"
 	switch {
 	case version >= 20:
@@ -33,7 +33,10 @@ func environ(url string, version int, users []rgw.User) []string {
 	case version >= 18:
 		dialect = "rgw18"
 	}
-	env := []string{"RWM_TEST_S3=" + url, "RWM_TEST_S3_TENANT=" + tenant, "RWM_TEST_S3_DIALECT=" + dialect}
+	env := []string{"RWM_TEST_S3=" + cluster.URL, "RWM_TEST_S3_TENANT=" + tenant, "RWM_TEST_S3_DIALECT=" + dialect}
+	if version >= 20 { // see resticcli.Repo
+		env = append(env, "RWM_TEST_S3_TLS="+cluster.URLTLS, "RWM_TEST_S3_CERT="+cluster.CertFile())
+	}
 	for i, u := range users {
 		env = append(env, roles[i].variable+"="+u.Name+":"+u.AccessKey+":"+u.SecretKey)
 	}

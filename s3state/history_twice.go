@@ -1,0 +1,43 @@
+package s3state
+
+import "context"
+
+// mostTwice bounds how many keys are remembered by their names.
+const mostTwice = 200_000
+
+// twice remembers which keys were written more than once, also if they were deleted in
+// between: what is current may be what an attacker has put over an object.
+type twice struct {
+	keys map[string]bool
+	last string
+}
+
+// note takes the next entry of a listing.
+func (t *twice) note(v *Version) {
+	if v.DeleteMarker {
+		return
+	}
+	if t.last == v.Key && len(t.keys) < mostTwice {
+		if t.keys == nil {
+			t.keys = make(map[string]bool)
+		}
+		t.keys[v.Key] = true
+	}
+	t.last = v.Key
+}
+
+// written reports whether a key was written more than once. If there are too many to
+// remember, all were.
+func (t *twice) written(key string) bool { return t.keys[key] || len(t.keys) >= mostTwice }
+
+// listTwice lists a bucket for it.
+func (s *Store) listTwice(ctx context.Context, bucket string) (*twice, error) {
+	t := &twice{}
+	err := s.listVersions(ctx, bucket, "", nil, func(entries []Version) error {
+		for i := range entries {
+			t.note(&entries[i])
+		}
+		return nil
+	})
+	return t, err
+}
