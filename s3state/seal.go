@@ -69,9 +69,10 @@ func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*Sea
 //
 // Before it lets the host in, Unseal proves on two small objects, with the admin's own
 // access, that the server applies a statement from a given time on and not before. If
-// not, the error wraps ErrNoTimeCondition, and the host stays sealed.
+// not, the error wraps ErrNoTimeCondition, and the host stays sealed. If the host is
+// not sealed, the error wraps ErrInvalid.
 //
-// Errors: ErrPolicy, ErrNoTimeCondition; ErrInvalid if the host is not sealed.
+// Errors: ErrPolicy, ErrNoTimeCondition.
 func (s *Store) Unseal(ctx context.Context, bucket string, opts UnsealOptions) (*SealResult, error) {
 	s = s.made()
 	rep := newReporter(opts.OnEvent)

@@ -52,7 +52,7 @@ type ViewOptions struct {
 // more than two days in the future gives what is current. It takes about 90 bytes of
 // memory an object.
 //
-// Errors: ErrNoState, ErrBadState, ErrStateDiffers, ErrMissing, ErrNoBucket.
+// Errors: ErrNoState, ErrBadState, ErrStateDiffers, ErrMissing.
 func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOptions) (*View, error) {
 	s = s.made()
 	rep := newReporter(opts.OnEvent)
