@@ -85,7 +85,8 @@ type HistoryOptions struct {
 	// ReviewedUntil says until when a person has looked at the history: what is marked
 	// until then no longer counts. Keep it where the host cannot write.
 	ReviewedUntil time.Time
-	// SettingsReviewedUntil says the same of changed settings; zero means ReviewedUntil.
+	// SettingsReviewedUntil says the same of changed settings; zero means
+	// ReviewedUntil.
 	SettingsReviewedUntil time.Time
 	// ProvedUntil is the last moment that an earlier History has proved, if there was
 	// one.
@@ -142,6 +143,7 @@ type HistoryOptions struct {
 //
 // Errors: ErrNotVersioned, ErrBadListing, and those of Prover and Inspector.
 func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions) (*History, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	if err := s.requireVersioned(ctx, bucket); err != nil {

@@ -26,8 +26,8 @@ type Measure func(ctx context.Context, at *View, snapshots []string) (map[string
 var ErrNotMeasured = errors.New("more requests are needed to measure snapshots")
 
 // resave is a snapshot that was saved again with another tree, after which the original
-// was removed: what `restic rewrite` and `repair snapshots` do, and an attacker with the
-// password who wants less in it.
+// was removed: what `restic rewrite` and `repair snapshots` do, and an attacker with
+// the password who wants less in it.
 type resave struct {
 	original, copied snapshotClaim
 	gone             time.Time // when the original was removed
@@ -70,13 +70,14 @@ func (h *timeline) resaves() []resave {
 // judgeResaves tells what the snapshots that were saved again lack. Sizes are measured
 // where that is possible, since what a snapshot says of itself is a claim.
 func (s *Store) judgeResaves(ctx context.Context, bucket string, h *timeline, all []resave, measure Measure, known *Known, every bool) error {
-	known.beginSizes()
-	defer known.endSizes()
+	measured := known.knownSizes()
+	measured.begin()
+	defer measured.end()
 	sizes := make(map[string]SnapshotSize)
 	var open []resave
 	for _, r := range all {
 		for _, c := range []*snapshotClaim{&r.original, &r.copied} {
-			if size, ok := known.size(c); ok {
+			if size, ok := measured.get(c.name()); ok {
 				sizes[c.key] = size
 			}
 		}
@@ -102,7 +103,7 @@ func (s *Store) judgeResaves(ctx context.Context, bucket string, h *timeline, al
 	for _, r := range all {
 		for _, c := range []*snapshotClaim{&r.original, &r.copied} {
 			if size, ok := sizes[c.key]; ok {
-				known.putSize(c, size)
+				measured.put(c.name(), size)
 			}
 		}
 		found, ok := r.judge(sizes)
@@ -178,8 +179,8 @@ func (r *resave) missing(sizes map[string]SnapshotSize) bool {
 }
 
 // judge compares the two. What lacks more than half of the files or of their bytes is a
-// mark for a person: it may have been meant, which nobody can tell from the bucket. What
-// lacks less is noted.
+// mark for a person: it may have been meant, which nobody can tell from the bucket.
+// What lacks less is noted.
 func (r *resave) judge(sizes map[string]SnapshotSize) (Suspicion, bool) {
 	before, after, by := r.original.Size, r.copied.Size, ", as the two say"
 	if !r.missing(sizes) {
