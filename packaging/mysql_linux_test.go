@@ -22,7 +22,7 @@ func mysqlServer(t *testing.T) (options string) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) }) //nolint:errcheck // temporary
 	socket, data := filepath.Join(dir, "s"), filepath.Join(dir, "data")
-	output(t, exec.Command("mariadb-install-db", "--no-defaults", "--user=root", "--auth-root-authentication-method=normal", "--skip-test-db", "--datadir="+data))
+	output(t, exec.Command("mariadb-install-db", "--no-defaults", "--force", "--user=root", "--auth-root-authentication-method=normal", "--skip-test-db", "--datadir="+data))
 	server := exec.Command("mariadbd", "--no-defaults", "--user=root", "--datadir="+data, "--socket="+socket, "--skip-networking", "--pid-file="+filepath.Join(dir, "pid"), "--innodb-buffer-pool-size=16M")
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := server.Start(); err != nil {
