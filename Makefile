@@ -61,7 +61,8 @@ export RWM_REQUIRE ?= $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/nu
 all-packages: packages rgw-packages packaging-packages
 
 # Every part runs, whatever the one before said; the report at the end is of all. The
-# tests on Ceph mostly wait for it, so they run beside the others, and are shown after them.
+# tests on Ceph mostly wait for it, so they run beside the others, and are shown after
+# them.
 test: all-packages tools build ## every test, as CI runs it (installs what it needs; docs/testing.md)
 	@rm -f $(call RESULTS,s3dev race main rgw)
 	@status=0; for part in lint cross; do $(MAKE) --no-print-directory $$part || status=1; done; \
@@ -99,7 +100,8 @@ lint: tools ## format, vet and staticcheck of all modules
 	for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(TOOLS)/staticcheck ./...) || exit 1; done
 
 # Other systems: everything has its types checked for each of them, in seconds. The
-# command is compiled for one in every run, and all there is for all of them for a release.
+# command is compiled for one in every run, and all there is for all of them for a
+# release.
 CROSS_ALL   := darwin freebsd windows
 CROSS_BUILD ?= windows
 CROSS_WHAT  ?= ./cmd/rwm

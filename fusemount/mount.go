@@ -55,10 +55,9 @@ type mount struct {
 // Mount shows the snapshots of an open repository in an empty directory: see the
 // package's documentation. When ctx ends it is unmounted.
 //
-// It returns as soon as the directory is mounted, and the file system's Ready waits
-// until it can be used; requests before that wait. The error wraps ErrNoFUSE, or
-// ErrMountpoint if the directory is unsuitable. A mount that a killed process left
-// there is cleaned up.
+// It returns as soon as the directory is mounted. Ready waits until the file system can
+// be used; until then, requests wait. The error wraps ErrNoFUSE, or ErrMountpoint if
+// the directory is unsuitable. A mount that a killed process left there is cleaned up.
 //
 // The file system uses the session, and holds its shared lock (see
 // restic.Session.Reader), until its Close.

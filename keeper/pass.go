@@ -17,7 +17,7 @@ import (
 // Report is the result of a pass.
 type Report struct {
 	Start    time.Time `json:"start"`
-	Seconds  float64   `json:"seconds"` // it took
+	Seconds  float64   `json:"seconds"` // how long it took
 	Storages []*Status `json:"storages"`
 	// Changes are the changes of state since people were last told.
 	Changes  []Change `json:"changes"`

@@ -11,8 +11,8 @@ import (
 // aheadReads is what one operation reads while the time passes that its lock needs: the
 // snapshots, if it lists them, and then the index, if it needs one. It comes with the
 // operation's context, so that no other operation gets what is older than its own
-// beginning. Nothing of it is used before the lock is held; if the lock is not taken, it
-// is dropped.
+// beginning. Nothing of it is used before the lock is held; if the lock is not taken,
+// it is dropped.
 type aheadReads struct {
 	view  *snapshotView
 	lists bool

@@ -208,8 +208,8 @@ func TestReadersListWhileLocking(t *testing.T) {
 	}
 }
 
-// If the other listing is so old that another process may have taken a lock since and be
-// done with it before we look, nothing is listed before that look.
+// If the other listing is so old that another process may have taken a lock since and
+// be done with it before we look, nothing is listed before that look.
 func TestNothingIsReadAheadOfAnOldListing(t *testing.T) {
 	s, r, ids := record(t)
 	r.before(func(op string, h engbackend.Handle) error {
@@ -227,8 +227,8 @@ func TestNothingIsReadAheadOfAnOldListing(t *testing.T) {
 	}
 }
 
-// Another process's exclusive lock shows only when it is decided who holds one: what was
-// read until then is not used, neither by this attempt nor by the next.
+// Another process's exclusive lock shows only when it is decided who holds one: what
+// was read until then is not used, neither by this attempt nor by the next.
 func TestReadAheadWithoutTheLock(t *testing.T) {
 	for _, retry := range []time.Duration{0, 30 * time.Second} {
 		whenAhead(t, func() bool { return readsWithoutTheLock(t, retry) })

@@ -14,9 +14,9 @@ import (
 	engrestorer "github.com/restic/restic/rwmlink/restorer"
 )
 
-// The engine's restorer walks the trees of a snapshot: first for the directories and the
-// files that it has to write, then, once these are written, for everything's metadata,
-// and to verify a third time. Each walk begins with the root.
+// The engine's restorer walks the trees of a snapshot: first for the directories and
+// the files that it has to write, then, once these are written, for everything's
+// metadata, and to verify a third time. Each walk begins with the root.
 const (
 	passFiles = 1 + iota
 	passMetadata

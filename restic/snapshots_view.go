@@ -39,9 +39,9 @@ func heldBy(sn *engdata.Snapshot) int64 {
 	return int64(n)
 }
 
-// load lists the snapshots and reads, in parallel, those not known yet. With names, that
-// is prefixes of IDs, it reads no others; nil means all. An operation that read them
-// ahead gets those.
+// load lists the snapshots and reads, in parallel, those not known yet. With names,
+// that is prefixes of IDs, it reads no others; nil means all. An operation that read
+// them ahead gets those.
 func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository, names []string) (snapshotList, error) {
 	if list, ok := aheadOf(ctx).snapshots(names); ok {
 		return list, nil

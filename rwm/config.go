@@ -60,8 +60,8 @@ type Config struct {
 	AutoTags bool `yaml:"autotags"`
 	// Retention says which snapshots a run keeps; empty means no forget.
 	Retention Retention `yaml:"retention"`
-	// Policy is Retention as a value of Go's, and excludes it. A pointer, for a policy
-	// that keeps nothing is an error.
+	// Policy is the alternative to Retention for a Config made in Go; set one or the
+	// other. It is a pointer because a policy that keeps nothing is an error.
 	Policy *restic.Policy `json:"-"`
 	// RetentionScope says whose snapshots the retention applies to; empty
 	// means [ScopeRepository].

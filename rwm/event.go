@@ -24,8 +24,8 @@ type StepStarted struct {
 // HookPhase names the hooks of a backup by when they run.
 type HookPhase string
 
-// The phases of a backup, in this order; the backup itself comes between PhasePreRun and
-// PhasePostRun.
+// The phases of a backup, in this order; the backup itself comes between PhasePreRun
+// and PhasePostRun.
 const (
 	PhaseBefore  HookPhase = "before"  // the function Backup.Before
 	PhasePreRun  HookPhase = "prerun"  // the commands of Backup.PreRun
@@ -86,8 +86,8 @@ func (StepSkipped) event()     {}
 func (Waiting) event()         {}
 func (Warning) event()         {}
 
-// RunID names one backup run: its [Report] and its events have it. It is a random text
-// that is never empty.
+// RunID names one backup run: its [Report] and its events have it. It is random and
+// never empty.
 type RunID string
 
 func newRunID() RunID { return RunID(rand.Text()) }

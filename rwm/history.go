@@ -16,7 +16,7 @@ import (
 // mostAhead is how far the clock of a host may differ from the server's.
 const mostAhead = 24 * time.Hour
 
-// History is [s3state.Store.History]. Of the configured bucket, if its repository's
+// History is [s3state.Store.History]. For the configured bucket, if its repository's
 // password is configured too, only a proved moment is named as good (see
 // [restic.Prove]; within the limits of [ProofOptions] all data is read as well), and
 // encrypted objects are decrypted and judged. It marks

@@ -8,8 +8,8 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// measure measures snapshots by their trees. What the repository lacks or cannot be read
-// is not measured.
+// measure measures snapshots by their trees. What the repository lacks or cannot be
+// read is not measured.
 func (m *Manager) measure(opts ...restic.Option) s3state.Measure {
 	return func(ctx context.Context, at *s3state.View, snapshots []string) (map[string]s3state.SnapshotSize, error) {
 		sizes := make(map[string]s3state.SnapshotSize)

@@ -12,10 +12,10 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// RenewLocks is [s3state.Store.Renew]. Of the configured bucket, if its repository's
-// password is configured too, only the locks of objects that the live snapshots need are
-// renewed, with all that is no part of that repository (others at a prefix, say), and the
-// history is judged with the password. A broken repository is
+// RenewLocks is [s3state.Store.Renew]. For the configured bucket, if its repository's
+// password is configured too, it renews only the locks of objects that the live
+// snapshots need and of what does not belong to that repository, such as another one at
+// a prefix. It also judges the history with the password. A broken repository is
 // suspicious. If the repository could not be examined, the locks are renewed without
 // the password, and a [Warning] says so.
 //
@@ -49,8 +49,8 @@ func (m *Manager) liveNeeds(ctx context.Context) (needed func(string) bool, brok
 		var n *restic.Needed
 		n, _, err = restic.Needs(ctx, loc, m.cfg.ResticPassword, restic.NeedsOptions{Live: true}, m.sessionOptions([]restic.Option{restic.WithoutCache()})...)
 		if err == nil {
-			// What else is in the bucket, such as a repository at a prefix, the password
-			// says nothing of.
+			// What else is in the bucket, such as a repository at a prefix, the
+			// password says nothing of.
 			return func(key string) bool { return n.Has(key) || s3state.TypeOf(key) == s3state.TypeOther }, "", nil
 		}
 	}

@@ -34,7 +34,7 @@ type Row struct {
 	OK         bool
 	ReturnCode int // 0, a failed hook's exit code, or one of [ExitCode]'s
 	Start      time.Time
-	Seconds    float64 // it took
+	Seconds    float64 // how long it took
 	Err        error   // why it is not OK
 
 	// Results of the step; nil for other steps, and if the step failed before.

@@ -33,7 +33,7 @@ type CheckStorageOptions struct {
 	// marks, see StorageCheck.Suspicious, and what was deleted or replaced since the
 	// last verified state does not count as missing. It does not set OK.
 	Whole bool
-	// ReviewedUntil is that of HistoryOptions.
+	// ReviewedUntil: see HistoryOptions.
 	ReviewedUntil time.Time
 	OnEvent       func(Event)
 }

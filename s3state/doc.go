@@ -56,15 +56,15 @@
 //
 // # Errors
 //
-// Every call can return ErrNoBucket, ErrAccessDenied (ErrCredentials is one), ErrInvalid
-// and ErrUnreachable; the comment of a method names its other errors. Errors name the
-// bucket, key and version. Use errors.Is with the Err… variables, and
+// Every call can return ErrNoBucket, ErrAccessDenied (ErrCredentials is one),
+// ErrInvalid and ErrUnreachable; the comment of a method names its other errors. Errors
+// name the bucket, key and version. Use errors.Is with the Err… variables, and
 // errors.As with [*BatchError], [*MissingVersionsError], [*StateDiffersError] and
 // [*StepError] for what was left behind.
 //
 // # Files
 //
-// The files of a room begin with its name; the room's first file has what is exported.
+// Files that belong together share a prefix; the first of them has what is exported.
 //
 //	store.go, event.go, errors.go   Store and its options, progress, errors
 //	layout.go             restic's and RWM's key names

@@ -18,18 +18,18 @@ type DropOptions struct {
 	// ErrUnconfirmed, and an ErrStorageIncomplete if something is known to be missing.
 	RequireComplete bool
 	// Reviewed says that the admin has reviewed the History: its suspicions, deletions
-	// since the last confirmed state, and a lack of a proof no longer prevent anything.
+	// since the last confirmed state, and a missing proof no longer stop DropVersions.
 	Reviewed bool
-	// ReviewedUntil is that of HistoryOptions.
+	// ReviewedUntil: see HistoryOptions.
 	ReviewedUntil time.Time
 	// Confirm, if not nil, is called by RequireComplete to tell whether the current
 	// objects are complete, as only their owner can know. Without it the current
-	// objects of a repository are not proved, and an ErrNotProved prevents anything
+	// objects of a repository are not proved, and DropVersions returns ErrNotProved
 	// unless Reviewed is set. An error aborts DropVersions.
 	Confirm func(ctx context.Context, now *View) (whole bool, err error)
-	// Inspector is that of HistoryOptions. It is called after Confirm.
+	// Inspector: see HistoryOptions. It is called after Confirm.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
-	// Measure is that of HistoryOptions.
+	// Measure: see HistoryOptions.
 	Measure Measure
 	// KeepStates is how many of the newest states to keep (0: none, negative: all),
 	// with every version they name: states that the history confirms and, if there is a
@@ -40,7 +40,7 @@ type DropOptions struct {
 	// and the states saved since. KeepStates and KeepWithin together keep both. Locks,
 	// keys and snapshots since the oldest moment kept stay too, for History.
 	KeepWithin time.Duration
-	// Prover is that of HistoryOptions, for KeepStates.
+	// Prover is for KeepStates: see HistoryOptions.
 	Prover Prover
 	// DryRun only counts what would be removed.
 	DryRun  bool
@@ -62,9 +62,9 @@ type DropResult struct {
 	// KeptVersions counts the old versions that were kept, for whatever reason.
 	KeptSince    time.Time
 	KeptVersions int64
-	// Uploads counts the uploads in parts that were aborted: begun a week ago or earlier
-	// and never completed. UploadsLeft counts the younger ones, which may still be going
-	// on.
+	// Uploads counts the uploads in parts that were aborted: begun a week ago or
+	// earlier and never completed. UploadsLeft counts the younger ones, which may still
+	// be going on.
 	Uploads, UploadsLeft int64
 	// Lost counts versions that were current when DropVersions began and were deleted
 	// or overwritten while it ran. They are kept as old versions; the last state in

@@ -11,11 +11,11 @@ import (
 // Known remembers what History has read, so that a later one reads only what is new: a
 // version never changes, so neither does what was found in it. Only what was found
 // right is remembered; everything else is read again each time. A saved state that
-// agreed with the version history goes on agreeing, since what is written later says
-// nothing about that time; after a drop all are compared again. It survives JSON, holds
-// no content, and is as long as what one History reads. It is for one bucket: keep it
-// where no host can write. It is safe for concurrent use, one History at a time. The
-// zero value knows nothing.
+// agreed with the version history still agrees with it later, since what is written
+// afterwards says nothing about that time; after a drop all are compared again. It
+// survives JSON, holds no content, and is as long as what one History reads. It is for
+// one bucket: keep it where no host can write. It is safe for concurrent use, one
+// History at a time. The zero value knows nothing.
 type Known struct {
 	mu    sync.Mutex
 	scope string

@@ -71,7 +71,7 @@ type RenewResult struct {
 	// Problems are the reasons why the lock does not keep its promise.
 	Problems []string  `json:"problems,omitempty"`
 	Time     time.Time `json:"time"`    // of the run, by the clock of the Store or, if that is behind, the server's
-	Seconds  float64   `json:"seconds"` // it took
+	Seconds  float64   `json:"seconds"` // how long it took
 }
 
 // Kept reports that every needed object is locked for as long as promised. Young

@@ -52,7 +52,7 @@ type RestoreResult struct {
 	Verification  *Verification
 	Check         *PolicyCheck // of the target
 	Started       time.Time
-	Seconds       float64 // it took
+	Seconds       float64 // how long it took
 }
 
 // Restore makes the target bucket and copies into it, server-side and in

@@ -42,11 +42,11 @@ type CopyResult struct {
 
 // Copy copies from and to a local path or, written "s3://BUCKET/KEY", an object; one of
 // them has to be an object. versionID chooses the version of a source object; "" is the
-// current one. A destination that ends with a slash, is only a bucket or is a directory
-// gets the name of the source.
+// current one. If the destination ends with a slash, is only a bucket, or is a
+// directory, the copy keeps the name of the source.
 //
-// Between buckets the server copies. With Recursive it can fail for some with a
-// [*PartialError].
+// Between buckets the server copies. With Recursive, a [*PartialError] lists what could
+// not be copied.
 func (t *Tool) Copy(ctx context.Context, source, versionID, destination string, opts CopyOptions) (*CopyResult, error) {
 	t = t.made()
 	c := &copier{tool: t, ctx: ctx, opts: opts, result: &CopyResult{}, events: events.New(opts.OnEvent)}

@@ -42,8 +42,8 @@ type Entry struct {
 }
 
 // List iterates over the current objects whose key begins with at.Key, in the order of
-// keys. Unless it is recursive, keys that go on after the next slash become one Entry,
-// their common prefix. An error ends it.
+// keys. Unless it is recursive, keys that continue after the next slash become one
+// Entry, their common prefix. An error ends it.
 func (t *Tool) List(ctx context.Context, at Location, recursive bool) iter.Seq2[Entry, error] {
 	t = t.made()
 	return func(yield func(Entry, error) bool) {

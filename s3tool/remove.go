@@ -31,7 +31,7 @@ type RemoveResult struct{ Removed int }
 
 // Remove removes an object, or the version of it that at names, or more (see
 // [RemoveOptions]). An object that does not exist is an error unless it is asked for
-// recursively. It can fail for some with a [*PartialError].
+// recursively. A [*PartialError] lists what could not be removed.
 func (t *Tool) Remove(ctx context.Context, at Location, opts RemoveOptions) (*RemoveResult, error) {
 	t = t.made()
 	em := events.New(opts.OnEvent)

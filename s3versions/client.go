@@ -38,8 +38,8 @@ type endpoints struct {
 // Option changes how a Client works.
 type Option func(*Client)
 
-// WithTransport sets the round tripper that sends the requests, if it is to be another
-// one than that of the *minio.Client.
+// WithTransport sets the round tripper that sends the requests. By default it is that
+// of the *minio.Client.
 func WithTransport(rt http.RoundTripper) Option {
 	return func(c *Client) {
 		c.http = nil // New takes the client's
@@ -84,8 +84,8 @@ func WithRetries(attempts int, backoff time.Duration) Option {
 	}
 }
 
-// made returns the Client itself, or one without a client where it is nil or was not made by New:
-// each request is an error then, not a panic.
+// made returns the Client itself, or one without a client where it is nil or was not
+// made by New: each request is an error then, not a panic.
 func (c *Client) made() *Client {
 	if c == nil || c.client == nil {
 		return New(nil)
