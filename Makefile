@@ -44,7 +44,7 @@ check: quick
 quick: lint ## before pushing: format, vet, staticcheck, tests that start no processes
 	@rm -f $(call RESULTS,quick quick-s3dev)
 	@status=0; \
-	$(GOTEST) --jsonfile $(TOOLS)/test-quick.json -- $(NOVET) -short $(QUICK) || status=1; \
+	$(GOTEST) --jsonfile $(TOOLS)/test-quick.json -- $(NOVET) -short -parallel 6 $(QUICK) || status=1; \
 	(cd s3dev && $(GOTEST) --jsonfile $(TOOLS)/test-quick-s3dev.json -- $(NOVET) -short ./...) || status=1; \
 	exit $$status
 

@@ -33,12 +33,12 @@ type Holder struct {
 	Path    string // one of the paths it uses
 }
 
-// String names the process and the path.
+// String returns the process and the path.
 func (h Holder) String() string {
 	return fmt.Sprintf("%s (process %d) in %s", h.Command, h.PID, h.Path)
 }
 
-// String is one line that names the holders, or empty if the file system was not in
+// String returns one line that names the holders, or "" if the file system was not in
 // use.
 func (r Result) String() string {
 	if !r.Lazy {

@@ -55,15 +55,14 @@ type mount struct {
 // Mount shows the snapshots of an open repository in an empty directory: see the
 // package's documentation. When ctx ends it is unmounted.
 //
-// It returns as soon as the directory is mounted, and the file system's Ready waits
-// until it can be used; requests before that wait. The error wraps ErrNoFUSE, or
-// ErrMountpoint if the directory is unsuitable. A mount that a killed process left
-// there is cleaned up.
+// It returns as soon as the directory is mounted. Ready waits until the file system can
+// be used; until then, requests wait. The error wraps ErrNoFUSE, or ErrMountpoint if
+// the directory is unsuitable. A mount that a killed process left there is cleaned up.
 //
 // The file system uses the session, and holds its shared lock (see
 // restic.Session.Reader), until its Close.
 func Mount(ctx context.Context, s *restic.Session, dir string, opts Options) (*FileSystem, error) {
-	if s == nil {
+	if s.Location() == nil {
 		return nil, fmt.Errorf("mounting on %s: no session is given", dir)
 	}
 	opts, err := opts.complete()
@@ -126,9 +125,15 @@ func (f *FileSystem) fail(err error) {
 	f.ended(r, errors.Join(err, failed))
 }
 
+// errNotMounted is the error of a FileSystem that Mount did not return.
+var errNotMounted = errors.New("nothing was mounted")
+
 // Ready waits until the file system can be used. If it never can be, it is unmounted
 // and the error says why.
 func (f *FileSystem) Ready(ctx context.Context) error {
+	if f == nil || f.m == nil {
+		return errNotMounted
+	}
 	select {
 	case <-f.m.ready:
 		return f.m.readyErr
@@ -206,12 +211,20 @@ func (f *FileSystem) ended(r Result, err error) {
 }
 
 // Dir returns the directory, absolute and without links.
-func (f *FileSystem) Dir() string { return f.dir }
+func (f *FileSystem) Dir() string {
+	if f == nil {
+		return ""
+	}
+	return f.dir
+}
 
 // Wait waits until the directory is free again, however it was unmounted, and returns
 // how that went. The error is that of Ready, or the reason why it could not be
 // unmounted when the context of Mount ended.
 func (f *FileSystem) Wait() (Result, error) {
+	if f == nil || f.m == nil {
+		return Result{}, errNotMounted
+	}
 	<-f.free
 	return f.result, f.failed
 }
@@ -219,6 +232,9 @@ func (f *FileSystem) Wait() (Result, error) {
 // Unmount frees the directory. A file system that is in use is detached: see Result.
 // Unmounting again does nothing.
 func (f *FileSystem) Unmount() (Result, error) {
+	if f == nil || f.m == nil {
+		return Result{}, errNotMounted
+	}
 	f.unmount.Lock()
 	defer f.unmount.Unlock()
 	select {
@@ -241,6 +257,9 @@ func (f *FileSystem) Unmount() (Result, error) {
 // Close unmounts, cuts off open files (reads fail with an input/output error) and
 // releases the session.
 func (f *FileSystem) Close() error {
+	if f == nil || f.m == nil {
+		return errNotMounted
+	}
 	_, err := f.Unmount()
 	f.closing.Do(func() {
 		f.stop()

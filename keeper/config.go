@@ -157,6 +157,9 @@ func (s *StorageConfig) every(t Task) Every {
 // notify is all of them or none.
 func (c *Config) TellSecrets(ctx context.Context) (notify []string, ping string, err error) {
 	var errs []error
+	if c == nil {
+		return nil, "", fmt.Errorf("%w: none is given", rwm.ErrConfig)
+	}
 	for i, secret := range c.Notify {
 		u, err := secret.Get(ctx)
 		if err != nil {

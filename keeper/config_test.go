@@ -87,6 +87,9 @@ func TestMistakesNameKeyAndLine(t *testing.T) {
 		{with("    drill_files: 1.5"), "storages.x.drill_files", "whole"},
 		{with("    budget: {requests: 1.5}"), "storages.x.budget.requests", "whole"},
 		{with("    budget: {requests: -1}"), "storages.x.budget", "negative"},
+		{with("    s3_endpoint_url: http://::1:9000"), "storages.x.s3_endpoint_url", "brackets"},
+		{with("    s3_endpoint_url: http://s3:99999"), "storages.x.s3_endpoint_url", "port"},
+		{threeLines + "  x:\n    restic_bucket: b/dir\n", "storages.x.restic_bucket", "slash"},
 		{with("    s3_endpoint_url: https://s3.example.org/bucket"), "storages.x.s3_endpoint_url", "nothing after"},
 		{with("prices: {per_gib_month: -1}"), "prices.per_gib_month", "between"},
 		{with("prices: {per_gib_month: .nan}"), "prices.per_gib_month", "between"},
@@ -126,7 +129,7 @@ storages:
     s3_endpoint_url: https://s3.example.org
     s3_access_key_file: %[2]s
     s3_secret_key_command: cat %[2]s
-    restic_bucket: b
+    restic_bucket: bucket
     restic_password: %[1]s
 `, marker, file)
 	cfg, err := parse(t, text)

@@ -72,6 +72,7 @@ func estimate(t Task, s *Survey, cfg *StorageConfig) (requests, bytes int64) {
 // they cost. It sends nothing: the figures come from the last run of each task, or else
 // are estimates.
 func (k *Keeper) Explain(passEvery time.Duration, names ...string) ([]*Plan, error) {
+	k = k.made()
 	names, err := k.names(names)
 	if err != nil {
 		return nil, err

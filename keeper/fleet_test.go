@@ -76,12 +76,12 @@ func (f *fleet) live(off ...string) {
 	f.now = f.now.Add(2 * time.Hour)
 }
 
-func (f *fleet) keeper() *keeper.Keeper {
+func (f *fleet) keeper(more ...keeper.Option) *keeper.Keeper {
 	f.t.Helper()
-	k, err := keeper.New(f.cfg, keeper.WithClock(func() time.Time { return f.now }), keeper.WithTeller(f),
+	k, err := keeper.New(f.cfg, append(more, keeper.WithClock(func() time.Time { return f.now }), keeper.WithTeller(f),
 		keeper.WithStorage(func(_ context.Context, name string, _ *keeper.StorageConfig, _ http.RoundTripper) (keeper.Storage, error) {
 			return f.storages[name], nil
-		}))
+		}))...)
 	if err != nil {
 		f.t.Fatal(err)
 	}

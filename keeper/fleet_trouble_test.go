@@ -213,14 +213,11 @@ func TestOnePassAtATime(t *testing.T) {
 	f := newFleet(t, 1, 29, "")
 	f.live()
 	var inner error
-	k, err := keeper.New(f.cfg, keeper.WithClock(func() time.Time { return f.now }), keeper.WithEvents(func(e keeper.Event) {
+	k := f.keeper(keeper.WithEvents(func(e keeper.Event) {
 		if _, ok := e.(keeper.TaskStarted); ok && inner == nil {
 			_, inner = f.keeper().Pass(t.Context())
 		}
 	}))
-	if err != nil {
-		t.Fatal(err)
-	}
 	if _, err := k.Pass(t.Context()); err != nil {
 		t.Fatal(err)
 	}

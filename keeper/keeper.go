@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
 
+	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/rwm"
 )
 
@@ -41,8 +41,7 @@ type Keeper struct {
 	base   http.RoundTripper
 	teller Teller
 
-	eventMu sync.Mutex
-	events  func(Event)
+	events *events.Emitter[Event]
 }
 
 // Option changes how a Keeper works.
@@ -59,7 +58,7 @@ func WithLogger(log *slog.Logger) Option { return func(k *Keeper) { k.log = log 
 func WithTransport(rt http.RoundTripper) Option { return func(k *Keeper) { k.base = rt } }
 
 // WithEvents sets the function that receives progress events. Calls come one at a time.
-func WithEvents(fn func(Event)) Option { return func(k *Keeper) { k.events = fn } }
+func WithEvents(fn func(Event)) Option { return func(k *Keeper) { k.events = events.New(fn) } }
 
 // WithTeller sets the Teller that tells people about changes of state (default: none).
 func WithTeller(t Teller) Option { return func(k *Keeper) { k.teller = t } }
@@ -103,6 +102,15 @@ func New(cfg *Config, opts ...Option) (*Keeper, error) {
 	return k, nil
 }
 
+// made returns the Keeper itself, or one without storages where it is nil or was not made
+// by New.
+func (k *Keeper) made() *Keeper {
+	if k != nil && k.cfg != nil {
+		return k
+	}
+	return &Keeper{cfg: &Config{StateDir: os.DevNull}, state: os.DevNull, now: time.Now, log: slog.New(slog.DiscardHandler)}
+}
+
 func (c *Config) stateDir() string {
 	if c.StateDir != "" {
 		return c.StateDir
@@ -139,13 +147,7 @@ func (TaskStarted) event()     {}
 func (TaskFinished) event()    {}
 func (StorageFinished) event() {}
 
-func (k *Keeper) emit(e Event) {
-	k.eventMu.Lock()
-	defer k.eventMu.Unlock()
-	if k.events != nil {
-		k.events(e)
-	}
-}
+func (k *Keeper) emit(e Event) { k.events.Emit(e) }
 
 // names are the storages asked for, all without any.
 func (k *Keeper) names(asked []string) ([]string, error) {
@@ -165,6 +167,7 @@ func (k *Keeper) names(asked []string) ([]string, error) {
 // names it includes storages that are no longer in the configuration, if they have
 // alarms that nobody has acknowledged.
 func (k *Keeper) Status(names ...string) ([]*Status, error) {
+	k = k.made()
 	asked := len(names) > 0
 	names, err := k.names(names)
 	if err != nil {
@@ -203,6 +206,7 @@ func (c *Config) named() string {
 // longer makes the storage red, and the tasks that it froze resume. by and note are
 // kept with the alarm.
 func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
+	k = k.made()
 	unlock, err := k.lock()
 	if err != nil {
 		return err

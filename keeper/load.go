@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/cesnet/rwm/internal/readfile"
+	"github.com/cesnet/rwm/internal/s3config"
 	"github.com/cesnet/rwm/rwm"
 )
 
@@ -214,11 +214,10 @@ func (l *loader) validateStorage(name string, s *StorageConfig) {
 	if !storageName.MatchString(name) {
 		l.fail(l.lines[path], path, "a storage's name has letters, digits, dots, dashes and underscores only, since files are called by it")
 	}
-	u, err := url.Parse(s.S3EndpointURL)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		bad("s3_endpoint_url", "must be a URL that begins with https:// or http://, without credentials")
-	} else if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		bad("s3_endpoint_url", "must have nothing after the host and port; the bucket has a key of its own")
+	if s.S3EndpointURL == "" {
+		bad("s3_endpoint_url", "is missing")
+	} else if _, err := s3config.Endpoint(s.S3EndpointURL); err != nil {
+		bad("s3_endpoint_url", "%s", err)
 	}
 	if s.S3AccessKey.Empty() {
 		bad("s3_access_key", "is missing: give it, or s3_access_key_file, _command or _credential")
@@ -228,6 +227,8 @@ func (l *loader) validateStorage(name string, s *StorageConfig) {
 	}
 	if s.ResticBucket == "" {
 		bad("restic_bucket", "is missing")
+	} else if err := s3config.Bucket(s.ResticBucket); err != nil {
+		bad("restic_bucket", "%s", err)
 	}
 	if s.HostAccessKey.Empty() != s.HostSecretKey.Empty() {
 		bad("host_secret_key", "goes together with host_access_key")

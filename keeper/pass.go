@@ -10,13 +10,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/internal/printable"
 )
 
 // Report is the result of a pass.
 type Report struct {
 	Start    time.Time `json:"start"`
-	Seconds  float64   `json:"seconds"` // it took
+	Seconds  float64   `json:"seconds"` // how long it took
 	Storages []*Status `json:"storages"`
 	// Changes are the changes of state since people were last told.
 	Changes  []Change `json:"changes"`
@@ -45,6 +46,8 @@ func (r *Report) Green() bool {
 // The state is saved after every task, so the pass after a killed one continues where
 // that one stopped.
 func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
+	k = k.made()
+	defer k.events.Rethrow()
 	asked := len(names) > 0
 	names, err := k.names(names)
 	if err != nil {
@@ -136,7 +139,14 @@ func (k *Keeper) visit(ctx context.Context, name string) (v *visit, err error) {
 
 func (v *visit) work(ctx context.Context) {
 	var err error
-	if v.storage, err = v.k.open(ctx, v.name, v.cfg, v.meter); err != nil {
+	err = events.Try(func() (err error) {
+		v.storage, err = v.k.open(ctx, v.name, v.cfg, v.meter)
+		return err
+	})
+	if err == nil && v.storage == nil {
+		err = errors.New("no storage was opened")
+	}
+	if err != nil {
 		v.storage = nil
 	}
 	ok := v.do(ctx, TaskSurvey, func(ctx context.Context) (Outcome, string, error) {
@@ -146,7 +156,7 @@ func (v *visit) work(ctx context.Context) {
 		return v.survey(ctx)
 	})
 	if v.storage != nil {
-		defer v.storage.Close() //nolint:errcheck // it has only read, or says so itself
+		defer events.Try(v.storage.Close) //nolint:errcheck // it has only read, or says so itself
 	}
 	if !ok {
 		return
@@ -194,7 +204,12 @@ func (v *visit) do(ctx context.Context, t Task, s step) bool {
 	v.k.emit(TaskStarted{v.name, t})
 	start, requests, bytes := v.k.now(), v.meter.requests.Load(), v.meter.bytes.Load()
 	began := time.Now()
-	outcome, text, err := s(ctx)
+	var outcome Outcome
+	var text string
+	err := events.Try(func() (err error) { // one storage's fault is not the others'
+		outcome, text, err = s(ctx)
+		return err
+	})
 	if err != nil {
 		if cause := context.Cause(ctx); errors.Is(cause, ErrBudget) {
 			err = cause

@@ -184,7 +184,7 @@ type DrillResult struct {
 	Time    time.Time `json:"time"`
 	Files   int       `json:"files"`
 	Bytes   uint64    `json:"bytes"`
-	Seconds float64   `json:"seconds"`         // it took
+	Seconds float64   `json:"seconds"`         // how long it took
 	Whole   string    `json:"whole,omitempty"` // snapshot restored whole
 	// Moments are the moments that were restored from.
 	Moments []time.Time `json:"moments"`

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/internal/plural"
 )
 
@@ -48,7 +49,12 @@ type UntoldError struct {
 	Err  error
 }
 
-func (e *UntoldError) Error() string { return e.Err.Error() }
+func (e *UntoldError) Error() string {
+	if e.Err == nil {
+		return "not told: " + strings.Join(e.Left, ", ")
+	}
+	return e.Err.Error()
+}
 
 // Unwrap returns Err.
 func (e *UntoldError) Unwrap() error { return e.Err }
@@ -165,7 +171,7 @@ func (k *Keeper) tellOne(ctx context.Context, m Message) (left *Message, err err
 	if k.teller == nil {
 		return nil, nil
 	}
-	err = k.teller.Tell(ctx, m)
+	err = events.Try(func() error { return k.teller.Tell(ctx, m) })
 	var some *UntoldError
 	if errors.As(err, &some) && len(some.Left) > 0 {
 		m.Only = some.Left
@@ -193,7 +199,7 @@ func (k *Keeper) ping(ctx context.Context, p Ping, text string) {
 	if k.teller == nil {
 		return
 	}
-	if err := k.teller.Ping(ctx, p, text); err != nil {
+	if err := events.Try(func() error { return k.teller.Ping(ctx, p, text) }); err != nil {
 		k.log.Warn("ping failed", "ping", p, "error", err) // the watchdog will notice
 	}
 }

@@ -12,7 +12,8 @@ import (
 
 // Config describes where the encrypted files are stored.
 //
-// The same in a rclone.conf, where the password has to be obscured (`rclone obscure`):
+// The equivalent rclone.conf, in which the password has to be obscured (`rclone
+// obscure`):
 //
 //	[rwms3]
 //	type = s3

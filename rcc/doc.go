@@ -1,5 +1,5 @@
-// Package rcc runs rclone with a crypt overlay on a bucket, inside this process: what
-// `rwm rcc` is.
+// Package rcc runs rclone with a crypt overlay on a bucket, inside this process. It is
+// the library behind `rwm rcc`.
 //
 // Call [Run]. The remote "rwmbe:" is rclone's crypt remote over the bucket of a
 // [Config]: names and contents are encrypted with its password before they leave the
@@ -7,9 +7,9 @@
 // crypt. A stock rclone with the settings that [Config] documents reads what this
 // package wrote, and the reverse.
 //
-// rclone keeps its configuration, flags and statistics in global variables and ends
-// the process itself. So Run can be called once in a process, by a program that has
-// nothing else to do. That, and its 19 MB, half of the rwm binary, is also why rwm's
+// rclone keeps its configuration, flags and statistics in global variables and ends the
+// process itself. So Run can be called once in a process, by a program that has nothing
+// else to do. For this reason, and because it adds 19 MB, half of the rwm binary, rwm's
 // library packages do not import this one: a program that embeds them gets no rclone
 // (docs/embedding.md has the figures).
 //

@@ -20,11 +20,12 @@ import (
 // does not.
 var ErrUsage = errors.New("not available in rwm rcc")
 
-// ErrProtected is wrapped by the refusal to purge a bucket of [Config.Protected].
+// ErrProtected is wrapped by the error for purging a bucket that [Config.Protected]
+// lists.
 var ErrProtected = errors.New("the bucket is protected from purging")
 
-// Purges lists the buckets of which a command line would destroy versions: a purge
-// does, of whatever it is asked for, and so does deleting with --s3-versions.
+// Purges lists the buckets in which a command line would destroy versions: a purge
+// does, whatever it is given, and so does deleting with --s3-versions.
 func (c Config) Purges(args []string) (buckets []string) {
 	versions := os.Getenv("RCLONE_S3_VERSIONS") != "" || slices.ContainsFunc(args, func(arg string) bool {
 		return strings.HasPrefix(arg, "--s3-version") || strings.Contains(arg, ",version")

@@ -63,9 +63,10 @@ func (a access) addsBlobs() bool { return a.write && a.index }
 
 // run runs fn as a says: every operation of the session goes through it.
 func (s *Session) run(ctx context.Context, a access, fn task) error {
-	if s == nil {
+	if s.never() {
 		return errNilSession
 	}
+	defer s.opts.events.Rethrow()
 	ctx, done := s.abortable(ctx)
 	defer done()
 	if !a.sealed {

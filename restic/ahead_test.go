@@ -270,6 +270,8 @@ func readsWithoutTheLock(t *testing.T, retry time.Duration) (ahead bool) {
 
 // An index that was read in vain, or in part, is read again into an object without it.
 func TestIndexIsReadAgainIfItFailed(t *testing.T) {
+	t.Parallel()
+	notYet := errors.New("not yet")
 	for name, run := range map[string]func(s *Session) error{
 		"stats": func(s *Session) error {
 			res, err := s.Stats(t.Context(), StatsOptions{Mode: StatsRawData})
@@ -292,6 +294,7 @@ func TestIndexIsReadAgainIfItFailed(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // the engine waits a second before it says that a load failed
 			whenAhead(t, func() (ahead bool) {
 				s, r, _ := record(t, WithRetryFor(0))
 				r.deciding = func() { ahead = soon(r.indexed) }
@@ -302,16 +305,21 @@ func TestIndexIsReadAgainIfItFailed(t *testing.T) {
 					case op == "list":
 						lists.Add(1)
 					case op == "load" && lists.Load() == 1:
-						return errors.New("not yet")
+						return notYet
 					}
 					return nil
 				})
-				if err := run(s); err != nil {
-					t.Error(err)
-				}
+				err := run(s)
 				r.before(nil)
 				if !ahead {
+					// On a busy machine the first listing was the operation's own.
+					if err != nil && !errors.Is(err, notYet) {
+						t.Error(err)
+					}
 					return false
+				}
+				if err != nil {
+					t.Error(err)
 				}
 				if lists.Load() != 2 {
 					t.Error(strings.Join(r.lines, ", "))
@@ -348,6 +356,7 @@ func forgetsWhatIsAhead(t *testing.T) (ahead bool) {
 // The config is read before it is known whether the password is right; what is wrong
 // with it is no answer to a wrong one.
 func TestWrongPasswordAndNoConfig(t *testing.T) {
+	t.Parallel()
 	_, m := initMemory(t)
 	broken := errors.New("no config today")
 	m.before(func(_ string, h engbackend.Handle) error {

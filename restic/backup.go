@@ -58,6 +58,9 @@ func (s *Session) Backup(ctx context.Context, b BackupOptions) (*BackupResult, e
 	run.em = events.New(b.OnEvent)
 	defer run.em.Stop()
 	defer s.stack.listen(run.em)()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	run.guardSelect(cancel)
 
 	a := access{write: true, index: true, packing: &engine, sealed: true}
 	if b.DryRun {

@@ -19,6 +19,8 @@ import (
 	engfs "github.com/restic/restic/rwmlink/fs"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // FileHeader describes an entry of BackupOptions.Files.
@@ -108,8 +110,10 @@ type fileWriter struct {
 	summary *engarchiver.Summary
 }
 
-// all stores every file.
-func (w *fileWriter) all(ctx context.Context) error {
+// all stores every file. It runs in a goroutine of the engine's, and the sequence is the
+// caller's.
+func (w *fileWriter) all(ctx context.Context) (err error) {
+	defer events.Caught(&err)
 	for h, rd := range w.run.Files {
 		err := ctx.Err()
 		if err == nil {

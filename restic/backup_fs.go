@@ -11,6 +11,8 @@ import (
 
 	engdata "github.com/restic/restic/rwmlink/data"
 	engfs "github.com/restic/restic/rwmlink/fs"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // fileInfo shows what the engine knows of a file as an fs.FileInfo.
@@ -26,13 +28,18 @@ func (i fileInfo) Sys() any           { return nil }
 // ioSource returns the caller's FS as a file system of the engine's.
 func (r *backupRun) ioSource() (engfs.FS, []string, error) {
 	root := path.Join("/", r.FSRoot)
-	if _, err := fs.Stat(r.FS, "."); err != nil {
+	err := events.Try(func() error {
+		_, err := fs.Stat(r.FS, ".")
+		return err
+	})
+	if err != nil {
 		return nil, nil, fmt.Errorf("backup: %w: %w", ErrNoSource, err)
 	}
 	return &ioFS{from: r.FS, root: root, at: r.at}, []string{root}, nil
 }
 
-// ioFS is an fs.FS below a directory of its own. Paths are absolute, with slashes.
+// ioFS is an fs.FS below a directory of its own. Paths are absolute, with slashes. What
+// the caller's code panics with is an error of the file.
 type ioFS struct {
 	from fs.FS
 	root string
@@ -71,7 +78,8 @@ func cmpOr(a, b string) string {
 	return a
 }
 
-func (f *ioFS) Lstat(p string) (*engfs.ExtendedFileInfo, error) {
+func (f *ioFS) Lstat(p string) (fi *engfs.ExtendedFileInfo, err error) {
+	defer events.Caught(&err)
 	name, ok := f.inner(p)
 	if !ok {
 		if !pathBelow(p, f.root) {
@@ -115,7 +123,8 @@ type ioFile struct {
 	file fs.File
 }
 
-func (f *ioFile) MakeReadable() error {
+func (f *ioFile) MakeReadable() (err error) {
+	defer events.Caught(&err)
 	name, ok := f.fs.inner(f.path)
 	if !ok || f.fi.Mode.IsDir() || f.file != nil {
 		return nil
@@ -137,21 +146,23 @@ func (f *ioFile) Read(p []byte) (int, error) {
 	if f.file == nil {
 		return 0, &fs.PathError{Op: "read", Path: f.path, Err: fs.ErrInvalid}
 	}
-	n, err := f.file.Read(p)
+	n, err := checkedRead(f.file, p)
 	if err != nil && err != io.EOF {
 		err = &fs.PathError{Op: "read", Path: f.path, Err: err}
 	}
 	return n, err
 }
 
-func (f *ioFile) Close() error {
+func (f *ioFile) Close() (err error) {
+	defer events.Caught(&err)
 	if f.file == nil {
 		return nil
 	}
 	return f.file.Close()
 }
 
-func (f *ioFile) Readdirnames(int) ([]string, error) {
+func (f *ioFile) Readdirnames(int) (names []string, err error) {
+	defer events.Caught(&err)
 	name, ok := f.fs.inner(f.path)
 	if !ok {
 		return []string{name}, nil
@@ -160,7 +171,7 @@ func (f *ioFile) Readdirnames(int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(entries))
+	names = make([]string, len(entries))
 	for i, entry := range entries {
 		names[i] = entry.Name()
 	}
@@ -169,8 +180,9 @@ func (f *ioFile) Readdirnames(int) ([]string, error) {
 
 func (f *ioFile) Stat() (*engfs.ExtendedFileInfo, error) { return f.fi, nil }
 
-func (f *ioFile) ToNode(bool, func(string, ...any)) (*engdata.Node, error) {
-	node := plainNode(f.fi.Name, f.fi.Mode, f.fi.ModTime)
+func (f *ioFile) ToNode(bool, func(string, ...any)) (node *engdata.Node, err error) {
+	defer events.Caught(&err)
+	node = plainNode(f.fi.Name, f.fi.Mode, f.fi.ModTime)
 	if node.Type == engdata.NodeTypeFile {
 		node.Size, node.Links = uint64(f.fi.Size), 1
 	}

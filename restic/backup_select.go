@@ -3,6 +3,7 @@ package restic
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	engfilter "github.com/restic/restic/rwmlink/filter"
 	engfs "github.com/restic/restic/rwmlink/fs"
 
+	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/internal/readfile"
 )
 
@@ -45,6 +47,22 @@ func within(dir string) func(path string) bool {
 		below += string(filepath.Separator)
 	}
 	return func(path string) bool { return path == dir || strings.HasPrefix(path, below) }
+}
+
+// guardSelect makes Select fit for the engine's goroutines: its panic ends the backup,
+// and reaches the caller of Backup.
+func (r *backupRun) guardSelect(end func()) {
+	choose := r.Select
+	if choose == nil {
+		return
+	}
+	r.Select = func(path string, info fs.FileInfo) (wanted bool) {
+		if p := events.Catch(func() { wanted = choose(path, info) }); p != nil {
+			r.em.Keep(p)
+			end()
+		}
+		return wanted
+	}
 }
 
 // byInfo selects by an item's metadata; it is nil if that does not matter.

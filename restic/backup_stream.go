@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // readerGrace is how long a backup that was stopped waits for a Read in progress.
@@ -33,7 +35,7 @@ func newStream(ctx context.Context, name string, rd io.ReadCloser, mayBeEmpty bo
 		defer stop()
 		from := &watchedReader{rd: rd}
 		_, err := io.Copy(pw, from)
-		closed := unpanicked(rd.Close)
+		closed := events.Try(rd.Close)
 		switch {
 		case from.err != nil:
 			s.fail(from.err)
@@ -82,6 +84,21 @@ func (s *stream) finish() error {
 	}
 }
 
+// checkedRead is a Read of the caller's, which may panic or return an impossible count.
+func checkedRead(rd io.Reader, p []byte) (n int, err error) {
+	broken := events.Try(func() error {
+		n, err = rd.Read(p)
+		return nil
+	})
+	if broken == nil && (n < 0 || n > len(p)) {
+		broken = fmt.Errorf("its Read returned %d of %d bytes", n, len(p))
+	}
+	if broken != nil {
+		return 0, broken
+	}
+	return n, err
+}
+
 // watchedReader remembers how reading ended.
 type watchedReader struct {
 	rd  io.Reader
@@ -90,34 +107,10 @@ type watchedReader struct {
 }
 
 func (w *watchedReader) Read(p []byte) (n int, err error) {
-	broken := unpanicked(func() error {
-		n, err = w.rd.Read(p)
-		return nil
-	})
-	if broken == nil && (n < 0 || n > len(p)) {
-		broken = fmt.Errorf("its Read returned %d of %d bytes", n, len(p))
-	}
-	if broken != nil {
-		n, err = 0, broken
-	}
+	n, err = checkedRead(w.rd, p)
 	w.n += int64(n)
 	if err != nil && err != io.EOF {
 		w.err = err
 	}
 	return n, err
-}
-
-// unpanicked makes a panic of the caller's code an error. In a goroutine of ours the
-// caller could not recover from it, and it would end the whole program.
-func unpanicked(fn func() error) (err error) {
-	defer func() {
-		switch v := recover().(type) {
-		case nil:
-		case error:
-			err = fmt.Errorf("it panicked: %w", v)
-		default:
-			err = fmt.Errorf("it panicked: %v", v)
-		}
-	}()
-	return fn()
 }

@@ -209,6 +209,7 @@ func TestReaderIsNotTouchedAfterBackup(t *testing.T) {
 
 // A Read that blocks for ever is not waited for, and the error says so.
 func TestBlockedReader(t *testing.T) {
+	t.Parallel()
 	s, _ := initMemory(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -9,6 +9,8 @@ import (
 	engpack "github.com/restic/restic/rwmlink/pack"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // checkPacks compares the packs in the storage with those the index knows. The listing
@@ -65,7 +67,15 @@ func (c *checkRun) readPacks(ctx context.Context) error {
 	bar := c.rep.counter("packs")
 	defer bar.Done()
 	errs := make(chan error)
-	go c.repo.Checker().ReadPacks(ctx, c.selectPacks, bar, errs)
+	var broken error // of the caller's function in the subset; written before errs is closed
+	choose := func(all map[engrestic.ID]int64) (packs map[engrestic.ID]int64) {
+		broken = events.Try(func() error {
+			packs = c.selectPacks(all)
+			return nil
+		})
+		return packs
+	}
+	go c.repo.Checker().ReadPacks(ctx, choose, bar, errs)
 	for err := range errs {
 		var damaged *engrepository.ErrPackData
 		switch {
@@ -79,6 +89,9 @@ func (c *checkRun) readPacks(ctx context.Context) error {
 		default:
 			c.add(Finding{Kind: PackUnreadable, Err: err})
 		}
+	}
+	if broken != nil {
+		return fmt.Errorf("selecting packs: %w", broken)
 	}
 	return ctx.Err()
 }

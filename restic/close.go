@@ -13,7 +13,10 @@ import (
 func (s *Session) Close() error { return s.CloseContext(context.Background()) }
 
 // errNilSession is the error of a session that was never opened.
-var errNilSession = fmt.Errorf("%w: it is nil, so it was never opened", ErrClosed)
+var errNilSession = fmt.Errorf("%w: it was never opened", ErrClosed)
+
+// never reports whether the session was not made by Open or Init.
+func (s *Session) never() bool { return s == nil || s.users == nil }
 
 // abortTime is how long CloseContext waits for operations that it has cancelled.
 const abortTime = lockTimeCancelled
@@ -22,9 +25,10 @@ const abortTime = lockTimeCancelled
 // cancelled and return ErrClosed. They get ten seconds to end; if they do not, the
 // error wraps ErrStillRunning, and the lock stays until they have ended.
 func (s *Session) CloseContext(ctx context.Context) error {
-	if s == nil {
+	if s.never() {
 		return errNilSession
 	}
+	defer s.opts.events.Rethrow()
 	s.close()
 	if err := s.users.Acquire(ctx, allUsers); err != nil {
 		s.abort(ErrClosed)

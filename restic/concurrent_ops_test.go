@@ -14,6 +14,7 @@ import (
 // TestOneSessionManyUsers runs everything at the same time in one session. Run with
 // -race it looks for races, too.
 func TestOneSessionManyUsers(t *testing.T) {
+	t.Parallel()
 	s, _, dir, _ := sampleBackup(t)
 	folder := ":" + filepath.ToSlash(dir)
 	until := time.Now().Add(3 * time.Second)

@@ -12,6 +12,8 @@ import (
 	engdump "github.com/restic/restic/rwmlink/dump"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // ErrIsDir: the path is a directory, but a file is needed.
@@ -73,6 +75,7 @@ func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
 	case o.Archive != ArchiveTar && o.Archive != ArchiveZip:
 		return fmt.Errorf("dump: unknown archive format %d", int(o.Archive))
 	}
+	w = checkedWriter{w}
 	return s.inSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, _ string) error {
 		name := path.Join("/", o.Path)
 		node, err := findNode(ctx, repo, *sn.Tree, name)
@@ -98,6 +101,14 @@ func (s *Session) Dump(ctx context.Context, o DumpOptions, w io.Writer) error {
 		}
 		return err
 	})
+}
+
+// checkedWriter is the caller's writer in a goroutine of the engine's.
+type checkedWriter struct{ w io.Writer }
+
+func (c checkedWriter) Write(p []byte) (n int, err error) {
+	defer events.Caught(&err)
+	return c.w.Write(p)
 }
 
 func dumpTree(ctx context.Context, repo engrestic.BlobLoader, d *engdump.Dumper, id engrestic.ID, name string) error {

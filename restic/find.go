@@ -59,6 +59,9 @@ func (s *Session) Find(ctx context.Context, o FindOptions, fn func(Found) error)
 	if err := o.check(); err != nil {
 		return err
 	}
+	if fn == nil {
+		return errors.New("find: the function for what is found is nil")
+	}
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
 	var selected engdata.Snapshots

@@ -73,11 +73,16 @@ func (s *Session) FS(ctx context.Context, snapshot string) (*FS, error) {
 }
 
 // Snapshot returns the snapshot that is read.
-func (f *FS) Snapshot() Snapshot { return f.snapshot }
+func (f *FS) Snapshot() Snapshot {
+	if f == nil {
+		return Snapshot{}
+	}
+	return f.snapshot
+}
 
 // Close ends all reading and releases the session. Closing it again does nothing.
 func (f *FS) Close() error {
-	if f == nil {
+	if f == nil || f.reader == nil {
 		return errNilSession
 	}
 	f.end()
@@ -186,6 +191,9 @@ func (f *FS) resolve(op, name string, followLast bool) (*TreeNode, error) {
 	fail := func(err error) (*TreeNode, error) { return nil, &fs.PathError{Op: op, Path: name, Err: err} }
 	if !fs.ValidPath(name) {
 		return fail(fs.ErrInvalid)
+	}
+	if f == nil || f.reader == nil {
+		return fail(errNilSession)
 	}
 	root := &TreeNode{Name: ".", Type: NodeDir, Mode: fs.ModeDir | 0o755, ModTime: f.rootTime, Subtree: &f.root}
 	above := []*TreeNode{root} // the directories down to where we are

@@ -31,6 +31,7 @@ func Init(ctx context.Context, loc Location, password string, opts ...Option) (*
 	if password == "" && !o.noPassword {
 		return nil, fmt.Errorf("%s: an empty password protects nothing; nothing was made", loc)
 	}
+	defer o.events.Rethrow()
 	s, err := initialize(ctx, loc, o, password)
 	return s, explain(loc, err)
 }

@@ -17,6 +17,9 @@ func (s *Session) SetLimits(upKiB, downKiB int) error {
 	if upKiB < 0 || downKiB < 0 {
 		return fmt.Errorf("invalid limits %d and %d KiB/s: they cannot be negative", upKiB, downKiB)
 	}
+	if s.never() {
+		return errNilSession
+	}
 	s.stack.limits.set(upKiB, downKiB)
 	return nil
 }

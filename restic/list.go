@@ -2,11 +2,14 @@ package restic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	engindex "github.com/restic/restic/rwmlink/index"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // ObjectKind is a kind of object in a repository.
@@ -46,6 +49,10 @@ type Object struct {
 // or blobs. A blob in several packs is listed several times. An error from fn aborts
 // the listing and is returned. No lock is taken to list locks.
 func (s *Session) ListObjects(ctx context.Context, kind ObjectKind, fn func(Object) error) error {
+	if fn == nil {
+		return errors.New("list: the function for what is found is nil")
+	}
+	fn = events.Guarded(fn) // the engine calls it in goroutines of its own
 	if kind == ObjectBlob {
 		return s.run(ctx, access{}, func(ctx context.Context, repo *engrepository.Repository) error { return listBlobs(ctx, repo, fn) })
 	}

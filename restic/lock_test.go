@@ -258,6 +258,7 @@ func TestInjectedClockJudgesNoLocks(t *testing.T) {
 // A stale lock that could not be removed is still known as stale, and one that is
 // shared does not keep a backup away.
 func TestStaleLockThatStays(t *testing.T) {
+	t.Parallel()
 	host, err := os.Hostname()
 	if err != nil {
 		harness.NotHere(t, err.Error())

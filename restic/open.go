@@ -29,6 +29,7 @@ func Open(ctx context.Context, loc Location, password string, opts ...Option) (*
 	if _, past := loc.(*asOfLocation); past {
 		o.readOnly = true
 	}
+	defer o.events.Rethrow()
 	waiting := o.wait("opening the repository")
 	defer waiting.done()
 	stack, err := newStack(ctx, loc, &o, false)

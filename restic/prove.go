@@ -78,7 +78,7 @@ type Proof struct {
 
 	Requests int64   `json:"requests"` // sent to the storage
 	Bytes    int64   `json:"bytes"`    // received from it
-	Seconds  float64 `json:"seconds"`  // it took
+	Seconds  float64 `json:"seconds"`  // how long it took
 }
 
 // BrokenObject is something that a repository needs and does not have.

@@ -47,6 +47,9 @@ func identity(id string, master *engcrypto.Key) [sha256.Size]byte {
 // Identity tells the repository from every other one, also one with the same ID, by a
 // hash of its ID and its master key. It reveals neither.
 func (s *Session) Identity(ctx context.Context) (string, error) {
+	if s.never() {
+		return "", errNilSession
+	}
 	repo, err := s.known.open(ctx, s.stack, s.opts.engine())
 	if err != nil {
 		return "", err

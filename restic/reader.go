@@ -80,6 +80,9 @@ type BlobLocation struct {
 //
 // ctx bounds only the call itself.
 func (s *Session) Reader(ctx context.Context) (*Reader, error) {
+	if s.never() {
+		return nil, errNilSession
+	}
 	if s.closing.Err() != nil {
 		return nil, fmt.Errorf("%s: %w", s.loc, ErrClosed)
 	}
@@ -156,8 +159,16 @@ func (r *Reader) hold(life context.Context, opened chan<- error) {
 	}
 }
 
+// never reports whether the reader was not made by Session.Reader.
+func (r *Reader) never() bool {
+	return r == nil || r.s == nil || r.repo.Load() == nil && r.close == nil
+}
+
 // Close ends the reader and releases the session. Closing it again does nothing.
 func (r *Reader) Close() error {
+	if r.never() {
+		return errNilSession
+	}
 	r.close()
 	r.held.Wait()
 	r.inUse.Lock()
@@ -172,6 +183,9 @@ func (r *Reader) Close() error {
 
 // Refresh loads what was added to the repository since.
 func (r *Reader) Refresh(ctx context.Context) error {
+	if r.never() {
+		return errNilSession
+	}
 	return r.s.run(ctx, access{index: true}, func(_ context.Context, repo *engrepository.Repository) error {
 		r.repo.Store(repo)
 		return nil
@@ -179,14 +193,22 @@ func (r *Reader) Refresh(ctx context.Context) error {
 }
 
 // Connections is how many loads run at the same time; further loads wait.
-func (r *Reader) Connections() int { return int(r.s.stack.Properties().Connections) }
+func (r *Reader) Connections() int {
+	if r.never() {
+		return 0
+	}
+	return int(r.s.stack.Properties().Connections)
+}
 
 // CachesTrees reports whether packs of trees are kept in a local cache, so that the
 // first load of one makes the others in its pack local.
-func (r *Reader) CachesTrees() bool { return r.s.cache != nil }
+func (r *Reader) CachesTrees() bool { return !r.never() && r.s.cache != nil }
 
 // Size returns the plain size of a blob, and whether the repository has it.
 func (r *Reader) Size(h BlobHandle) (uint64, bool) {
+	if r.never() {
+		return 0, false
+	}
 	n, ok := r.repo.Load().LookupBlobSize(h.Type.engine(), engrestic.ID(h.ID))
 	return uint64(n), ok
 }
@@ -194,6 +216,9 @@ func (r *Reader) Size(h BlobHandle) (uint64, bool) {
 // Locations returns where the copies of a blob are: usually one, or none if the
 // repository does not have it.
 func (r *Reader) Locations(h BlobHandle) []BlobLocation {
+	if r.never() {
+		return nil
+	}
 	found := r.repo.Load().LookupBlob(h.Type.engine(), engrestic.ID(h.ID))
 	locations := make([]BlobLocation, len(found))
 	for i, b := range found {
@@ -207,6 +232,9 @@ func (r *Reader) Locations(h BlobHandle) []BlobLocation {
 // Decrypt. After a failure in the middle the load may be retried, and fn is then called
 // again.
 func (r *Reader) LoadRange(ctx context.Context, t BlobType, pack ID, offset, length uint, fn func(io.Reader) error) error {
+	if r.never() {
+		return errNilSession
+	}
 	if r.s.closing.Err() != nil {
 		return fmt.Errorf("%s: %w", r.s.loc, ErrClosed)
 	}
@@ -238,6 +266,9 @@ func (r *Reader) Decrypt(h BlobHandle, p BlobLocation, buf []byte, room func(siz
 }
 
 func (r *Reader) decrypt(p BlobLocation, buf []byte, room func(size int) []byte) ([]byte, error) {
+	if r.never() {
+		return nil, errNilSession
+	}
 	key := r.repo.Load().Key()
 	if len(buf) < key.NonceSize()+key.Overhead() {
 		return nil, fmt.Errorf("%d bytes are too short", len(buf))
@@ -265,6 +296,9 @@ func (r *Reader) decrypt(p BlobLocation, buf []byte, room func(size int) []byte)
 // LoadBlob loads a whole blob. It tries every copy, and bypasses the cache if that
 // turns out to be damaged.
 func (r *Reader) LoadBlob(ctx context.Context, h BlobHandle) ([]byte, error) {
+	if r.never() {
+		return nil, errNilSession
+	}
 	locations := r.Locations(h)
 	if len(locations) == 0 {
 		return nil, fmt.Errorf("%s: %v is not in the repository's index", r.s.loc, h)

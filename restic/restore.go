@@ -100,7 +100,7 @@ type RestoreResult struct {
 	BytesSkipped  uint64
 	// FilesVerified counts the files that were compared and found right.
 	FilesVerified uint64
-	Seconds       float64 // it took
+	Seconds       float64 // how long it took
 	// Failed lists every path that could not be restored or verified as it should be.
 	Failed []ItemError
 }

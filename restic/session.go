@@ -57,17 +57,37 @@ type Session struct {
 const allUsers = 1 << 40
 
 // Location returns where the repository lives.
-func (s *Session) Location() Location { return s.loc }
+func (s *Session) Location() Location {
+	if s == nil {
+		return nil
+	}
+	return s.loc
+}
 
 // ID returns the repository's own random ID, 64 hexadecimal digits, which identifies it
 // wherever it is stored.
-func (s *Session) ID() string { return s.id }
+func (s *Session) ID() string {
+	if s == nil {
+		return ""
+	}
+	return s.id
+}
 
 // Version returns the version of the repository's format, 1 or 2.
-func (s *Session) Version() uint { return uint(s.version.Load()) }
+func (s *Session) Version() uint {
+	if s == nil {
+		return 0
+	}
+	return uint(s.version.Load())
+}
 
 // KeyID returns the ID of the key that the password opened.
-func (s *Session) KeyID() ID { return *s.keyID.Load() }
+func (s *Session) KeyID() ID {
+	if s.never() {
+		return ID{}
+	}
+	return *s.keyID.Load()
+}
 
 func (s *Session) logCache(format string, args ...interface{}) {
 	s.opts.logger.Warn("cache", "location", s.loc.String(), "problem", oneLine(fmt.Errorf(format, args...)))

@@ -43,6 +43,9 @@ var lookAtLocks = access{lock: noLock, object: uncachedObject}
 // those of this host whose process has ended. It takes no lock itself. A lock that
 // cannot be read is an error wrapping ErrDamaged unless RemoveAll is set.
 func (s *Session) Unlock(ctx context.Context, o UnlockOptions) (*UnlockResult, error) {
+	if s.never() {
+		return nil, errNilSession
+	}
 	if s.opts.readOnly {
 		return nil, fmt.Errorf("%s: unlock: %w", s.loc, ErrReadOnly)
 	}

@@ -28,6 +28,7 @@ type AdoptResult struct {
 // With a lock it also locks what is in the bucket already ([Manager.RenewLocks]). Most
 // errors come with a result, whose Plan says what was found.
 func (m *Manager) AdoptStorage(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptResult, error) {
+	m = m.made()
 	r, err := m.store.Adopt(ctx, bucket, targetUser, opts.AdoptOptions)
 	if r == nil {
 		return nil, err

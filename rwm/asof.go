@@ -20,6 +20,7 @@ import (
 // is refused with [s3state.ErrStateDiffers] or [s3state.ErrMissing]. A time needs no
 // trust in the host.
 func (m *Manager) OpenAsOf(ctx context.Context, moment s3state.Moment, opts ...restic.Option) (*restic.Session, *s3state.View, error) {
+	m = m.made()
 	if err := m.needRepository(); err != nil {
 		return nil, nil, err
 	}
@@ -35,6 +36,8 @@ func (m *Manager) OpenAsOf(ctx context.Context, moment s3state.Moment, opts ...r
 // see [s3state.Store.Views]. [Manager.OpenView] opens them. It needs the same rights as
 // OpenAsOf.
 func (m *Manager) ViewsAsOf(ctx context.Context, times ...time.Time) ([]*s3state.View, error) {
+	m = m.made()
+	defer m.events.Rethrow()
 	if err := m.needRepository(); err != nil {
 		return nil, err
 	}
@@ -47,6 +50,7 @@ func (m *Manager) ViewsAsOf(ctx context.Context, times ...time.Time) ([]*s3state
 // OpenView opens the configured repository as a view of its bucket shows it, as
 // OpenAsOf does. The caller closes the session.
 func (m *Manager) OpenView(ctx context.Context, view *s3state.View, opts ...restic.Option) (*restic.Session, error) {
+	m = m.made()
 	if err := m.needRepository(); err != nil {
 		return nil, err
 	}
@@ -66,6 +70,8 @@ func adviseAdmin(err error) error {
 // LocationAsOf returns the configured repository as of a moment, as a location for
 // [restic.Open]. See [Manager.OpenAsOf].
 func (m *Manager) LocationAsOf(ctx context.Context, moment s3state.Moment) (restic.Location, *s3state.View, error) {
+	m = m.made()
+	defer m.events.Rethrow()
 	if m.cfg.ResticBucket == "" {
 		return nil, nil, m.cfg.source.at("restic_bucket", "is missing or empty, and this needs the repository")
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/cesnet/rwm/internal/s3config"
 )
 
 // NewTransport returns the HTTP transport a [Manager] uses unless it is given one:
@@ -41,7 +43,7 @@ func NewClient(cfg *Config, transport http.RoundTripper) (*minio.Client, error) 
 	if cfg.S3AccessKey == "" || cfg.S3SecretKey == "" {
 		return nil, cfg.source.at("s3_secret_key", "is given by other means than its value, and not read yet: call Config.ReadSecrets first")
 	}
-	endpoint, err := parseEndpoint(cfg.S3EndpointURL)
+	endpoint, err := s3config.Endpoint(cfg.S3EndpointURL)
 	if err != nil {
 		return nil, cfg.source.at("s3_endpoint_url", "%s", err)
 	}

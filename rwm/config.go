@@ -60,8 +60,8 @@ type Config struct {
 	AutoTags bool `yaml:"autotags"`
 	// Retention says which snapshots a run keeps; empty means no forget.
 	Retention Retention `yaml:"retention"`
-	// Policy is Retention as a value of Go's, and excludes it. A pointer, for a policy
-	// that keeps nothing is an error.
+	// Policy is the alternative to Retention for a Config made in Go; set one or the
+	// other. It is a pointer because a policy that keeps nothing is an error.
 	Policy *restic.Policy `json:"-"`
 	// RetentionScope says whose snapshots the retention applies to; empty
 	// means [ScopeRepository].
@@ -132,6 +132,9 @@ const (
 // [Manager.BackupAll] runs them.
 func (c *Config) BackupNames() []string {
 	var names []string
+	if c == nil {
+		return nil
+	}
 	for _, name := range slices.Concat(c.BackupOrder, slices.Sorted(maps.Keys(c.Backups))) {
 		if _, there := c.Backups[name]; there && !slices.Contains(names, name) {
 			names = append(names, name)

@@ -86,8 +86,8 @@ func (StepSkipped) event()     {}
 func (Waiting) event()         {}
 func (Warning) event()         {}
 
-// RunID names one backup run: its [Report] and its events have it. It is a random text
-// that is never empty.
+// RunID names one backup run: its [Report] and its events have it. It is random and
+// never empty.
 type RunID string
 
 func newRunID() RunID { return RunID(rand.Text()) }

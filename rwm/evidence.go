@@ -15,8 +15,8 @@ import (
 )
 
 // WithEvidence names a file in which [Manager.History] and [Manager.Prove] remember
-// what they have read and found right of the configured bucket: which keys, indexes,
-// snapshots, locks and packs. The next ones read only what is new and come to the same
+// which keys, indexes, snapshots, locks and packs of the configured bucket they have
+// read and found right. The next ones read only what is new and come to the same
 // result. Keep it where no host can write. It is created when needed; one that cannot
 // be read, or is that of another bucket, is replaced. By default nothing is remembered.
 func WithEvidence(file string) Option {

@@ -16,7 +16,7 @@ import (
 // mostAhead is how far the clock of a host may differ from the server's.
 const mostAhead = 24 * time.Hour
 
-// History is [s3state.Store.History]. Of the configured bucket, if its repository's
+// History is [s3state.Store.History]. For the configured bucket, if its repository's
 // password is configured too, only a proved moment is named as good (see
 // [restic.Prove]; within the limits of [ProofOptions] all data is read as well), and
 // encrypted objects are decrypted and judged. It marks
@@ -41,6 +41,8 @@ const mostAhead = 24 * time.Hour
 // repository cannot be opened at all, the history is judged without the password, and a
 // [Warning] says so.
 func (m *Manager) History(ctx context.Context, bucket string, opts s3state.HistoryOptions) (*s3state.History, error) {
+	m = m.made()
+	defer m.events.Rethrow()
 	review, err := m.Reviewed(bucket)
 	if err != nil {
 		return nil, err
@@ -103,18 +105,24 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 // ListForHistory lists a bucket for one [Manager.History], as its Listing option, and
 // gives each page to onPage, which may be nil. See [s3state.Store.ListForHistory].
 func (m *Manager) ListForHistory(ctx context.Context, bucket string, opts s3state.HistoryOptions, onPage func([]s3state.Version) error) (*s3state.Listing, error) {
+	m = m.made()
+	defer m.events.Rethrow()
 	return m.store.ListForHistory(ctx, bucket, m.knows(bucket), opts, onPage)
 }
 
 // locationToUnseal is what opens the configured repository as of a moment, and nothing
 // else of it; for the zero time as it is now.
 func (m *Manager) locationToUnseal(ctx context.Context, at time.Time) (restic.Location, error) {
-	if at.IsZero() {
+	now := at.IsZero()
+	if now {
 		at = m.now().Add(aheadOfAnyClock)
 	}
 	view, err := m.store.View(ctx, m.cfg.ResticBucket, s3state.Moment{At: at}, s3state.ViewOptions{Prefixes: []string{"config", "keys/"}})
 	if err != nil {
 		return nil, err
+	}
+	if now {
+		return m.asItIs(view), nil
 	}
 	return m.asOf(view), nil
 }

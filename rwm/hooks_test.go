@@ -80,6 +80,7 @@ func TestHookOutputStreams(t *testing.T) {
 }
 
 func TestHookCancelEndsTheGroup(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	var out bytes.Buffer
@@ -108,6 +109,7 @@ func TestHookCancelEndsTheGroup(t *testing.T) {
 }
 
 func TestHookLeavesDaemon(t *testing.T) {
+	t.Parallel()
 	stdout, _, err := runHooks(t, "sleep 30 & echo $!")
 	if err != nil {
 		t.Errorf("a hook that starts a daemon failed: %v", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"github.com/cesnet/rwm/internal/events"
+	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/s3state"
 )
@@ -85,6 +86,17 @@ func New(cfg *Config, opts ...Option) (*Manager, error) {
 	return m, nil
 }
 
+// made returns the Manager itself, or one without a configuration and a client where it is
+// nil or was not made by New: what it is asked for is an error then, not a panic.
+func (m *Manager) made() *Manager {
+	if m != nil && m.cfg != nil {
+		return m
+	}
+	none := &Manager{cfg: &Config{}, log: slog.New(slog.DiscardHandler), now: time.Now, hooks: hooks{io.Discard, io.Discard}, client: s3err.NoClient()}
+	none.store = s3state.New(nil)
+	return none
+}
+
 func (m *Manager) validate() error {
 	if m.client != nil || m.elsewhere() {
 		return m.cfg.validateRuns()
@@ -126,14 +138,15 @@ func (m *Manager) connect() error {
 }
 
 // Client returns the S3 client that all methods use.
-func (m *Manager) Client() *minio.Client { return m.client }
+func (m *Manager) Client() *minio.Client { return m.made().client }
 
 // Storage returns the Store for operations on policed buckets. It uses the shared
 // client.
-func (m *Manager) Storage() *s3state.Store { return m.store }
+func (m *Manager) Storage() *s3state.Store { return m.made().store }
 
 // Location returns the location of the configured repository.
 func (m *Manager) Location() restic.Location {
+	m = m.made()
 	if m.cfg.Location != nil {
 		return m.cfg.Location
 	}
@@ -142,6 +155,7 @@ func (m *Manager) Location() restic.Location {
 
 // OpenRepository opens the configured repository. The caller closes the session.
 func (m *Manager) OpenRepository(ctx context.Context, opts ...restic.Option) (*restic.Session, error) {
+	m = m.made()
 	if err := m.needRepository(); err != nil {
 		return nil, err
 	}
@@ -152,6 +166,7 @@ func (m *Manager) OpenRepository(ctx context.Context, opts ...restic.Option) (*r
 // there unless [restic.WithNewBucket] is given, and opens it. The caller closes the
 // session.
 func (m *Manager) InitRepository(ctx context.Context, opts ...restic.Option) (*restic.Session, error) {
+	m = m.made()
 	if err := m.needRepository(); err != nil {
 		return nil, err
 	}

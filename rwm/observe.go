@@ -24,6 +24,9 @@ func ObserveTransport(base http.RoundTripper) *ObservedTransport {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *ObservedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if t == nil || t.base == nil {
+		return nil, errors.New("there is no transport to observe")
+	}
 	response, err := t.base.RoundTrip(request)
 	place := request.Method + " " + request.URL.Host + request.URL.Path
 	t.mu.Lock()

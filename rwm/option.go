@@ -40,9 +40,9 @@ func WithEvents(fn func(Event)) Option {
 	return WithRunEvents(func(_ RunID, event Event) { fn(event) })
 }
 
-// WithRunEvents is [WithEvents], but fn also receives the ID of the run, which tells
-// apart the events of several runs, of one Manager or of many. The ID is empty for
-// events outside of backup runs.
+// WithRunEvents is [WithEvents], but fn also receives the ID of the run, which
+// distinguishes the events of several runs, whether of one Manager or of many. The ID
+// is empty for events outside of backup runs.
 func WithRunEvents(fn func(RunID, Event)) Option {
 	return func(m *Manager) {
 		if fn != nil {

@@ -82,6 +82,7 @@ func (m *Manager) prover(e *evidence, opts ...restic.Option) s3state.Prover {
 // [Manager.History] does of those that it names. An error says nothing about the
 // moment.
 func (m *Manager) Prove(ctx context.Context, at time.Time, opts ...restic.Option) (*s3state.Proof, error) {
+	m = m.made()
 	if err := m.needRepository(); err != nil {
 		return nil, err
 	}

@@ -12,15 +12,17 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// RenewLocks is [s3state.Store.Renew]. Of the configured bucket, if its repository's
-// password is configured too, only the locks of objects that the live snapshots need are
-// renewed, with all that is no part of that repository (others at a prefix, say), and the
-// history is judged with the password. A broken repository is
+// RenewLocks is [s3state.Store.Renew]. For the configured bucket, if its repository's
+// password is configured too, it renews only the locks of objects that the live
+// snapshots need and of what does not belong to that repository, such as another one at
+// a prefix. It also judges the history with the password. A broken repository is
 // suspicious. If the repository could not be examined, the locks are renewed without
 // the password, and a [Warning] says so.
 //
 // RenewLocks sets Needed and Suspicious of the options unless the caller did.
 func (m *Manager) RenewLocks(ctx context.Context, bucket string, opts s3state.RenewOptions) (*s3state.RenewResult, error) {
+	m = m.made()
+	defer m.events.Rethrow()
 	if opts.Suspicious == nil {
 		opts.Suspicious = func(ctx context.Context) (string, error) {
 			h, err := m.History(ctx, bucket, s3state.HistoryOptions{})
@@ -67,6 +69,7 @@ func (m *Manager) liveNeeds(ctx context.Context) (needed func(string) bool, brok
 // LastRenewal returns what the last renewal of a bucket's locks on this machine proved
 // at its end (see [Manager.RenewLedgerPath]). It is zero if there was none.
 func (m *Manager) LastRenewal(bucket string) (s3state.FloorProof, error) {
+	m = m.made()
 	path, err := m.RenewLedgerPath(bucket)
 	if err != nil {
 		return s3state.FloorProof{}, err
@@ -92,6 +95,7 @@ func (m *Manager) promised(bucket string) s3state.Promise {
 // RenewLedgerPath returns the path of the record of a bucket's renewals that the
 // command keeps: in the user's cache directory, by endpoint and bucket.
 func (m *Manager) RenewLedgerPath(bucket string) (string, error) {
+	m = m.made()
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("record of renewals: %w", err)

@@ -34,7 +34,7 @@ type Row struct {
 	OK         bool
 	ReturnCode int // 0, a failed hook's exit code, or one of [ExitCode]'s
 	Start      time.Time
-	Seconds    float64 // it took
+	Seconds    float64 // how long it took
 	Err        error   // why it is not OK
 
 	// Results of the step; nil for other steps, and if the step failed before.
@@ -108,6 +108,9 @@ type RunError struct {
 }
 
 func (e *RunError) Error() string {
+	if len(e.Failed) == 0 {
+		return "a backup run failed"
+	}
 	first := e.Failed[0]
 	text := fmt.Sprintf("%d of %d steps failed: %s: %v", len(e.Failed), e.Steps, first.title(), first.Err)
 	if len(e.Failed) > 1 {

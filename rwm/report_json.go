@@ -24,8 +24,8 @@ func (r Row) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. Of the error only the text is left; what
-// kind it was of is told by ReturnCode.
+// UnmarshalJSON reads what MarshalJSON wrote. Only the text of the error is left;
+// ReturnCode tells its kind.
 func (r *Row) UnmarshalJSON(text []byte) error {
 	var in jsonRow
 	if err := json.Unmarshal(text, &in); err != nil {

@@ -45,6 +45,7 @@ func ReviewsFile() (string, error) {
 // Reviewed returns the review recorded for a bucket, or the zero Review if there is
 // none.
 func (m *Manager) Reviewed(bucket string) (Review, error) {
+	m = m.made()
 	all, err := m.readReviews()
 	return all[m.reviewName(bucket)], err
 }
@@ -52,6 +53,7 @@ func (m *Manager) Reviewed(bucket string) (Review, error) {
 // KnownProof says what is known of a bucket's repository without opening it: that it is
 // not proved, why, and when [Manager.History] last proved it.
 func (m *Manager) KnownProof(bucket string) (s3state.Proof, error) {
+	m = m.made()
 	review, err := m.Reviewed(bucket)
 	p := s3state.Proof{Verdict: s3state.NotProved, Reason: m.whyNot(bucket, review), At: review.Proved}
 	if m.knows(bucket) {
@@ -66,6 +68,7 @@ func (m *Manager) KnownProof(bucket string) (s3state.Proof, error) {
 // SetReviewed records that a person has reviewed the history of a bucket until a time,
 // by the server's clock.
 func (m *Manager) SetReviewed(bucket string, until time.Time) error {
+	m = m.made()
 	if m.reviews == "" {
 		return errors.New("there is no file to keep in what was reviewed")
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 )
@@ -16,6 +17,7 @@ import (
 // BackupAll runs every configured backup, in the order of [Config.BackupNames]. See
 // [Manager.Backup].
 func (m *Manager) BackupAll(ctx context.Context) (*Report, error) {
+	m = m.made()
 	names := m.cfg.BackupNames()
 	if len(names) == 0 {
 		return nil, m.cfg.source.at("backups", "there are none, so there is nothing to run")
@@ -37,6 +39,8 @@ func (m *Manager) BackupAll(ctx context.Context) (*Report, error) {
 // has a row for every step that the run reached. When ctx ends, the current step is
 // stopped and the others are left out, including saving the state.
 func (m *Manager) Backup(ctx context.Context, names ...string) (*Report, error) {
+	m = m.made()
+	defer m.events.Rethrow()
 	plan, err := m.plan(names)
 	if err != nil {
 		return nil, err
@@ -305,7 +309,7 @@ func (r *run) goHook(ctx context.Context, backup string, phase HookPhase, hook f
 		return err
 	}
 	r.emit(HookStarted{Backup: backup, Phase: phase})
-	err := hook(ctx)
+	err := events.Try(func() error { return hook(ctx) })
 	if err == nil || ctx.Err() != nil && restic.Interrupted(err) {
 		return err
 	}

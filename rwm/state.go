@@ -9,6 +9,7 @@ import (
 // SaveState saves the state of the repository's bucket into it, as a backup run
 // does at its end.
 func (m *Manager) SaveState(ctx context.Context) (*s3state.SavedState, error) {
+	m = m.made()
 	if m.cfg.ResticBucket == "" {
 		return nil, m.cfg.source.at("restic_bucket", "is missing or empty, and this needs it")
 	}

@@ -18,8 +18,8 @@ type StorageCheck struct {
 	Repository *restic.CheckResult
 }
 
-// CheckStorage is [s3state.Store.CheckStorage]. Of the configured bucket, if its
-// repository's password is configured too, restic's own check is made as well, past any
+// CheckStorage is [s3state.Store.CheckStorage]. For the configured bucket, if its
+// repository's password is configured too, it also makes restic's own check, past any
 // cache, without a lock and by version IDs, so whatever is written or deleted meanwhile
 // does not disturb it. Packs are then read by that check alone.
 //
@@ -28,6 +28,8 @@ type StorageCheck struct {
 // problems. If the credentials may not read versions, as those of a host, restic's
 // check is left out and a [Warning] says so.
 func (m *Manager) CheckStorage(ctx context.Context, bucket string, opts s3state.CheckStorageOptions) (*StorageCheck, error) {
+	m = m.made()
+	defer m.events.Rethrow()
 	var repository *restic.CheckResult
 	var inside error
 	if m.knows(bucket) {

@@ -18,6 +18,7 @@ import (
 // DropVersions sets Confirm, Prover, Inspector and Measure of the options, and
 // ReviewedUntil as [Manager.History] does.
 func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.DropOptions) (*s3state.DropResult, error) {
+	m = m.made()
 	review, err := m.Reviewed(bucket)
 	if err != nil {
 		return nil, err

@@ -4,15 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"reflect"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/minio/minio-go/v7/pkg/s3utils"
-
+	"github.com/cesnet/rwm/internal/s3config"
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -39,7 +36,7 @@ func (c *Config) validateS3() error {
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	errs = append(errs, c.validateSecrets()...)
 	if c.S3EndpointURL != "" {
-		if _, err := parseEndpoint(c.S3EndpointURL); err != nil {
+		if _, err := s3config.Endpoint(c.S3EndpointURL); err != nil {
 			errs = append(errs, c.source.at("s3_endpoint_url", "%s", err))
 		}
 	}
@@ -54,45 +51,14 @@ func (c *Config) s3Values() map[string]string {
 	return values
 }
 
-// parseEndpoint reads an endpoint URL. Its errors do not repeat the URL, which
-// may contain credentials.
-func parseEndpoint(endpoint string) (*url.URL, error) {
-	u, err := url.Parse(endpoint)
-	switch {
-	case err != nil && strings.Contains(endpoint, "://"):
-		return nil, errors.New("is not a URL")
-	case err != nil:
-		return nil, errors.New("must be a URL that begins with https:// or http://")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("must be a URL that begins with https:// or http://")
-	case u.Host == "" || u.Hostname() == "":
-		return nil, errors.New("has no host name")
-	case !validPort(u.Port()):
-		return nil, errors.New("has a port that is not between 1 and 65535")
-	case u.User != nil:
-		return nil, errors.New("must not contain credentials; they have keys of their own")
-	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return nil, errors.New("must have nothing after the host and port; the bucket has a key of its own")
-	}
-	return u, nil
-}
-
-func validPort(port string) bool {
-	n, err := strconv.ParseUint(port, 10, 16)
-	return port == "" || err == nil && n > 0
-}
-
-// validateBuckets refuses names that the S3 client refuses at the first request. What
-// else a server forbids is for the server to say.
 func (c *Config) validateBuckets() (errs []error) {
 	for _, bucket := range [][2]string{{"restic_bucket", c.ResticBucket}, {"rcc_crypt_bucket", c.RCCCryptBucket}} {
 		key, name := bucket[0], bucket[1]
-		switch err := s3utils.CheckValidBucketName(name); {
-		case name == "" || err == nil:
-		case strings.Contains(name, "/"):
-			errs = append(errs, c.source.at(key, "%q is not the name of a bucket: it must not contain a slash; what is stored is at the bucket's root", name))
-		default:
-			errs = append(errs, c.source.at(key, "%q is not the name of a bucket: %s", name, err))
+		if name == "" {
+			continue
+		}
+		if err := s3config.Bucket(name); err != nil {
+			errs = append(errs, c.source.at(key, "%s", err))
 		}
 	}
 	return errs
@@ -181,6 +147,9 @@ func (c *Config) validateExtras(backup Backup) error {
 // each as a [Warning] event before a run.
 func (c *Config) Warnings() []string {
 	var warnings []string
+	if c == nil {
+		return nil
+	}
 	if mode := c.source.mode; mode&0o077 != 0 && runtime.GOOS != "windows" { // there the bits mean nothing
 		warnings = append(warnings, fmt.Sprintf("%s holds secrets and has mode %04o; make it readable by its owner only (chmod 600)", c.source.name, mode))
 	}

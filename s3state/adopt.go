@@ -116,6 +116,9 @@ type AdoptResult struct {
 type NotAdoptableError struct{ Plan *AdoptPlan }
 
 func (e *NotAdoptableError) Error() string {
+	if e.Plan == nil {
+		return ErrNotAdoptable.Error()
+	}
 	text := fmt.Sprintf("adopt %s: %v, and nothing was changed: %s", e.Plan.Bucket, ErrNotAdoptable, strings.Join(e.Plan.Refused, "; "))
 	if e.Plan.Instead != "" {
 		text += ". " + e.Plan.Instead
@@ -140,6 +143,7 @@ func (e *NotAdoptableError) Is(target error) bool { return target == ErrNotAdopt
 //
 // Errors: ErrNotAdoptable, ErrPolicy, ErrNoLock, ErrLockFails, *StepError.
 func (s *Store) Adopt(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	a, err := s.adoption(ctx, bucket, targetUser, opts)

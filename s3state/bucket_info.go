@@ -36,6 +36,7 @@ type InfoOptions struct {
 //
 // Errors: ErrBadListing.
 func (s *Store) Info(ctx context.Context, bucket string, opts InfoOptions) (*Info, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	f, err := s.bucketConfig(ctx, bucket)

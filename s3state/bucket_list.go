@@ -21,6 +21,7 @@ type BucketSummary struct {
 // List returns the caller's buckets with the policy check and the lock of each. A
 // bucket that cannot be checked is listed with its error.
 func (s *Store) List(ctx context.Context) ([]BucketSummary, error) {
+	s = s.made()
 	_, buckets, err := s.ownBuckets(ctx)
 	if err != nil {
 		return nil, err

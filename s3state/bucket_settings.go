@@ -54,6 +54,7 @@ type LifecycleForecast struct {
 // not read, as a host may not, is in Unknown. The forecasts of the lifecycle rules are
 // made only by Info, which lists the bucket anyway.
 func (s *Store) Settings(ctx context.Context, bucket string) (*Settings, error) {
+	s = s.made()
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return nil, err
 	}

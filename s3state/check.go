@@ -33,7 +33,7 @@ type CheckStorageOptions struct {
 	// marks, see StorageCheck.Suspicious, and what was deleted or replaced since the
 	// last verified state does not count as missing. It does not set OK.
 	Whole bool
-	// ReviewedUntil is that of HistoryOptions.
+	// ReviewedUntil: see HistoryOptions.
 	ReviewedUntil time.Time
 	OnEvent       func(Event)
 }
@@ -120,6 +120,7 @@ func (c *StorageCheck) problem(key, version, format string, args ...any) {
 // [StorageCheck.Err]. No error means that nothing was found, not that all was proved:
 // OK says that.
 func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStorageOptions) (*StorageCheck, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	c := &StorageCheck{Bucket: bucket, whole: opts.Whole}

@@ -64,7 +64,7 @@
 //
 // # Files
 //
-// The files of a room begin with its name; the room's first file has what is exported.
+// Files that belong together share a prefix; the first of them has what is exported.
 //
 //	store.go, event.go, errors.go   Store and its options, progress, errors
 //	layout.go             restic's and RWM's key names

@@ -18,18 +18,18 @@ type DropOptions struct {
 	// ErrUnconfirmed, and an ErrStorageIncomplete if something is known to be missing.
 	RequireComplete bool
 	// Reviewed says that the admin has reviewed the History: its suspicions, deletions
-	// since the last confirmed state, and a lack of a proof no longer prevent anything.
+	// since the last confirmed state, and a missing proof no longer stop DropVersions.
 	Reviewed bool
-	// ReviewedUntil is that of HistoryOptions.
+	// ReviewedUntil: see HistoryOptions.
 	ReviewedUntil time.Time
 	// Confirm, if not nil, is called by RequireComplete to tell whether the current
 	// objects are complete, as only their owner can know. Without it the current
-	// objects of a repository are not proved, and an ErrNotProved prevents anything
+	// objects of a repository are not proved, and DropVersions returns ErrNotProved
 	// unless Reviewed is set. An error aborts DropVersions.
 	Confirm func(ctx context.Context, now *View) (whole bool, err error)
-	// Inspector is that of HistoryOptions. It is called after Confirm.
+	// Inspector: see HistoryOptions. It is called after Confirm.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
-	// Measure is that of HistoryOptions.
+	// Measure: see HistoryOptions.
 	Measure Measure
 	// KeepStates is how many of the newest states to keep (0: none, negative: all),
 	// with every version they name: states that the history confirms and, if there is a
@@ -40,7 +40,7 @@ type DropOptions struct {
 	// and the states saved since. KeepStates and KeepWithin together keep both. Locks,
 	// keys and snapshots since the oldest moment kept stay too, for History.
 	KeepWithin time.Duration
-	// Prover is that of HistoryOptions, for KeepStates.
+	// Prover is for KeepStates: see HistoryOptions.
 	Prover Prover
 	// DryRun only counts what would be removed.
 	DryRun  bool
@@ -97,6 +97,7 @@ type DropResult struct {
 // Errors: ErrUnconfirmed, ErrStorageIncomplete, ErrNotProved, ErrNotVersioned,
 // ErrBadListing, ErrChanging, ErrFull, *BatchError.
 func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOptions) (*DropResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	res := &DropResult{Bucket: bucket}
@@ -191,7 +192,14 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	if res.Lost > 0 {
 		return res, nil
 	}
-	if err := s.dropStates(ctx, bucket, interim, final, rep); err != nil {
+	err = s.dropStates(ctx, bucket, interim, final, rep)
+	if errors.Is(err, ErrAccessDenied) && s.locksNew(ctx, bucket) {
+		// Lifecycle removes what is hidden, after its lock.
+		if err = nil; interim.Key != final.Key {
+			err = s.hide(ctx, bucket, interim.Key)
+		}
+	}
+	if err != nil {
 		return res, fmt.Errorf("drop versions of bucket %s: everything is done except removing the interim state %q: %w", bucket, interim.Key, err)
 	}
 	return res, nil
@@ -207,6 +215,12 @@ func (s *Store) refuseLockedDrop(ctx context.Context, bucket string, choose func
 		}
 		return s.selectOld(ctx, bucket, nil, keep, concerned, func(string, string) error { return nil })
 	})
+}
+
+// locksNew reports whether the bucket locks what is written, as the interim state was.
+func (s *Store) locksNew(ctx context.Context, bucket string) bool {
+	var l Lock
+	return s.readDefaultRetention(ctx, bucket, &l) == nil && l.RetainDays > 0
 }
 
 // saveInterim saves the state that is there while versions are removed. It must not

@@ -30,6 +30,7 @@ type DeleteResult struct {
 //
 // Errors: ErrLocked, ErrNotEmpty, *BatchError.
 func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (*DeleteResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	res := &DeleteResult{Bucket: bucket}

@@ -65,3 +65,24 @@ func TestDropLooksForLocksFirst(t *testing.T) {
 		t.Errorf("the locked object came back: %v", err)
 	}
 }
+
+// A drop in a bucket that locks what is written cannot remove its own interim state: it
+// hides it, for lifecycle to remove, and that is no error.
+func TestDropWhereNewObjectsAreLocked(t *testing.T) {
+	t.Parallel()
+	w, _, _ := newLocked(t, LockOptions{Days: 1})
+	w.put("data/x", "x")
+	res, err := w.admin.DropVersions(w.ctx, w.bucket, DropOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, err := w.admin.States(w.ctx, w.bucket)
+	if err != nil || len(states) != 2 {
+		t.Fatalf("%+v %v", states, err)
+	}
+	for _, st := range states {
+		if st.IsLatest != (st.VersionID == res.State.VersionID) {
+			t.Errorf("there is the state %+v", st)
+		}
+	}
+}

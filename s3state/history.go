@@ -142,6 +142,7 @@ type HistoryOptions struct {
 //
 // Errors: ErrNotVersioned, ErrBadListing, and those of Prover and Inspector.
 func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions) (*History, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	if err := s.requireVersioned(ctx, bucket); err != nil {

@@ -26,6 +26,10 @@ type snapshotClaim struct {
 	written      time.Time // by the server's clock
 }
 
+func (c *snapshotClaim) name() string {
+	return stateVersionName(&SavedState{Key: c.key, VersionID: c.version})
+}
+
 // ahead is how far the clock of a host may be ahead before a snapshot's time is taken
 // for a lie, and how much earlier than others a snapshot may be that was written later.
 const ahead = 30 * time.Minute

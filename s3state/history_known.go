@@ -11,11 +11,11 @@ import (
 // Known remembers what History has read, so that a later one reads only what is new: a
 // version never changes, so neither does what was found in it. Only what was found
 // right is remembered; everything else is read again each time. A saved state that
-// agreed with the version history goes on agreeing, since what is written later says
-// nothing about that time; after a drop all are compared again. It survives JSON, holds
-// no content, and is as long as what one History reads. It is for one bucket: keep it
-// where no host can write. It is safe for concurrent use, one History at a time. The
-// zero value knows nothing.
+// agreed with the version history still agrees with it later, since what is written
+// afterwards says nothing about that time; after a drop all are compared again. It
+// survives JSON, holds no content, and is as long as what one History reads. It is for
+// one bucket: keep it where no host can write. It is safe for concurrent use, one
+// History at a time. The zero value knows nothing.
 type Known struct {
 	mu    sync.Mutex
 	scope string
@@ -24,15 +24,11 @@ type Known struct {
 
 	// states are those that are Verified. They hold while all states that were seen are
 	// there: a drop removes some, and what the others say of those changes.
-	states     map[string]*Verification
-	usedStates map[string]*Verification
-	seen       seenStates
+	states remembered[*Verification]
+	seen   seenStates
 
-	sizes     map[string]SnapshotSize // of snapshots that were measured
-	usedSizes map[string]SnapshotSize
-
-	heldStates map[string]bool // those that name what was proved, within the scope
-	usedHeld   map[string]bool
+	sizes remembered[SnapshotSize] // of snapshots that were measured
+	held  remembered[bool]         // states that name what was proved, within the scope
 }
 
 // seenStates sums up the states of a listing.
@@ -71,7 +67,7 @@ type knownFile struct {
 func (k *Known) MarshalJSON() ([]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return json.Marshal(knownFile{k.scope, k.found, k.states, k.seen, k.sizes, k.heldStates})
+	return json.Marshal(knownFile{k.scope, k.found, k.states.list(), k.seen, k.sizes.list(), k.held.list()})
 }
 
 // UnmarshalJSON replaces what is known.
@@ -82,8 +78,10 @@ func (k *Known) UnmarshalJSON(text []byte) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.scope, k.found, k.states, k.seen = f.Scope, f.Found, f.States, f.Seen
-	k.sizes, k.heldStates = f.Sizes, f.Held
+	k.scope, k.found, k.seen = f.Scope, f.Found, f.Seen
+	k.states.set(f.States)
+	k.sizes.set(f.Sizes)
+	k.held.set(f.Held)
 	return nil
 }
 
@@ -96,7 +94,9 @@ func (k *Known) Judging(scope string) {
 	if scope == k.scope {
 		return
 	}
-	k.scope, k.sizes, k.heldStates = scope, nil, nil
+	k.scope = scope
+	k.sizes.set(nil)
+	k.held.set(nil)
 	for name := range k.found {
 		k.found[name] = knownVersion{}
 	}
@@ -185,22 +185,15 @@ func (k *Known) beginStates(states []SavedState) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.usedStates = make(map[string]*Verification)
 	if k.seen.N < 0 || k.seen.N > len(states) || sumStates(states[:k.seen.N]) != k.seen {
-		k.states, k.heldStates = nil, nil
+		k.states.set(nil)
+		k.held.set(nil)
 	}
 	k.seen = sumStates(states)
+	k.states.begin()
 }
 
-// endStates forgets the states that were not asked for.
-func (k *Known) endStates() {
-	if k != nil {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.states, k.usedStates = k.usedStates, nil
-	}
-}
-
+// stateVersionName is "" for what can be overwritten.
 func stateVersionName(st *SavedState) string {
 	if st.VersionID == "" || st.VersionID == nullVersion {
 		return ""
@@ -210,27 +203,18 @@ func stateVersionName(st *SavedState) string {
 
 // state returns how a saved state compared, nil if that is not known.
 func (k *Known) state(st *SavedState) *Verification {
-	if k == nil || stateVersionName(st) == "" {
-		return nil
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	v := k.states[stateVersionName(st)]
+	v, _ := k.knownStates().get(stateVersionName(st))
 	if v == nil || v.Status != Verified {
 		return nil
 	}
-	k.usedStates[stateVersionName(st)] = v
 	found := *v
 	return &found
 }
 
 // putState notes that a saved state agrees with the history.
 func (k *Known) putState(st *SavedState) {
-	if k == nil || stateVersionName(st) == "" || st.Verification == nil || st.Verification.Status != Verified {
-		return
+	if st.Verification != nil && st.Verification.Status == Verified {
+		v := *st.Verification
+		k.knownStates().put(stateVersionName(st), &v)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	v := *st.Verification
-	k.usedStates[stateVersionName(st)] = &v
 }

@@ -10,8 +10,8 @@ import (
 // what was proved: an upload in parts counts from when it was begun, and what is
 // written while a state is saved may be in it or not.
 func (h *timeline) holdLastState(ctx context.Context, p *search, known *Known) error {
-	known.beginHeld()
-	defer known.endHeld()
+	known.heldStates().begin()
+	defer known.heldStates().end()
 	for h.proving && h.res.LastGoodState != nil {
 		st := h.res.LastGoodState
 		holds, err := p.holds(ctx, h, st, known)
@@ -27,7 +27,7 @@ func (h *timeline) holdLastState(ctx context.Context, p *search, known *Known) e
 // holds reports whether a state names the versions of the moment that was proved, or
 // is proved itself.
 func (p *search) holds(ctx context.Context, h *timeline, st *SavedState, known *Known) (bool, error) {
-	if known.held(st) {
+	if known, _ := known.heldStates().get(stateVersionName(st)); known {
 		return true, nil
 	}
 	moment, err := p.view(ctx, h.res.LastGood)
@@ -44,7 +44,7 @@ func (p *search) holds(ctx context.Context, h *timeline, st *SavedState, known *
 		same, err = p.provesState(ctx, h, st, list)
 	}
 	if err == nil && same {
-		known.putHeld(st)
+		known.heldStates().put(stateVersionName(st), true)
 	}
 	return same, err
 }
@@ -83,43 +83,4 @@ func (p *search) provesState(ctx context.Context, h *timeline, st *SavedState, l
 	h.res.Proof.Tried, h.res.Proof.Requests, h.res.Proof.Bytes = p.sum.Tried, p.sum.Requests, p.sum.Bytes
 	p.said(fmt.Sprintf("prove the state %q", st.Key), proof)
 	return proof.Verdict == Proved, nil
-}
-
-// beginHeld, held, putHeld and endHeld remember the states that name what was proved.
-
-func (k *Known) beginHeld() {
-	if k != nil {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.usedHeld = make(map[string]bool)
-	}
-}
-
-func (k *Known) endHeld() {
-	if k != nil {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.heldStates, k.usedHeld = k.usedHeld, nil
-	}
-}
-
-func (k *Known) held(st *SavedState) bool {
-	if k == nil || stateVersionName(st) == "" {
-		return false
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	held := k.heldStates[stateVersionName(st)]
-	if held {
-		k.usedHeld[stateVersionName(st)] = true
-	}
-	return held
-}
-
-func (k *Known) putHeld(st *SavedState) {
-	if k != nil && stateVersionName(st) != "" {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.usedHeld[stateVersionName(st)] = true
-	}
 }

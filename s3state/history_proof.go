@@ -219,6 +219,7 @@ func (p *search) whole(ctx context.Context, moments []time.Time) []time.Time {
 // Prove calls prover for one moment of a bucket, as History does: objects written more
 // than once are suspect.
 func (s *Store) Prove(ctx context.Context, bucket string, at time.Time, prover Prover) (*Proof, error) {
+	s = s.made()
 	h := newTimeline(bucket)
 	newest := newNewestView(s.rightBytes(ctx, bucket))
 	if err := s.listHistory(ctx, bucket, h, newest, nil, nil); err != nil {

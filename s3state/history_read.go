@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // Inspect judges a lock, a key, an index or a snapshot whose bytes match its name, or a
@@ -136,7 +138,10 @@ func (r *reading) read(ctx context.Context, v *Version) (verdict Verdict, ok boo
 	defer r.mu.Unlock()
 	r.could = true
 	if r.inspect != nil {
-		verdict, err = r.inspect(*v, body.Bytes())
+		err = events.Try(func() (err error) {
+			verdict, err = r.inspect(*v, body.Bytes())
+			return err
+		})
 	}
 	if err == nil && what != TypeConfig { // what a config is judged by may change
 		r.known.put(v, r.inspect != nil, verdict)

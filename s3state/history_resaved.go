@@ -70,13 +70,14 @@ func (h *timeline) resaves() []resave {
 // judgeResaves tells what the snapshots that were saved again lack. Sizes are measured
 // where that is possible, since what a snapshot says of itself is a claim.
 func (s *Store) judgeResaves(ctx context.Context, bucket string, h *timeline, all []resave, measure Measure, known *Known, every bool) error {
-	known.beginSizes()
-	defer known.endSizes()
+	measured := known.knownSizes()
+	measured.begin()
+	defer measured.end()
 	sizes := make(map[string]SnapshotSize)
 	var open []resave
 	for _, r := range all {
 		for _, c := range []*snapshotClaim{&r.original, &r.copied} {
-			if size, ok := known.size(c); ok {
+			if size, ok := measured.get(c.name()); ok {
 				sizes[c.key] = size
 			}
 		}
@@ -102,7 +103,7 @@ func (s *Store) judgeResaves(ctx context.Context, bucket string, h *timeline, al
 	for _, r := range all {
 		for _, c := range []*snapshotClaim{&r.original, &r.copied} {
 			if size, ok := sizes[c.key]; ok {
-				known.putSize(c, size)
+				measured.put(c.name(), size)
 			}
 		}
 		found, ok := r.judge(sizes)

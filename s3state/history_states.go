@@ -11,7 +11,7 @@ import (
 func (s *Store) judgeStates(ctx context.Context, bucket string, h *timeline, n int, known *Known) error {
 	const rounds = 4
 	known.beginStates(h.res.States)
-	defer known.endStates()
+	defer known.knownStates().end()
 	h.confirmed = true
 	states := h.res.States
 	for round := range rounds + 1 {

@@ -11,9 +11,9 @@ import (
 // FileType is what an object is to restic.
 type FileType string
 
-// The types of restic's layout, RWM's states, the objects it tries things out on, the
-// copies of packs of trees that a prune leaves for sealed hosts, and what belongs to none
-// of them.
+// The types of restic's layout, RWM's states, the objects it tries rights and locks on,
+// the copies of packs of trees that a prune leaves for sealed hosts, and everything
+// else.
 const (
 	TypeConfig   FileType = "config"
 	TypeKey      FileType = "key"

@@ -111,6 +111,7 @@ func (l *Lock) Retention() time.Duration { return time.Duration(l.RetainDays) * 
 // Lock reads how a bucket is locked. It needs the rights to read the bucket's object
 // lock configuration and its lifecycle, which the admin and the keeper have.
 func (s *Store) Lock(ctx context.Context, bucket string) (*Lock, error) {
+	s = s.made()
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return nil, err
 	}

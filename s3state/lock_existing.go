@@ -41,6 +41,7 @@ type LockBucketResult struct {
 //
 // Errors: ErrPolicy, ErrNoLock, ErrLockFails, *StepError.
 func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOptions) (*LockBucketResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	res := &LockBucketResult{Bucket: bucket}

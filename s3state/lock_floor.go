@@ -54,6 +54,7 @@ type FloorOptions struct {
 //
 // Errors: ErrBadListing.
 func (s *Store) LockFloor(ctx context.Context, bucket string, opts FloorOptions) (*LockFloor, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	f := &LockFloor{Bucket: bucket, Time: s.now()}
@@ -123,7 +124,7 @@ func (f *LockFloor) read(ctx context.Context, s *Store, sample []entry) error {
 
 // Kept reports that every proved object is locked for as long as promised.
 func (f *LockFloor) Kept() bool {
-	return f.Lock.Enabled && f.Lock.Days > 0 && !f.Floor.Before(f.Time.Add(f.Lock.Promise()))
+	return f.Lock != nil && f.Lock.Enabled && f.Lock.Days > 0 && !f.Floor.Before(f.Time.Add(f.Lock.Promise()))
 }
 
 // reclaimer sums up what lifecycle removes.

@@ -82,6 +82,7 @@ type filterXML struct {
 // Lifecycle reads the enabled lifecycle rules of a bucket; none if there are none or
 // the server has no lifecycle.
 func (s *Store) Lifecycle(ctx context.Context, bucket string) ([]LifecycleRule, error) {
+	s = s.made()
 	data, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: url.Values{"lifecycle": {""}}})
 	if s3err.Code(err) == "NoSuchLifecycleConfiguration" || noSuchFeature(err) {
 		return nil, nil

@@ -70,6 +70,7 @@ type AccessOptions struct {
 // If As names another role and these are the owner's credentials, it tries nothing: the
 // error wraps ErrOwner, and the report has only the policy check.
 func (s *Store) Access(ctx context.Context, bucket string, opts AccessOptions) (*AccessReport, error) {
+	s = s.made()
 	if err := opts.As.valid(); err != nil {
 		return nil, err
 	}

@@ -56,6 +56,7 @@ func (c *PolicyCheck) problem(format string, args ...any) {
 // CheckPolicy checks whether a bucket is policed as Create makes it. It returns an
 // error only if that cannot be found out: ErrNoBucket, ErrAccessDenied.
 func (s *Store) CheckPolicy(ctx context.Context, bucket string) (*PolicyCheck, error) {
+	s = s.made()
 	config, err := s.bucketConfig(ctx, bucket)
 	if err != nil {
 		return nil, err

@@ -46,6 +46,7 @@ type CreateResult struct {
 // object locked for a few seconds: ErrLockFails if they can remove it or shorten its
 // lock, ErrNoLock if the server has no object lock. That takes about five seconds.
 func (s *Store) Create(ctx context.Context, bucket, targetUser string, opts CreateOptions) (*CreateResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	if err := checkNewName(bucket); err != nil {

@@ -61,8 +61,8 @@ type RenewResult struct {
 	Longer  int64 `json:"longer"`
 	Young   int64 `json:"young"`
 	Failed  int64 `json:"failed"`
-	// Proved counts the Known versions whose locks were read from the server; Sampled
-	// means that these were not all.
+	// Proved counts the Known versions whose locks were read from the server, and the
+	// Renewed ones if the ledger was wrong; Sampled means that these were not all.
 	Proved  int64 `json:"proved"`
 	Sampled bool  `json:"sampled"`
 	// Floor is until when everything needed is locked, except for the young versions;
@@ -71,7 +71,7 @@ type RenewResult struct {
 	// Problems are the reasons why the lock does not keep its promise.
 	Problems []string  `json:"problems,omitempty"`
 	Time     time.Time `json:"time"`    // of the run, by the clock of the Store or, if that is behind, the server's
-	Seconds  float64   `json:"seconds"` // it took
+	Seconds  float64   `json:"seconds"` // how long it took
 }
 
 // Kept reports that every needed object is locked for as long as promised. Young
@@ -112,8 +112,9 @@ const (
 // Versions that could not be renewed are in a *BatchError; the result is there as well,
 // and the ledger has what was done, so the next run goes on from there.
 //
-// Errors: ErrNotLocked, ErrAccessDenied, ErrNoBucket, *BatchError.
+// Errors: ErrNotLocked, ErrLockFails, *BatchError.
 func (s *Store) Renew(ctx context.Context, bucket string, opts RenewOptions) (*RenewResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	r := &renewer{s: s, c: s.observed(rep), bucket: bucket, opts: opts, rep: rep}
@@ -153,6 +154,7 @@ func (r *renewer) run(ctx context.Context) error {
 			break
 		}
 		if r.distrusted {
+			r.res.Floor = time.Time{}
 			return fmt.Errorf("renew the locks of bucket %s: %w: of what was just renewed, %s %s not locked as promised", r.bucket, ErrLockFails, plural.Of(wrong, "version"), plural.Are(wrong))
 		}
 		// Whatever made the ledger wrong, nothing of it is believed any more.

@@ -219,7 +219,7 @@ func (l *RenewLedger) flush() error {
 // Close writes what is not written yet. A file with many outdated lines is replaced by
 // a shorter one.
 func (l *RenewLedger) Close() error {
-	if l == nil {
+	if l == nil || l.file == nil {
 		return nil
 	}
 	err := l.flush()

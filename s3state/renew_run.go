@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
@@ -29,14 +30,15 @@ type renewer struct {
 	todo   *manifest // the versions that are needed
 	failed BatchError
 
-	mu     sync.Mutex
-	done   int64
-	prove  []claim // known versions whose lock is to be read
-	packs  int64   // known packs seen
-	answer int64   // requests that the server answered
+	mu      sync.Mutex
+	done    int64
+	prove   []claim // versions whose lock is to be read
+	packs   int64   // claimed packs seen
+	claimed int64   // versions claimed
+	answer  int64   // requests that the server answered
 }
 
-// claim is what the ledger says of a version.
+// claim is what the ledger, or the server when it renewed the lock, says of a version.
 type claim struct {
 	entry
 	until time.Time
@@ -53,7 +55,7 @@ func (r *renewer) list(ctx context.Context) error {
 	r.close()
 	r.todo = &manifest{}
 	r.failed = BatchError{Op: "renew the locks of", Bucket: r.bucket}
-	r.prove, r.packs, r.done = nil, 0, 0
+	r.prove, r.packs, r.claimed, r.done = nil, 0, 0, 0
 	res := &r.res
 	res.Needed, res.Bytes, res.Renewed, res.Known, res.Longer, res.Young, res.Failed, res.Floor = 0, 0, 0, 0, 0, 0, 0, time.Time{}
 	kept := &keepSet{}
@@ -137,13 +139,15 @@ func (r *renewer) each(ctx context.Context, all func(func(entry) error) error, f
 			}
 		})
 	}
-	err := all(func(o entry) error {
-		select {
-		case work <- o:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	err := events.Try(func() error { // all asks a function of the caller's
+		return all(func(o entry) error {
+			select {
+			case work <- o:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		})
 	})
 	close(work)
 	wg.Wait()
@@ -193,6 +197,8 @@ func (r *renewer) renewAll(ctx context.Context) error {
 		counter := &r.res.Renewed
 		if longer {
 			counter = &r.res.Longer
+		} else if r.distrusted {
+			r.claim(o, locked)
 		}
 		r.count(o, counter, locked, nil)
 	})
@@ -283,13 +289,22 @@ func (r *renewer) lower(locked time.Time) {
 	}
 }
 
-// known notes a version that the ledger vouches for: all metadata, and of the packs a
-// sample that gives each the same chance, is proved afterwards.
+// known notes a version that the ledger vouches for.
 func (r *renewer) known(o entry, until time.Time) {
+	r.claim(o, until)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.res.Known++
 	r.lower(until)
+	r.progress(false, r.res.Needed)
+}
+
+// claim notes until when a version should be locked: all metadata, and of the packs a
+// sample that gives each the same chance, is proved afterwards.
+func (r *renewer) claim(o entry, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.claimed++
 	c := claim{o, until}
 	if r.opts.All || TypeOf(o.Key) != TypePack {
 		r.prove = append(r.prove, c)
@@ -301,7 +316,6 @@ func (r *renewer) known(o entry, until time.Time) {
 	} else if i := rand.Int64N(r.packs); i < sampledPacks {
 		r.prove[i] = c
 	}
-	r.progress(false, r.res.Needed)
 }
 
 func (r *renewer) progress(proving bool, total int64) {
@@ -312,9 +326,10 @@ func (r *renewer) progress(proving bool, total int64) {
 }
 
 // proveKnown reads the locks of what the ledger vouches for, and counts those that are
-// shorter than it says.
+// shorter than it says. Once the ledger was wrong, it does so of what was just renewed:
+// a server may accept a renewal and forget it.
 func (r *renewer) proveKnown(ctx context.Context) (wrong int64, err error) {
-	r.res.Proved, r.res.Sampled = int64(len(r.prove)), int64(len(r.prove)) < r.res.Known
+	r.res.Proved, r.res.Sampled = int64(len(r.prove)), int64(len(r.prove)) < r.claimed
 	r.done = 0
 	claims := make(map[string]time.Time, len(r.prove))
 	for _, c := range r.prove {

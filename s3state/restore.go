@@ -52,7 +52,7 @@ type RestoreResult struct {
 	Verification  *Verification
 	Check         *PolicyCheck // of the target
 	Started       time.Time
-	Seconds       float64 // it took
+	Seconds       float64 // how long it took
 }
 
 // Restore makes the target bucket and copies into it, server-side and in
@@ -72,6 +72,7 @@ type RestoreResult struct {
 // ErrSameBucket, ErrNotVersioned, ErrPolicy, ErrCopyDiffers, with a lock ErrNoLock and
 // ErrLockFails.
 func (s *Store) Restore(ctx context.Context, opts RestoreOptions) (*RestoreResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	r := &restorer{s: s, opts: opts, rep: rep, res: &RestoreResult{

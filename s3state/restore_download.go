@@ -20,7 +20,7 @@ type DownloadOptions struct {
 	// Dir becomes the copy. It must not exist, be empty, or be an unfinished
 	// copy of the same.
 	Dir string
-	// AllowUnverified is that of RestoreOptions.
+	// AllowUnverified: see RestoreOptions.
 	AllowUnverified bool
 	Parallel        int // downloads at once; 0 for 16
 	OnEvent         func(Event)
@@ -37,7 +37,7 @@ type DownloadResult struct {
 	// SHA-256) or their ETag (MD5).
 	Hashed       int64
 	Verification *Verification
-	Seconds      float64 // it took
+	Seconds      float64 // how long it took
 }
 
 // Download brings a bucket as of a moment into a local directory: each object a file
@@ -53,6 +53,7 @@ type DownloadResult struct {
 // Errors: ErrNoState, ErrBadState, ErrMissing, ErrStateDiffers, ErrNotVersioned,
 // ErrTargetExists (the directory holds something else), *BatchError.
 func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	started := time.Now()

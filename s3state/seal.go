@@ -51,6 +51,7 @@ type SealResult struct {
 //
 // Errors: ErrPolicy (the bucket is not policed; nothing was changed).
 func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*SealResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	p, err := s.sealable(ctx, bucket)
@@ -68,10 +69,12 @@ func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*Sea
 //
 // Before it lets the host in, Unseal proves on two small objects, with the admin's own
 // access, that the server applies a statement from a given time on and not before. If
-// not, the error wraps ErrNoTimeCondition, and the host stays sealed.
+// not, the error wraps ErrNoTimeCondition, and the host stays sealed. If the host is
+// not sealed, the error wraps ErrInvalid.
 //
-// Errors: ErrPolicy, ErrNoTimeCondition; ErrInvalid if the host is not sealed.
+// Errors: ErrPolicy, ErrNoTimeCondition.
 func (s *Store) Unseal(ctx context.Context, bucket string, opts UnsealOptions) (*SealResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	fail := func(err error) (*SealResult, error) { return nil, fmt.Errorf("unseal %s: %w", bucket, err) }

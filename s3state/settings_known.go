@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -67,6 +68,10 @@ const mostChanges = 100
 // LookAtSettings reads the settings of a bucket and records in known what has changed
 // since the last look. What the caller may not read stays as it was known.
 func (s *Store) LookAtSettings(ctx context.Context, bucket string, known *KnownSettings) error {
+	s = s.made()
+	if known == nil {
+		return errors.New("the settings known before are nil: there is nothing to record changes in")
+	}
 	found, err := s.settingsNow(ctx, bucket)
 	if err != nil {
 		return err

@@ -39,8 +39,9 @@ type CaptureResult struct {
 // gathered in memory or in a temporary file; memory use does not grow with the bucket.
 // What was written before an error is not a state.
 //
-// Errors: ErrNoBucket, ErrNotVersioned, ErrAccessDenied, ErrBadListing, ErrChanging.
+// Errors: ErrNotVersioned, ErrBadListing, ErrChanging.
 func (s *Store) Capture(ctx context.Context, bucket string, w io.Writer, opts CaptureOptions) (*CaptureResult, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	packed, res, err := s.packed(ctx, bucket, opts.skip, rep, func(*spool, *CaptureResult, stopwatch) error { return nil })

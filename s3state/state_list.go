@@ -11,6 +11,7 @@ import (
 //
 // Errors: ErrNotVersioned, ErrBadListing.
 func (s *Store) States(ctx context.Context, bucket string) ([]SavedState, error) {
+	s = s.made()
 	if err := s.requireVersioned(ctx, bucket); err != nil {
 		return nil, err
 	}

@@ -12,8 +12,9 @@ import (
 // OpenState opens a saved state by its key and version ID; an empty version ID
 // means the current one. Close the reader.
 //
-// Errors: ErrNoState, ErrBadState (not gzip), ErrNoBucket, ErrAccessDenied.
+// Errors: ErrNoState, ErrBadState (not gzip).
 func (s *Store) OpenState(ctx context.Context, bucket, key, versionID string) (*StateReader, error) {
+	s = s.made()
 	body, _, err := s.openObject(ctx, bucket, key, versionID)
 	if err != nil {
 		return nil, err

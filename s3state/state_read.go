@@ -57,6 +57,10 @@ func ReadState(r io.Reader) *StateReader {
 // last one stopped. An error ends it: an ErrBadState, or one of the underlying reader.
 func (sr *StateReader) All() iter.Seq2[Version, error] {
 	return func(yield func(Version, error) bool) {
+		if sr == nil || sr.dec == nil {
+			yield(Version{}, fmt.Errorf("%w: there is none", ErrBadState))
+			return
+		}
 		for sr.err == nil {
 			v, err := sr.next()
 			if err != nil {
@@ -74,11 +78,16 @@ func (sr *StateReader) All() iter.Seq2[Version, error] {
 }
 
 // Header is complete once All has come to its end.
-func (sr *StateReader) Header() StateHeader { return sr.header }
+func (sr *StateReader) Header() StateHeader {
+	if sr == nil {
+		return StateHeader{}
+	}
+	return sr.header
+}
 
 // Close releases the connection of a state that was opened from a bucket.
 func (sr *StateReader) Close() error {
-	if sr.closer == nil {
+	if sr == nil || sr.closer == nil {
 		return nil
 	}
 	return sr.closer()

@@ -40,6 +40,7 @@ type SavedState struct {
 //
 // Errors: ErrNotVersioned, ErrChanging, ErrBadListing, ErrFull.
 func (s *Store) Save(ctx context.Context, bucket string, opts CaptureOptions) (*SavedState, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	st, err := s.save(ctx, bucket, opts.skip, rep)

@@ -101,6 +101,15 @@ func WithAdminPrincipal(principal string) Option {
 	return func(s *Store) { s.adminPrincipal = principal }
 }
 
+// made returns the Store itself, or one without a client where it is nil or was not made by New:
+// each request is an error then, not a panic.
+func (s *Store) made() *Store {
+	if s == nil || s.s3 == nil {
+		return New(nil)
+	}
+	return s
+}
+
 // New returns a Store that works through client and its transport. With a nil client
 // every request is an error; nil options are ignored.
 func New(client *minio.Client, opts ...Option) *Store {
@@ -136,4 +145,4 @@ func New(client *minio.Client, opts ...Option) *Store {
 }
 
 // Client returns the client that the Store uses for requests minio-go has no call for.
-func (s *Store) Client() *s3versions.Client { return s.s3 }
+func (s *Store) Client() *s3versions.Client { return s.made().s3 }

@@ -83,6 +83,9 @@ type StateDiffersError struct {
 }
 
 func (e *StateDiffersError) Error() string {
+	if e.Verification == nil {
+		return fmt.Sprintf("state %q of bucket %s: %v", e.StateKey, e.Bucket, ErrStateDiffers)
+	}
 	return fmt.Sprintf("state %q of bucket %s: %v in %d places%s; it may be forged, nothing was created",
 		e.StateKey, e.Bucket, ErrStateDiffers, e.Verification.Total, e.Verification.first())
 }

@@ -7,6 +7,7 @@ import "context"
 //
 // Errors: ErrNoState, ErrBadState, ErrBadListing.
 func (s *Store) VerifyState(ctx context.Context, bucket, key, versionID string) (*Verification, error) {
+	s = s.made()
 	p, saved, err := s.loadManifest(ctx, bucket, key, versionID)
 	if err != nil {
 		return nil, err

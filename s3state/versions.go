@@ -54,6 +54,7 @@ func (s *Store) listCurrent(ctx context.Context, bucket string, rep *reporter, t
 // Versions iterates over every version and delete marker of a bucket; see
 // [s3versions.Client.Versions].
 func (s *Store) Versions(ctx context.Context, bucket, prefix string) iter.Seq2[Version, error] {
+	s = s.made()
 	return s.s3.Versions(ctx, bucket, prefix)
 }
 

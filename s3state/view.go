@@ -52,8 +52,9 @@ type ViewOptions struct {
 // more than two days in the future gives what is current. It takes about 90 bytes of
 // memory an object.
 //
-// Errors: ErrNoState, ErrBadState, ErrStateDiffers, ErrMissing, ErrNoBucket.
+// Errors: ErrNoState, ErrBadState, ErrStateDiffers, ErrMissing.
 func (s *Store) View(ctx context.Context, bucket string, m Moment, opts ViewOptions) (*View, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	if err := m.check(); err != nil {
@@ -123,10 +124,18 @@ func addEntry(l *objectlist.List, o entry) error {
 }
 
 // Len is the number of objects.
-func (v *View) Len() int { return v.objects.Len() }
+func (v *View) Len() int {
+	if v == nil {
+		return 0
+	}
+	return v.objects.Len()
+}
 
 // Get finds an object by its key.
 func (v *View) Get(key string) (Object, bool) {
+	if v == nil {
+		return Object{}, false
+	}
 	o, ok := v.objects.Get(key)
 	if !ok {
 		return Object{}, false
@@ -137,6 +146,9 @@ func (v *View) Get(key string) (Object, bool) {
 // All iterates over the objects whose keys begin with prefix, in order.
 func (v *View) All(prefix string) iter.Seq[Object] {
 	return func(yield func(Object) bool) {
+		if v == nil {
+			return
+		}
 		for o := range v.objects.All(prefix) {
 			if !yield(objectFrom(o)) {
 				return

@@ -68,6 +68,7 @@ const mostViews = 8
 // Views returns a bucket as of several times, at most eight, for a single listing; see
 // [Store.View]. What is the same in several views takes memory once.
 func (s *Store) Views(ctx context.Context, bucket string, times []time.Time, opts ViewOptions) ([]*View, error) {
+	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	if err := s3versions.CheckBucketName(bucket); err != nil {

@@ -10,6 +10,7 @@ import (
 // MakeBucket creates a bucket, with versioning if asked for. Buckets for backups are
 // made by s3state, with a policy.
 func (t *Tool) MakeBucket(ctx context.Context, bucket string, versioning bool) error {
+	t = t.made()
 	at := Location{Bucket: bucket}
 	// Some servers answer the creation of one's own bucket as if it were new.
 	if exists, err := t.client.BucketExists(ctx, bucket); err == nil && exists {
@@ -29,5 +30,6 @@ func (t *Tool) MakeBucket(ctx context.Context, bucket string, versioning bool) e
 
 // RemoveBucket removes a bucket that has no objects, versions or delete markers.
 func (t *Tool) RemoveBucket(ctx context.Context, bucket string) error {
+	t = t.made()
 	return explain(t.client.RemoveBucket(ctx, bucket), "remove", Location{Bucket: bucket})
 }

@@ -16,6 +16,7 @@ const readTries = 5
 // Cat writes the object, or the version of it that at names, to w. After a broken
 // connection it resumes where it stopped, as long as the object is the same.
 func (t *Tool) Cat(ctx context.Context, at Location, w io.Writer) error {
+	t = t.made()
 	o, err := t.Stat(ctx, at)
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // CopyOptions configures Copy.
@@ -40,13 +42,15 @@ type CopyResult struct {
 
 // Copy copies from and to a local path or, written "s3://BUCKET/KEY", an object; one of
 // them has to be an object. versionID chooses the version of a source object; "" is the
-// current one. A destination that ends with a slash, is only a bucket or is a directory
-// gets the name of the source.
+// current one. If the destination ends with a slash, is only a bucket, or is a
+// directory, the copy keeps the name of the source.
 //
-// Between buckets the server copies. With Recursive it can fail for some with a
-// [*PartialError].
+// Between buckets the server copies. With Recursive, a [*PartialError] lists what could
+// not be copied.
 func (t *Tool) Copy(ctx context.Context, source, versionID, destination string, opts CopyOptions) (*CopyResult, error) {
-	c := &copier{tool: t, ctx: ctx, opts: opts, result: &CopyResult{}}
+	t = t.made()
+	c := &copier{tool: t, ctx: ctx, opts: opts, result: &CopyResult{}, events: events.New(opts.OnEvent)}
+	defer c.events.Stop()
 	fromS3, toS3 := IsLocation(source), IsLocation(destination)
 	if versionID != "" && (opts.Recursive || !fromS3) {
 		return nil, fmt.Errorf("%w: a version id names one version of one object as the source", ErrInvalid)
@@ -83,6 +87,8 @@ type copier struct {
 	ctx  context.Context
 	opts CopyOptions
 
+	events *events.Emitter[Copied]
+
 	mu     sync.Mutex
 	result *CopyResult
 }
@@ -93,9 +99,7 @@ func (c *copier) done(e Copied) {
 	c.result.Copied++
 	c.result.Bytes += e.Bytes
 	c.result.Resumed += e.Resumed
-	if c.opts.OnEvent != nil {
-		c.opts.OnEvent(e)
-	}
+	c.events.Emit(e)
 }
 
 func (c *copier) skip(name string) {

@@ -6,11 +6,10 @@
 // [Tool.MakeBucket] or [Tool.RemoveBucket]. Places are written as [Location], in text
 // "s3://BUCKET/KEY".
 //
-// Large files go up in parts. An upload or download that was interrupted goes on
-// where it stopped when it is called again: the parts on the server, or the partial
-// file on disk, are compared with what they should be, and only the rest is
-// transferred.
+// Large files go up in parts. An interrupted upload or download continues where it
+// stopped when it is called again: the parts on the server, or the partial file on
+// disk, are compared with what they should be, and only the rest is transferred.
 //
-// Operations on many objects go on after a failure and return a [*PartialError] that
+// Operations on many objects continue after a failure and return a [*PartialError] that
 // names each one.
 package s3tool

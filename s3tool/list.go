@@ -19,6 +19,7 @@ type Bucket struct {
 // Buckets lists the buckets that the identity owns. Buckets of other identities are not
 // among them.
 func (t *Tool) Buckets(ctx context.Context) ([]Bucket, error) {
+	t = t.made()
 	infos, err := t.client.ListBuckets(ctx)
 	if err != nil {
 		return nil, explain(err, "list", Location{Bucket: "*"})
@@ -41,9 +42,10 @@ type Entry struct {
 }
 
 // List iterates over the current objects whose key begins with at.Key, in the order of
-// keys. Unless it is recursive, keys that go on after the next slash become one Entry,
-// their common prefix. An error ends it.
+// keys. Unless it is recursive, keys that continue after the next slash become one
+// Entry, their common prefix. An error ends it.
 func (t *Tool) List(ctx context.Context, at Location, recursive bool) iter.Seq2[Entry, error] {
+	t = t.made()
 	return func(yield func(Entry, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel() // ends the client's goroutine when the caller stops early
@@ -70,5 +72,6 @@ func (t *Tool) List(ctx context.Context, at Location, recursive bool) iter.Seq2[
 // Versions iterates over every version and delete marker whose key begins with at.Key,
 // in the order of keys, and within a key the newest first. An error ends it.
 func (t *Tool) Versions(ctx context.Context, at Location) iter.Seq2[s3versions.Version, error] {
+	t = t.made()
 	return t.versions.Versions(ctx, at.Bucket, at.Key)
 }

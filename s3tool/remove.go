@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // RemoveOptions configures Remove.
@@ -29,11 +31,12 @@ type RemoveResult struct{ Removed int }
 
 // Remove removes an object, or the version of it that at names, or more (see
 // [RemoveOptions]). An object that does not exist is an error unless it is asked for
-// recursively. It can fail for some with a [*PartialError].
+// recursively. A [*PartialError] lists what could not be removed.
 func (t *Tool) Remove(ctx context.Context, at Location, opts RemoveOptions) (*RemoveResult, error) {
-	if opts.OnEvent == nil {
-		opts.OnEvent = func(Removed) {}
-	}
+	t = t.made()
+	em := events.New(opts.OnEvent)
+	defer em.Stop()
+	opts.OnEvent = em.Emit
 	if opts.Recursive {
 		if at.VersionID != "" {
 			return nil, fmt.Errorf("%w: a version id names one object, it cannot be removed recursively", ErrInvalid)

@@ -26,6 +26,7 @@ type Object struct {
 
 // Stat describes the object, or the version of it that at names.
 func (t *Tool) Stat(ctx context.Context, at Location) (*Object, error) {
+	t = t.made()
 	if err := at.object(); err != nil {
 		return nil, err
 	}

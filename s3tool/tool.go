@@ -37,6 +37,15 @@ func WithPartSize(bytes int64) Option {
 	return func(t *Tool) { t.partSize = max(minPartSize, bytes) }
 }
 
+// made returns the Tool itself, or one without a client where it is nil or was not made by New:
+// each request is an error then, not a panic.
+func (t *Tool) made() *Tool {
+	if t == nil || t.client == nil {
+		return New(nil)
+	}
+	return t
+}
+
 // New returns a Tool that works through client. With a nil client every request is an
 // error; nil options are ignored.
 func New(client *minio.Client, opts ...Option) *Tool {

@@ -38,8 +38,8 @@ type endpoints struct {
 // Option changes how a Client works.
 type Option func(*Client)
 
-// WithTransport sets the round tripper that sends the requests, if it is to be another
-// one than that of the *minio.Client.
+// WithTransport sets the round tripper that sends the requests. By default it is that
+// of the *minio.Client.
 func WithTransport(rt http.RoundTripper) Option {
 	return func(c *Client) {
 		c.http = nil // New takes the client's
@@ -84,6 +84,15 @@ func WithRetries(attempts int, backoff time.Duration) Option {
 	}
 }
 
+// made returns the Client itself, or one without a client where it is nil or was not made by New:
+// each request is an error then, not a panic.
+func (c *Client) made() *Client {
+	if c == nil || c.client == nil {
+		return New(nil)
+	}
+	return c
+}
+
 // New returns a Client that takes transport, endpoint, region, addressing style and
 // credentials from client. It sends nothing. With a nil client every request is an
 // error.
@@ -119,6 +128,7 @@ func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastRe
 // OnRetry returns a Client that works as c does and calls fn, from any goroutine,
 // before it repeats a request.
 func (c *Client) OnRetry(fn func(Retry)) *Client {
+	c = c.made()
 	d := *c
 	d.onRetry = fn
 	return &d
@@ -126,6 +136,7 @@ func (c *Client) OnRetry(fn func(Retry)) *Client {
 
 // Forget drops what the Client remembers about a bucket, as after its removal.
 func (c *Client) Forget(bucket string) {
+	c = c.made()
 	c.known.mu.Lock()
 	defer c.known.mu.Unlock()
 	delete(c.known.of, bucket)

@@ -16,6 +16,7 @@ import (
 // minio-go it copies any key, blank ones too. Of src and dst it takes bucket, key and
 // version; metadata is copied along. S3 copies up to 5 GiB this way.
 func (c *Client) Copy(ctx context.Context, dst minio.CopyDestOptions, src minio.CopySrcOptions) (minio.UploadInfo, error) {
+	c = c.made()
 	from := s3utils.EncodePath(src.Bucket + "/" + src.Object)
 	if src.VersionID != "" {
 		from += "?versionId=" + url.QueryEscape(src.VersionID)

@@ -26,6 +26,7 @@ const MaxDelete = 1000
 // A server works through a request one key after the other: several small ones at once
 // are faster than one large one, and stay clear of timeouts.
 func (c *Client) Delete(ctx context.Context, bucket string, versions []Version) ([]error, error) {
+	c = c.made()
 	if len(versions) > MaxDelete {
 		return nil, fmt.Errorf("%w: %d versions to delete in one request, S3 takes %d", ErrInvalid, len(versions), MaxDelete)
 	}

@@ -48,6 +48,7 @@ func (c *Client) locate(ctx context.Context, bucket string) (endpoint, error) {
 
 // URL returns the address of a bucket, in the client's addressing style.
 func (c *Client) URL(ctx context.Context, bucket string) (*url.URL, error) {
+	c = c.made()
 	at, err := c.locate(ctx, bucket)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ var errStop = errors.New("stop")
 //
 // Errors: ErrNoBucket, ErrAccessDenied, ErrCredentials, ErrUnreachable, ErrBadListing.
 func (c *Client) Versions(ctx context.Context, bucket, prefix string) iter.Seq2[Version, error] {
+	c = c.made()
 	return func(yield func(Version, error) bool) {
 		for page, err := range c.Pages(ctx, bucket, prefix) {
 			if err != nil {
@@ -32,6 +33,7 @@ func (c *Client) Versions(ctx context.Context, bucket, prefix string) iter.Seq2[
 // Pages is [Client.Versions] in the portions, never empty, in which the server sends
 // them: up to 1000 entries. A key's entries may span several.
 func (c *Client) Pages(ctx context.Context, bucket, prefix string) iter.Seq2[[]Version, error] {
+	c = c.made()
 	return func(yield func([]Version, error) bool) {
 		err := CheckBucketName(bucket)
 		if err == nil {

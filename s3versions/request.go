@@ -37,6 +37,7 @@ const maxReply = 8 << 20
 // Send signs and sends a request once and returns an answer of status 2xx, whose body
 // the caller closes. Any other answer becomes an error, a minio.ErrorResponse.
 func (c *Client) Send(ctx context.Context, r Request) (*http.Response, error) {
+	c = c.made()
 	req, err := c.signed(ctx, r)
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func (c *Client) Send(ctx context.Context, r Request) (*http.Response, error) {
 }
 
 // Do sends a request as it is, unsigned, and treats the answer as Send does.
-func (c *Client) Do(req *http.Request) (*http.Response, error) { return c.do(req, "") }
+func (c *Client) Do(req *http.Request) (*http.Response, error) { return c.made().do(req, "") }
 
 func (c *Client) do(req *http.Request, bucket string) (*http.Response, error) {
 	resp, err := c.http.Do(req)
@@ -62,6 +63,7 @@ func (c *Client) do(req *http.Request, bucket string) (*http.Response, error) {
 // Call sends a small request, repeats it as [Client.Retry] does, and returns the body
 // of the answer. An error document in an answer of status 200 is an error, too.
 func (c *Client) Call(ctx context.Context, r Request) ([]byte, error) {
+	c = c.made()
 	var reply []byte
 	err := c.Retry(ctx, r.Bucket, r.Method, 0, func(ctx context.Context) error {
 		resp, err := c.Send(ctx, r)

@@ -132,7 +132,7 @@ type jsonRestoredState struct {
 	Skipped       int64     `json:"skipped"`
 	ETagUnchecked int64     `json:"etag_unchecked"`
 	TargetUser    string    `json:"target_user"`
-	Seconds       float64   `json:"seconds"` // it took
+	Seconds       float64   `json:"seconds"` // how long it took
 }
 
 func (a *app) download(m *rwm.Manager, c storageRestoreStateCmd, moment s3state.Moment) error {

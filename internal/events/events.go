@@ -1,4 +1,5 @@
-// Package events delivers the typed events of an operation to its caller.
+// Package events delivers the typed events of an operation to its caller, and what a
+// function of the caller panics with.
 package events
 
 import "sync"
@@ -7,22 +8,24 @@ import "sync"
 // Emitter and one without a function drop all events. An Emitter is safe for concurrent
 // use.
 type Emitter[E any] struct {
-	mu sync.Mutex
-	fn func(E)
+	mu       sync.Mutex
+	fn       func(E)
+	panicked *Panic // until the caller has it; fn gets nothing meanwhile
 }
 
 // New returns an emitter for fn, which may be nil.
 func New[E any](fn func(E)) *Emitter[E] { return &Emitter[E]{fn: fn} }
 
-// Emit waits for the function to return. The function must not call Emit or Stop.
+// Emit waits for the function to return. The function must not call Emit or Stop. Its
+// panic is kept for Rethrow and Stop.
 func (e *Emitter[E]) Emit(ev E) {
 	if e == nil {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.fn != nil {
-		e.fn(ev)
+	if e.fn != nil && e.panicked == nil {
+		e.panicked = Catch(func() { e.fn(ev) })
 	}
 }
 
@@ -36,12 +39,36 @@ func (e *Emitter[E]) Wanted() bool {
 	return e.fn != nil
 }
 
-// Stop returns when no event is being delivered and none will be.
+// Keep keeps a panic of another function of the caller's for Rethrow and Stop.
+func (e *Emitter[E]) Keep(p *Panic) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.panicked = p
+}
+
+// Stop returns when no event is being delivered and none will be. It panics as Rethrow
+// does.
 func (e *Emitter[E]) Stop() {
 	if e == nil {
 		return
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.fn = nil
+	e.mu.Unlock()
+	e.Rethrow()
+}
+
+// Rethrow panics if the function has, so that the panic reaches the caller. It is called
+// in the caller's goroutine, after an operation has given everything back.
+func (e *Emitter[E]) Rethrow() {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	p := e.panicked
+	e.panicked = nil
+	e.mu.Unlock()
+	if p != nil {
+		panic(again{p})
+	}
 }

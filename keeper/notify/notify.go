@@ -67,6 +67,9 @@ func (s *Sender) Send(ctx context.Context, title, text string) error {
 }
 
 func (s *Sender) send(ctx context.Context, title, text string, only []string) (left []string, reached int, err error) {
+	if s == nil {
+		return nil, 0, nil
+	}
 	var errs []error
 	for i, u := range s.urls {
 		name := fmt.Sprintf("%d (%s)", i+1, service(u))
@@ -132,7 +135,7 @@ func (s *Sender) one(ctx context.Context, u, title, text string) error {
 
 // Ping calls URL/start, URL or URL/fail, the text in the body.
 func (s *Sender) Ping(ctx context.Context, p keeper.Ping, text string) error {
-	if s.ping == "" {
+	if s == nil || s.ping == "" {
 		return nil
 	}
 	target := s.ping

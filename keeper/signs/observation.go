@@ -9,7 +9,7 @@ type Observation struct {
 	Time     time.Time `json:"time"`
 	Files    int       `json:"files"`
 	Bytes    uint64    `json:"bytes"`
-	Seconds  float64   `json:"seconds"` // the backup took; 0 if unknown
+	Seconds  float64   `json:"seconds"` // how long the backup took; 0 if unknown
 
 	// DataAdded is new data before compression and DataPacked as stored, in bytes.
 	DataAdded  uint64 `json:"data_added"`

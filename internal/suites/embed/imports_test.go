@@ -21,11 +21,11 @@ const (
 // below it included. Packages of internal/ that are not named take no part in the
 // library.
 var layers = map[string][]string{
-	"keeper":               {"rwm", "s3state", "restic", "internal/readfile", "internal/plural", "internal/printable"},
-	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest", "internal/readfile", "internal/plural"},
+	"keeper":               {"rwm", "s3state", "restic", "internal/readfile", "internal/plural", "internal/printable", "internal/s3config", "internal/events"},
+	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest", "internal/readfile", "internal/plural", "internal/s3config"},
 	"fusemount":            {"restic", "internal/blobload"},
 	"s3state":              {"s3versions", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/plural"},
-	"s3tool":               {"s3versions", "internal/s3err", "internal/readfile"},
+	"s3tool":               {"s3versions", "internal/s3err", "internal/events", "internal/readfile"},
 	"s3versions":           {"internal/reqctx", "internal/s3err"},
 	"restic":               {"s3versions", "internal/blobload", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/readfile", "internal/plural"},
 	"internal/reqctx":      {},
@@ -37,6 +37,7 @@ var layers = map[string][]string{
 	"internal/suggest":     {},
 	"internal/readfile":    {},
 	"internal/plural":      {},
+	"internal/s3config":    {},
 }
 
 // mayLink are the packages that may import restic's linked internals.

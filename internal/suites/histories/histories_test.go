@@ -1,6 +1,7 @@
 package histories
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"strconv"
@@ -40,7 +41,7 @@ func each(t *testing.T, what uint64, run func(*world)) {
 	}
 	dialects := []string{"aws", "rgw", "rgw18", "rgw20"}
 	if os.Getenv("RWM_TEST_S3") != "" {
-		dialects = []string{"rgw"} // a real one
+		dialects = []string{cmp.Or(os.Getenv("RWM_TEST_S3_DIALECT"), "rgw")} // a real one
 	}
 	var servers []*queued
 	for _, name := range dialects {
