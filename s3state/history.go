@@ -96,8 +96,8 @@ type HistoryOptions struct {
 	// function that judges what is read, or nil. An error aborts History.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
 	// Measure measures snapshots that were saved again with another tree, as a rewrite
-	// does, in place of the original: the newest 8, or 64 with ReadAll. nil takes what
-	// they say of themselves.
+	// does, in place of the original. Those for which its budget does not suffice are
+	// marked. nil takes what they say of themselves.
 	Measure Measure
 	// Known remembers what earlier calls have read of this bucket, and then what this
 	// one has: only what is new is read, with the same result. nil reads everything
