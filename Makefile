@@ -41,11 +41,12 @@ demo: build ## backup, attack and recovery on the embedded server, with real fil
 # The one command before pushing; with `make hook`, git gives it.
 check: quick
 
+# The longest package begins first, and the tests that wait do so six at a time.
 quick: lint ## before pushing: format, vet, staticcheck, tests that start no processes
 	@rm -f $(call RESULTS,quick quick-s3dev)
-	@status=0; \
-	$(GOTEST) --jsonfile $(TOOLS)/test-quick.json -- $(NOVET) -short -parallel 6 $(QUICK) || status=1; \
-	(cd s3dev && $(GOTEST) --jsonfile $(TOOLS)/test-quick-s3dev.json -- $(NOVET) -short ./...) || status=1; \
+	@(cd s3dev && exec $(GOTEST) --jsonfile $(TOOLS)/test-quick-s3dev.json -- $(NOVET) -short ./...) >$(TOOLS)/test-quick-s3dev.log 2>&1 & s3dev=$$!; \
+	status=0; $(GOTEST) --jsonfile $(TOOLS)/test-quick.json -- $(NOVET) -short -parallel 6 $(QUICK) || status=1; \
+	wait $$s3dev || status=1; cat $(TOOLS)/test-quick-s3dev.log; \
 	exit $$status
 
 hook: ## has git run `make quick` before each push
@@ -61,7 +62,8 @@ export RWM_REQUIRE ?= $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/nu
 all-packages: packages rgw-packages packaging-packages
 
 # Every part runs, whatever the one before said; the report at the end is of all. The
-# tests on Ceph mostly wait for it, so they run beside the others, and are shown after them.
+# tests on Ceph mostly wait for it, so they run beside the others, and are shown after
+# them.
 test: all-packages tools build ## every test, as CI runs it (installs what it needs; docs/testing.md)
 	@rm -f $(call RESULTS,s3dev race main rgw)
 	@status=0; for part in lint cross; do $(MAKE) --no-print-directory $$part || status=1; done; \
@@ -80,7 +82,7 @@ test-all: ## everything at full size, for a release
 RACE := ./restic/... ./s3state/... ./s3versions/... ./rwm/... ./fusemount/... ./s3tool/... ./keeper/...
 RACE := $(foreach p,$(RACE),$(if $(wildcard $(patsubst %/...,%,$(p))/*.go),$(p)))
 MAIN = $$($(GO) list ./... | grep -vE '/rwm/(examples|$(subst ./,,$(subst /...,,$(subst $(eval ) ,|,$(strip $(RACE))))))(/|$$)')
-QUICK := ./...
+QUICK := ./restic ./...
 # The race detector takes a C compiler.
 RACEFLAG = $(if $(shell command -v "$$($(GO) env CC)"),-race)
 # The packages under the race detector end with the longest of them alone, so the others
@@ -99,7 +101,8 @@ lint: tools ## format, vet and staticcheck of all modules
 	for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(TOOLS)/staticcheck ./...) || exit 1; done
 
 # Other systems: everything has its types checked for each of them, in seconds. The
-# command is compiled for one in every run, and all there is for all of them for a release.
+# command is compiled for one in every run, and all there is for all of them for a
+# release.
 CROSS_ALL   := darwin freebsd windows
 CROSS_BUILD ?= windows
 CROSS_WHAT  ?= ./cmd/rwm

@@ -102,8 +102,8 @@ func New(cfg *Config, opts ...Option) (*Keeper, error) {
 	return k, nil
 }
 
-// made returns the Keeper itself, or one without storages where it is nil or was not made
-// by New.
+// made returns the Keeper itself, or one without storages where it is nil or was not
+// made by New.
 func (k *Keeper) made() *Keeper {
 	if k != nil && k.cfg != nil {
 		return k

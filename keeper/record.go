@@ -54,8 +54,8 @@ type record struct {
 	Alarms  []*Alarm                 `json:"alarms,omitempty"`
 	// Forgot are the snapshots that the last pass forgot itself.
 	Forgot []string `json:"forgot,omitempty"`
-	// Review is the time up to which a person has looked at the marks of the history, and
-	// at changed settings, in the form of the admin's own ([rwm.WithReviews]).
+	// Review is the time up to which a person has looked at the marks of the history,
+	// and at changed settings, in the form of the admin's own ([rwm.WithReviews]).
 	Review rwm.Review `json:"review,omitzero"`
 	Told   *told      `json:"told,omitempty"`
 	// Lost is when the state of earlier passes could not be read.

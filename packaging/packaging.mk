@@ -1,8 +1,8 @@
 # How rwm gets to where it is used. Included by the Makefile.
 #
 # make deb                 dist/rwm_VERSION_ARCH.deb
-# make release             dist/: static binaries for all systems, .debs, LICENSES.txt and
-#                          SHA256SUMS
+# make release             dist/: static binaries for all systems, .debs, LICENSES.txt
+#                          and SHA256SUMS
 # make packaging-packages  installs what the packaging's tests need (Debian, as root)
 
 DIST         := $(CURDIR)/dist
@@ -17,9 +17,9 @@ NFPM         := $(TOOLS)/nfpm
 $(NFPM): internal/tools/package/go.mod
 	$(GO) build -C internal/tools/package -o $@ github.com/goreleaser/nfpm/v2/cmd/nfpm
 
-# Same source, same Go: same bytes, whoever builds and wherever. Without cgo the binaries
-# need no library of the system they run on; the version is said, not found out; times in
-# a package are the commit's.
+# Same source, same Go: same bytes, whoever builds and wherever. Without cgo the
+# binaries need no library of the system they run on; the version is said, not found
+# out; times in a package are the commit's.
 BINARY = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
 # The manual page is printed by the program itself, for the machine that builds.
 MAN = SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" $(GO) run ./cmd/rwm man >$(DIST)/rwm.1

@@ -73,8 +73,8 @@ func (o *watchedOutput) finish() {
 	}
 }
 
-// unreadGrace is how long writing may go on once the run is interrupted: the reader of a
-// pipe may sleep.
+// unreadGrace is how long writing may go on once the run is interrupted: the reader of
+// a pipe may sleep.
 const unreadGrace = 2 * time.Second
 
 func (o *watchedOutput) wait() error {

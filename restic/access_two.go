@@ -6,9 +6,9 @@ import (
 	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// runWith runs fn with the repositories of two sessions, each accessed as said. Both are
-// locked and read at the same time, so neither waits for the requests of the other. fn
-// is a part of other's operation; its context ends with either.
+// runWith runs fn with the repositories of two sessions, each accessed as said. Both
+// are locked and read at the same time, so neither waits for the requests of the other.
+// fn is a part of other's operation; its context ends with either.
 //
 // If both fail, the error is that of the first one.
 func (s *Session) runWith(ctx context.Context, a access, other *Session, b access, fn func(ctx context.Context, mine, others *engrepository.Repository) error) error {

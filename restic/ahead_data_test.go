@@ -9,8 +9,8 @@ import (
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// TestReaderFasterThanPlanner: a blob that was asked for before it was planned is loaded
-// by the reader, and not ahead as well.
+// TestReaderFasterThanPlanner: a blob that was asked for before it was planned is
+// loaded by the reader, and not ahead as well.
 func TestReaderFasterThanPlanner(t *testing.T) {
 	s, _ := initMemory(t)
 	mustBackup(t, s, writeTree(t, map[string]string{"a": noise(3000, 1)}))

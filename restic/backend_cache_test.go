@@ -13,8 +13,8 @@ import (
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// fillCache puts all that a cache may hold of a local repository into one, unchecked, as
-// the restic command does.
+// fillCache puts all that a cache may hold of a local repository into one, unchecked,
+// as the restic command does.
 func fillCache(t testing.TB, loc Location, id string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()

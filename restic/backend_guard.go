@@ -83,8 +83,8 @@ func (g *guard) bad(t engbackend.FileType, raw []byte, limit int64) string {
 	return ""
 }
 
-// IsPermanentError includes the guard's own errors, since a second read returns the same
-// bytes, and a cache that cannot be written: the caller reads without it, but each
+// IsPermanentError includes the guard's own errors, since a second read returns the
+// same bytes, and a cache that cannot be written: the caller reads without it, but each
 // object would be tried for a minute before.
 func (g *guard) IsPermanentError(err error) bool {
 	return errors.Is(err, ErrDamaged) || noRoom(err) || g.Backend.IsPermanentError(err)

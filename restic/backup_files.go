@@ -110,8 +110,8 @@ type fileWriter struct {
 	summary *engarchiver.Summary
 }
 
-// all stores every file. It runs in a goroutine of the engine's, and the sequence is the
-// caller's.
+// all stores every file. It runs in a goroutine of the engine's, and the sequence is
+// the caller's.
 func (w *fileWriter) all(ctx context.Context) (err error) {
 	defer events.Caught(&err)
 	for h, rd := range w.run.Files {

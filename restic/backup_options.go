@@ -13,8 +13,8 @@ import (
 	engrepository "github.com/restic/restic/rwmlink/repository"
 )
 
-// BackupOptions configures a backup. Exactly one of Paths, Reader, Command, FS and Files
-// says what to back up; everything else is optional.
+// BackupOptions configures a backup. Exactly one of Paths, Reader, Command, FS and
+// Files says what to back up; everything else is optional.
 type BackupOptions struct {
 	// Paths are the files and directories to back up. Relative paths are resolved
 	// against the working directory and recorded as absolute.

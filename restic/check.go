@@ -39,8 +39,8 @@ func (CheckFinding) event() {}
 
 // CheckResult holds what a check examined and found.
 type CheckResult struct {
-	// Findings is what was found, in the order it was found: at most the first 1000 that
-	// are damage, and as many that are not. OnEvent receives all.
+	// Findings is what was found, in the order it was found: at most the first 1000
+	// that are damage, and as many that are not. OnEvent receives all.
 	Findings []Finding
 	// Errors counts the findings that are damage, Untidy those that are not.
 	Errors, Untidy int

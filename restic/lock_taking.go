@@ -47,8 +47,8 @@ const othersWait = 150 * time.Millisecond
 // waits 200 ms, looks, and then finds ours. So what is listed from now on stays as it
 // is found, provided that our own look finds no other lock either.
 //
-// Call it as soon as our lock is written. It compares wall-clock times as well, since the
-// monotonic clock may stand still while the machine sleeps.
+// Call it as soon as our lock is written. It compares wall-clock times as well, since
+// the monotonic clock may stand still while the machine sleeps.
 func (l *lockTaking) closed(now time.Time) bool {
 	within := func(d time.Duration) bool { return d >= 0 && d <= othersWait }
 	return within(now.Sub(l.looked)) && within(now.Round(0).Sub(l.looked.Round(0)))

@@ -63,8 +63,8 @@ func WithCacheDir(dir string) Option { return func(o *options) { o.cacheDir = di
 // neither it is [UserLockDir].
 func WithLockDir(dir string) Option { return func(o *options) { o.lockDir = dir } }
 
-// WithoutCache keeps no local copies. Without [WithLockDir] a lock that a process of this
-// host has left behind is then stale only by its age.
+// WithoutCache keeps no local copies. Without [WithLockDir] a lock that a process of
+// this host has left behind is then stale only by its age.
 func WithoutCache() Option { return func(o *options) { o.noCache = true } }
 
 // WithConnections sets how many requests run at the same time, like restic's

@@ -72,9 +72,9 @@ func (f brokenFile) Close() error {
 	return f.File.Close()
 }
 
-// What a function of the caller's panics with comes back to the caller, as a panic or an
-// error of the operation: never in a goroutine of ours, where it would end the program.
-// The session goes on working, and nothing stays locked.
+// What a function of the caller's panics with comes back to the caller, as a panic or
+// an error of the operation: never in a goroutine of ours, where it would end the
+// program. The session goes on working, and nothing stays locked.
 func TestPanicsOfTheCallersFunctionsReachTheCaller(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 30 {

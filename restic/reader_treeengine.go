@@ -21,8 +21,8 @@ func decodeEngineTree(raw []byte) ([]*engdata.Node, bool) {
 	return p.nodes, ok
 }
 
-// engineRoom is the most nodes that a tree may have to be decoded as a whole. What restic
-// writes of a node is about as long as the node is in memory.
+// engineRoom is the most nodes that a tree may have to be decoded as a whole. What
+// restic writes of a node is about as long as the node is in memory.
 func engineRoom(raw []byte) int {
 	return (64<<10 + 2*len(raw)) / int(unsafe.Sizeof(engdata.Node{}))
 }

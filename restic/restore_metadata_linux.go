@@ -9,8 +9,8 @@ import (
 )
 
 // restoreUsual restores the metadata of a file as the engine does, owner first, mode
-// last. It returns false for a file with extended attributes, before or after, and where
-// something fails: then the engine does it all again, and reports what is wrong.
+// last. It returns false for a file with extended attributes, before or after, and
+// where something fails: then the engine does it all again, and reports what is wrong.
 func restoreUsual(n *engdata.Node, path string) bool {
 	if len(n.ExtendedAttributes) > 0 || len(n.GenericAttributes) > 0 || os.Lchown(path, int(n.UID), int(n.GID)) != nil {
 		return false

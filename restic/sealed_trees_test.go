@@ -203,8 +203,8 @@ func TestPruneLeavesNoTreesWithoutASeal(t *testing.T) {
 }
 
 // A backup since the last prune has put the newest trees into data/ only. With a cold
-// cache the host compares with the snapshot whose trees the prune left: it reads what has
-// changed since, and uploads nothing twice.
+// cache the host compares with the snapshot whose trees the prune left: it reads what
+// has changed since, and uploads nothing twice.
 func TestColdCacheSinceAPrune(t *testing.T) {
 	for _, dialect := range []string{"aws", "rgw"} {
 		t.Run(dialect, func(t *testing.T) {

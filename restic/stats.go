@@ -95,7 +95,11 @@ func (s *Session) Stats(ctx context.Context, o StatsOptions) (*StatsResult, erro
 		selected, err = s.view.choose(ctx, repo, o.Filter, rep)
 		return err
 	}
-	err := s.run(ctx, access{index: true, choose: choose, lists: true, names: o.Filter.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
+	a := access{index: true, choose: choose, lists: true, names: o.Filter.names(), walking: everyTree}
+	if o.Mode != StatsRawData {
+		a.walk = o.Filter.roots
+	}
+	err := s.run(ctx, a, func(ctx context.Context, repo *engrepository.Repository) error {
 		res.SnapshotsCount = len(selected)
 		if o.Mode == StatsRawData {
 			return countRawData(ctx, repo, selected, res, rep)
@@ -146,13 +150,15 @@ func countRawData(ctx context.Context, repo *engrepository.Repository, list engd
 	return nil
 }
 
+// everyTree is a walk through each tree once.
+var everyTree = walking{once: true, wants: func(string, *engdata.Node) bool { return true }}
+
 // countFiles walks the trees of one snapshot after the other.
 func countFiles(ctx context.Context, repo *engrepository.Repository, list engdata.Snapshots, o StatsOptions, res *StatsResult, rep *reporter) error {
 	bar := rep.counter("snapshots")
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
-	everything := func(string, *engdata.Node) bool { return true }
-	ahead, end := walkAhead(ctx, repo, treeIDs(list), true, everything)
+	ahead, end := everyTree.begin(ctx, repo, treeIDs(list))
 	defer end()
 	var visit func(ctx context.Context, root engrestic.ID) error
 	if o.Mode == StatsRestoreSize {

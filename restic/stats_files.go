@@ -22,8 +22,8 @@ type restoreSize struct {
 	seen  map[engrestorer.HardlinkKey]bool // in this snapshot
 }
 
-// treeCount is what was counted in a tree and below it, but for the directories that are
-// in links.
+// treeCount is what was counted in a tree and below it, but for the directories that
+// are in links.
 type treeCount struct {
 	files, bytes uint64      // bytes without those of links
 	links        []linkCount // in their order

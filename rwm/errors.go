@@ -71,8 +71,8 @@ func (e *RunLockedError) Error() string {
 // Unwrap makes errors.Is(err, ErrRunLocked) true.
 func (e *RunLockedError) Unwrap() error { return ErrRunLocked }
 
-// HookError reports a failed hook. It wraps [ErrHook] and, if there is one, the error of
-// running it.
+// HookError reports a failed hook. It wraps [ErrHook] and, if there is one, the error
+// of running it.
 type HookError struct {
 	Backup  string // the backup's name
 	Phase   HookPhase

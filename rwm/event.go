@@ -24,8 +24,8 @@ type StepStarted struct {
 // HookPhase names the hooks of a backup by when they run.
 type HookPhase string
 
-// The phases of a backup, in this order; the backup itself comes between PhasePreRun and
-// PhasePostRun.
+// The phases of a backup, in this order; the backup itself comes between PhasePreRun
+// and PhasePostRun.
 const (
 	PhaseBefore  HookPhase = "before"  // the function Backup.Before
 	PhasePreRun  HookPhase = "prerun"  // the commands of Backup.PreRun

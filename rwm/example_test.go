@@ -59,7 +59,7 @@ func ExampleConfig_Validate() {
 		Backups: map[string]rwm.Backup{"home": {FilesDirs: []string{"/home"}, Extras: []string{"--exclude-cache"}}},
 	}
 	fmt.Println(cfg.Validate())
-	// Output:
-	// s3_endpoint_url: must be a URL that begins with https:// or http://
-	// backups.home.extras: unknown flag --exclude-cache, did you mean "--exclude-caches"?
+	// Output: s3_endpoint_url: must be a URL that begins with https:// or http://
+	// backups.home.extras: unknown flag --exclude-cache, did you mean
+	// "--exclude-caches"?
 }

@@ -142,8 +142,8 @@ func TestHistoryAfterLocksWereRemoved(t *testing.T) {
 }
 
 // Anybody with the host's keys can delete the name of a lock that never was, which
-// leaves a delete marker. Unless the bucket's own rule may have removed a lock from below
-// it by now it explains only half an hour, and that is noted.
+// leaves a delete marker. Unless the bucket's own rule may have removed a lock from
+// below it by now it explains only half an hour, and that is noted.
 func TestHistoryOfALockThatNeverWas(t *testing.T) {
 	for name, rule := range map[string]bool{"no rule": false, "a rule": true} {
 		t.Run(name, func(t *testing.T) {

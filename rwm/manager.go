@@ -42,9 +42,9 @@ type Manager struct {
 	events  *events.Emitter[runEvent]
 }
 
-// New makes a Manager for cfg, which must not be changed afterwards. It checks
-// the whole configuration ([Config.Validate]) and sends nothing. Without [WithTransport]
-// it reads the certificates that backup_extras names, which have to be regular files.
+// New makes a Manager for cfg, which must not be changed afterwards. It checks the
+// whole configuration ([Config.Validate]) and sends nothing. Without [WithTransport] it
+// reads the certificates that backup_extras names, which have to be regular files.
 func New(cfg *Config, opts ...Option) (*Manager, error) {
 	m := &Manager{cfg: cfg, log: slog.New(slog.DiscardHandler), now: time.Now, hooks: hooks{io.Discard, io.Discard}}
 	if cfg == nil {
@@ -86,8 +86,8 @@ func New(cfg *Config, opts ...Option) (*Manager, error) {
 	return m, nil
 }
 
-// made returns the Manager itself, or one without a configuration and a client where it is
-// nil or was not made by New: what it is asked for is an error then, not a panic.
+// made returns the Manager itself, or one without a configuration and a client where it
+// is nil or was not made by New: what it is asked for is an error then, not a panic.
 func (m *Manager) made() *Manager {
 	if m != nil && m.cfg != nil {
 		return m

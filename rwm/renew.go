@@ -49,8 +49,8 @@ func (m *Manager) liveNeeds(ctx context.Context) (needed func(string) bool, brok
 		var n *restic.Needed
 		n, _, err = restic.Needs(ctx, loc, m.cfg.ResticPassword, restic.NeedsOptions{Live: true}, m.sessionOptions([]restic.Option{restic.WithoutCache()})...)
 		if err == nil {
-			// What else is in the bucket, such as a repository at a prefix, the password
-			// says nothing of.
+			// What else is in the bucket, such as a repository at a prefix, the
+			// password says nothing of.
 			return func(key string) bool { return n.Has(key) || s3state.TypeOf(key) == s3state.TypeOther }, "", nil
 		}
 	}

@@ -56,9 +56,9 @@
 //
 // # Errors
 //
-// Every call can return ErrNoBucket, ErrAccessDenied (ErrCredentials is one), ErrInvalid
-// and ErrUnreachable; the comment of a method names its other errors. Errors name the
-// bucket, key and version. Use errors.Is with the Err… variables, and
+// Every call can return ErrNoBucket, ErrAccessDenied (ErrCredentials is one),
+// ErrInvalid and ErrUnreachable; the comment of a method names its other errors. Errors
+// name the bucket, key and version. Use errors.Is with the Err… variables, and
 // errors.As with [*BatchError], [*MissingVersionsError], [*StateDiffersError] and
 // [*StepError] for what was left behind.
 //

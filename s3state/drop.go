@@ -62,9 +62,9 @@ type DropResult struct {
 	// KeptVersions counts the old versions that were kept, for whatever reason.
 	KeptSince    time.Time
 	KeptVersions int64
-	// Uploads counts the uploads in parts that were aborted: begun a week ago or earlier
-	// and never completed. UploadsLeft counts the younger ones, which may still be going
-	// on.
+	// Uploads counts the uploads in parts that were aborted: begun a week ago or
+	// earlier and never completed. UploadsLeft counts the younger ones, which may still
+	// be going on.
 	Uploads, UploadsLeft int64
 	// Lost counts versions that were current when DropVersions began and were deleted
 	// or overwritten while it ran. They are kept as old versions; the last state in

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// No matter at which request a drop is interrupted, a deletion that can still be seen is
-// explained by a lock that can still be read.
+// No matter at which request a drop is interrupted, a deletion that can still be seen
+// is explained by a lock that can still be read.
 func TestDropRemovesLocksLast(t *testing.T) {
 	base := newWorld(t)
 	interrupted := 0

@@ -6,8 +6,8 @@ import (
 )
 
 // dropOld removes what is old in one listing, in two passes: first the versions, then
-// the delete markers that hid them. After all else, and in the same way, go the locks: a
-// drop that is interrupted leaves no deletion behind whose lock is gone. What has to
+// the delete markers that hid them. After all else, and in the same way, go the locks:
+// a drop that is interrupted leaves no deletion behind whose lock is gone. What has to
 // wait does so in a spool.
 func (s *Store) dropOld(ctx context.Context, bucket string, interim *SavedState, keep *keepSet, res *DropResult, rep *reporter) error {
 	var hiding, locks waiting

@@ -13,9 +13,9 @@ import (
 	"testing"
 )
 
-// Comments list the errors of a method after "Errors:". Each of them exists and is looked
-// for by a test that calls the method, alone or through a function of the tests; and
-// those of every call are said once, in doc.go.
+// Comments list the errors of a method after "Errors:". Each of them exists and is
+// looked for by a test that calls the method, alone or through a function of the tests;
+// and those of every call are said once, in doc.go.
 func TestListedErrorsAreTested(t *testing.T) {
 	lists, names, tests := readPackage(t)
 	if len(lists) < 10 {

@@ -85,7 +85,8 @@ type HistoryOptions struct {
 	// ReviewedUntil says until when a person has looked at the history: what is marked
 	// until then no longer counts. Keep it where the host cannot write.
 	ReviewedUntil time.Time
-	// SettingsReviewedUntil says the same of changed settings; zero means ReviewedUntil.
+	// SettingsReviewedUntil says the same of changed settings; zero means
+	// ReviewedUntil.
 	SettingsReviewedUntil time.Time
 	// ProvedUntil is the last moment that an earlier History has proved, if there was
 	// one.

@@ -208,8 +208,8 @@ func (e *lockEvidence) asksForRules() bool {
 	return false
 }
 
-// covered returns when there were locks that explain something; weak asks for those that
-// may never have been there, too.
+// covered returns when there were locks that explain something; weak asks for those
+// that may never have been there, too.
 func (e *lockEvidence) covered(weak bool) []span {
 	var held []span
 	for _, l := range e.locks {
@@ -229,8 +229,8 @@ func (e *lockEvidence) unlocked() []Suspicion {
 	})
 }
 
-// doubtful returns the deletions of snapshots and keys that only a lock covers which may
-// never have been there.
+// doubtful returns the deletions of snapshots and keys that only a lock covers which
+// may never have been there.
 func (e *lockEvidence) doubtful() []Suspicion {
 	all, sure := e.covered(true), e.covered(false)
 	return e.gather("deleted, and of the lock for it only the removal is left, though no rule removes locks", true, func(k deletedIn, d *deletion) bool {

@@ -26,8 +26,8 @@ type Measure func(ctx context.Context, at *View, snapshots []string) (map[string
 var ErrNotMeasured = errors.New("more requests are needed to measure snapshots")
 
 // resave is a snapshot that was saved again with another tree, after which the original
-// was removed: what `restic rewrite` and `repair snapshots` do, and an attacker with the
-// password who wants less in it.
+// was removed: what `restic rewrite` and `repair snapshots` do, and an attacker with
+// the password who wants less in it.
 type resave struct {
 	original, copied snapshotClaim
 	gone             time.Time // when the original was removed
@@ -186,8 +186,8 @@ func (r *resave) missing(sizes map[string]SnapshotSize) bool {
 }
 
 // judge compares the two. What lacks more than half of the files or of their bytes is a
-// mark for a person: it may have been meant, which nobody can tell from the bucket. What
-// lacks less is noted.
+// mark for a person: it may have been meant, which nobody can tell from the bucket.
+// What lacks less is noted.
 func (r *resave) judge(sizes map[string]SnapshotSize) (Suspicion, bool) {
 	before, after, by := r.original.Size, r.copied.Size, ", as the two say"
 	if !r.missing(sizes) {

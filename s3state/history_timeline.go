@@ -111,8 +111,8 @@ func (h *timeline) change(v, older *Version) {
 			h.evidence.lock(older, v)
 		} else if v.DeleteMarker && older == nil {
 			if h.above.Key == v.Key {
-				// What the marker removed is gone: a rule may have taken it. A request that
-				// came late may do the same as an attacker, so it is noted only.
+				// What the marker removed is gone: a rule may have taken it. A request
+				// that came late may do the same as an attacker, so it is noted only.
 				h.evidence.again()
 				h.suspect(mark(&h.above, "a lock was written again after it had been removed, so it explains nothing", markNoted))
 			}

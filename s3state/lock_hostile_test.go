@@ -86,8 +86,8 @@ func TestLegalHoldIsNoLock(t *testing.T) {
 	}
 }
 
-// An attacker with the admin's keys turns no lock that nobody can undo into one that can be
-// bypassed: what the renewal locks stays in COMPLIANCE.
+// An attacker with the admin's keys turns no lock that nobody can undo into one that
+// can be bypassed: what the renewal locks stays in COMPLIANCE.
 func TestRenewKeepsTheMode(t *testing.T) {
 	t.Parallel()
 	r := newRenewal(t)

@@ -21,8 +21,8 @@ import (
 const callerWait = 5 * time.Second
 
 // callerOnAWS asks AWS's STS whose credentials these are; "" elsewhere, or without an
-// answer. Every identity may ask that, and nothing else on AWS says it: S3 knows only the
-// account.
+// answer. Every identity may ask that, and nothing else on AWS says it: S3 knows only
+// the account.
 func (s *Store) callerOnAWS(ctx context.Context) (arn string, err error) {
 	host, region := stsOf(s.client.EndpointURL().Hostname())
 	if host == "" {
@@ -89,8 +89,9 @@ func stsOf(endpoint string) (host, region string) {
 	return "sts." + region + domain + china, region
 }
 
-// callerIs reports whether who STS names is the principal of a policy. A session of a role
-// is the role, whose path STS leaves out; the root user of an account is that account.
+// callerIs reports whether who STS names is the principal of a policy. A session of a
+// role is the role, whose path STS leaves out; the root user of an account is that
+// account.
 func callerIs(caller, principal string) bool {
 	who, what := strings.SplitN(caller, ":", 6), strings.SplitN(principal, ":", 6)
 	if len(who) < 6 || len(what) < 6 || who[4] == "" || who[4] != what[4] {

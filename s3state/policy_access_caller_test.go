@@ -63,8 +63,8 @@ func (a *aws) RoundTrip(req *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(req)
 }
 
-// On AWS the owner of a bucket is an account; STS says which of its users calls, and only
-// its answer makes a caller the admin.
+// On AWS the owner of a bucket is an account; STS says which of its users calls, and
+// only its answer makes a caller the admin.
 func TestAccessRoleOnAWS(t *testing.T) {
 	t.Parallel()
 	w, _, _ := newLocked(t, LockOptions{Days: 1}, s3test.Dialect("aws"))

@@ -67,8 +67,8 @@ func TestPolicyForms(t *testing.T) {
 			if _, err := w.admin.Seal(w.ctx, w.bucket, SealOptions{}); err != nil {
 				t.Error(err)
 			}
-			// A restored bucket gets the form of its source, and one whose source has no
-			// policy to go by, what the server takes.
+			// A restored bucket gets the form of its source, and one whose source has
+			// no policy to go by, what the server takes.
 			put(t, w.admin, w.bucket, "data/00/pack", "content") // Ceph lets an admin without a policy read nothing else
 			moment := Moment{At: time.Now().Add(time.Hour)}
 			for _, user := range []string{"", host} {
@@ -158,7 +158,8 @@ func TestGovernanceForms(t *testing.T) {
 			w.admin = w.store(w.srv.Admin)
 			res, err := w.admin.Create(w.ctx, w.srv.Bucket(t), w.srv.Host.Name, CreateOptions{Lock: &LockOptions{Days: 1, Mode: Governance}})
 			if dialect == "seaweedfs" && external() {
-				// Its users with the action Admin are above every policy, which is found out.
+				// Its users with the action Admin are above every policy, which is
+				// found out.
 				if !errors.Is(err, ErrLockFails) {
 					t.Errorf("%+v %v", res, err)
 				}

@@ -28,8 +28,8 @@ func (r roles) adminStatement(bucket string) policyStatement {
 // zeroAccount is the account of every user on SeaweedFS.
 const zeroAccount = "000000000000"
 
-// adminBeside is the admin's principal beside that of another user. SeaweedFS's ID of an
-// owner is the name alone, and the account stands only in the ARNs of its users.
+// adminBeside is the admin's principal beside that of another user. SeaweedFS's ID of
+// an owner is the name alone, and the account stands only in the ARNs of its users.
 func adminBeside(admin, user string) string {
 	if tenantOf(user) == zeroAccount && strings.HasPrefix(admin, userARN("", "")) {
 		return userARN(zeroAccount, shortName(admin))
@@ -55,8 +55,8 @@ func (s *Store) forms(base roles, user, keeper string, ceph bool) []roles {
 			list = append(list, r)
 		}
 		if tenantOf(base.admin) == "" {
-			// Only Ceph has users of no tenant. SeaweedFS takes their ARNs, too, but they
-			// mean nobody there, so they are not tried.
+			// Only Ceph has users of no tenant. SeaweedFS takes their ARNs, too, but
+			// they mean nobody there, so they are not tried.
 			list = nil
 			other(func(name string) string { return userARN(zeroAccount, name) })
 			other(func(name string) string { return name })

@@ -101,8 +101,8 @@ func WithAdminPrincipal(principal string) Option {
 	return func(s *Store) { s.adminPrincipal = principal }
 }
 
-// made returns the Store itself, or one without a client where it is nil or was not made by New:
-// each request is an error then, not a panic.
+// made returns the Store itself, or one without a client where it is nil or was not
+// made by New: each request is an error then, not a panic.
 func (s *Store) made() *Store {
 	if s == nil || s.s3 == nil {
 		return New(nil)

@@ -37,8 +37,8 @@ func WithPartSize(bytes int64) Option {
 	return func(t *Tool) { t.partSize = max(minPartSize, bytes) }
 }
 
-// made returns the Tool itself, or one without a client where it is nil or was not made by New:
-// each request is an error then, not a panic.
+// made returns the Tool itself, or one without a client where it is nil or was not made
+// by New: each request is an error then, not a panic.
 func (t *Tool) made() *Tool {
 	if t == nil || t.client == nil {
 		return New(nil)

@@ -84,8 +84,8 @@ func WithRetries(attempts int, backoff time.Duration) Option {
 	}
 }
 
-// made returns the Client itself, or one without a client where it is nil or was not made by New:
-// each request is an error then, not a panic.
+// made returns the Client itself, or one without a client where it is nil or was not
+// made by New: each request is an error then, not a panic.
 func (c *Client) made() *Client {
 	if c == nil || c.client == nil {
 		return New(nil)

@@ -38,8 +38,8 @@ func (p *pageParser) document() error {
 	}
 }
 
-// children calls child for each element within the one called name, up to its end. child
-// reads the element whole.
+// children calls child for each element within the one called name, up to its end.
+// child reads the element whole.
 func (p *pageParser) children(name string, child func(name string) error) error {
 	for {
 		tok, err := p.d.RawToken()

@@ -178,7 +178,8 @@ func TestCancelledWithAnother(t *testing.T) {
 	}
 }
 
-// untilCancelled waits for the end of a request and reports its cause, as net/http does.
+// untilCancelled waits for the end of a request and reports its cause, as net/http
+// does.
 type untilCancelled struct {
 	entered chan struct{}
 	causes  chan error

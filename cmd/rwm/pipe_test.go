@@ -107,8 +107,8 @@ func TestSilentPipesEndAtASignal(t *testing.T) {
 	}
 }
 
-// A run that prints into a pipe nobody reads ends at the first signal, unlocked, also if
-// its messages go there too.
+// A run that prints into a pipe nobody reads ends at the first signal, unlocked, also
+// if its messages go there too.
 func TestOutputNobodyReadsEndsAtASignal(t *testing.T) {
 	dir := t.TempDir()
 	repo, big := filepath.Join(dir, "repo"), filepath.Join(dir, "big")

@@ -58,8 +58,8 @@ func (e *Emitter[E]) Stop() {
 	e.Rethrow()
 }
 
-// Rethrow panics if the function has, so that the panic reaches the caller. It is called
-// in the caller's goroutine, after an operation has given everything back.
+// Rethrow panics if the function has, so that the panic reaches the caller. It is
+// called in the caller's goroutine, after an operation has given everything back.
 func (e *Emitter[E]) Rethrow() {
 	if e == nil {
 		return

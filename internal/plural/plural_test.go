@@ -21,8 +21,8 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// theirs are texts that are restic's own ("1 snapshots"), to which commands are held, and
-// those of what is always more than one.
+// theirs are texts that are restic's own ("1 snapshots"), to which commands are held,
+// and those of what is always more than one.
 var theirs = map[string][]string{
 	"cmd/rwm/backup_output.go":    {"%d files"},
 	"cmd/rwm/restic_forget.go":    {"%d snapshots"},

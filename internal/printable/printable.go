@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Text makes text fit for a terminal, a message and JSON: what is longer than most bytes
-// is cut, and what moves a cursor or turns text around is escaped.
+// Text makes text fit for a terminal, a message and JSON: what is longer than most
+// bytes is cut, and what moves a cursor or turns text around is escaped.
 func Text(text string, most int) string {
 	text = Cut(text, most)
 	if utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {

@@ -6,8 +6,8 @@ import (
 	"unicode/utf16"
 )
 
-// Text returns the text of a file as UTF-8. UTF-16 with a byte order mark, which is what
-// PowerShell writes, is converted; a mark is left out.
+// Text returns the text of a file as UTF-8. UTF-16 with a byte order mark, which is
+// what PowerShell writes, is converted; a mark is left out.
 func Text(content []byte) []byte {
 	for mark, order := range map[string]binary.ByteOrder{"\xff\xfe": binary.LittleEndian, "\xfe\xff": binary.BigEndian} {
 		if rest, found := bytes.CutPrefix(content, []byte(mark)); found {

@@ -67,8 +67,8 @@ func secrets(u string) (list []string) {
 	return list
 }
 
-// withoutReferer follows redirects, but does not tell where they lead from: the URL of a
-// watchdog is a secret.
+// withoutReferer follows redirects, but does not tell where they lead from: the URL of
+// a watchdog is a secret.
 func withoutReferer(req *http.Request, via []*http.Request) error {
 	if len(via) >= 10 {
 		return errors.New("it redirects too often")

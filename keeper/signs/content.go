@@ -42,8 +42,8 @@ func random(content []byte) bool {
 	return entropy > expected-0.12
 }
 
-// spoilt reports whether content is random, or text of which only the beginning is left,
-// before something that was not random in the old content.
+// spoilt reports whether content is random, or text of which only the beginning is
+// left, before something that was not random in the old content.
 func spoilt(old, now []byte) bool {
 	isKnown := known(now)
 	if random(now) {

@@ -110,9 +110,9 @@ func (j *judgement) deleted() *Alarm {
 	}
 }
 
-// dwindled is a backup that loses some files again and again and hardly gains any, until
-// a good part is gone: deletions so slow that none of them is unusual. It is told when
-// that part is reached, not at each backup after it.
+// dwindled is a backup that loses some files again and again and hardly gains any,
+// until a good part is gone: deletions so slow that none of them is unusual. It is told
+// when that part is reached, not at each backup after it.
 func (j *judgement) dwindled() *Alarm {
 	most, lost := j.loss(j.past, j.now.Files)
 	if !lost {

@@ -130,8 +130,8 @@ func TestWhatAHostCanDoInAPolicedBucket(t *testing.T) {
 		}
 	}
 
-	// Known, and no policy changes it: who wrote an object may tag what it uploads and, on
-	// Ceph 16, copy its versions as parts of an upload. storage-access finds it out.
+	// Known, and no policy changes it: who wrote an object may tag what it uploads and,
+	// on Ceph 16, copy its versions as parts of an upload. storage-access finds it out.
 	report, err := s3state.New(host).Access(ctx, bucket, s3state.AccessOptions{})
 	if err != nil || !report.OK {
 		t.Fatalf("%v %+v", err, report)

@@ -1,8 +1,9 @@
 #!/bin/sh
-# newer.sh SUITE DIR: Ceph's gateway of another Debian release (trixie has 18, sid 20) in
-# the new directory DIR, 1.2 GB, for withrgw -root DIR. This system is not touched: what has
-# to be mounted is so for this script only. It takes root, debootstrap and the mirror that
-# apt uses here, and some minutes. A directory that is complete is left as it is.
+# newer.sh SUITE DIR: Ceph's gateway of another Debian release (trixie has 18, sid 20)
+# in the new directory DIR, 1.2 GB, for withrgw -root DIR. This system is not touched:
+# what has to be mounted is so for this script only. It takes root, debootstrap and the
+# mirror that apt uses here, and some minutes. A directory that is complete is left as
+# it is.
 set -eu
 suite=$1 dir=$2
 unset TMPDIR

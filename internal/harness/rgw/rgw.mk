@@ -1,7 +1,7 @@
 # Ceph RGW as the server of the integration tests: a real one, made for the run and
 # thrown away. Included by the Makefile.
 #
-# make rgw-packages  installs Ceph's Debian packages (270 MB) where root and apt are there
+# make rgw-packages  installs Ceph's Debian packages (270 MB), as root with apt
 # make test-rgw      runs suites of the embedded server on Ceph RGW; what needs injected
 #                    faults, latency or a movable clock skips itself
 
@@ -10,9 +10,10 @@ RGW_PACKAGES := ceph-mon ceph-osd radosgw ceph-common
 RGW_SUITES   ?= $(foreach p,s3state s3versions,$(if $(wildcard $(p)),./$(p))) ./rwm ./s3tool ./internal/suites/attack ./internal/suites/migration
 # For a release, all that have a server in them.
 RGW_ALL      := $(RGW_SUITES) ./restic ./cmd/rwm ./rcc ./fusemount ./internal/suites/endtoend ./internal/suites/histories
-# What has no server in it is not repeated: rwm restic against restic on local repositories.
-# Faults are injected before the server is reached: at every run on the embedded one only.
-# The two histories make hundreds of backups; for a release they run here, too.
+# What has no server in it is not repeated: rwm restic against restic on local
+# repositories. Faults are injected before the server is reached: at every run on the
+# embedded one only. The two histories make hundreds of backups; for a release they run
+# here, too.
 RGW_SKIP     ?= TestDifferential|TestDocs|TestFaultsDuring|TestHistoryOfRepairs|TestHistoryReadsOnlyWhatIsNew
 
 .PHONY: rgw-packages test-rgw

@@ -12,13 +12,14 @@ WEED_VERSION := v0.0.0-20261109003541-7506e5f91cd6
 SERVERS      ?= $(HOME)/.cache/rwm-test-servers
 WEED         ?= $(SERVERS)/weed
 WEED_SUITES  ?= ./s3state
-# Faults are injected before the server is reached, at every run on the embedded one; the
-# server's own slowness is not to be among them.
+# Faults are injected before the server is reached, at every run on the embedded one;
+# the server's own slowness is not to be among them.
 WEED_SKIP    ?= TestFaultsDuring
 CEPH_SUITES  ?= trixie sid
 RGW_NEWER    ?= ./s3state ./internal/suites/attack
-# What the command does about locks, adoption and sealed hosts, a whole life of one among
-# it. The gateway's own tests, where lifecycle has days of seconds, start their gateways.
+# What the command does about locks, adoption and sealed hosts, a whole life of one
+# among it. The gateway's own tests, where lifecycle has days of seconds, start their
+# gateways.
 RGW_NEWER_SCRIPTS ?= TestScripts/^(lock|adopt|sealed|sealed_life|storage)$$
 CEPH_ROOTS   ?= $(SERVERS)
 

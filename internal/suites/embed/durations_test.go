@@ -39,8 +39,8 @@ func TestResultsHoldSeconds(t *testing.T) {
 }
 
 // nanoseconds lists the fields of a type that JSON would write in nanoseconds. Options
-// and events never become JSON, nor does what holds a function, or an error that it does
-// not write itself.
+// and events never become JSON, nor does what holds a function, or an error that it
+// does not write itself.
 func nanoseconds(object *types.TypeName) (fields []string) {
 	st, ok := object.Type().Underlying().(*types.Struct)
 	if !ok || strings.HasSuffix(object.Name(), "Options") || has(object, "event") {

@@ -30,7 +30,8 @@ func sourcesBelow(t *testing.T, dir string) (files []string) {
 	return files
 }
 
-// What ARCHITECTURE.md names in backquotes exists: files, packages, and the names of Go.
+// What ARCHITECTURE.md names in backquotes exists: files, packages, and the names of
+// Go.
 func TestArchitectureNamesWhatIsThere(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(root(t), "ARCHITECTURE.md"))
 	if err != nil {

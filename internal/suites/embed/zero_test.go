@@ -42,7 +42,8 @@ func zeroArgs(ctx context.Context, method reflect.Type) (args []reflect.Value) {
 	return args
 }
 
-// handles are what a call returns together with an error, so that nil gets into methods.
+// handles are what a call returns together with an error, so that nil gets into
+// methods.
 var handles = []reflect.Type{
 	reflect.TypeFor[*fusemount.FileSystem](), reflect.TypeFor[*keeper.Config](), reflect.TypeFor[*keeper.Keeper](), reflect.TypeFor[*notify.Sender](),
 	reflect.TypeFor[*resticapi.Session](), reflect.TypeFor[*resticapi.Reader](), reflect.TypeFor[*resticapi.FS](), reflect.TypeFor[*rwm.Config](),

@@ -2,8 +2,9 @@
 //
 //	withweed -weed .tools/weed -- go test ./s3state
 //
-// The program finds the server through its environment, as internal/harness/s3test reads
-// it. The exit code is the program's; the server and its files are gone afterwards.
+// The program finds the server through its environment, as internal/harness/s3test
+// reads it. The exit code is the program's; the server and its files are gone
+// afterwards.
 package main
 
 import (
@@ -36,8 +37,8 @@ func main() {
 	os.Exit(code)
 }
 
-// user is an identity of SeaweedFS. Only the admin has actions of his own: the others get
-// what a bucket's policy gives them.
+// user is an identity of SeaweedFS. Only the admin has actions of his own: the others
+// get what a bucket's policy gives them.
 type user struct {
 	variable, name, access, secret string
 	actions                        []string
@@ -84,8 +85,8 @@ func start(ctx context.Context, weed, dir string, users []user) (url string, end
 	if err := writeUsers(config, users); err != nil {
 		return "", nil, err
 	}
-	// By default it grows by seven volumes at a time, a bucket is a collection, and after
-	// ten buckets nothing could be written.
+	// By default it grows by seven volumes at a time, a bucket is a collection, and
+	// after ten buckets nothing could be written.
 	growth := []byte("[master.volume_growth]\ncopy_1 = 1\n")
 	if err := os.WriteFile(filepath.Join(dir, "master.toml"), growth, 0o600); err != nil {
 		return "", nil, err
