@@ -29,17 +29,17 @@ func nodeJSON(name, typ, more string) string {
 func TestForgetsWhatWasListedLongAgo(t *testing.T) {
 	needFUSE(t)
 	const dirs, files, most = 40, 50, 300
-	src := newFake()
+	src := &fake{}
 	var top []string
 	for d := range dirs {
 		var nodes []string
 		for i := range files {
 			nodes = append(nodes, nodeJSON(fmt.Sprintf("file%03d", i), "file", fmt.Sprintf(`"inode":%d,"size":0,"content":[]`, 1+d*files+i)))
 		}
-		sub := src.add(1, restic.BlobTree, treeJSON(nodes...))[0].ID
+		sub := src.Add(1, restic.BlobTree, treeJSON(nodes...))[0].ID
 		top = append(top, nodeJSON(fmt.Sprintf("dir%03d", d), "dir", fmt.Sprintf(`"content":null,"subtree":%q`, sub)))
 	}
-	tree := src.add(1, restic.BlobTree, treeJSON(top...))[0].ID
+	tree := src.Add(1, restic.BlobTree, treeJSON(top...))[0].ID
 	dir, root := mountFake(t, src, tree, func(m *mount) { m.entries.most = most })
 	dir = filepath.Join(dir, "ids/00000000")
 

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cesnet/rwm/internal/harness"
+	"github.com/cesnet/rwm/internal/harness/blobfake"
 	"github.com/cesnet/rwm/restic"
 )
 
@@ -203,8 +204,8 @@ func TestBusyUnmount(t *testing.T) {
 		t.Fatal(err)
 	}
 	sn := backup(t, s, restic.BackupOptions{Paths: []string{src}})
-	var log logText
-	f := mountRepo(t, s, Options{Logger: log.logger()})
+	var log blobfake.Log
+	f := mountRepo(t, s, Options{Logger: log.Logger()})
 	dir := f.Dir()
 
 	// a shell goes into the directory by itself: the child of a fork would deadlock

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -16,12 +15,8 @@ import (
 
 // source is the part of *restic.Reader that the loader uses.
 type source interface {
-	Connections() int
+	blobload.Reader[restic.BlobType, restic.ID, restic.BlobHandle, restic.BlobLocation]
 	Size(h restic.BlobHandle) (uint64, bool)
-	Locations(h restic.BlobHandle) []restic.BlobLocation
-	LoadRange(ctx context.Context, t restic.BlobType, pack restic.ID, offset, length uint, fn func(io.Reader) error) error
-	Decrypt(h restic.BlobHandle, p restic.BlobLocation, buf []byte, room func(size int) []byte) ([]byte, error)
-	LoadBlob(ctx context.Context, h restic.BlobHandle) ([]byte, error)
 }
 
 var (
@@ -34,6 +29,7 @@ var (
 type loader struct {
 	*blobload.Loader
 	src     source
+	from    loaderSource // src as the Loader knows it
 	log     *slog.Logger
 	timeout time.Duration
 }
@@ -42,7 +38,8 @@ type loader struct {
 type blob = blobload.Blob
 
 func newLoader(src source, log *slog.Logger, budget int64, timeout time.Duration) *loader {
-	return &loader{src: src, log: log, timeout: timeout, Loader: blobload.New(context.Background(), loaderSource{src}, blobload.Options{
+	from := newLoaderSource(src)
+	return &loader{src: src, from: from, log: log, timeout: timeout, Loader: blobload.New(context.Background(), from, blobload.Options{
 		Memory: &buffers{}, Log: log, Budget: budget, Timeout: timeout,
 	})}
 }
@@ -99,7 +96,7 @@ func (l *loader) wait(ctx context.Context, b *blob) error {
 }
 
 func (l *loader) tooLate(b *blob) error {
-	h := resticHandle(b.Handle)
+	h := l.from.Handle(b.Handle)
 	l.log.Error("blob cannot be read", "type", h.Type.String(), "blob", h.ID.String(), "pack", restic.ID(b.Place.Pack).String(),
 		"error", errTooLate.Error(), "after", 2*l.timeout)
 	return errTooLate
@@ -113,50 +110,20 @@ func handleOf(h restic.BlobHandle) blobload.Handle {
 	return blobload.Handle{Tree: h.Type == restic.BlobTree, ID: h.ID}
 }
 
-func resticHandle(h blobload.Handle) restic.BlobHandle {
-	return restic.BlobHandle{Type: blobType(h.Tree), ID: h.ID}
-}
-
-func blobType(tree bool) restic.BlobType {
-	if tree {
-		return restic.BlobTree
-	}
-	return restic.BlobData
-}
-
 // loaderSource is a source as the loader knows it.
-type loaderSource struct{ src source }
+type loaderSource = blobload.Adapter[restic.BlobType, restic.ID, restic.BlobHandle, restic.BlobLocation]
 
-func (s loaderSource) Connections() int { return s.src.Connections() }
-
-func (s loaderSource) Place(h blobload.Handle) (blobload.Place, bool) {
-	list := s.src.Locations(resticHandle(h))
-	if len(list) == 0 {
-		return blobload.Place{}, false
+func newLoaderSource(src source) loaderSource {
+	return loaderSource{
+		Reader: src, Data: restic.BlobData, Tree: restic.BlobTree, Trees: decodeTree,
+		Wrong: func(err error) bool { return errors.Is(err, restic.ErrDamaged) },
 	}
-	p := list[0]
-	return blobload.Place{Pack: p.Pack, Offset: p.Offset, Length: p.Length, Size: p.Size, Compressed: p.Compressed}, true
 }
 
-func (s loaderSource) LoadRange(ctx context.Context, tree bool, pack [32]byte, offset, length uint, fn func(io.Reader) error) error {
-	return s.src.LoadRange(ctx, blobType(tree), pack, offset, length, fn)
-}
-
-func (s loaderSource) Decrypt(h blobload.Handle, p blobload.Place, buf []byte, room func(size int) []byte) ([]byte, error) {
-	at := restic.BlobLocation{Pack: p.Pack, Offset: p.Offset, Length: p.Length, Size: p.Size, Compressed: p.Compressed}
-	return s.src.Decrypt(resticHandle(h), at, buf, room)
-}
-
-func (s loaderSource) LoadBlob(ctx context.Context, h blobload.Handle) ([]byte, error) {
-	return s.src.LoadBlob(ctx, resticHandle(h))
-}
-
-func (s loaderSource) Decode(h blobload.Handle, plain []byte) (any, error) {
+func decodeTree(h restic.BlobHandle, plain []byte) (any, error) {
 	t, err := newTree(plain)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v: %w", restic.ErrDamaged, resticHandle(h), err)
+		return nil, fmt.Errorf("%w: %v: %w", restic.ErrDamaged, h, err)
 	}
 	return t, nil
 }
-
-func (s loaderSource) Damaged(err error) bool { return errors.Is(err, restic.ErrDamaged) }

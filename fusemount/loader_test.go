@@ -7,41 +7,21 @@ import (
 	"context"
 	"crypto/sha256"
 	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/cesnet/rwm/internal/harness/blobfake"
 	"github.com/cesnet/rwm/restic"
 )
 
-func testLoader(t *testing.T, src source, budget int64) (*loader, *logText) {
+func testLoader(t *testing.T, src source, budget int64) (*loader, *blobfake.Log) {
 	t.Helper()
-	log := &logText{}
-	l := newLoader(src, log.logger(), budget, 5*time.Second)
+	log := &blobfake.Log{}
+	l := newLoader(src, log.Logger(), budget, 5*time.Second)
 	t.Cleanup(l.close)
 	return l, log
 }
-
-// logText collects a log.
-type logText struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *logText) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 // copyOf wants, waits, copies and releases.
 func (l *loader) copyOf(t *testing.T, h restic.BlobHandle) ([]byte, error) {
@@ -57,13 +37,13 @@ func (l *loader) copyOf(t *testing.T, h restic.BlobHandle) ([]byte, error) {
 func sumOf(plain []byte) string { return restic.ID(sha256.Sum256(plain)).String() }
 
 func TestSignalsDoNotEndALoad(t *testing.T) {
-	src := newFake()
-	h := src.add(1, restic.BlobData, []byte("late"))[0]
-	src.hang = make(chan struct{})
+	src := &fake{}
+	h := src.Add(1, restic.BlobData, []byte("late"))[0]
+	src.Hang = make(chan struct{})
 	l, _ := testLoader(t, src, 1<<20)
 	ctx, signal := context.WithCancel(t.Context())
 	signal()
-	time.AfterFunc(50*time.Millisecond, func() { close(src.hang) })
+	time.AfterFunc(50*time.Millisecond, func() { close(src.Hang) })
 	b := l.want(h)
 	if err := l.wait(ctx, b); err != nil {
 		t.Error(err)
@@ -90,12 +70,12 @@ func TestClasses(t *testing.T) {
 }
 
 func TestWaitingEnds(t *testing.T) {
-	src := newFake()
-	src.hang = make(chan struct{})
-	defer close(src.hang)
+	src := &fake{}
+	src.Hang = make(chan struct{})
+	defer close(src.Hang)
 	var stuck []restic.BlobHandle
 	for i := range 30 {
-		stuck = append(stuck, src.add(byte(i), restic.BlobData, random(uint64(i), 100))...)
+		stuck = append(stuck, src.Add(byte(i), restic.BlobData, random(uint64(i), 100))...)
 	}
 	l := newLoader(src, slog.New(slog.DiscardHandler), 1<<20, 300*time.Millisecond)
 	t.Cleanup(l.close)

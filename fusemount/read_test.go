@@ -21,6 +21,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"golang.org/x/sys/unix"
 
+	"github.com/cesnet/rwm/internal/harness/blobfake"
 	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/restic"
 )
@@ -66,8 +67,8 @@ func TestFailingStorage(t *testing.T) {
 			t.Parallel()
 			content := map[string][]byte{"a": random(1, 12<<20), "b": random(2, 12<<20)}
 			s, _, faults, root := s3Repo(t, content)
-			var log logText
-			f := mountRepo(t, s, Options{ReadTimeout: 3 * time.Second, Logger: log.logger()})
+			var log blobfake.Log
+			f := mountRepo(t, s, Options{ReadTimeout: 3 * time.Second, Logger: log.Logger()})
 			root = filepath.Join(f.Dir(), root)
 			if _, err := os.ReadDir(root); err != nil {
 				t.Fatal(err)
@@ -252,8 +253,8 @@ func TestLargeDirectory(t *testing.T) {
 		fmt.Fprintf(&text, `{"name":"file%06d","type":"file","mode":420,"mtime":"2024-01-01T00:00:00Z","atime":"2024-01-01T00:00:00Z","ctime":"2024-01-01T00:00:00Z","uid":0,"gid":0,"inode":%d,"size":%d,"links":1,"content":null}`, i, i+1, i)
 	}
 	text.WriteString("]}\n")
-	src := newFake()
-	tree := src.add(1, restic.BlobTree, []byte(text.String()))[0].ID
+	src := &fake{}
+	tree := src.Add(1, restic.BlobTree, []byte(text.String()))[0].ID
 	dir, _ := mountFake(t, src, tree)
 	dir = filepath.Join(dir, "ids/00000000")
 	names, err := os.ReadDir(dir)

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -250,7 +251,10 @@ func (l *loader) validateStorage(name string, s *StorageConfig) {
 	if s.Drop.On() && s.Drop.Duration() == 0 {
 		bad("drop_versions", "always is too often: give a period like 7d")
 	}
-	if s.DrillFiles < 0 || s.DrillFiles > 10_000 {
-		bad("drill_files", "must be between 0 and 10000")
+	if s.Promise < Span(24*time.Hour) {
+		bad("promise", "is less than a day: moments older than that would not be kept (m is minutes; for half a year write 180d)")
+	}
+	if s.DrillFiles < 1 || s.DrillFiles > 10_000 {
+		bad("drill_files", "must be between 1 and 10000; drill: off makes no drills")
 	}
 }

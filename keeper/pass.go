@@ -26,6 +26,8 @@ type Report struct {
 	// Untold is the reason why people could not be told of some changes; the next pass
 	// tries again.
 	Untold string `json:"untold,omitempty"`
+	// Unpinged is the reason why the watchdog did not hear of the pass.
+	Unpinged string `json:"unpinged,omitempty"`
 }
 
 // Green reports whether every storage is green.
@@ -62,7 +64,7 @@ func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{Start: k.now(), Storages: make([]*Status, len(names)), Changes: []Change{}}
-	k.ping(ctx, PingStart, "")
+	k.ping(ctx, report, PingStart, "")
 	var mu sync.Mutex
 	var errs []error
 	group := &errgroup.Group{}

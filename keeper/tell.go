@@ -195,12 +195,13 @@ func (k *Keeper) tellAgain(ctx context.Context, untold []Message, fail func(erro
 	return still
 }
 
-func (k *Keeper) ping(ctx context.Context, p Ping, text string) {
+func (k *Keeper) ping(ctx context.Context, r *Report, p Ping, text string) {
 	if k.teller == nil {
 		return
 	}
 	if err := events.Try(func() error { return k.teller.Ping(ctx, p, text) }); err != nil {
-		k.log.Warn("ping failed", "ping", p, "error", err) // the watchdog will notice
+		k.log.Warn("ping failed", "ping", p, "error", err)
+		r.Unpinged = oneLine(err.Error()) // the watchdog will notice, if it knows of this pass at all
 	}
 }
 
@@ -215,12 +216,12 @@ func (k *Keeper) pingEnd(ctx context.Context, r *Report, err error) {
 	}
 	switch {
 	case err != nil:
-		k.ping(ctx, PingFail, "the pass failed: "+oneLine(err.Error()))
+		k.ping(ctx, r, PingFail, "the pass failed: "+oneLine(err.Error()))
 	case r.Untold != "":
-		k.ping(ctx, PingFail, "changes could not be told: "+oneLine(r.Untold))
+		k.ping(ctx, r, PingFail, "changes could not be told: "+oneLine(r.Untold))
 	case red > 0:
-		k.ping(ctx, PingFail, fmt.Sprintf("%d of %s %s red", red, plural.Of(len(r.Storages), "storage"), plural.Are(red)))
+		k.ping(ctx, r, PingFail, fmt.Sprintf("%d of %s %s red", red, plural.Of(len(r.Storages), "storage"), plural.Are(red)))
 	default:
-		k.ping(ctx, PingSuccess, plural.Of(len(r.Storages), "storage")+" "+plural.Are(len(r.Storages))+" green")
+		k.ping(ctx, r, PingSuccess, plural.Of(len(r.Storages), "storage")+" "+plural.Are(len(r.Storages))+" green")
 	}
 }

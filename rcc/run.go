@@ -75,7 +75,7 @@ func Run(ctx context.Context, c Config, args []string) error {
 	}
 	for _, bucket := range c.Purges(args) {
 		if slices.Contains(c.Protected, bucket) {
-			return fmt.Errorf("bucket %s: %w, which destroys the versions too; `rwm rcc delete` removes files and keeps their versions, `rwm storage-delete` the whole bucket", bucket, ErrProtected)
+			return fmt.Errorf("bucket %s: %w, which destroys the versions too; `rwm rcc delete` removes files and keeps their versions, `rwm storage-delete BUCKET` the whole bucket", bucket, ErrProtected)
 		}
 	}
 	cleanEnvironment()

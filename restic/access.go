@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
 // task is the work of an operation, or a part of it.
@@ -34,6 +35,13 @@ type access struct {
 	lists bool
 	// names are those of the snapshots that are wanted; nil means all.
 	names []string
+	// exact are the snapshots that choose finds by their full IDs, if it lists none.
+	exact []engrestic.ID
+	// walk, if not nil, returns the roots of the trees that the task walks through with
+	// walking, if it is certain to: they are loaded ahead, too, once list and the index
+	// are. list holds what choose will find.
+	walk    func(list snapshotList) engrestic.IDs
+	walking walking
 	// sealed says that the task can do without packs that a sealed host is refused. Any
 	// other ends with the first of them.
 	sealed bool

@@ -15,11 +15,30 @@ import (
 // ahead of them. The caller calls end. With once, a walk goes through a tree only the
 // first time it comes to it. Only wants, which may be nil, are loaded.
 func walkAhead(ctx context.Context, repo *engrepository.Repository, roots engrestic.IDs, once bool, wants func(name string, n *engdata.Node) bool) (t *treeAhead, end func()) {
+	return walking{once, wants}.begin(ctx, repo, roots)
+}
+
+// walking says how a walk goes through trees: as in treeAhead.
+type walking struct {
+	once  bool
+	wants func(name string, n *engdata.Node) bool
+}
+
+// begin is walkAhead. An operation that read ahead may have begun the same walk then.
+func (w walking) begin(ctx context.Context, repo *engrepository.Repository, roots engrestic.IDs) (t *treeAhead, end func()) {
+	if t := aheadOf(ctx).walk(repo, roots); t != nil {
+		return t, t.wait
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	t = newTreeAhead(ctx, repo)
-	t.once, t.wants = once, wants
+	t = w.trees(ctx, repo)
 	t.begin(roots)
 	return t, func() { cancel(); t.wait() }
+}
+
+func (w walking) trees(ctx context.Context, repo *engrepository.Repository) *treeAhead {
+	t := newTreeAhead(ctx, repo)
+	t.once, t.wants = w.once, w.wants
+	return t
 }
 
 // eachNode calls fn for each entry of a tree, with its path. A directory passed to it

@@ -7,10 +7,5 @@ const runSize = 8 << 20
 
 // packRuns puts blobs together that one request can load, as blobload.Runs does.
 func packRuns[B any](blobs []B, place func(B) BlobLocation) [][]B {
-	return blobload.Runs(blobs, func(b B) blobload.Place { return placeOf(place(b)) }, runSize)
-}
-
-// placeOf is a location as blobload knows it.
-func placeOf(p BlobLocation) blobload.Place {
-	return blobload.Place{Pack: p.Pack, Offset: p.Offset, Length: p.Length, Size: p.Size, Compressed: p.Compressed}
+	return blobload.Runs(blobs, func(b B) blobload.Place { return blobload.PlaceOf[ID](place(b)) }, runSize)
 }

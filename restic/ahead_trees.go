@@ -2,8 +2,11 @@ package restic
 
 import (
 	"context"
+	"encoding/binary"
+	"math"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 
 	engdata "github.com/restic/restic/rwmlink/data"
@@ -25,8 +28,8 @@ type blobLoader interface {
 	Connections() uint
 }
 
-// treeAhead loads the trees of a walk before the walk reaches them, several at a time.
-// The walk is depth first, so the trees on top of the stack come next.
+// treeAhead loads the trees of a walk before the walk reaches them, several at a time and
+// in the order of the walk, which is depth first.
 type treeAhead struct {
 	ctx   context.Context
 	repo  engrestic.BlobLoader
@@ -38,10 +41,15 @@ type treeAhead struct {
 	// prepare, if not nil, does with a loaded tree what can be done beside the walk.
 	prepare func(t *aheadTree)
 	once    bool // the walk goes through a tree only the first time it comes to it
-	loads   sync.WaitGroup
+	// early says that loading begins before the lock is held. A tree that fails is loaded
+	// again when the walk comes to it.
+	early bool
+	roots engrestic.IDs // where the walks begin
+	loads sync.WaitGroup
 
 	mu      sync.Mutex
-	next    []treePlace // to be loaded; the last one first
+	next    []nextTree // to be loaded; the last one first
+	batches uint32     // how often begin was called
 	trees   map[engrestic.ID]*aheadTree
 	known   treeSet // with once: what was expected
 	used    int64   // bytes of trees that are loaded and not taken
@@ -54,6 +62,7 @@ type treeAhead struct {
 type aheadTree struct {
 	id    engrestic.ID
 	path  string // with once: where the walk comes to it first
+	order string // as in nextTree; "" if the walk did not expect it
 	uses  int    // how often the walk will take it
 	ready chan struct{}
 	raw   []byte
@@ -70,6 +79,19 @@ type aheadTree struct {
 type treePlace struct {
 	tree engrestic.ID
 	path string
+}
+
+// nextTree is a tree that the walk will come to. order sorts trees as the walk does: it
+// is that of the tree above, and then the number of the entry there. Were they loaded as
+// they are found, those of later snapshots would fill the memory, and the walk would have
+// to load its own.
+type nextTree struct {
+	treePlace
+	order string
+}
+
+func ordered(above string, number uint32) string {
+	return string(binary.BigEndian.AppendUint32([]byte(above), number))
 }
 
 func newTreeAhead(ctx context.Context, repo blobLoader) *treeAhead {
@@ -104,15 +126,19 @@ func (k knownTrees) Insert(id engrestic.ID) {
 }
 
 // begin begins to load the trees at which walks begin, in their order.
-func (t *treeAhead) begin(roots []engrestic.ID) {
-	list := make([]treePlace, len(roots))
-	for i, id := range roots {
-		list[i] = treePlace{id, "/"}
-	}
+func (t *treeAhead) begin(roots engrestic.IDs) {
+	t.roots = roots
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.once && t.known == nil {
 		t.known = newTreeSet(t.repo)
+	}
+	// What is begun last comes first, and what is below unexpected trees before that.
+	batch := ordered("", math.MaxUint32-t.batches)
+	t.batches++
+	list := make([]nextTree, len(roots))
+	for i, id := range roots {
+		list[i] = nextTree{treePlace{id, "/"}, ordered(batch, uint32(i))}
 	}
 	t.expect(list)
 }
@@ -126,13 +152,18 @@ func (t *treeAhead) wait() {
 	t.loads.Wait()
 }
 
-// expect records that the walk will go through these trees next. The caller holds mu.
-func (t *treeAhead) expect(list []treePlace) {
-	for _, at := range slices.Backward(list) {
-		if t.once && t.known.Has(at.tree) {
-			continue
-		}
-		t.next = append(t.next, at)
+// expect records that the walk will go through these trees, which follow each other. The
+// caller holds mu.
+func (t *treeAhead) expect(list []nextTree) {
+	if t.once {
+		list = slices.DeleteFunc(list, func(n nextTree) bool { return t.known.Has(n.tree) })
+	}
+	if len(list) > 0 {
+		slices.Reverse(list)
+		at, _ := slices.BinarySearchFunc(t.next, list[0].order, func(n nextTree, order string) int {
+			return strings.Compare(order, n.order)
+		})
+		t.next = slices.Insert(t.next, at, list...)
 	}
 	t.start()
 }
@@ -141,7 +172,7 @@ func (t *treeAhead) expect(list []treePlace) {
 func (t *treeAhead) start() {
 	for len(t.next) > 0 && t.running < t.limit && t.used < aheadTrees && !t.done && t.ctx.Err() == nil {
 		last := len(t.next) - 1
-		id, path := t.next[last].tree, t.next[last].path
+		id, path, order := t.next[last].tree, t.next[last].path, t.next[last].order
 		t.next = t.next[:last]
 		if t.once {
 			if t.known.Has(id) {
@@ -153,7 +184,7 @@ func (t *treeAhead) start() {
 			e.uses++
 			continue
 		}
-		e := &aheadTree{id: id, path: path, uses: 1, ready: make(chan struct{})}
+		e := &aheadTree{id: id, path: path, order: order, uses: 1, ready: make(chan struct{})}
 		t.trees[id] = e
 		t.running++
 		t.loads.Go(func() {
@@ -188,8 +219,8 @@ func (e *aheadTree) cost() int64 { return aheadTreeCost * int64(len(e.raw)) }
 
 // below returns the trees below one that the walk will go into, up to a directory that
 // has none: there every walk ends.
-func (t *treeAhead) below(e *aheadTree) (list []treePlace) {
-	for _, n := range e.nodes {
+func (t *treeAhead) below(e *aheadTree) (list []nextTree) {
+	for i, n := range e.nodes {
 		if n.Type != engdata.NodeTypeDir {
 			continue
 		}
@@ -203,7 +234,7 @@ func (t *treeAhead) below(e *aheadTree) (list []treePlace) {
 		if t.wants != nil && !t.wants(at.path, n) {
 			continue
 		}
-		list = append(list, at)
+		list = append(list, nextTree{at, ordered(e.order, uint32(i))})
 	}
 	return list
 }
@@ -214,8 +245,10 @@ func (t *treeAhead) take(ctx context.Context, id engrestic.ID, path string) (*ah
 	t.mu.Lock()
 	e := t.trees[id]
 	if e == nil {
+		order := ""
 		for i, next := range slices.Backward(t.next) {
 			if next.tree == id {
+				order = next.order
 				t.next = slices.Delete(t.next, i, i+1)
 				break
 			}
@@ -224,7 +257,7 @@ func (t *treeAhead) take(ctx context.Context, id engrestic.ID, path string) (*ah
 			t.known.Insert(id)
 		}
 		t.mu.Unlock()
-		e = &aheadTree{id: id, path: path, ready: make(chan struct{})}
+		e = &aheadTree{id: id, path: path, order: order, ready: make(chan struct{})}
 		t.load(ctx, e)
 		return e, e.err
 	}
@@ -233,6 +266,11 @@ func (t *treeAhead) take(ctx context.Context, id engrestic.ID, path string) (*ah
 	case <-e.ready:
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+	if e.err != nil && t.early {
+		again := &aheadTree{id: id, path: e.path, order: e.order, ready: make(chan struct{})}
+		t.load(ctx, again)
+		return again, again.err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

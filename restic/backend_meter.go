@@ -29,6 +29,25 @@ type meterLimits struct {
 	requests, bytes       atomic.Int64
 }
 
+// Budget bounds what the sessions that share it ask of the storage. It is safe for
+// concurrent use.
+type Budget struct{ limits meterLimits }
+
+// NewBudget returns a budget of requests; 0 or less is no bound.
+func NewBudget(requests int64) *Budget {
+	return &Budget{meterLimits{maxRequests: max(requests, 0)}}
+}
+
+// WithBudget lets a session read no more from the storage than the budget has left.
+// Beyond it operations return ErrBudget. nil is no bound.
+func WithBudget(b *Budget) Option {
+	return func(o *options) {
+		if b != nil {
+			o.meter = &b.limits
+		}
+	}
+}
+
 func (m *meterLimits) spend(requests, bytes int64) error {
 	r, b := m.requests.Add(requests), m.bytes.Add(bytes)
 	switch {

@@ -2,6 +2,7 @@ package restic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -43,37 +44,19 @@ func (c *checkRun) checkTrees(ctx context.Context) error {
 
 func (c *checkRun) checkNode(t *walkedTree, i int, mu *sync.Mutex) {
 	tree, node := t.id, &t.nodes[i]
-	invalid := func(format string, args ...any) {
-		c.badTree(TreeInvalid, tree, node.Name, fmt.Errorf(format, args...))
-	}
-	if node.Name == "" {
-		invalid("an entry has no name")
-	}
-	switch node.Type {
-	case NodeFile:
-		if node.Content == nil {
-			invalid("the file has no list of blobs")
+	invalid := func(reason string) { c.badTree(TreeInvalid, tree, node.Name, errors.New(reason)) }
+	blob := func(id ID) {
+		h := engrestic.BlobHandle{ID: engrestic.ID(id), Type: engrestic.DataBlob}
+		if _, ok := c.repo.LookupBlobSize(h.Type, h.ID); !ok {
+			c.add(Finding{Kind: BlobMissing, Tree: ID(tree), Blob: id, Name: node.Name})
+			c.bad.insertBlob(h)
+		} else if c.used != nil {
+			mu.Lock()
+			c.use(h)
+			mu.Unlock()
 		}
-		for i, blob := range node.Content {
-			h := engrestic.BlobHandle{ID: engrestic.ID(blob), Type: engrestic.DataBlob}
-			if h.ID.IsNull() {
-				invalid("blob %d of the file has no ID", i)
-			} else if _, ok := c.repo.LookupBlobSize(h.Type, h.ID); !ok {
-				c.add(Finding{Kind: BlobMissing, Tree: ID(tree), Blob: blob, Name: node.Name})
-				c.bad.insertBlob(h)
-			} else if c.used != nil {
-				mu.Lock()
-				c.use(h)
-				mu.Unlock()
-			}
-		}
-	case NodeDir:
-		if node.Subtree == nil || *node.Subtree == (ID{}) {
-			invalid("the directory has no tree")
-		}
-	case NodeUnknown:
-		invalid("unknown type %q", t.typeName(i))
 	}
+	examineNode(node, invalid, blob, func() string { return fmt.Sprintf("unknown type %q", t.typeName(i)) })
 }
 
 func (c *checkRun) use(h engrestic.BlobHandle) {

@@ -70,8 +70,8 @@ func (s *Session) Diff(ctx context.Context, o DiffOptions, fn func(Change) error
 		to, toFolder, err = s.view.find(ctx, repo, o.To, o.Filter)
 		return err
 	}
-	lists := searches(o.From) || searches(o.To)
-	err := s.run(ctx, access{index: true, choose: choose, lists: lists}, func(ctx context.Context, repo *engrepository.Repository) error {
+	exact := exactIDs(o.From, o.To)
+	err := s.run(ctx, access{index: true, choose: choose, lists: exact == nil, exact: exact}, func(ctx context.Context, repo *engrepository.Repository) error {
 		if err := enterFolder(ctx, repo, from, fromFolder); err != nil {
 			return err
 		}

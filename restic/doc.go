@@ -107,7 +107,7 @@ package restic
 //	                          listing, filters, groups; the session's view of them
 //	fs*.go, stat.go           a snapshot as an fs.FS; single nodes
 //	limits.go, close.go       rates that change; the end of a session
-//	ahead_*.go, tree_*.go trees and data loaded before a walk comes to them
+//	ahead_*.go, tree_*.go     trees and data loaded before a walk comes to them
 //	restore*.go, dump*.go, ls*.go, find*.go, diff.go, stats*.go, cat.go, list.go
 //	                          reading
 //	forget*.go, tag.go, rewrite*.go, prune*.go, remove_batch.go, migrate.go, key.go
@@ -132,6 +132,13 @@ package restic
 //	backend_cache.go          reads through the local cache, and checks what it has
 //	backend_ahead.go          an object that is asked for before it is needed
 //	cache_dirs.go             the local caches
+//
+// Walks and dumps look ahead on their own (ahead_*.go) beside internal/blobload, which
+// serves FS and the mount. That one loads what it is told to, in any order, and keeps it
+// for readers that come back. A walk learns of its next trees from those before, takes
+// each once, holds it decoded, and gets its bytes and errors from the engine; a dump's
+// data goes to a cache of the engine's, and would be in memory twice. Both put blobs
+// together into requests with blobload.Runs.
 //
 // The layers of stack.go stay in this package. Apart from the requests themselves they
 // are made of the package's own terms: the guard returns ErrDamaged, the S3 errors map

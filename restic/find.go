@@ -11,6 +11,7 @@ import (
 	engdata "github.com/restic/restic/rwmlink/data"
 	engfilter "github.com/restic/restic/rwmlink/filter"
 	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 
 	"github.com/cesnet/rwm/internal/plural"
 )
@@ -69,7 +70,17 @@ func (s *Session) Find(ctx context.Context, o FindOptions, fn func(Found) error)
 		selected, err = s.view.choose(ctx, repo, o.Filter, rep)
 		return err
 	}
-	return s.run(ctx, access{index: true, choose: choose, lists: true, names: o.Filter.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
+	a := access{index: true, choose: choose, lists: true, names: o.Filter.names(), walking: o.walking()}
+	if len(o.Patterns) > 0 {
+		a.walk = func(l snapshotList) engrestic.IDs {
+			roots := o.Filter.roots(l)
+			if !o.OldestFirst {
+				slices.Reverse(roots)
+			}
+			return roots
+		}
+	}
+	return s.run(ctx, a, func(ctx context.Context, repo *engrepository.Repository) error {
 		if !o.OldestFirst {
 			slices.Reverse(selected)
 		}

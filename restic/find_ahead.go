@@ -1,8 +1,6 @@
 package restic
 
 import (
-	"context"
-
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
@@ -20,15 +18,17 @@ func (f *finder) loadAhead(list engdata.Snapshots) (end func()) {
 	if len(f.o.Patterns) == 0 {
 		return func() {}
 	}
-	ctx, cancel := context.WithCancel(f.ctx)
-	f.ahead, f.known = newTreeAhead(ctx, f.repo), make(map[treePlace][]Found)
-	f.ahead.once = true
-	f.ahead.wants = func(name string, n *engdata.Node) bool {
-		_, below, err := f.o.matches(name, n.ModTime, true)
+	f.known = make(map[treePlace][]Found)
+	f.ahead, end = f.o.walking().begin(f.ctx, f.repo, treeIDs(list))
+	return end
+}
+
+// walking is how a search for patterns goes through the trees.
+func (o *FindOptions) walking() walking {
+	return walking{once: true, wants: func(name string, n *engdata.Node) bool {
+		_, below, err := o.matches(name, n.ModTime, true)
 		return err == nil && below
-	}
-	f.ahead.begin(treeIDs(list))
-	return func() { cancel(); f.ahead.wait() }
+	}}
 }
 
 // dirAhead searches a directory. The same tree at the same path, in another snapshot,

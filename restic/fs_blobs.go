@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +24,7 @@ const (
 type blobStore struct {
 	ctx    context.Context
 	reader *Reader
+	source readerSource
 	loader *blobload.Loader
 
 	mu   sync.Mutex
@@ -33,7 +33,8 @@ type blobStore struct {
 
 func newBlobStore(ctx context.Context, r *Reader) *blobStore {
 	o := blobload.Options{Budget: fsMemory, TreeCost: fsTreeCost}
-	return &blobStore{ctx: ctx, reader: r, loader: blobload.New(ctx, fsSource{r}, o)}
+	source := newReaderSource(r)
+	return &blobStore{ctx: ctx, reader: r, source: source, loader: blobload.New(ctx, source, o)}
 }
 
 // wait returns when nothing is being loaded any more. The context must have ended.
@@ -54,7 +55,7 @@ func (b *blobStore) get(blob *blobload.Blob) error {
 	case b.ctx.Err() != nil:
 		return b.ended()
 	case errors.Is(blob.Err, blobload.ErrMissing):
-		return fmt.Errorf("%w: %v is not in the repository's index", ErrDamaged, blobHandle(blob.Handle))
+		return fmt.Errorf("%w: %v is not in the repository's index", ErrDamaged, b.source.Handle(blob.Handle))
 	}
 	return blob.Err
 }
@@ -142,46 +143,20 @@ func (b *blobStore) length(id ID) uint {
 	return 0
 }
 
-// fsSource is a reader as the loader knows it.
-type fsSource struct{ r *Reader }
+// readerSource is a reader as the loader knows it.
+type readerSource = blobload.Adapter[BlobType, ID, BlobHandle, BlobLocation]
 
-func blobHandle(h blobload.Handle) BlobHandle { return BlobHandle{blobType(h.Tree), h.ID} }
-
-func blobType(tree bool) BlobType {
-	if tree {
-		return BlobTree
+func newReaderSource(r *Reader) readerSource {
+	return readerSource{
+		Reader: r, Data: BlobData, Tree: BlobTree, Trees: decodeSorted,
+		Wrong: func(err error) bool { return errors.Is(err, ErrDamaged) },
 	}
-	return BlobData
 }
 
-func (s fsSource) Connections() int { return s.r.Connections() }
-
-func (s fsSource) Place(h blobload.Handle) (blobload.Place, bool) {
-	list := s.r.Locations(blobHandle(h))
-	if len(list) == 0 {
-		return blobload.Place{}, false
-	}
-	return placeOf(list[0]), true
-}
-
-func (s fsSource) LoadRange(ctx context.Context, tree bool, pack [32]byte, offset, length uint, fn func(io.Reader) error) error {
-	return s.r.LoadRange(ctx, blobType(tree), pack, offset, length, fn)
-}
-
-func (s fsSource) Decrypt(h blobload.Handle, p blobload.Place, buf []byte, room func(size int) []byte) ([]byte, error) {
-	return s.r.Decrypt(blobHandle(h), BlobLocation{p.Pack, p.Offset, p.Length, p.Size, p.Compressed}, buf, room)
-}
-
-func (s fsSource) LoadBlob(ctx context.Context, h blobload.Handle) ([]byte, error) {
-	return s.r.LoadBlob(ctx, blobHandle(h))
-}
-
-func (s fsSource) Decode(h blobload.Handle, plain []byte) (any, error) {
+func decodeSorted(h BlobHandle, plain []byte) (any, error) {
 	nodes, err := DecodeTree(plain)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v: %w", ErrDamaged, blobHandle(h), err)
+		return nil, fmt.Errorf("%w: %v: %w", ErrDamaged, h, err)
 	}
 	return sortedNodes(nodes), nil
 }
-
-func (s fsSource) Damaged(err error) bool { return errors.Is(err, ErrDamaged) }

@@ -50,15 +50,16 @@ func (s *Session) Ls(ctx context.Context, o LsOptions, v LsVisitor) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	return s.inSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, _ string) error {
+	l := lister{o: o, v: v}
+	return s.walkSnapshot(ctx, o.Snapshot, o.Filter, l.walking(), func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, _ string) error {
 		if v.Snapshot != nil {
 			if err := v.Snapshot(newSnapshot(sn)); err != nil {
 				return err
 			}
 		}
-		l := lister{ctx: ctx, o: o, v: v}
 		var end func()
-		l.trees, end = walkAhead(ctx, repo, engrestic.IDs{*sn.Tree}, len(o.Dirs) > 0, l.wants())
+		l.ctx = ctx
+		l.trees, end = l.walking().begin(ctx, repo, engrestic.IDs{*sn.Tree})
 		defer end()
 		if o.Sort == SortByPath && !o.Reverse {
 			return l.dir(*sn.Tree, "/")
@@ -101,15 +102,15 @@ type lister struct {
 	v     LsVisitor
 }
 
-// wants says which directories the walk enters; nil means all of them.
-func (l *lister) wants() func(name string, n *engdata.Node) bool {
+// walking says which directories the walk enters.
+func (l *lister) walking() walking {
 	if len(l.o.Dirs) == 0 {
-		return nil
+		return walking{}
 	}
-	return func(name string, _ *engdata.Node) bool {
+	return walking{once: true, wants: func(name string, _ *engdata.Node) bool {
 		listed, above := l.visits(name)
 		return l.enters(name, listed, above)
-	}
+	}}
 }
 
 // visits reports whether a path is listed or leads to one that is.

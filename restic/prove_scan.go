@@ -84,32 +84,15 @@ func (s *treeScan) slow(raw []byte) error {
 }
 
 func (s *treeScan) node(n *TreeNode) {
-	invalid := func(reason string) {
-		s.bad(TreeInvalid, BrokenObject{Name: n.Name, Reason: reason})
+	invalid := func(reason string) { s.bad(TreeInvalid, BrokenObject{Name: n.Name, Reason: reason}) }
+	blob := func(id ID) {
+		if !s.data(id) {
+			s.bad(BlobMissing, BrokenObject{Name: n.Name, Blob: id})
+		}
 	}
-	if n.Name == "" {
-		invalid("an entry has no name")
-	}
-	switch n.Type {
-	case NodeFile:
-		if n.Content == nil {
-			invalid("the file has no list of blobs")
-		}
-		for i, id := range n.Content {
-			if id.IsZero() {
-				invalid(fmt.Sprintf("blob %d of the file has no ID", i))
-			} else if !s.data(id) {
-				s.bad(BlobMissing, BrokenObject{Name: n.Name, Blob: id})
-			}
-		}
-	case NodeDir:
-		if n.Subtree == nil || n.Subtree.IsZero() {
-			invalid("the directory has no tree")
-		} else {
-			s.subtrees = append(s.subtrees, *n.Subtree)
-		}
-	case NodeUnknown:
-		invalid("its type is unknown")
+	examineNode(n, invalid, blob, func() string { return "its type is unknown" })
+	if n.Type == NodeDir && n.Subtree != nil && !n.Subtree.IsZero() {
+		s.subtrees = append(s.subtrees, *n.Subtree)
 	}
 }
 

@@ -137,7 +137,7 @@ func (s *Session) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult
 	defer rep.stop()
 
 	var res *RestoreResult
-	err = s.inSnapshot(ctx, o.Snapshot, o.Filter, func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, folder string) error {
+	err = s.walkSnapshot(ctx, o.Snapshot, o.Filter, o.walking(selectItem), func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, folder string) error {
 		res = &RestoreResult{Snapshot: newSnapshot(sn), Folder: folder}
 		rep.emit(RestoreStarted{res.Snapshot})
 		ahead, err := newRestoreAhead(ctx, repo, *sn.Tree, &o)

@@ -126,18 +126,20 @@ func (r *restoreAhead) begin() error {
 		}
 	}
 	clear(r.equal)
-	ctx, cancel := context.WithCancel(r.ctx)
-	r.trees = newTreeAhead(ctx, r.Repository)
-	if !r.o.empty() {
-		r.trees.once = true // for the paths
-		r.trees.wants = func(name string, n *engdata.Node) bool {
-			_, below := r.selects(filepath.FromSlash(name), true)
-			return below && plainName(n.Name)
-		}
-	}
-	r.trees.begin(engrestic.IDs{r.root})
-	r.end = func() { cancel(); r.trees.wait() }
+	r.trees, r.end = r.o.walking(r.selects).begin(r.ctx, r.Repository, engrestic.IDs{r.root})
 	return nil
+}
+
+// walking is how a walk goes through what selects selects.
+func (o *RestoreOptions) walking(selects func(path string, isDir bool) (selected, below bool)) walking {
+	if o.empty() {
+		return walking{}
+	}
+	// once is for the paths
+	return walking{once: true, wants: func(name string, n *engdata.Node) bool {
+		_, below := selects(filepath.FromSlash(name), true)
+		return below && plainName(n.Name)
+	}}
 }
 
 // stop ends everything and waits until it has ended.

@@ -7,18 +7,37 @@ import (
 
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
 // inSnapshot runs fn with the index for the one snapshot that name selects. Its tree is
 // that of the folder named after the colon.
 func (s *Session) inSnapshot(ctx context.Context, name string, f SnapshotFilter, fn func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, folder string) error) error {
+	return s.atSnapshot(ctx, name, f, access{}, fn)
+}
+
+// walkSnapshot is inSnapshot for an fn that walks through all trees with w.
+func (s *Session) walkSnapshot(ctx context.Context, name string, f SnapshotFilter, w walking, fn func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, folder string) error) error {
+	roots := func(l snapshotList) engrestic.IDs {
+		sn, folder, err := l.find(name, f)
+		if err != nil || folder != "" {
+			return nil
+		}
+		return engrestic.IDs{*sn.Tree}
+	}
+	return s.atSnapshot(ctx, name, f, access{walk: roots, walking: w}, fn)
+}
+
+func (s *Session) atSnapshot(ctx context.Context, name string, f SnapshotFilter, a access, fn func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, folder string) error) error {
 	var sn *engdata.Snapshot
 	var folder string
-	choose := func(ctx context.Context, repo *engrepository.Repository) (err error) {
+	a.choose = func(ctx context.Context, repo *engrepository.Repository) (err error) {
 		sn, folder, err = s.view.find(ctx, repo, name, f)
 		return err
 	}
-	return s.run(ctx, access{index: true, choose: choose, lists: searches(name), names: SnapshotFilter{IDs: []string{name}}.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
+	a.index, a.exact, a.names = true, exactIDs(name), SnapshotFilter{IDs: []string{name}}.names()
+	a.lists = a.exact == nil
+	return s.run(ctx, a, func(ctx context.Context, repo *engrepository.Repository) error {
 		if err := enterFolder(ctx, repo, sn, folder); err != nil {
 			return err
 		}

@@ -142,6 +142,17 @@ func (l snapshotList) selectAll(f SnapshotFilter, rep *reporter) (engdata.Snapsh
 	return found, nil
 }
 
+// roots returns the trees of the snapshots that f selects, in their order; none if
+// selectAll has anything to say.
+func (f SnapshotFilter) roots(l snapshotList) engrestic.IDs {
+	f.IgnoreMissing = false
+	list, err := l.selectAll(f, nil)
+	if err != nil {
+		return nil
+	}
+	return treeIDs(list)
+}
+
 // names returns the prefixes of IDs that a filter names snapshots by, so that no others
 // need be read; nil means that all are needed.
 func (f SnapshotFilter) names() (names []string) {

@@ -46,6 +46,11 @@ func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository,
 	if list, ok := aheadOf(ctx).snapshots(names); ok {
 		return list, nil
 	}
+	return v.loadThen(ctx, repo, names, func() {})
+}
+
+// loadThen is load, and calls listed once the snapshots are listed, before all are read.
+func (v *snapshotView) loadThen(ctx context.Context, repo *engrepository.Repository, names []string, listed func()) (snapshotList, error) {
 	v.mu.Lock()
 	known := v.byID
 	v.mu.Unlock()
@@ -55,7 +60,7 @@ func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository,
 	var list snapshotList
 	var size int64
 	most := cmp.Or(v.most, mostOfSnapshots)
-	err := engrestic.ParallelList(ctx, repo, engrestic.SnapshotFile, repo.Connections(), func(ctx context.Context, id engrestic.ID, _ int64) error {
+	err := engrestic.ParallelList(ctx, listedThen{repo, listed}, engrestic.SnapshotFile, repo.Connections(), func(ctx context.Context, id engrestic.ID, _ int64) error {
 		sn := known[id]
 		var err error
 		if sn == nil {
@@ -95,6 +100,49 @@ func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository,
 	return list, nil
 }
 
+// listedThen calls then once a listing is complete. It lists ahead of what is done with
+// each ID.
+type listedThen struct {
+	*engrepository.Repository
+	then func()
+}
+
+// listedAhead is how many IDs are listed ahead.
+const listedAhead = 4096
+
+func (l listedThen) List(ctx context.Context, t engrestic.FileType, fn func(engrestic.ID, int64) error) (err error) {
+	type file struct {
+		id   engrestic.ID
+		size int64
+	}
+	files := make(chan file, listedAhead)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		defer close(files)
+		err = l.Repository.List(ctx, t, func(id engrestic.ID, size int64) error {
+			select {
+			case files <- file{id, size}:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		if err == nil {
+			l.then()
+		}
+	}()
+	var failed error
+	for f := range files {
+		if failed == nil {
+			if failed = fn(f.id, f.size); failed != nil {
+				cancel()
+			}
+		}
+	}
+	return cmp.Or(failed, err)
+}
+
 func wanted(id engrestic.ID, names []string) bool {
 	text := id.String()
 	return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(text, name) })
@@ -118,6 +166,9 @@ func (v *snapshotView) find(ctx context.Context, repo *engrepository.Repository,
 		sn := v.byID[id]
 		v.mu.Unlock()
 		if sn == nil {
+			sn = aheadOf(ctx).snapshot(id)
+		}
+		if sn == nil {
 			sn, err = readSnapshot(ctx, repo, id)
 		}
 		if err == nil {
@@ -132,12 +183,18 @@ func (v *snapshotView) find(ctx context.Context, repo *engrepository.Repository,
 	return list.find(name, f)
 }
 
-// searches reports whether find lists the snapshots for a name: not for a full ID, if
-// all is well.
-func searches(name string) bool {
-	prefix, _, _ := strings.Cut(name, ":")
-	_, err := engrestic.ParseID(prefix)
-	return err != nil
+// exactIDs returns the IDs that names are, if find need list no snapshots for any of them;
+// nil otherwise. It lists them after all where one is missing.
+func exactIDs(names ...string) (ids []engrestic.ID) {
+	for _, name := range names {
+		prefix, _, _ := strings.Cut(name, ":")
+		id, err := engrestic.ParseID(prefix)
+		if err != nil {
+			return nil
+		}
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 // readSnapshot reads one snapshot and rejects one without a tree, on which the engine

@@ -51,8 +51,17 @@ func (m StatsMode) String() string {
 type StatsOptions struct {
 	Filter SnapshotFilter
 	Mode   StatsMode
+	// OnSnapshot receives what each snapshot has, if Mode is StatsRestoreSize. Trees that
+	// several share are read once for all of them.
+	OnSnapshot func(SnapshotStats)
 	// OnEvent receives Progress and Warning events.
 	OnEvent func(Event)
+}
+
+// SnapshotStats is what one snapshot has: entries of all kinds, and the bytes of files.
+type SnapshotStats struct {
+	ID             ID
+	Entries, Bytes uint64
 }
 
 // StatsResult is what was counted. Sizes are in bytes. Values that a mode does not
@@ -86,12 +95,16 @@ func (s *Session) Stats(ctx context.Context, o StatsOptions) (*StatsResult, erro
 		selected, err = s.view.choose(ctx, repo, o.Filter, rep)
 		return err
 	}
-	err := s.run(ctx, access{index: true, choose: choose, lists: true, names: o.Filter.names()}, func(ctx context.Context, repo *engrepository.Repository) error {
+	a := access{index: true, choose: choose, lists: true, names: o.Filter.names(), walking: everyTree}
+	if o.Mode != StatsRawData {
+		a.walk = o.Filter.roots
+	}
+	err := s.run(ctx, a, func(ctx context.Context, repo *engrepository.Repository) error {
 		res.SnapshotsCount = len(selected)
 		if o.Mode == StatsRawData {
 			return countRawData(ctx, repo, selected, res, rep)
 		}
-		return countFiles(ctx, repo, selected, o.Mode, res, rep)
+		return countFiles(ctx, repo, selected, o, res, rep)
 	})
 	if err != nil {
 		return nil, err
@@ -137,23 +150,29 @@ func countRawData(ctx context.Context, repo *engrepository.Repository, list engd
 	return nil
 }
 
+// everyTree is a walk through each tree once.
+var everyTree = walking{once: true, wants: func(string, *engdata.Node) bool { return true }}
+
 // countFiles walks the trees of one snapshot after the other.
-func countFiles(ctx context.Context, repo *engrepository.Repository, list engdata.Snapshots, mode StatsMode, res *StatsResult, rep *reporter) error {
+func countFiles(ctx context.Context, repo *engrepository.Repository, list engdata.Snapshots, o StatsOptions, res *StatsResult, rep *reporter) error {
 	bar := rep.counter("snapshots")
 	bar.SetMax(uint64(len(list)))
 	defer bar.Done()
-	everything := func(string, *engdata.Node) bool { return true }
-	ahead, end := walkAhead(ctx, repo, treeIDs(list), true, everything)
+	ahead, end := everyTree.begin(ctx, repo, treeIDs(list))
 	defer end()
 	var visit func(ctx context.Context, root engrestic.ID) error
-	if mode == StatsRestoreSize {
+	if o.Mode == StatsRestoreSize {
 		visit = newRestoreSize(ahead, res).snapshot
 	} else {
-		visit = newContents(repo, ahead, res, mode).snapshot
+		visit = newContents(repo, ahead, res, o.Mode).snapshot
 	}
 	for _, sn := range list {
+		before := *res
 		if err := visit(ctx, *sn.Tree); err != nil {
 			return fmt.Errorf("stats: snapshot %s: %w", sn.ID().Str(), err)
+		}
+		if o.OnSnapshot != nil && o.Mode == StatsRestoreSize {
+			o.OnSnapshot(SnapshotStats{ID(*sn.ID()), res.TotalFileCount - before.TotalFileCount, res.TotalSize - before.TotalSize})
 		}
 		bar.Add(1)
 	}

@@ -91,8 +91,8 @@ func parseSpan(text string) (total time.Duration, err error) {
 			return 0, fmt.Errorf("write a number and a unit, as in 2h, 1d12h or 3 days")
 		}
 		unit, known := units[part[2]]
-		if !known {
-			unit, known = units[strings.TrimSuffix(part[2], "s")]
+		if word, plural := strings.CutSuffix(part[2], "s"); plural && len(word) > 1 { // ms is no unit
+			unit, known = units[word]
 		}
 		if !known {
 			return 0, fmt.Errorf("the unit %q is unknown; there are s, m, h, d and w", part[2])
@@ -129,7 +129,7 @@ func ParseMoment(state, at string, now time.Time) (s3state.Moment, error) {
 		}
 	}
 	if m.StateKey == "" {
-		return s3state.Moment{}, fmt.Errorf("%q is %w: write KEY or KEY@VERSION, as `rwm storage-info` shows them", state, ErrMoment)
+		return s3state.Moment{}, fmt.Errorf("%q is %w: write KEY or KEY@VERSION, as `rwm storage-info BUCKET` shows them", state, ErrMoment)
 	}
 	return m, nil
 }

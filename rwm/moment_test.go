@@ -92,6 +92,7 @@ func TestParseMoment(t *testing.T) {
 func TestParseSpan(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"30d": 720 * time.Hour, "1w": 168 * time.Hour, "1h30m": 90 * time.Minute, "": 0, "30": 0, "x": 0, "1.5h": 0,
+		"90 minutes": 90 * time.Minute, "2 mins": 2 * time.Minute, "3weeks": 504 * time.Hour, "5ms": 0, "1hs": 0, "1ss": 0, "6mo": 0,
 	} {
 		got, err := rwm.ParseSpan(text)
 		if got != want || (err != nil) != (want == 0) {

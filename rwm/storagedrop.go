@@ -65,6 +65,6 @@ func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.
 		}
 		return inspector(ctx, session), nil
 	}
-	opts.Measure = m.measure(restic.WithoutCache())
+	opts.Measure = m.measure()
 	return m.store.DropVersions(ctx, bucket, opts)
 }

@@ -88,5 +88,10 @@ func writtenUntil(v *Version, until time.Time) time.Time {
 	if inRepository(v.Key) {
 		return until
 	}
-	return v.LastModified
+	// Other programs upload in parts as a matter of course, so that all their old
+	// versions would stay. A drop aborts uploads of this age.
+	if at := v.LastModified.AddDate(0, 0, uploadDays); until.IsZero() || at.Before(until) {
+		return at
+	}
+	return until
 }

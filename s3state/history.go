@@ -96,8 +96,8 @@ type HistoryOptions struct {
 	// function that judges what is read, or nil. An error aborts History.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
 	// Measure measures snapshots that were saved again with another tree, as a rewrite
-	// does, in place of the original: the newest 8, or 64 with ReadAll. nil takes what
-	// they say of themselves.
+	// does, in place of the original. Those for which its budget does not suffice are
+	// marked. nil takes what they say of themselves.
 	Measure Measure
 	// Known remembers what earlier calls have read of this bucket, and then what this
 	// one has: only what is new is read, with the same result. nil reads everything
@@ -127,7 +127,7 @@ type HistoryOptions struct {
 //   - objects too short or too large for what they should be, or that do not belong;
 //   - keys, indexes, snapshots and locks whose bytes are not those of their names;
 //   - snapshots that took the place of others with less than half in them (see
-//     HistoryOptions.Measure);
+//     HistoryOptions.Measure), until a later one has as much again;
 //   - saved states that the version history contradicts or that cannot be read;
 //   - bucket settings that others have changed, see HistoryOptions.Settings.
 //

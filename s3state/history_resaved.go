@@ -3,6 +3,7 @@ package s3state
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,8 +18,12 @@ type SnapshotSize struct {
 }
 
 // Measure measures snapshots, by their trees, in a repository as of a moment. What it
-// cannot measure is missing in the result. An error aborts the whole operation.
+// cannot measure is missing in the result. An error aborts the whole operation, but for
+// ErrNotMeasured: then the result is what could be measured within a budget.
 type Measure func(ctx context.Context, at *View, snapshots []string) (map[string]SnapshotSize, error)
+
+// ErrNotMeasured: to measure snapshots takes more requests than allowed.
+var ErrNotMeasured = errors.New("more requests are needed to measure snapshots")
 
 // resave is a snapshot that was saved again with another tree, after which the original
 // was removed: what `restic rewrite` and `repair snapshots` do, and an attacker with
@@ -28,9 +33,9 @@ type resave struct {
 	gone             time.Time // when the original was removed
 }
 
-// mostMeasured bounds how many of them are measured, and mostMeasuredAll with ReadAll.
-// To measure a large snapshot takes some seconds.
-const mostMeasured, mostMeasuredAll = 8, 64
+// mostMoments bounds at how many moments they are measured, and mostMomentsAll with ReadAll:
+// each takes a listing of the bucket. Those of ten minutes have the same moment.
+const mostMoments, mostMomentsAll = 32, 128
 
 // resaves finds them, the newest first. A copy of a copy names the first original, so
 // of those with the same tree the first is meant.
@@ -70,29 +75,40 @@ func (s *Store) judgeResaves(ctx context.Context, bucket string, h *timeline, al
 	defer measured.end()
 	sizes := make(map[string]SnapshotSize)
 	var open []resave
-	most := mostMeasured
-	if every {
-		most = mostMeasuredAll
-	}
 	for _, r := range all {
 		for _, c := range []*snapshotClaim{&r.original, &r.copied} {
 			if size, ok := measured.get(c.name()); ok {
 				sizes[c.key] = size
 			}
 		}
-		if r.missing(sizes) && r.copied.written.After(h.reviewed) && measure != nil && len(open) < most {
+		if r.missing(sizes) && r.copied.written.After(h.reviewed) && measure != nil {
 			open = append(open, r)
 		}
 	}
-	for len(open) > 0 {
+	spent, views := false, mostMoments
+	if every {
+		views = mostMomentsAll
+	}
+	for len(open) > 0 && !spent {
 		n := 1
 		for n < len(open) && open[n-1].copied.written.Sub(open[n].copied.written) < defaultGap {
 			n++
 		}
-		if err := s.measureResaves(ctx, bucket, open[:n], measure, sizes); err != nil {
+		err := s.measureResaves(ctx, bucket, open[:n], measure, sizes, &views)
+		if spent = errors.Is(err, ErrNotMeasured); err != nil && !spent {
 			return err
 		}
 		open = open[n:]
+	}
+	var lost []resave
+	for _, r := range all {
+		if !r.missing(sizes) && lostMost(sizes[r.original.key], sizes[r.copied.key]) && measure != nil {
+			lost = append(lost, r)
+		}
+	}
+	healed, err := s.healed(ctx, bucket, h, lost, measure, sizes, measured)
+	if err != nil {
+		return err
 	}
 	for _, r := range all {
 		for _, c := range []*snapshotClaim{&r.original, &r.copied} {
@@ -100,7 +116,15 @@ func (s *Store) judgeResaves(ctx context.Context, bucket string, h *timeline, al
 				measured.put(c.name(), size)
 			}
 		}
-		if found, ok := r.judge(sizes); ok {
+		found, ok := r.judge(sizes)
+		if later := healed[r.copied.key]; later != nil {
+			found.heal(later)
+		}
+		if spent && r.missing(sizes) {
+			// What it says of itself is no evidence.
+			found.Reason, found.kind, ok = fmt.Sprintf("a snapshot takes the place of %s and was not measured: %v", shortID(r.original.key), ErrNotMeasured), markLasting, true
+		}
+		if ok {
 			h.suspect(found)
 		}
 	}
@@ -109,15 +133,23 @@ func (s *Store) judgeResaves(ctx context.Context, bucket string, h *timeline, al
 
 // measureResaves measures what is not known yet of resaves that were made together: as
 // of a moment before the first original went, when most often all copies were there,
-// too, and else after the last copy was written.
-func (s *Store) measureResaves(ctx context.Context, bucket string, list []resave, measure Measure, sizes map[string]SnapshotSize) error {
+// too, else after the last copy was written, and at last when the originals were: what
+// they need may have been spoiled since.
+func (s *Store) measureResaves(ctx context.Context, bucket string, list []resave, measure Measure, sizes map[string]SnapshotSize, views *int) error {
 	before, after := list[0].gone, endOf(list[0].copied.written)
 	for _, r := range list[1:] {
 		if r.gone.Before(before) {
 			before = r.gone
 		}
 	}
-	for _, at := range []time.Time{before.Add(-time.Millisecond), after} {
+	moments := []time.Time{before.Add(-time.Millisecond), after}
+	for _, r := range list {
+		moments = append(moments, endOf(r.original.written))
+	}
+	for i, at := range moments {
+		if i >= 2 && has(sizes, list[i-2].original.key) {
+			continue
+		}
 		var ids []string
 		for _, r := range list {
 			for _, key := range []string{r.original.key, r.copied.key} {
@@ -129,16 +161,19 @@ func (s *Store) measureResaves(ctx context.Context, bucket string, list []resave
 		if len(ids) == 0 {
 			return nil
 		}
+		if *views--; *views < 0 {
+			return ErrNotMeasured
+		}
 		view, err := s.View(ctx, bucket, Moment{At: at}, ViewOptions{})
 		if err != nil {
 			return err
 		}
 		found, err := measure(ctx, view, ids)
-		if err != nil {
-			return err
-		}
 		for id, size := range found {
 			sizes["snapshots/"+id] = size
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -159,13 +194,12 @@ func (r *resave) judge(sizes map[string]SnapshotSize) (Suspicion, bool) {
 		before, after, by = sizes[r.original.key], sizes[r.copied.key], ""
 	}
 	found := Suspicion{Time: r.copied.written, Key: r.copied.key, VersionID: r.copied.version, kind: markNoted}
-	from := r.original.key[len("snapshots/"):]
-	from = from[:min(len(from), 8)]
+	from := shortID(r.original.key)
 	switch {
 	case after.Entries < before.Entries || after.Bytes < before.Bytes:
 		found.Reason = fmt.Sprintf("a snapshot takes the place of %s with less in it: %d of %s, %d of %s%s",
 			from, after.Entries, plural.Of(before.Entries, "entry"), after.Bytes, plural.Of(before.Bytes, "byte"), by)
-		if after.Entries < before.Entries/2 || after.Bytes < before.Bytes/2 {
+		if lostMost(before, after) {
 			found.kind = markLasting
 		}
 	case by != "":

@@ -98,7 +98,7 @@ func (a *accessor) strangers(ctx context.Context, key string, put func(...string
 		err = ErrAccessDenied // the server has no such ACLs
 	}
 	if a.note(action, Refused, true, err) == Allowed {
-		a.report.Results[len(a.report.Results)-1].Detail = "by an ACL at upload; `rwm storage-adopt` denies it to all others in the policy (docs/migration.md)"
+		a.report.Results[len(a.report.Results)-1].Detail = "by an ACL at upload; `rwm storage-adopt BUCKET USER` denies it to all others in the policy (docs/migration.md)"
 	}
 }
 

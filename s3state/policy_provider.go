@@ -30,7 +30,7 @@ func (s *Store) noteHoles(ctx context.Context, bucket string, c *PolicyCheck) er
 	switch {
 	case err == nil && !ignored:
 		c.note("public ACLs are not ignored: the host can open its objects to everybody; " +
-			"`rwm storage-adopt` sets the bucket's public-access block, only IgnorePublicAcls (docs/migration.md)")
+			"`rwm storage-adopt BUCKET USER` sets the bucket's public-access block, only IgnorePublicAcls (docs/migration.md)")
 	case noSuchFeature(err):
 		c.note("this server cannot ignore public ACLs: try whether the host can open its objects to everybody")
 	case err != nil && s3err.Status(err) != http.StatusForbidden:
@@ -39,14 +39,14 @@ func (s *Store) noteHoles(ctx context.Context, bucket string, c *PolicyCheck) er
 	ceph, err := s.isCeph(ctx, bucket)
 	if ceph && !c.StrangersDenied {
 		c.note("on Ceph RGW the host can let any other user read what it writes, by an ACL at upload: " +
-			"`rwm storage-adopt` denies it in the policy (docs/migration.md)")
+			"`rwm storage-adopt BUCKET USER` denies it in the policy (docs/migration.md)")
 	}
 	switch {
 	case err != nil && s3err.Status(err) != http.StatusForbidden:
 		return err
 	case ceph && !c.VersionsDenied:
 		c.note("on Ceph RGW the host can read old versions of what it wrote: " +
-			"`rwm storage-adopt` denies it in the policy (docs/migration.md); and give each host a bucket of its own")
+			"`rwm storage-adopt BUCKET USER` denies it in the policy (docs/migration.md); and give each host a bucket of its own")
 	case ceph:
 		c.note("Ceph RGW may let the host copy old versions of what it wrote part by part, past the policy: " +
 			"try it with storage-access, and give each host a bucket of its own")

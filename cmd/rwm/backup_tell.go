@@ -37,7 +37,9 @@ func (t *runTeller) context() (context.Context, context.CancelFunc) {
 func (t *runTeller) begin() {
 	ctx, cancel := t.context()
 	defer cancel()
-	t.warn(t.sender.Ping(ctx, keeper.PingStart, ""))
+	if err := t.sender.Ping(ctx, keeper.PingStart, ""); err != nil {
+		t.a.warning("the watchdog was not told that the run begins: " + err.Error())
+	}
 }
 
 // end tells the outcome. Of a run that found another one in progress there is none.

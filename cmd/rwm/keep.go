@@ -110,6 +110,9 @@ func (c keepCmd) pass(a *app, cfg *keeper.Config, opts []keeper.Option) error {
 	if report.Untold != "" && mute == nil {
 		a.warning("not told, the next pass tries again: " + report.Untold)
 	}
+	if report.Unpinged != "" {
+		a.warning("the watchdog was not reached: " + report.Unpinged)
+	}
 	a.showKeeper(report.Storages, report)
 	if err == nil && !report.Green() {
 		return &exitError{code: exitRed}

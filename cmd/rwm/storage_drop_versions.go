@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
 )
 
@@ -36,7 +35,7 @@ func (c storageDropVersionsCmd) Run(a *app) error {
 	opts := s3state.DropOptions{RequireComplete: !c.Unchecked, Reviewed: c.Reviewed, KeepStates: c.KeepStates, DryRun: c.DryRun, OnEvent: a.onStorageEvent}
 	var err error
 	if c.KeepWithin != "" {
-		if opts.KeepWithin, err = rwm.ParseSpan(c.KeepWithin); err != nil {
+		if opts.KeepWithin, err = keepSpan(c.KeepWithin); err != nil {
 			return usageError{fmt.Errorf("--keep-within: %w", err)}
 		}
 	}

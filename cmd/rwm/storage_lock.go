@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -43,6 +44,17 @@ func (f lockFlags) options(mode string) (*s3state.LockOptions, error) {
 	return o, err
 }
 
+var bareM = regexp.MustCompile(`(?i)[0-9]\s*m([^a-z]|$)`)
+
+// keepSpan reads how far back something is kept. What is older is lost, so the m that is a
+// minute here and a month in restic's durations is refused.
+func keepSpan(text string) (time.Duration, error) {
+	if bareM.MatchString(text) {
+		return 0, fmt.Errorf("%q: m is a minute here and a month in restic's --keep-within: write min, or days such as 180d", text)
+	}
+	return rwm.ParseSpan(text)
+}
+
 func wholeDays(flag, text string) (int, error) {
 	d, err := rwm.ParseSpan(text)
 	if err != nil {
@@ -55,7 +67,7 @@ func wholeDays(flag, text string) (int, error) {
 }
 
 // sayLocked tells of a bucket's lock, if it has one.
-func (a *app) sayLocked(l *s3state.Lock, proof *s3state.LockProof) {
+func (a *app) sayLocked(bucket string, l *s3state.Lock, proof *s3state.LockProof) {
 	if l == nil {
 		return
 	}
@@ -73,7 +85,7 @@ func (a *app) sayLocked(l *s3state.Lock, proof *s3state.LockProof) {
 		a.warning(printable(text))
 	}
 	grace := l.RetainDays - l.Days
-	a.say("run `rwm storage-renew` once a day; locks that are not renewed for %s fall short of the promised %s", formatDays(grace), count(l.Days, "day"))
+	a.say("run `rwm storage-renew %s` once a day; locks that are not renewed for %s fall short of the promised %s", printable(bucket), formatDays(grace), count(l.Days, "day"))
 }
 
 // formatDays is half of a number of days.
@@ -130,7 +142,7 @@ func (c storageLockCmd) Run(a *app) (err error) {
 		if r.Keeper != "" {
 			a.say("keeper %s", printable(r.Keeper))
 		}
-		a.sayLocked(r.Lock, r.LockProof)
+		a.sayLocked(r.Bucket, r.Lock, r.LockProof)
 		for _, rule := range r.KeptRules {
 			a.say("a lifecycle rule of others stays: %s", printable(rule))
 		}
@@ -168,7 +180,7 @@ func (a *app) showLock(f *s3state.LockFloor, renewed s3state.FloorProof) {
 		case f.Unlocked > 0:
 			a.field("Locked until", a.paint("FAILED")+fmt.Sprintf(": %d of %d proved are not locked, such as %s", f.Unlocked, f.Proved, printable(f.Lowest)))
 		default:
-			a.field("Locked until", formatZoned(f.Floor)+yesNo(f.Kept(), "", a.suggestion(", less than is promised: run `rwm storage-renew`")))
+			a.field("Locked until", formatZoned(f.Floor)+yesNo(f.Kept(), "", a.suggestion(fmt.Sprintf(", less than is promised: run `rwm storage-renew %s`", printable(f.Bucket)))))
 		}
 		a.field("  proved now", fmt.Sprintf("%d of %d needed%s", f.Proved, f.Needed, yesNo(f.Sampled, ", all metadata and a sample of packs", "")))
 		switch {

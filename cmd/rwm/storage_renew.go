@@ -35,7 +35,7 @@ The exit code is 1 if a lock could not be renewed.`
 func (c storageRenewCmd) options() (opts s3state.RenewOptions, err error) {
 	opts = s3state.RenewOptions{All: c.All, KeepStates: c.KeepStates, Freeze: c.Freeze}
 	if c.KeepWithin != "" {
-		if opts.KeepWithin, err = rwm.ParseSpan(c.KeepWithin); err != nil {
+		if opts.KeepWithin, err = keepSpan(c.KeepWithin); err != nil {
 			return opts, usageError{fmt.Errorf("--keep-within: %w", err)}
 		}
 	}

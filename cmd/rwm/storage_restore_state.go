@@ -44,7 +44,7 @@ func (c storageRestoreStateCmd) moment() (s3state.Moment, error) {
 	case c.At != "" && c.StateKey != "":
 		return s3state.Moment{}, usageError{errors.New("a state and --at cannot be used together: choose one")}
 	case c.At == "" && (c.StateKey == "" || c.StateVersion == ""):
-		return s3state.Moment{}, usageError{errors.New("give the key and the version id of a saved state, or --at TIME; `rwm storage-info` shows the states, `rwm storage-history` the times")}
+		return s3state.Moment{}, usageError{errors.New("give the key and the version id of a saved state, or --at TIME; `rwm storage-info BUCKET` shows the states, `rwm storage-history BUCKET` the times")}
 	case c.At != "":
 		at, err := rwm.ParseTime(c.At, time.Now())
 		if err != nil {
@@ -104,7 +104,7 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 		a.say("keeper %s", printable(r.Keeper))
 	}
 	if lock != nil {
-		a.say("locked: what is in it at any moment can be restored for %s; run `rwm storage-renew` once a day", count(lock.Days, "more day"))
+		a.say("locked: what is in it at any moment can be restored for %s; run `rwm storage-renew %s` once a day", count(lock.Days, "more day"), printable(r.Target))
 		if r.LockProof != nil && r.LockProof.Gap != "" {
 			a.warning(r.LockProof.Gap)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,6 +37,45 @@ func TestSuggestionsNameTheConfiguration(t *testing.T) {
 	twice()
 	a.cli.Config = defaultConfig
 	twice()
+}
+
+// What a message says to type can be typed: the arguments are there.
+func TestSuggestionsCanBeTyped(t *testing.T) {
+	quoted := regexp.MustCompile(`"(?:[^"\\\n]|\\.)*"`)
+	command := regexp.MustCompile("`rwm ((?:storage|restic|s3|backup|keep)[^`\"]*)`")
+	typed := 0
+	for _, dir := range []string{".", "../../rwm", "../../restic", "../../s3state", "../../s3tool", "../../keeper", "../../rcc"} {
+		files, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			for _, match := range command.FindAllStringSubmatch(strings.Join(quoted.FindAllString(string(text), -1), ""), -1) {
+				args := strings.Fields(match[1])
+				if len(args) == 1 && (args[0] == "restic" || args[0] == "s3") {
+					continue // the whole group
+				}
+				typed++
+				parser, err := newParser(&cli{}, io.Discard, io.Discard)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := parser.Parse(args); err != nil {
+					t.Errorf("%s: rwm %s: %v", file, match[1], err)
+				}
+			}
+		}
+	}
+	if typed < 10 {
+		t.Errorf("only %d commands found", typed)
+	}
 }
 
 // Messages write the commands they suggest in backquotes, so that the configuration is

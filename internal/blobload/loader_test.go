@@ -5,41 +5,24 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cesnet/rwm/internal/harness/blobfake"
 )
 
 var errEnded = errors.New("the end")
 
-func testLoader(t *testing.T, src *fake, budget int64) (*Loader, *logText) {
+func testLoader(t *testing.T, src *fake, budget int64) (*Loader, *blobfake.Log) {
 	t.Helper()
-	log := &logText{}
-	l := New(t.Context(), src, Options{Log: slog.New(slog.NewTextHandler(log, nil)), Budget: budget, Timeout: 5 * time.Second})
+	log := &blobfake.Log{}
+	l := New(t.Context(), src.Adapter, Options{Log: log.Logger(), Budget: budget, Timeout: 5 * time.Second})
 	t.Cleanup(func() { l.Close(errEnded); l.Wait() })
 	return l, log
-}
-
-// logText collects a log.
-type logText struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 func wait(b *Blob) error {
@@ -69,7 +52,7 @@ func random(seed uint64, n int) []byte {
 func TestConcurrentReadersShareOneLoad(t *testing.T) {
 	src := newFake()
 	h := src.add(1, []byte("zero"), []byte("one"))[1]
-	src.hang = make(chan struct{})
+	src.Hang = make(chan struct{})
 	l, _ := testLoader(t, src, 1<<20)
 	var wg sync.WaitGroup
 	for range 20 {
@@ -80,12 +63,12 @@ func TestConcurrentReadersShareOneLoad(t *testing.T) {
 		})
 	}
 	time.Sleep(20 * time.Millisecond)
-	close(src.hang)
+	close(src.Hang)
 	wg.Wait()
-	if n := src.loads.Load(); n != 1 {
+	if n := src.Loads.Load(); n != 1 {
 		t.Errorf("%d loads", n)
 	}
-	if _, err := copyOf(t, l, h); err != nil || src.loads.Load() != 1 {
+	if _, err := copyOf(t, l, h); err != nil || src.Loads.Load() != 1 {
 		t.Errorf("it was not kept: %v", err)
 	}
 }
@@ -106,7 +89,7 @@ func TestNeighboursShareOneRequest(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if n := src.loads.Load(); n != 3 {
+	if n := src.Loads.Load(); n != 3 {
 		t.Errorf("%d requests, not 3: neighbours, one too far away, and another pack", n)
 	}
 }
@@ -118,7 +101,7 @@ func TestDemandGoesFirst(t *testing.T) {
 		ahead = append(ahead, src.add(byte(10+i), random(uint64(i), 100))...)
 	}
 	wanted := src.add(1, []byte("wanted"))[0]
-	src.hang = make(chan struct{})
+	src.Hang = make(chan struct{})
 	l, _ := testLoader(t, src, 1<<20)
 	l.Prefetch(ahead, 1<<20, nil)
 	b, last := l.Want(wanted), l.Want(ahead[39])
@@ -126,21 +109,21 @@ func TestDemandGoesFirst(t *testing.T) {
 	if u := l.Usage(); u.Running > l.Connections() || u.Demanded != 0 || u.Running+u.Ahead != 41 || u.Ahead != 33 {
 		t.Errorf("%d connections, %+v", l.Connections(), u)
 	}
-	close(src.hang)
+	close(src.Hang)
 	for _, b := range []*Blob{b, last} {
 		if err := wait(b); err != nil {
 			t.Error(err)
 		}
 		l.Release(b, true)
 	}
-	if most := src.most.Load(); most > 8 {
+	if most := src.Most.Load(); most > 8 {
 		t.Errorf("%d loads at a time over 8 connections", most)
 	}
 }
 
 func TestBudgetAndContentUnderLoad(t *testing.T) {
 	src := newFake()
-	src.delay = 100 * time.Microsecond
+	src.Delay = 100 * time.Microsecond
 	var handles []Handle
 	var plain [][]byte
 	for i := range 300 {
@@ -196,7 +179,7 @@ func TestDamageIsAnErrorAndAnotherCopyServes(t *testing.T) {
 	good, bad, twice := []byte("good"), []byte("bad"), []byte("twice")
 	h := src.add(1, good, bad, twice)
 	src.add(2, twice)
-	pack := src.packs[[32]byte{1}]
+	pack := src.Packs[id{1}]
 	for _, text := range [][]byte{bad, twice} {
 		pack[bytes.Index(pack, text)] ^= 1
 	}
@@ -205,7 +188,7 @@ func TestDamageIsAnErrorAndAnotherCopyServes(t *testing.T) {
 	if got, err := copyOf(t, l, h[0]); err != nil || !bytes.Equal(got, good) {
 		t.Errorf("beside the damage: %q, %v", got, err)
 	}
-	if _, err := copyOf(t, l, h[1]); !errors.Is(err, errDamaged) {
+	if _, err := copyOf(t, l, h[1]); !errors.Is(err, blobfake.ErrDamaged) {
 		t.Errorf("damaged: %v", err)
 	}
 	if got, err := copyOf(t, l, h[2]); err != nil || !bytes.Equal(got, twice) {
@@ -231,7 +214,7 @@ func sumOf(plain []byte) string { return hex(sha256.Sum256(plain)) }
 func TestCloseEndsEverything(t *testing.T) {
 	src := newFake()
 	h := src.add(1, []byte("never"), []byte("asked later"))
-	src.hang = make(chan struct{})
+	src.Hang = make(chan struct{})
 	l, _ := testLoader(t, src, 1<<20)
 	b := l.Want(h[0])
 	l.Close(errEnded)

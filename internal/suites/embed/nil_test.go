@@ -24,7 +24,7 @@ import (
 var (
 	nilRestic = map[string]resticapi.Option{
 		"WithLogger": resticapi.WithLogger(nil), "WithClock": resticapi.WithClock(nil),
-		"WithChunkerOf": resticapi.WithChunkerOf(nil), "WithEvents": resticapi.WithEvents(nil),
+		"WithChunkerOf": resticapi.WithChunkerOf(nil), "WithBudget": resticapi.WithBudget(nil), "WithEvents": resticapi.WithEvents(nil),
 	}
 	nilRWM = map[string]rwm.Option{
 		"WithClient": rwm.WithClient(nil), "WithTransport": rwm.WithTransport(nil), "WithLogger": rwm.WithLogger(nil),

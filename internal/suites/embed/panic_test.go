@@ -162,6 +162,8 @@ func TestPanicsInAPass(t *testing.T) {
 		switch {
 		case what == "WithEvents" && errors.Is(err, errBroken): // a panic of Pass
 			continue
+		case what == "WithTeller" && !strings.Contains(report.Unpinged, errBroken.Error()):
+			t.Errorf("%s: the watchdog was not pinged, and the report says: %q", what, report.Unpinged)
 		case what == "WithTeller" && !strings.Contains(report.Untold, errBroken.Error()):
 			t.Errorf("%s: nobody was told, and the report says: %q", what, report.Untold)
 		case report == nil || len(report.Storages) != 2 || report.Green():

@@ -2,13 +2,17 @@ package histories
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cesnet/rwm/internal/harness"
 	"github.com/cesnet/rwm/internal/harness/s3test"
+	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/s3state"
 )
 
@@ -21,13 +25,16 @@ const (
 
 // reduceSnapshots does what a rewrite does, under a lock as it holds one, but for
 // another tree, of which the snapshots do not tell that there is less in it.
-func (s *sealer) reduceSnapshots(tree string) {
+func (s *sealer) reduceSnapshots(tree string) { s.resave(tree, s.w.keys("snapshots/")) }
+
+// resave does it with some of them.
+func (s *sealer) resave(tree string, snapshots []string) {
 	w := s.w
 	lock := s.lock(true)
 	defer w.remove(lock)
 	_, entry := s.pack("tree", nil, []byte(tree+"\n"))
 	s.put("index", index{Packs: []indexed{entry}})
-	for _, key := range w.keys("snapshots/") {
+	for _, key := range snapshots {
 		var sn map[string]any
 		plain := s.open(w.get(key))
 		if len(plain) > 0 && plain[0] == 2 {
@@ -79,5 +86,110 @@ func testReduced(t *testing.T, tree, want string) {
 	}
 	if _, err := m.DropVersions(w.ctx, w.bucket, s3state.DropOptions{RequireComplete: true, DryRun: true}); err == nil {
 		t.Error("the snapshots would be dropped for good")
+	}
+}
+
+// Once a backup has saved as much again, the loss is noted, as after a repair: what is
+// there now is whole, and forgetting the snapshots would be no mark either. A backup of
+// little settles nothing.
+func TestReducedSnapshotsAndABackup(t *testing.T) {
+	for _, little := range []bool{false, true} {
+		srv := &queued{Server: s3test.Start(t), dialect: "rgw"}
+		w := newWorld(t, srv, 1<<33)
+		w.begin()
+		for range 3 {
+			w.change(w.hosts[0])
+		}
+		must(t, w.backup(w.hosts[0], through{}))
+		w.wait()
+		s := w.unlock()
+		attack := w.now()
+		w.pass(time.Minute)
+		s.reduceSnapshots(oneFile)
+		w.pass(time.Hour)
+		if little {
+			dir := w.hosts[0].dir
+			must(t, os.RemoveAll(dir))
+			must(t, os.Mkdir(dir, 0o700))
+			must(t, os.WriteFile(filepath.Join(dir, "only"), []byte("this"), 0o600))
+		}
+		must(t, w.with(w.hosts[0], through{}, func(s *restic.Session) error {
+			_, err := s.Backup(w.ctx, restic.BackupOptions{Paths: []string{w.hosts[0].dir}})
+			return err
+		}))
+		w.pass(time.Hour)
+		m := w.manages(w.password)
+		h, err := m.History(w.ctx, w.bucket, s3state.HistoryOptions{})
+		must(t, err)
+		said := fmt.Sprint(h.Notes)
+		if little {
+			said = fmt.Sprint(h.Suspicions)
+		}
+		if (h.Total > 0) != little || h.LastGood.Before(attack) != little || !strings.Contains(said, "with less in it: 1 of ") {
+			t.Errorf("little %v: last good %v, attack %v, %v, noted %v", little, h.LastGood, attack, h.Suspicions, h.Notes)
+		}
+		if _, err := m.DropVersions(w.ctx, w.bucket, s3state.DropOptions{RequireComplete: true, DryRun: true}); (err != nil) != little {
+			t.Errorf("little %v: drop: %v", little, err)
+		}
+	}
+}
+
+// However many snapshots are saved again after it, the one that lost nearly everything
+// is measured.
+func TestReducedSnapshotAmongMany(t *testing.T) {
+	srv := &queued{Server: s3test.Start(t), dialect: "rgw"}
+	w := newWorld(t, srv, 1<<32)
+	w.begin()
+	for range 12 {
+		w.change(w.hosts[0])
+		must(t, w.backup(w.hosts[0], through{}))
+	}
+	w.wait()
+	s := w.unlock()
+	attack := w.now()
+	snapshots := w.keys("snapshots/")
+	w.pass(time.Minute)
+	s.resave(oneFile, snapshots[:1])
+	w.pass(time.Minute)
+	more := strings.Replace(oneFile, `"gid":0,`, `"gid":0,"size":1000000000000,`, 1)
+	for i := range 500 { // more than there was
+		more = strings.Replace(more, "[{", `[{"name":"`+fmt.Sprintf("%03d", 499-i)+`","type":"fifo","mode":0,"mtime":"2026-01-01T00:00:00Z","atime":"2026-01-01T00:00:00Z","ctime":"2026-01-01T00:00:00Z","uid":0,"gid":0},{`, 1)
+	}
+	s.resave(more, snapshots[1:])
+	w.pass(time.Hour)
+	h, err := w.manages(w.password).History(w.ctx, w.bucket, s3state.HistoryOptions{})
+	must(t, err)
+	if h.Total != 1 || !strings.Contains(h.Suspicions[0].Reason, "with less in it: 1 of ") || h.LastGood.IsZero() || h.LastGood.After(attack) {
+		t.Errorf("last good %v, attack %v, %v", h.LastGood, attack, h.Suspicions)
+	}
+}
+
+// Who spoils what the originals need before replacing them does not keep them from being
+// measured: they are, as of when they were written.
+func TestReducedSnapshotsAfterSpoiling(t *testing.T) {
+	srv := &queued{Server: s3test.Start(t), dialect: "rgw"}
+	w := newWorld(t, srv, 1<<31)
+	w.begin()
+	w.change(w.hosts[0])
+	must(t, w.backup(w.hosts[0], through{}))
+	w.wait()
+	s := w.unlock()
+	attack := w.now()
+	w.pass(time.Minute)
+	for _, key := range w.keys("data/") {
+		w.put(w.raw, key, w.bytes(100))
+	}
+	w.pass(time.Minute)
+	s.reduceSnapshots(oneFile)
+	w.pass(time.Minute)
+	must(t, w.with(w.hosts[0], through{}, func(s *restic.Session) error {
+		_, err := s.Prune(w.ctx, restic.PruneOptions{})
+		return err
+	}))
+	w.pass(time.Hour)
+	h, err := w.manages(w.password).History(w.ctx, w.bucket, s3state.HistoryOptions{})
+	must(t, err)
+	if !strings.Contains(fmt.Sprint(h.Suspicions), "with less in it: 1 of ") || h.LastGood.IsZero() || h.LastGood.After(attack) {
+		t.Errorf("last good %v, attack %v, %v", h.LastGood, attack, h.Suspicions)
 	}
 }
