@@ -15,7 +15,8 @@ import (
 // The index is listed once the snapshots are, so that it has what they need. It comes
 // with the operation's context, so that no other operation gets what is older than its
 // own beginning. Nothing of it is used before the lock is held; if the lock is not taken,
-// it is dropped.
+// it is dropped. Where nothing may be read before (lockTaking), it is read once the lock is
+// held, in the same way.
 type aheadReads struct {
 	view  *snapshotView
 	lists bool

@@ -3,11 +3,14 @@ package restic
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
 // The index is asked for once the snapshots are listed, not once they are read.
@@ -29,6 +32,29 @@ func TestIndexIsReadBesideTheSnapshots(t *testing.T) {
 		}
 		return ahead
 	})
+}
+
+// So it is where nothing can be read before the lock is held, as beside another host.
+func TestIndexIsReadBesideTheSnapshotsUnderTheLock(t *testing.T) {
+	t.Parallel()
+	s, r, _ := record(t)
+	r.plantLock(t, s, &engrestic.Lock{Time: time.Now(), Hostname: "elsewhere", PID: 1})
+	var first, late atomic.Bool
+	r.loading = func(h engbackend.Handle) {
+		if h.Type == engbackend.SnapshotFile && first.CompareAndSwap(false, true) {
+			late.Store(!soon(r.indexed))
+		}
+	}
+	if _, err := s.Stats(t.Context(), StatsOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if late.Load() {
+		t.Error("the index waited for a snapshot")
+	}
+	lists := slices.DeleteFunc(r.lines, func(line string) bool { return strings.HasSuffix(line, " lock") })
+	if got := strings.Join(lists, ", "); got != "list snapshot, list index" {
+		t.Error(got)
+	}
 }
 
 // A snapshot that is there only once the lock is held has its blobs in the index, since

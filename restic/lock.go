@@ -123,6 +123,9 @@ func (s *Session) tryAcquire(ctx context.Context, repo *engrepository.Repository
 	unlocker, lockCtx, err := engrepository.Lock(taking.in(life), repo, exclusive, 0, quiet, s.logLock)
 	switch {
 	case err == nil && stop():
+		if reads != nil {
+			reads.start(ctx, repo) // unless it has been read while the lock was taken
+		}
 		return &heldLock{unlocker: unlocker, ctx: lockCtx, cancel: end}, nil
 	case err == nil:
 		err = s.unlock(ctx, &heldLock{unlocker: unlocker, ctx: lockCtx, cancel: end})

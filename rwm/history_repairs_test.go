@@ -73,19 +73,13 @@ func TestHistoryOfRepairs(t *testing.T) {
 			}
 			attackAndRepair(w, pack, w.read(pack))
 			w.run()
-			var reviewed time.Time
-			if name == "by restic" {
-				// The only snapshot lost nearly all of its bytes, as an attacker could
-				// have it: a person says that it is known.
-				h := w.history(w.admin())
-				if h.Total == 0 || !strings.Contains(fmt.Sprint(h.Suspicions), "with less in it") {
-					t.Errorf("%v", h.Suspicions)
-				}
-				reviewed = w.lastWrite("snapshots/")
+			h := w.history(w.admin())
+			if h.Total != 0 {
+				t.Errorf("%v", h.Suspicions)
 			}
-			h, err := w.admin().History(t.Context(), w.config.ResticBucket, s3state.HistoryOptions{ReviewedUntil: reviewed})
-			if err != nil {
-				t.Fatal(err)
+			// The only snapshot lost nearly all of its bytes; the next one has them again.
+			if name == "by restic" && !strings.Contains(fmt.Sprint(h.Notes), "with less in it") {
+				t.Errorf("%v", h.Notes)
 			}
 			w.newest(h)
 			c, err := w.admin().CheckStorage(t.Context(), w.config.ResticBucket, s3state.CheckStorageOptions{})
@@ -93,7 +87,7 @@ func TestHistoryOfRepairs(t *testing.T) {
 				t.Errorf("%v %+v", err, c.StorageCheck)
 			}
 			if _, err := w.admin().DropVersions(t.Context(), w.config.ResticBucket, s3state.DropOptions{
-				RequireComplete: true, KeepStates: 1, DryRun: true, ReviewedUntil: reviewed,
+				RequireComplete: true, KeepStates: 1, DryRun: true,
 			}); err != nil {
 				t.Error(err)
 			}

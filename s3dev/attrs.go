@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/xml"
 	"slices"
 	"strings"
 
@@ -161,6 +162,9 @@ func showRest(ctx context.Context, v *version) {
 
 // encryption keeps the default encryption and applies it to new versions.
 func (m *memory) encryption(q *caller) error {
+	if q.method == fiber.MethodGet && m.traits.ListsForEncryption {
+		return m.listed(q)
+	}
 	if q.method == fiber.MethodGet && m.traits.DefaultSSE {
 		set, err := read(m, q.bucket, func(b *bucket) (bool, error) { return b.encryption != nil, nil })
 		if err != nil {
@@ -190,6 +194,28 @@ func (m *memory) encryption(q *caller) error {
 			b.defaultSSE = in.Rule.ApplyServerSideEncryptionByDefault.SSEAlgorithm
 			return nil
 		})
+}
+
+// listed answers with the first objects of the bucket.
+func (m *memory) listed(q *caller) error {
+	type object struct{ Key string }
+	type listing struct {
+		XMLName  xml.Name `xml:"ListBucketResult"`
+		Name     string
+		Contents []object
+	}
+	out, err := read(m, q.bucket, func(b *bucket) (*listing, error) {
+		l := &listing{Name: q.bucket}
+		b.ascend("", func(e *entry) bool {
+			l.Contents = append(l.Contents, object{e.key})
+			return len(l.Contents) < 1000
+		})
+		return l, nil
+	})
+	if err != nil {
+		return err
+	}
+	return q.sendXML(out)
 }
 
 func unchecked(*bucket, []byte) error { return nil }

@@ -47,6 +47,7 @@
 //	IgnoreIfNoneMatch                    -     yes   yes   -     -         -
 //	Checksums                            yes   ign.  ign.  asked yes       yes
 //	DefaultSSE                           yes   -     -     -     -         -
+//	ListsForEncryption                   -     yes   -     -     -         -
 //	PlainCustomerETag                    -     yes   yes   yes   -         -
 //	WholeSeconds                         -     -     -     yes   yes       -
 //	DatedToInitiation                    yes   -     -     -     -         -

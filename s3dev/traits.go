@@ -85,6 +85,9 @@ type Traits struct {
 	// DefaultSSE encrypts (SSE-S3) without being told to, and says so when asked
 	// for a bucket's default encryption.
 	DefaultSSE bool `json:"default_sse"`
+	// ListsForEncryption answers the question for a bucket's default encryption with
+	// a listing of its objects, as a server does that does not know the question.
+	ListsForEncryption bool `json:"lists_for_encryption"`
 	// PlainCustomerETag keeps the MD5 as the ETag under SSE-C.
 	PlainCustomerETag bool `json:"plain_customer_etag"`
 	// WholeSeconds cuts LastModified to seconds in listings.
@@ -136,7 +139,7 @@ func (d Dialect) Traits() (Traits, error) {
 	case RGW, RGW18:
 		ceph.BypassByDelete, ceph.NoAttributesAction, ceph.BatchNeedsBucket = true, true, true
 		ceph.IgnoreIfNoneMatch, ceph.Checksums, ceph.OneMarker = true, ChecksumsIgnored, true
-		ceph.FreePartCopy, ceph.LockUntil2106 = d == RGW, d == RGW
+		ceph.FreePartCopy, ceph.LockUntil2106, ceph.ListsForEncryption = d == RGW, d == RGW, d == RGW
 		return ceph, nil
 	case RGW20:
 		ceph.LockExisting, ceph.FreeAttributes, ceph.WholeSeconds = true, true, true

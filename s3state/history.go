@@ -127,7 +127,7 @@ type HistoryOptions struct {
 //   - objects too short or too large for what they should be, or that do not belong;
 //   - keys, indexes, snapshots and locks whose bytes are not those of their names;
 //   - snapshots that took the place of others with less than half in them (see
-//     HistoryOptions.Measure);
+//     HistoryOptions.Measure), until a later one has as much again;
 //   - saved states that the version history contradicts or that cannot be read;
 //   - bucket settings that others have changed, see HistoryOptions.Settings.
 //

@@ -387,3 +387,16 @@ func TestLockWrittenOverAMarker(t *testing.T) {
 		})
 	}
 }
+
+// A lock that was uploaded in parts may have been completed long after its date, to
+// explain what was deleted in between. restic uploads none in parts.
+func TestLockUploadedInParts(t *testing.T) {
+	for etag, found := range map[string]int{"e-1": 1, "e": 0} {
+		e := lockEvidence{tail: -1, first: at(-5000)}
+		e.lock(&Version{Key: "lock", LastModified: at(0), Size: 150, ETag: etag}, nil)
+		e.gone(TypeSnapshot, 600)
+		if got := e.unlocked(); len(got) != found {
+			t.Errorf("%s: %+v", etag, got)
+		}
+	}
+}

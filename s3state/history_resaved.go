@@ -100,6 +100,16 @@ func (s *Store) judgeResaves(ctx context.Context, bucket string, h *timeline, al
 		}
 		open = open[n:]
 	}
+	var lost []resave
+	for _, r := range all {
+		if !r.missing(sizes) && lostMost(sizes[r.original.key], sizes[r.copied.key]) && measure != nil {
+			lost = append(lost, r)
+		}
+	}
+	healed, err := s.healed(ctx, bucket, h, lost, measure, sizes, measured)
+	if err != nil {
+		return err
+	}
 	for _, r := range all {
 		for _, c := range []*snapshotClaim{&r.original, &r.copied} {
 			if size, ok := sizes[c.key]; ok {
@@ -107,9 +117,12 @@ func (s *Store) judgeResaves(ctx context.Context, bucket string, h *timeline, al
 			}
 		}
 		found, ok := r.judge(sizes)
+		if later := healed[r.copied.key]; later != nil {
+			found.heal(later)
+		}
 		if spent && r.missing(sizes) {
 			// What it says of itself is no evidence.
-			found.Reason, found.kind, ok = fmt.Sprintf("a snapshot takes the place of %s and was not measured: %v", r.from(), ErrNotMeasured), markLasting, true
+			found.Reason, found.kind, ok = fmt.Sprintf("a snapshot takes the place of %s and was not measured: %v", shortID(r.original.key), ErrNotMeasured), markLasting, true
 		}
 		if ok {
 			h.suspect(found)
@@ -168,12 +181,6 @@ func (s *Store) measureResaves(ctx context.Context, bucket string, list []resave
 
 func has(sizes map[string]SnapshotSize, key string) bool { _, ok := sizes[key]; return ok }
 
-// from is the beginning of the original's ID.
-func (r *resave) from() string {
-	id := r.original.key[len("snapshots/"):]
-	return id[:min(len(id), 8)]
-}
-
 func (r *resave) missing(sizes map[string]SnapshotSize) bool {
 	return !has(sizes, r.original.key) || !has(sizes, r.copied.key)
 }
@@ -187,12 +194,12 @@ func (r *resave) judge(sizes map[string]SnapshotSize) (Suspicion, bool) {
 		before, after, by = sizes[r.original.key], sizes[r.copied.key], ""
 	}
 	found := Suspicion{Time: r.copied.written, Key: r.copied.key, VersionID: r.copied.version, kind: markNoted}
-	from := r.from()
+	from := shortID(r.original.key)
 	switch {
 	case after.Entries < before.Entries || after.Bytes < before.Bytes:
 		found.Reason = fmt.Sprintf("a snapshot takes the place of %s with less in it: %d of %s, %d of %s%s",
 			from, after.Entries, plural.Of(before.Entries, "entry"), after.Bytes, plural.Of(before.Bytes, "byte"), by)
-		if after.Entries < before.Entries/2 || after.Bytes < before.Bytes/2 {
+		if lostMost(before, after) {
 			found.kind = markLasting
 		}
 	case by != "":

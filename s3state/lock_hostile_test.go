@@ -1,6 +1,7 @@
 package s3state
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -105,5 +106,49 @@ func TestRenewKeepsTheMode(t *testing.T) {
 	}
 	if res := r.mustRenew(RenewOptions{Lock: &LockOptions{Days: 30, Mode: Governance}, Suspicious: nothing}); res.Mode != Governance {
 		t.Errorf("the admin's own decision: %+v", res)
+	}
+}
+
+// With the admin's keys the default retention can be taken away: what is written then is
+// not locked, which shows, until the next renewal. That locks it, and freezes.
+func TestRenewWithoutADefault(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range []string{"aws", "rgw", "rgw20"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			r := newRenewal(t, s3test.Dialect(dialect))
+			r.backUp()
+			r.mustRenew(RenewOptions{Suspicious: nothing})
+			before := r.locks()
+			if err := r.admin.putDefaultRetention(r.ctx, r.bucket, Compliance, 0); err != nil {
+				t.Fatal(err)
+			}
+			r.backUp()
+			if f, err := r.keeper.LockFloor(r.ctx, r.bucket, FloorOptions{}); err != nil || f.Unlocked == 0 || f.Kept() || len(f.Lock.Problems) == 0 {
+				t.Errorf("%+v %v", f, err)
+			}
+			res := r.mustRenew(RenewOptions{Suspicious: nothing})
+			if res.Frozen == "" || res.Days != 30 || !res.Kept() {
+				t.Errorf("%+v", res)
+			}
+			after := r.locks()
+			if len(after) <= len(before) {
+				t.Fatalf("%d versions, %d before", len(after), len(before))
+			}
+			for id, until := range after {
+				if until.Before(r.now.Add(30 * Day)) {
+					t.Errorf("%s is locked until %s", id, until)
+				}
+				key, version, _ := strings.Cut(id, "@")
+				if err := r.admin.removeBypassing(r.ctx, r.bucket, key, version); err == nil {
+					t.Errorf("%s was removed", id)
+				}
+			}
+			// Without the record of renewals, it does not pass for locked.
+			r.ledger += "2"
+			if _, err := r.renew(RenewOptions{Suspicious: nothing}); !errors.Is(err, ErrNotLocked) {
+				t.Errorf("without a record: %v", err)
+			}
+		})
 	}
 }

@@ -195,6 +195,11 @@ func xmlParts(data []byte) ([]string, error) {
 	if err := xml.Unmarshal(data, &root); err != nil {
 		return nil, err
 	}
+	// A server that does not know a setting lists the objects instead, as Ceph 16 does
+	// for default encryption.
+	if root.XMLName.Local == "ListBucketResult" {
+		return []string{}, nil
+	}
 	return root.parts(), nil
 }
 

@@ -3,11 +3,14 @@ package histories
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cesnet/rwm/internal/harness"
 	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/s3state"
@@ -61,7 +64,7 @@ func TestReducedSnapshots(t *testing.T) {
 func testReduced(t *testing.T, tree, want string) {
 	srv := &queued{Server: s3test.Start(t), dialect: "aws"}
 	if !srv.Controlled() {
-		srv.dialect = "rgw"
+		harness.NotOnThisServer(t, "the backup and the attack have to be further apart than a step of the history")
 	}
 	w := newWorld(t, srv, 1<<33)
 	w.begin()
@@ -83,6 +86,51 @@ func testReduced(t *testing.T, tree, want string) {
 	}
 	if _, err := m.DropVersions(w.ctx, w.bucket, s3state.DropOptions{RequireComplete: true, DryRun: true}); err == nil {
 		t.Error("the snapshots would be dropped for good")
+	}
+}
+
+// Once a backup has saved as much again, the loss is noted, as after a repair: what is
+// there now is whole, and forgetting the snapshots would be no mark either. A backup of
+// little settles nothing.
+func TestReducedSnapshotsAndABackup(t *testing.T) {
+	for _, little := range []bool{false, true} {
+		srv := &queued{Server: s3test.Start(t), dialect: "rgw"}
+		w := newWorld(t, srv, 1<<33)
+		w.begin()
+		for range 3 {
+			w.change(w.hosts[0])
+		}
+		must(t, w.backup(w.hosts[0], through{}))
+		w.wait()
+		s := w.unlock()
+		attack := w.now()
+		w.pass(time.Minute)
+		s.reduceSnapshots(oneFile)
+		w.pass(time.Hour)
+		if little {
+			dir := w.hosts[0].dir
+			must(t, os.RemoveAll(dir))
+			must(t, os.Mkdir(dir, 0o700))
+			must(t, os.WriteFile(filepath.Join(dir, "only"), []byte("this"), 0o600))
+		}
+		must(t, w.with(w.hosts[0], through{}, func(s *restic.Session) error {
+			_, err := s.Backup(w.ctx, restic.BackupOptions{Paths: []string{w.hosts[0].dir}})
+			return err
+		}))
+		w.pass(time.Hour)
+		m := w.manages(w.password)
+		h, err := m.History(w.ctx, w.bucket, s3state.HistoryOptions{})
+		must(t, err)
+		said := fmt.Sprint(h.Notes)
+		if little {
+			said = fmt.Sprint(h.Suspicions)
+		}
+		if (h.Total > 0) != little || h.LastGood.Before(attack) != little || !strings.Contains(said, "with less in it: 1 of ") {
+			t.Errorf("little %v: last good %v, attack %v, %v, noted %v", little, h.LastGood, attack, h.Suspicions, h.Notes)
+		}
+		if _, err := m.DropVersions(w.ctx, w.bucket, s3state.DropOptions{RequireComplete: true, DryRun: true}); (err != nil) != little {
+			t.Errorf("little %v: drop: %v", little, err)
+		}
 	}
 }
 
