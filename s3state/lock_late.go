@@ -109,7 +109,7 @@ func (s *Store) removeBypassing(ctx context.Context, bucket, key, version string
 }
 
 // lateGap is what a server's answer means for the promise.
-const lateGap = "this server stores a lock until a date after 7 February 2106 as one that has ended: whoever has the admin's keys can end every lock by that and remove what it protects. " +
+const lateGap = "this server stores a lock until a date after 7 February 2106 as one that has ended: the admin's keys can end every lock by that and remove what it protects. " +
 	"Keep these keys offline, and move to a server that stores such dates (of Ceph, 18 and 20 do)"
 
 // proveLate notes a server's gap, and refuses locks that would end too late for it. In

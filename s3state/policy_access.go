@@ -29,7 +29,10 @@ type AccessResult struct {
 	Expected Outcome // of the role
 	// Harm says that with this right the role could destroy saved data, or open it to
 	// others, or that a sealed host can read file data.
-	Harm   bool
+	Harm bool
+	// Gap says the same of what the server does wrong, so that nothing in the bucket
+	// can prevent it.
+	Gap    bool
 	Detail string // the server's answer, if it was not as expected, or what follows
 }
 
@@ -46,7 +49,8 @@ type AccessReport struct {
 	RoleBy  RoleBy       // how that is known
 	Check   *PolicyCheck // what the policy says
 	Results []AccessResult
-	// OK is false if the role can do harm, or cannot do what it needs to.
+	// OK is false if the role can do harm, or cannot do what it needs to. Gaps of the
+	// server do not change it.
 	OK bool
 }
 

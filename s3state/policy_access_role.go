@@ -159,7 +159,7 @@ func (a *accessor) lateLock(ctx context.Context) {
 	case found == lateKept:
 		r.Outcome = Refused
 	case found == lateLost:
-		r.Outcome, r.Harm, r.Detail = Allowed, true, lateGap
+		r.Outcome, r.Gap, r.Detail = Allowed, true, lateGap
 	default:
 		r.Detail = "it takes a lock of seconds that these credentials can bypass, and the server takes none"
 	}

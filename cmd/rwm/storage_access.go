@@ -53,21 +53,25 @@ func (a *app) showAccess(r *s3state.AccessReport) {
 			Expected s3state.Outcome `json:"expected"`
 			Met      bool            `json:"met"`
 			Harm     bool            `json:"harm"`
+			Gap      bool            `json:"gap"`
 			Detail   string          `json:"detail,omitempty"`
 		}
 		rows := []row{}
 		for _, x := range r.Results {
-			rows = append(rows, row{x.Action, x.Outcome, x.Expected, x.Met(), x.Harm, x.Detail})
+			rows = append(rows, row{x.Action, x.Outcome, x.Expected, x.Met(), x.Harm, x.Gap, x.Detail})
 		}
 		_ = a.emit(map[string]any{"bucket": r.Bucket, "role": r.Role, "role_by": r.RoleBy, "ok": r.OK, "results": rows})
 		return
 	}
+	gap := ""
 	g := &grid{header: []string{"ACTION", "THE " + strings.ToUpper(string(r.Role)) + " IS", "EXPECTED", "", ""}}
 	for _, x := range r.Results {
 		verdict := "OK"
 		switch {
 		case x.Harm:
 			verdict = "HARM"
+		case x.Gap:
+			verdict, gap = "GAP", ", but for a gap of this server: "+x.Action
 		case !x.Met():
 			verdict = "MISSING"
 		case x.Outcome != x.Expected:
@@ -77,6 +81,6 @@ func (a *app) showAccess(r *s3state.AccessReport) {
 	}
 	a.show(g)
 	if r.OK {
-		a.printf("expectation met: these credentials can do what the %s needs, and no harm\n", r.Role)
+		a.printf("expectation met: these credentials can do what the %s needs, and no harm%s\n", r.Role, gap)
 	}
 }
