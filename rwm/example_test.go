@@ -60,6 +60,5 @@ func ExampleConfig_Validate() {
 	}
 	fmt.Println(cfg.Validate())
 	// Output: s3_endpoint_url: must be a URL that begins with https:// or http://
-	// backups.home.extras: unknown flag --exclude-cache, did you mean
-	// "--exclude-caches"?
+	// backups.home.extras: unknown flag --exclude-cache, did you mean "--exclude-caches"?
 }
