@@ -56,10 +56,9 @@ func ExampleParseConfig() {
 func ExampleConfig_Validate() {
 	cfg := &rwm.Config{
 		S3EndpointURL: "s3.example.org", S3AccessKey: "abc", S3SecretKey: "def",
-		Backups: map[string]rwm.Backup{"home": {FilesDirs: []string{"/home"}, Extras: []string{"--exclude-cache"}}},
+		Backups: map[string]rwm.Backup{"home": {FilesDirs: []string{"/home"}, Extras: []string{"--tagg"}}},
 	}
 	fmt.Println(cfg.Validate())
 	// Output: s3_endpoint_url: must be a URL that begins with https:// or http://
-	// backups.home.extras: unknown flag --exclude-cache, did you mean
-	// "--exclude-caches"?
+	// backups.home.extras: unknown flag --tagg, did you mean "--tag"?
 }
