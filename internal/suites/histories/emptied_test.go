@@ -61,21 +61,28 @@ func TestReducedSnapshots(t *testing.T) {
 	}
 }
 
-func testReduced(t *testing.T, tree, want string) {
-	srv := &queued{Server: s3test.Start(t), dialect: "aws"}
+// afterABackup is a world whose host has made a backup after some changes, and an attacker
+// who begins a minute later.
+func afterABackup(t *testing.T, dialect string, seed uint64, changes int) (w *world, s *sealer, attack time.Time) {
+	t.Helper()
+	srv := &queued{Server: s3test.Start(t), dialect: dialect}
 	if !srv.Controlled() {
 		harness.NotOnThisServer(t, "the backup and the attack have to be further apart than a step of the history")
 	}
-	w := newWorld(t, srv, 1<<33)
+	w = newWorld(t, srv, seed)
 	w.begin()
-	for range 3 {
+	for range changes {
 		w.change(w.hosts[0])
 	}
 	must(t, w.backup(w.hosts[0], through{}))
 	w.wait()
-	s := w.unlock()
-	attack := w.now()
+	s, attack = w.unlock(), w.now()
 	w.pass(time.Minute)
+	return w, s, attack
+}
+
+func testReduced(t *testing.T, tree, want string) {
+	w, s, attack := afterABackup(t, "aws", 1<<33, 3)
 	s.reduceSnapshots(tree)
 	w.pass(time.Hour)
 	m := w.manages(w.password)
@@ -94,17 +101,7 @@ func testReduced(t *testing.T, tree, want string) {
 // little settles nothing.
 func TestReducedSnapshotsAndABackup(t *testing.T) {
 	for _, little := range []bool{false, true} {
-		srv := &queued{Server: s3test.Start(t), dialect: "rgw"}
-		w := newWorld(t, srv, 1<<33)
-		w.begin()
-		for range 3 {
-			w.change(w.hosts[0])
-		}
-		must(t, w.backup(w.hosts[0], through{}))
-		w.wait()
-		s := w.unlock()
-		attack := w.now()
-		w.pass(time.Minute)
+		w, s, attack := afterABackup(t, "rgw", 1<<33, 3)
 		s.reduceSnapshots(oneFile)
 		w.pass(time.Hour)
 		if little {
@@ -167,15 +164,7 @@ func TestReducedSnapshotAmongMany(t *testing.T) {
 // Who spoils what the originals need before replacing them does not keep them from being
 // measured: they are, as of when they were written.
 func TestReducedSnapshotsAfterSpoiling(t *testing.T) {
-	srv := &queued{Server: s3test.Start(t), dialect: "rgw"}
-	w := newWorld(t, srv, 1<<31)
-	w.begin()
-	w.change(w.hosts[0])
-	must(t, w.backup(w.hosts[0], through{}))
-	w.wait()
-	s := w.unlock()
-	attack := w.now()
-	w.pass(time.Minute)
+	w, s, attack := afterABackup(t, "rgw", 1<<31, 1)
 	for _, key := range w.keys("data/") {
 		w.put(w.raw, key, w.bytes(100))
 	}

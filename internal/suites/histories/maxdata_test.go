@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
 )
@@ -13,17 +12,7 @@ import (
 // what it has read was damaged it does not call a moment proved whose data it has not
 // read.
 func TestSearchReadsNoMoreDataThanItMay(t *testing.T) {
-	srv := &queued{Server: s3test.Start(t), dialect: "aws"}
-	w := newWorld(t, srv, 1<<34)
-	w.begin()
-	for range 4 {
-		w.change(w.hosts[0])
-	}
-	must(t, w.backup(w.hosts[0], through{}))
-	w.wait()
-	s := w.unlock()
-	attack := w.now()
-	w.pass(time.Minute)
+	w, s, attack := afterABackup(t, "aws", 1<<34, 4)
 	poisoned := false
 	for !poisoned {
 		key, x := s.readIndex()
@@ -49,7 +38,7 @@ func TestSearchReadsNoMoreDataThanItMay(t *testing.T) {
 		good bool
 	}{{10 * now, true}, {now, false}} {
 		m, err := rwm.New(&rwm.Config{ResticBucket: w.bucket, ResticPassword: w.password, LockPath: w.dir + "/rwm.lock"},
-			rwm.WithClient(srv.ClientVia(w, srv.Admin, w.base)), rwm.WithTransport(w.base), rwm.WithClock(w.now),
+			rwm.WithClient(w.srv.ClientVia(w, w.srv.Admin, w.base)), rwm.WithTransport(w.base), rwm.WithClock(w.now),
 			rwm.WithProof(rwm.ProofOptions{MaxData: c.most}))
 		must(t, err)
 		h, err := m.History(w.ctx, w.bucket, s3state.HistoryOptions{})
