@@ -35,6 +35,41 @@ func TestDropGoesOnAfterDeniedBatch(t *testing.T) {
 	}
 }
 
+// What was no longer tried after a refusal counts as not removed, so that the delete
+// markers above it stay: else the deleted objects would come back.
+func TestMarkersOfWhatWasNotTriedStay(t *testing.T) {
+	w := newWorld(t)
+	version := func(key string) Version { return Version{Key: key, VersionID: w.put(key, "1")} }
+	for name, try := range map[string]func(r *remover, v Version){
+		"taken by a worker": func(r *remover, v Version) {
+			r.cancel(errDenied)
+			r.remove([]Version{v})
+		},
+		"not taken": func(r *remover, v Version) {
+			close(r.work) // no worker takes any
+			r.wg.Wait()
+			r.work = nil
+			r.cancel(errDenied)
+			r.next = []Version{v}
+			if err := r.flush(); !errors.Is(err, errDenied) {
+				t.Error(err)
+			}
+		},
+		"ended by an error": func(r *remover, v Version) {
+			w.srv.Inject(t, s3test.Fault{Method: "POST", Path: "delete", Kind: s3test.Status, Status: 400, Code: "InvalidRequest", Times: 1})
+			r.remove([]Version{v})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := w.storeVia(w.srv.Admin, nil, WithRetries(1, 0)).newRemover(w.ctx, "drop", w.bucket, nil)
+			v := version("data/" + strings.ReplaceAll(name, " ", "-"))
+			if try(r, v); !r.isStuck(v.Key) {
+				t.Error("it counts as removed")
+			}
+		})
+	}
+}
+
 // What a lock keeps is looked for before anything is removed: not even a delete marker
 // goes. Who has reviewed it goes on with what is not locked.
 func TestDropLooksForLocksFirst(t *testing.T) {

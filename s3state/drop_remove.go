@@ -30,7 +30,7 @@ type remover struct {
 
 	mu      sync.Mutex
 	failed  BatchError
-	stuck   map[string]bool // keys with a version that could not be removed
+	stuck   map[string]bool // keys with a version that was not removed
 	removed removedCount
 }
 
@@ -75,16 +75,19 @@ func (r *remover) flush() error {
 	case r.work <- batch:
 		return nil
 	case <-r.ctx.Done():
+		r.keep(batch)
 		return context.Cause(r.ctx)
 	}
 }
 
 func (r *remover) remove(batch []Version) {
 	if r.ctx.Err() != nil {
+		r.keep(batch)
 		return
 	}
 	errs, err := r.s.observed(r.rep).Delete(r.ctx, r.bucket, batch)
 	if err != nil {
+		r.keep(batch)
 		r.cancel(err)
 		return
 	}
@@ -117,6 +120,15 @@ func (r *remover) remove(batch []Version) {
 		// No deletion was allowed so far: these are not the admin's credentials.
 		// (Locked versions are denied to the admin, too, but not all are locked.)
 		r.cancel(errDenied)
+	}
+}
+
+// keep notes what was not tried, or not to the end: the markers of it stay, too.
+func (r *remover) keep(batch []Version) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range batch {
+		r.stuck[batch[i].Key] = true
 	}
 }
 

@@ -54,7 +54,7 @@ func TestWhatAHostCanDoInAPolicedBucket(t *testing.T) {
 	if err := admin.SetBucketPolicy(ctx, bucket, plain+"]}"); err != nil {
 		t.Fatal(err)
 	}
-	if got := notes(); !strings.Contains(got, "`rwm storage-adopt` denies it in the policy") {
+	if got := notes(); !strings.Contains(got, "`rwm storage-adopt BUCKET USER` denies it in the policy") {
 		t.Errorf("notes on a bucket with the plain policy: %s", got)
 	}
 	if err := admin.SetBucketPolicy(ctx, bucket, policy); err != nil {

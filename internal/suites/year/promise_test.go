@@ -44,6 +44,13 @@ func (s *schedule) written(v *version) bool { return v.at.Before(s.now()) }
 func (s *schedule) look(ctx context.Context) error {
 	current := map[string]*version{}
 	for v, err := range s.stores[admin].Versions(ctx, s.bucket, "") {
+		if errors.Is(err, s3state.ErrNoBucket) && !s.owes() {
+			// Nothing was current for longer than is promised, and the admin's keys may
+			// remove a bucket with nothing in it.
+			s.over = true
+			s.note("the bucket is gone")
+			return nil
+		}
 		if err != nil {
 			return s.failure("list: %v", err)
 		}
@@ -58,6 +65,16 @@ func (s *schedule) look(ctx context.Context) error {
 	}
 	s.current = current
 	return nil
+}
+
+// owes reports whether anything is promised for longer than until now.
+func (s *schedule) owes() bool {
+	for _, v := range s.versions {
+		if v.must.After(s.now()) {
+			return true
+		}
+	}
+	return false
 }
 
 // promise notes until when what is current now has to stay.
@@ -110,7 +127,7 @@ func (s *schedule) read(ctx context.Context, v *version) error {
 
 // reclaimed checks, in a year without attacks, that what was pruned is gone in time.
 func (s *schedule) reclaimed(ctx context.Context) error {
-	if !s.clean {
+	if !s.clean || s.over {
 		return nil
 	}
 	for v, err := range s.stores[admin].Versions(ctx, s.bucket, "") {
@@ -127,6 +144,9 @@ func (s *schedule) reclaimed(ctx context.Context) error {
 
 // live is one day.
 func (s *schedule) live(ctx context.Context) error {
+	if s.over {
+		return nil
+	}
 	today := s.today()
 	acted := false
 	attacked := false
@@ -155,6 +175,9 @@ func (s *schedule) live(ctx context.Context) error {
 	if acted {
 		if err := s.look(ctx); err != nil {
 			return err
+		}
+		if s.over {
+			return nil
 		}
 	}
 	s.promise()

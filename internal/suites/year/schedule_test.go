@@ -81,6 +81,7 @@ type schedule struct {
 	snaps    []string            // keys of snapshots, the oldest first
 	parts    map[string][]string // what a snapshot needs
 	last     time.Time           // of the last renewal that was complete
+	over     bool                // the bucket is gone
 	log      []string
 }
 
