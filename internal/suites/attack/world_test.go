@@ -146,8 +146,13 @@ func (w *world) remove(key string)           { w.Helper(); w.objects().Remove(ke
 // passes restic's own check.
 func (w *world) recovered(want time.Time) {
 	w.Helper()
-	h, err := w.admin.History(w.ctx, w.bucket, s3state.HistoryOptions{})
+	h, err := w.admin.History(w.ctx, w.bucket, s3state.HistoryOptions{OnEvent: func(e s3state.Event) {
+		if done, ok := e.(s3state.StepDone); ok {
+			w.Log(done.Step) // why a moment was not proved
+		}
+	}})
 	must(w, err)
+	w.Logf("last good %v, states %+v", h.LastGood, h.States)
 	if h.Total == 0 {
 		w.Error("the history shows nothing suspicious")
 	}
