@@ -11,12 +11,12 @@ import (
 )
 
 // aheadReads is what one operation reads while the time passes that its lock needs: the
-// snapshots, if it lists them or names them by full IDs, and the index, if it needs one.
-// The index is listed once the snapshots are, so that it has what they need. It comes
-// with the operation's context, so that no other operation gets what is older than its
-// own beginning. Nothing of it is used before the lock is held; if the lock is not taken,
-// it is dropped. Where nothing may be read before (lockTaking), it is read once the lock is
-// held, in the same way.
+// snapshots, if it lists them or names them by full IDs, and the index, if it needs
+// one. The index is listed once the snapshots are, so that it has what they need. It
+// comes with the operation's context, so that no other operation gets what is older
+// than its own beginning. Nothing of it is used before the lock is held; if the lock is
+// not taken, it is dropped. Where nothing may be read before (lockTaking), it is read
+// once the lock is held, in the same way.
 type aheadReads struct {
 	view  *snapshotView
 	lists bool

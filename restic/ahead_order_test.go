@@ -46,8 +46,8 @@ func (h *pausedTrees) tree(name string, below ...engrestic.ID) engrestic.ID {
 	return id
 }
 
-// Trees are loaded in the order of the walk, not in that in which they are found: those of
-// the second snapshot wait for those of the first.
+// Trees are loaded in the order of the walk, not in that in which they are found: those
+// of the second snapshot wait for those of the first.
 func TestTreesAreLoadedInTheOrderOfTheWalk(t *testing.T) {
 	h := &pausedTrees{map[engrestic.ID][]byte{}, map[engrestic.ID]string{}, make(chan string, 8), map[string]chan struct{}{}}
 	first := h.tree("first", h.tree("1a"), h.tree("1b"))

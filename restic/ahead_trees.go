@@ -28,8 +28,8 @@ type blobLoader interface {
 	Connections() uint
 }
 
-// treeAhead loads the trees of a walk before the walk reaches them, several at a time and
-// in the order of the walk, which is depth first.
+// treeAhead loads the trees of a walk before the walk reaches them, several at a time
+// and in the order of the walk, which is depth first.
 type treeAhead struct {
 	ctx   context.Context
 	repo  engrestic.BlobLoader
@@ -41,8 +41,8 @@ type treeAhead struct {
 	// prepare, if not nil, does with a loaded tree what can be done beside the walk.
 	prepare func(t *aheadTree)
 	once    bool // the walk goes through a tree only the first time it comes to it
-	// early says that loading begins before the lock is held. A tree that fails is loaded
-	// again when the walk comes to it.
+	// early says that loading begins before the lock is held. A tree that fails is
+	// loaded again when the walk comes to it.
 	early bool
 	roots engrestic.IDs // where the walks begin
 	loads sync.WaitGroup
@@ -82,9 +82,9 @@ type treePlace struct {
 }
 
 // nextTree is a tree that the walk will come to. order sorts trees as the walk does: it
-// is that of the tree above, and then the number of the entry there. Were they loaded as
-// they are found, those of later snapshots would fill the memory, and the walk would have
-// to load its own.
+// is that of the tree above, and then the number of the entry there. Were they loaded
+// as they are found, those of later snapshots would fill the memory, and the walk would
+// have to load its own.
 type nextTree struct {
 	treePlace
 	order string
@@ -152,8 +152,8 @@ func (t *treeAhead) wait() {
 	t.loads.Wait()
 }
 
-// expect records that the walk will go through these trees, which follow each other. The
-// caller holds mu.
+// expect records that the walk will go through these trees, which follow each other.
+// The caller holds mu.
 func (t *treeAhead) expect(list []nextTree) {
 	if t.once {
 		list = slices.DeleteFunc(list, func(n nextTree) bool { return t.known.Has(n.tree) })

@@ -134,11 +134,11 @@ package restic
 //	cache_dirs.go             the local caches
 //
 // Walks and dumps look ahead on their own (ahead_*.go) beside internal/blobload, which
-// serves FS and the mount. That one loads what it is told to, in any order, and keeps it
-// for readers that come back. A walk learns of its next trees from those before, takes
-// each once, holds it decoded, and gets its bytes and errors from the engine; a dump's
-// data goes to a cache of the engine's, and would be in memory twice. Both put blobs
-// together into requests with blobload.Runs.
+// serves FS and the mount. That one loads what it is told to, in any order, and keeps
+// it for readers that come back. A walk learns of its next trees from those before,
+// takes each once, holds it decoded, and gets its bytes and errors from the engine; a
+// dump's data goes to a cache of the engine's, and would be in memory twice. Both put
+// blobs together into requests with blobload.Runs.
 //
 // The layers of stack.go stay in this package. Apart from the requests themselves they
 // are made of the package's own terms: the guard returns ErrDamaged, the S3 errors map

@@ -49,7 +49,8 @@ func (v *snapshotView) load(ctx context.Context, repo *engrepository.Repository,
 	return v.loadThen(ctx, repo, names, func() {})
 }
 
-// loadThen is load, and calls listed once the snapshots are listed, before all are read.
+// loadThen is load, and calls listed once the snapshots are listed, before all are
+// read.
 func (v *snapshotView) loadThen(ctx context.Context, repo *engrepository.Repository, names []string, listed func()) (snapshotList, error) {
 	v.mu.Lock()
 	known := v.byID
@@ -183,8 +184,8 @@ func (v *snapshotView) find(ctx context.Context, repo *engrepository.Repository,
 	return list.find(name, f)
 }
 
-// exactIDs returns the IDs that names are, if find need list no snapshots for any of them;
-// nil otherwise. It lists them after all where one is missing.
+// exactIDs returns the IDs that names are, if find need list no snapshots for any of
+// them; nil otherwise. It lists them after all where one is missing.
 func exactIDs(names ...string) (ids []engrestic.ID) {
 	for _, name := range names {
 		prefix, _, _ := strings.Cut(name, ":")

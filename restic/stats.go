@@ -51,8 +51,8 @@ func (m StatsMode) String() string {
 type StatsOptions struct {
 	Filter SnapshotFilter
 	Mode   StatsMode
-	// OnSnapshot receives what each snapshot has, if Mode is StatsRestoreSize. Trees that
-	// several share are read once for all of them.
+	// OnSnapshot receives what each snapshot has, if Mode is StatsRestoreSize. Trees
+	// that several share are read once for all of them.
 	OnSnapshot func(SnapshotStats)
 	// OnEvent receives Progress and Warning events.
 	OnEvent func(Event)

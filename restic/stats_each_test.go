@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What each snapshot has is what Stats counts of it alone, and a budget bounds what that
-// may ask for.
+// What each snapshot has is what Stats counts of it alone, and a budget bounds what
+// that may ask for.
 func TestStatsOfEachSnapshot(t *testing.T) {
 	loc := wholeRepository(t)
 	s := openAgain(t, loc, WithoutLock())

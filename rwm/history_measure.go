@@ -9,9 +9,9 @@ import (
 	"github.com/cesnet/rwm/s3state"
 )
 
-// measure measures snapshots by their trees, within the requests of [ProofOptions]. What
-// the repository lacks or cannot be read is not measured. A cache does not harm: trees
-// are what their names say.
+// measure measures snapshots by their trees, within the requests of [ProofOptions].
+// What the repository lacks or cannot be read is not measured. A cache does not harm:
+// trees are what their names say.
 func (m *Manager) measure() s3state.Measure {
 	budget := restic.NewBudget(m.proof.withDefaults().MaxRequests)
 	return func(ctx context.Context, at *s3state.View, snapshots []string) (map[string]s3state.SnapshotSize, error) {

@@ -77,7 +77,8 @@ func TestHistoryOfRepairs(t *testing.T) {
 			if h.Total != 0 {
 				t.Errorf("%v", h.Suspicions)
 			}
-			// The only snapshot lost nearly all of its bytes; the next one has them again.
+			// The only snapshot lost nearly all of its bytes; the next one has them
+			// again.
 			if name == "by restic" && !strings.Contains(fmt.Sprint(h.Notes), "with less in it") {
 				t.Errorf("%v", h.Notes)
 			}

@@ -33,8 +33,9 @@ type resave struct {
 	gone             time.Time // when the original was removed
 }
 
-// mostMoments bounds at how many moments they are measured, and mostMomentsAll with ReadAll:
-// each takes a listing of the bucket. Those of ten minutes have the same moment.
+// mostMoments bounds at how many moments they are measured, and mostMomentsAll with
+// ReadAll: each takes a listing of the bucket. Those of ten minutes have the same
+// moment.
 const mostMoments, mostMomentsAll = 32, 128
 
 // resaves finds them, the newest first. A copy of a copy names the first original, so

@@ -108,8 +108,8 @@ func TestRenewKeepsTheMode(t *testing.T) {
 	}
 }
 
-// With the admin's keys the default retention can be taken away: what is written then is
-// not locked, which shows, until the next renewal. That locks it, and freezes.
+// With the admin's keys the default retention can be taken away: what is written then
+// is not locked, which shows, until the next renewal. That locks it, and freezes.
 func TestRenewWithoutADefault(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range []string{"aws", "rgw", "rgw20"} {

@@ -20,8 +20,8 @@ type LockProof struct {
 	// not ended in time to remove it: it is hidden by a delete marker, and lifecycle
 	// removes it.
 	Left string
-	// Gap says how the admin's keys can nevertheless end a lock on this server; "" if no
-	// way was found.
+	// Gap says how the admin's keys can nevertheless end a lock on this server; "" if
+	// no way was found.
 	Gap string
 }
 

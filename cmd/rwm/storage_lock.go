@@ -46,8 +46,8 @@ func (f lockFlags) options(mode string) (*s3state.LockOptions, error) {
 
 var bareM = regexp.MustCompile(`(?i)[0-9]\s*m([^a-z]|$)`)
 
-// keepSpan reads how far back something is kept. What is older is lost, so the m that is a
-// minute here and a month in restic's durations is refused.
+// keepSpan reads how far back something is kept. What is older is lost, so the m that
+// is a minute here and a month in restic's durations is refused.
 func keepSpan(text string) (time.Duration, error) {
 	if bareM.MatchString(text) {
 		return 0, fmt.Errorf("%q: m is a minute here and a month in restic's --keep-within: write min, or days such as 180d", text)

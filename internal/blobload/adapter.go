@@ -5,7 +5,8 @@ import (
 	"io"
 )
 
-// handle and location are restic.BlobHandle and restic.BlobLocation beneath their names.
+// handle and location are restic.BlobHandle and restic.BlobLocation beneath their
+// names.
 type (
 	handle[T ~uint8, I ~[32]byte] = struct {
 		Type T

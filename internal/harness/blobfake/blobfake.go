@@ -23,7 +23,8 @@ var ErrDamaged = errors.New("damaged")
 // Prefix is what stored bytes have before the plain ones, so that offsets matter.
 const Prefix = "stored: "
 
-// handle and location are restic.BlobHandle and restic.BlobLocation beneath their names.
+// handle and location are restic.BlobHandle and restic.BlobLocation beneath their
+// names.
 type (
 	handle[T ~uint8, I ~[32]byte] = struct {
 		Type T

@@ -1,11 +1,11 @@
 # Other real servers than Ceph RGW 16, which make test has. Included by the Makefile.
 #
 # make test-servers  the suites of the storage on SeaweedFS (built once from the module
-#                    proxy, which takes up to an hour; or WEED=FILE), and those of the
-#                    storage, of attacks, locks and sealed hosts on the gateways of newer
-#                    Debian releases, RGW 18 and 20 (installed once into directories of
-#                    SERVERS, 1.2 GB each; CEPH_SUITES="" leaves them out). Where one
-#                    cannot be had, that is said, loudly.
+#                    proxy, which takes up to an hour; or WEED=FILE), and those of
+#                    the storage, of attacks, locks and sealed hosts on the gateways of
+#                    newer Debian releases, RGW 18 and 20 (installed once into
+#                    directories of SERVERS, 1.2 GB each; CEPH_SUITES="" leaves them
+#                    out). Where one cannot be had, that is said, loudly.
 
 WEED_VERSION := v0.0.0-20261109003541-7506e5f91cd6
 # Outside of the tree: they are large, and a tree is what a module is made of.

@@ -61,8 +61,8 @@ func TestReducedSnapshots(t *testing.T) {
 	}
 }
 
-// afterABackup is a world whose host has made a backup after some changes, and an attacker
-// who begins a minute later.
+// afterABackup is a world whose host has made a backup after some changes, and an
+// attacker who begins a minute later.
 func afterABackup(t *testing.T, dialect string, seed uint64, changes int) (w *world, s *sealer, attack time.Time) {
 	t.Helper()
 	srv := &queued{Server: s3test.Start(t), dialect: dialect}
@@ -161,8 +161,8 @@ func TestReducedSnapshotAmongMany(t *testing.T) {
 	}
 }
 
-// Who spoils what the originals need before replacing them does not keep them from being
-// measured: they are, as of when they were written.
+// An attacker who spoils what the originals need, and then replaces them, does not keep
+// them from being measured: they are, as of when they were written.
 func TestReducedSnapshotsAfterSpoiling(t *testing.T) {
 	w, s, attack := afterABackup(t, "rgw", 1<<31, 1)
 	for _, key := range w.keys("data/") {

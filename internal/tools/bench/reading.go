@@ -90,8 +90,8 @@ func (w *world) readingWorks(ctx context.Context) []readingWork {
 		_, err := w.newRepository(ctx, copied.bucket, "")
 		return err
 	}
-	// Not removed between the rounds: ext4 is slow to create files for a minute after it
-	// has deleted many, by a factor of three and more.
+	// Not removed between the rounds: ext4 is slow to create files for a minute after
+	// it has deleted many, by a factor of three and more.
 	restored := 0
 	newTarget := func() error {
 		restored++
