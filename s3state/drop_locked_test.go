@@ -40,12 +40,12 @@ func TestDropGoesOnAfterDeniedBatch(t *testing.T) {
 func TestMarkersOfWhatWasNotTriedStay(t *testing.T) {
 	w := newWorld(t)
 	version := func(key string) Version { return Version{Key: key, VersionID: w.put(key, "1")} }
-	for name, try := range map[string]func(r *remover, v Version){
-		"taken by a worker": func(r *remover, v Version) {
+	for name, try := range map[string]func(t *testing.T, r *remover, v Version){
+		"taken by a worker": func(t *testing.T, r *remover, v Version) {
 			r.cancel(errDenied)
 			r.remove([]Version{v})
 		},
-		"not taken": func(r *remover, v Version) {
+		"not taken": func(t *testing.T, r *remover, v Version) {
 			close(r.work) // no worker takes any
 			r.wg.Wait()
 			r.work = nil
@@ -55,7 +55,7 @@ func TestMarkersOfWhatWasNotTriedStay(t *testing.T) {
 				t.Error(err)
 			}
 		},
-		"ended by an error": func(r *remover, v Version) {
+		"ended by an error": func(t *testing.T, r *remover, v Version) {
 			w.srv.Inject(t, s3test.Fault{Method: "POST", Path: "delete", Kind: s3test.Status, Status: 400, Code: "InvalidRequest", Times: 1})
 			r.remove([]Version{v})
 		},
@@ -63,7 +63,7 @@ func TestMarkersOfWhatWasNotTriedStay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := w.storeVia(w.srv.Admin, nil, WithRetries(1, 0)).newRemover(w.ctx, "drop", w.bucket, nil)
 			v := version("data/" + strings.ReplaceAll(name, " ", "-"))
-			if try(r, v); !r.isStuck(v.Key) {
+			if try(t, r, v); !r.isStuck(v.Key) {
 				t.Error("it counts as removed")
 			}
 		})

@@ -60,8 +60,8 @@ func (c *census) grown() uint64 { return c.peak.Load() - c.base }
 // further markers, in a locked bucket. The history shows it, the renewal locks every
 // version, and a drop removes what it may, with memory and requests that are bounded.
 func TestManyVersionsUnderAttack(t *testing.T) {
-	names := harness.SizeRaced(1_000, 6_700, 34_000) // of which there are three versions each
-	r := newRenewal(t, s3test.Dialect("rgw20"))      // where each DELETE makes a marker
+	names := harness.SizeRaced(400, 6_700, 34_000) // of which there are three versions each
+	r := newRenewal(t, s3test.Dialect("rgw20"))    // where each DELETE makes a marker
 	r.backUp()
 	key := func(i int) string { return fmt.Sprintf("data/%02x/%02x%062x", i%256, i%256, i) }
 	each := func(fn func(i int) error) {
