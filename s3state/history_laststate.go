@@ -8,11 +8,12 @@ import (
 // holdLastState makes LastGoodState a state that names what was proved. The history
 // confirms every state that names what the server listed then, and that need not be
 // what was proved: an upload in parts counts from when it was begun, and what is
-// written while a state is saved may be in it or not.
+// written while a state is saved may be in it or not. Without a Prover it is left as it
+// is: a drop has proved what is current in its own way, and names no state.
 func (h *timeline) holdLastState(ctx context.Context, p *search, known *Known) error {
 	known.heldStates().begin()
 	defer known.heldStates().end()
-	for h.proving && h.res.LastGoodState != nil {
+	for p.prover != nil && h.res.LastGoodState != nil {
 		st := h.res.LastGoodState
 		holds, err := p.holds(ctx, h, st, known)
 		if err != nil || holds {

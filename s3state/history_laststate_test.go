@@ -74,3 +74,14 @@ func TestLastGoodStateNamesWhatWasProved(t *testing.T) {
 		})
 	}
 }
+
+// A drop judges the history after a proof of its own, without a Prover.
+func TestLastGoodStateWithoutAProver(t *testing.T) {
+	w := newWorld(t)
+	h := newTimeline(w.bucket)
+	st := &SavedState{Key: "rwm/state_none.json.gz"}
+	h.proving, h.res.LastGoodState = true, st
+	if err := h.holdLastState(w.ctx, newSearch(w.admin, w.bucket, nil, nil, nil), nil); err != nil || h.res.LastGoodState != st {
+		t.Errorf("%v %+v", err, h.res.LastGoodState)
+	}
+}
