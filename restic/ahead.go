@@ -142,6 +142,16 @@ func (r *aheadReads) drop() {
 	r.cancel, r.index, r.whole = nil, false, false
 }
 
+// wait returns when all is read; false if nothing is, or if it was dropped. The caller
+// holds mu.
+func (r *aheadReads) wait() bool {
+	if r.cancel == nil {
+		return false
+	}
+	<-r.done
+	return true
+}
+
 // endWalk drops the trees. The caller holds mu.
 func (r *aheadReads) endWalk() {
 	if r.trees != nil {
@@ -157,11 +167,7 @@ func (r *aheadReads) walk(repo *engrepository.Repository, roots engrestic.IDs) *
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cancel == nil {
-		return nil
-	}
-	<-r.done
-	if r.trees == nil {
+	if !r.wait() || r.trees == nil {
 		return nil
 	}
 	if r.indexed != repo || !slices.Equal(r.trees.roots, roots) {
@@ -182,10 +188,9 @@ func (r *aheadReads) snapshots(names []string) (snapshotList, bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cancel == nil || !r.lists || r.listed || r.names != nil && !slices.Equal(r.names, names) {
+	if !r.lists || r.listed || r.names != nil && !slices.Equal(r.names, names) || !r.wait() {
 		return snapshotList{}, false
 	}
-	<-r.done
 	r.listed = true
 	return r.list, r.err == nil
 }
@@ -197,10 +202,9 @@ func (r *aheadReads) snapshot(id engrestic.ID) *engdata.Snapshot {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cancel == nil {
+	if !r.wait() {
 		return nil
 	}
-	<-r.done
 	for _, sn := range r.list.all {
 		if *sn.ID() == id {
 			return sn

@@ -14,12 +14,11 @@ func (h *timeline) holdLastState(ctx context.Context, p *search, known *Known) e
 	known.heldStates().begin()
 	defer known.heldStates().end()
 	for p.prover != nil && h.res.LastGoodState != nil {
-		st := h.res.LastGoodState
-		holds, err := p.holds(ctx, h, st, known)
+		holds, err := p.holds(ctx, h, h.res.LastGoodState, known)
 		if err != nil || holds {
 			return err
 		}
-		h.unheld[st.Key+"\x00"+st.VersionID] = true
+		h.unheld[h.res.LastGoodState] = true
 		h.lastGood()
 	}
 	return nil

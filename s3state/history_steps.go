@@ -198,7 +198,7 @@ func (h *timeline) lastGood() {
 	r := h.res
 	r.LastGood, r.LastGoodState = time.Time{}, nil
 	good := func(st *SavedState) bool {
-		return !h.unheld[st.Key+"\x00"+st.VersionID] &&
+		return !h.unheld[st] &&
 			(!h.confirmed || st.Verification != nil && st.Verification.Status == Verified)
 	}
 	if h.proving {

@@ -26,10 +26,10 @@ type timeline struct {
 	gone      map[string]time.Time // snapshots that were deleted, and when
 	claims    []snapshotClaim      // what snapshots say of themselves
 	twice     twice
-	unheld    map[string]bool // states that name something else than was proved
-	newest    time.Time       // anything that was recorded
-	first     time.Time       // the first pack or snapshot that there still is a version of
-	reviewed  time.Time       // marks until then were looked at
+	unheld    map[*SavedState]bool // of res.States: those that name something else than was proved
+	newest    time.Time            // anything that was recorded
+	first     time.Time            // the first pack or snapshot that there still is a version of
+	reviewed  time.Time            // marks until then were looked at
 
 	provedUntil time.Time // by an earlier History
 
@@ -54,7 +54,7 @@ type replacedConfig struct {
 func newTimeline(bucket string) *timeline {
 	return &timeline{
 		minutes: make(map[int64]*minute), res: &History{Bucket: bucket}, evidence: lockEvidence{tail: -1},
-		gone: make(map[string]time.Time), unheld: make(map[string]bool),
+		gone: make(map[string]time.Time), unheld: make(map[*SavedState]bool),
 	}
 }
 

@@ -32,7 +32,9 @@ func formatDuration(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
-func formatSeconds(s float64) string { return formatDuration(time.Duration(s * float64(time.Second))) }
+func formatSeconds(s float64) string { return formatDuration(seconds(s)) }
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 func formatPercent(part, whole uint64) string {
 	if whole == 0 {

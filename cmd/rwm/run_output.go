@@ -122,7 +122,7 @@ func (a *app) showReport(r *rwm.Report) {
 	// A backup may be called like another step, so the last column tells them apart.
 	g := &grid{header: []string{"NAME", "RESULT", "CODE", "START", "DURATION", "STEP"}, right: []int{2, 4}}
 	for _, row := range r.Rows {
-		g.add(printable(row.Name), yesNo(row.OK, "OK", "ERROR"), row.ReturnCode, formatTime(row.Start), time.Duration(row.Seconds*float64(time.Second)).Round(10*time.Millisecond), row.Step)
+		g.add(printable(row.Name), yesNo(row.OK, "OK", "ERROR"), row.ReturnCode, formatTime(row.Start), seconds(row.Seconds).Round(10*time.Millisecond), row.Step)
 	}
 	a.show(g)
 }
