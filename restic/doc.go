@@ -96,7 +96,7 @@ package restic
 //	gone.go, sealed*.go       a repository that was deleted; a host that may not read data
 //	ahead.go, lock_taking.go  what is read while a lock is being taken, and when it counts
 //	waiting.go                says that opening or locking takes long
-//	internal/scrypt           the key derivation on several processors
+//	internal/scrypt           the key derivation on several processors, with vectors
 //	options.go                options of Open and Init
 //	location.go, memory.go, asof.go
 //	                          where a repository is: bucket, directory, memory, the past
