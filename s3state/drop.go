@@ -62,10 +62,12 @@ type DropResult struct {
 	// KeptVersions counts the old versions that were kept, for whatever reason.
 	KeptSince    time.Time
 	KeptVersions int64
-	// Uploads counts the uploads in parts that were aborted: begun a week ago or
-	// earlier and never completed. UploadsLeft counts the younger ones, which may still
-	// be going on.
+	// Uploads counts the uploads in parts that were aborted: never completed, and begun
+	// a week ago or earlier, or to the name of one of restic's files, which no program
+	// resumes. UploadsLeft counts the others, which may still be in progress; the last
+	// of them is a week old at UploadsLeftUntil.
 	Uploads, UploadsLeft int64
+	UploadsLeftUntil     time.Time
 	// Lost counts versions that were current when DropVersions began and were deleted
 	// or overwritten while it ran. They are kept as old versions; the last state in
 	// Kept names them.
@@ -80,7 +82,8 @@ type DropResult struct {
 }
 
 // DropVersions removes the saved states, every old version, every delete marker and
-// every upload in parts that was not completed within a week, and leaves one new state.
+// every upload in parts that was not completed (those that may still be in progress
+// stay until they are a week old), and leaves one new state.
 // It is the admin's way to reclaim space once the storage is known to be complete:
 // nothing older than now can be restored afterwards.
 //

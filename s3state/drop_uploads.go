@@ -12,18 +12,17 @@ import (
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
-// dropUploads aborts the uploads in parts that were begun uploadDays before now or
-// earlier and never completed. They take space, appear in no listing of versions, and
-// the host may not abort them. Younger ones may still be in progress, or be resumed.
-// With dry set it only counts.
+// dropUploads aborts the uploads in parts that were never completed. They take space,
+// appear in no listing of versions, and the host may not abort them. Those that may
+// still be in progress, or be resumed, are left until they are uploadDays old, see
+// mayGoOn. With dry set it only counts.
 func (s *Store) dropUploads(ctx context.Context, bucket string, now time.Time, dry bool, res *DropResult) error {
 	failed := &BatchError{Op: "drop versions of bucket", Bucket: bucket}
 	// Aborting during a listing may make the server skip some, so list all first.
-	old, left, err := s.oldUploads(ctx, bucket, now.AddDate(0, 0, -uploadDays))
+	old, err := s.oldUploads(ctx, bucket, now.AddDate(0, 0, -uploadDays), res)
 	if err != nil {
 		return s3err.Wrap(err, "list the unfinished uploads of bucket %s", bucket)
 	}
-	res.UploadsLeft = left
 	if dry {
 		res.Uploads += int64(len(old))
 		return nil
@@ -59,9 +58,15 @@ func (s *Store) dropUploads(ctx context.Context, bucket string, now time.Time, d
 // mostUploads bounds how many uploads one run aborts: a host can begin any number.
 const mostUploads = 100_000
 
-// oldUploads returns the uploads that were begun no later than limit, and counts the
-// others.
-func (s *Store) oldUploads(ctx context.Context, bucket string, limit time.Time) (old []minio.ObjectMultipartInfo, left int64, err error) {
+// mayGoOn reports whether an upload to a key may be in progress in parts, or be resumed
+// later. To the names of restic's files none is resumed: rwm sends each in one request,
+// and so does restic up to 200 MiB. What goes in parts nevertheless (a larger file, or
+// through an rclone with a lower limit) restic uploads anew after the abortion.
+func mayGoOn(key string) bool { return !inRepository(key) }
+
+// oldUploads returns the uploads to abort: those that nothing can complete, and those
+// begun no later than limit. It notes the others in res.
+func (s *Store) oldUploads(ctx context.Context, bucket string, limit time.Time, res *DropResult) (old []minio.ObjectMultipartInfo, err error) {
 	var page minio.ListMultipartUploadsResult
 	for {
 		key, id := page.NextKeyMarker, page.NextUploadIDMarker
@@ -70,20 +75,24 @@ func (s *Store) oldUploads(ctx context.Context, bucket string, limit time.Time) 
 			return err
 		})
 		if err != nil && noSuchFeature(err) {
-			return nil, 0, nil
+			return nil, nil
 		}
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		for _, u := range page.Uploads {
-			if u.Initiated.After(limit) || len(old) >= mostUploads {
-				left++
+			young := u.Initiated.After(limit) && mayGoOn(u.Key)
+			if !young && len(old) < mostUploads {
+				old = append(old, u)
 				continue
 			}
-			old = append(old, u)
+			res.UploadsLeft++
+			if end := u.Initiated.AddDate(0, 0, uploadDays); young && end.After(res.UploadsLeftUntil) {
+				res.UploadsLeftUntil = end
+			}
 		}
 		if !page.IsTruncated || page.NextKeyMarker == key && page.NextUploadIDMarker == id {
-			return old, left, nil
+			return old, nil
 		}
 	}
 }

@@ -59,6 +59,38 @@ func TestDropAbortsOldUploads(t *testing.T) {
 	}
 }
 
+// What nothing resumes goes at once: restic's files are sent in one request, and an
+// aborted upload is repeated from its beginning. A state too large for one request, and
+// files of other programs, stay until they are a week old, and the date is told.
+func TestDropAbortsUploadsToRepositoryNames(t *testing.T) {
+	for name, opts := range map[string][]s3test.Option{"aws": {s3test.Dialect("aws")}, "rgw": {s3test.RGW()}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, opts...)
+			w.put("config", "c")
+			id := strings.Repeat("ab", 32)
+			for _, key := range []string{"config", "keys/" + id, "locks/" + id, "snapshots/" + id, "index/" + id, "data/ab/" + id} {
+				w.beginUpload(key)
+			}
+			others := []string{"data/cd/" + id, "prefix/config", "rwm/state_x.json.gz", "snapshots/" + id + ".tmp"}
+			for _, key := range others {
+				w.beginUpload(key)
+			}
+			for _, dry := range []bool{true, false} {
+				res, err := w.admin.DropVersions(w.ctx, w.bucket, DropOptions{DryRun: dry})
+				if err != nil || res.Uploads != 6 || res.UploadsLeft != 4 {
+					t.Fatalf("%v %+v %q", err, res, w.uploadsOf())
+				}
+				if d := time.Until(res.UploadsLeftUntil); d < 6*Day || d > 8*Day {
+					t.Errorf("they are a week old at %v", res.UploadsLeftUntil)
+				}
+			}
+			if left := w.uploadsOf(); !slices.Equal(left, others) {
+				t.Errorf("left: %q", left)
+			}
+		})
+	}
+}
+
 // An upload that cannot be aborted is named; the versions are gone all the same.
 func TestDropNamesUploadsThatStay(t *testing.T) {
 	w := newWorld(t)

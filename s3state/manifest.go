@@ -26,6 +26,7 @@ type manifest struct {
 	last   string
 	mixed  bool // the entries are not in the order of keys
 	bytes  int64
+	locks  int64 // of the repository, of count
 	// contradiction is where the state contradicts itself; nil if nowhere.
 	contradiction *Difference
 	// dropped are keys of saved states that no longer exist; see verifier.missing.
@@ -47,6 +48,9 @@ func (p *manifest) add(o entry) error {
 	p.last = o.Key
 	p.count++
 	p.bytes += o.Size
+	if TypeOf(o.Key) == TypeLock {
+		p.locks++
+	}
 	return p.spool.write(buf)
 }
 

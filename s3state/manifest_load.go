@@ -107,6 +107,31 @@ func (s *Store) manifestOf(ctx context.Context, bucket string, m Moment, rep *re
 	return p, &SavedState{Bucket: bucket, Time: m.At}, err
 }
 
+// restorable is manifestOf for what is copied elsewhere. Nothing holds a lock there, and
+// until it is removed it stops restic's check and prune. So a time goes without its
+// locks, which a moment has whenever a run was in progress, also if the server dates
+// their removal later; a saved state is copied as it is, locks and all. leftOut counts
+// the locks of a time.
+func (s *Store) restorable(ctx context.Context, bucket string, m Moment, rep *reporter) (_ *manifest, _ *SavedState, leftOut int64, err error) {
+	if err := m.check(); err != nil || m.StateKey != "" {
+		p, saved, err := s.manifestOf(ctx, bucket, m, rep)
+		return p, saved, 0, err
+	}
+	p := &manifest{header: StateHeader{BucketName: bucket, TimeStart: m.At, TimeEnd: m.At}}
+	err = s.listAt(ctx, bucket, m.At, rep, nil, func(v *Version) error {
+		if TypeOf(v.Key) == TypeLock {
+			leftOut++
+			return nil
+		}
+		return p.add(entryFrom(v))
+	})
+	if err != nil {
+		p.close()
+		return nil, &SavedState{Bucket: bucket, Time: m.At}, 0, err
+	}
+	return p, &SavedState{Bucket: bucket, Time: m.At}, leftOut, nil
+}
+
 // offAtMost is how far the server's clock may be from ours. Of a time that lies further
 // in the future, everything in the bucket is the past.
 const offAtMost = 48 * time.Hour

@@ -46,17 +46,22 @@ type RestoreResult struct {
 	// ETagUnchecked counts objects whose size alone could be compared, because not
 	// every server's copy keeps the ETag of a multipart upload.
 	ETagUnchecked int64
-	TargetUser    string // principal
-	Keeper        string // principal; "" without one
-	LockProof     *LockProof
-	Verification  *Verification
-	Check         *PolicyCheck // of the target
-	Started       time.Time
-	Seconds       float64 // how long it took
+	// Locks counts the repository's locks among the Objects. Nothing holds them in the
+	// target: remove them (restic unlock --remove-all) before check or prune. As of a
+	// time none are copied; LocksLeftOut counts them.
+	Locks, LocksLeftOut int64
+	TargetUser          string // principal
+	Keeper              string // principal; "" without one
+	LockProof           *LockProof
+	Verification        *Verification
+	Check               *PolicyCheck // of the target
+	Started             time.Time
+	Seconds             float64 // how long it took
 }
 
 // Restore makes the target bucket and copies into it, server-side and in
-// parallel, every object that was current when the state was saved.
+// parallel, every object that was current when the state was saved; as of a time, all
+// but the repository's locks, which nothing holds in the target.
 //
 // Before anything is made, the state is compared with the versions the source really
 // has: a *MissingVersionsError lists versions that are missing, a *StateDiffersError
@@ -146,7 +151,7 @@ func (r *restorer) look(ctx context.Context) (saved *SavedState, err error) {
 	var sourceErr, stateErr, targetErr error
 	wg.Go(func() { r.live, sourceErr = r.s.bucketConfig(ctx, r.opts.Source) })
 	wg.Go(func() {
-		r.manifest, saved, stateErr = r.s.manifestOf(ctx, r.opts.Source, r.opts.Moment, r.rep)
+		r.manifest, saved, r.res.LocksLeftOut, stateErr = r.s.restorable(ctx, r.opts.Source, r.opts.Moment, r.rep)
 	})
 	wg.Go(func() { r.targetExists, targetErr = r.s.exists(ctx, r.opts.Target) })
 	wg.Wait()
@@ -238,6 +243,7 @@ func (r *restorer) fill(ctx context.Context) error {
 		return r.partial(err)
 	}
 	r.rep.emit(StepDone{Bucket: r.opts.Target, Step: "compare the copies"})
+	r.res.Locks = r.manifest.locks
 	if err := r.stillOurs(ctx, true); err != nil {
 		return r.partial(err)
 	}

@@ -35,9 +35,11 @@ type DownloadResult struct {
 	Skipped        int64 // of Objects: brought by an earlier run
 	// Hashed counts objects whose bytes match their name (restic names objects by their
 	// SHA-256) or their ETag (MD5).
-	Hashed       int64
-	Verification *Verification
-	Seconds      float64 // how long it took
+	Hashed int64
+	// Locks and LocksLeftOut are those of RestoreResult.
+	Locks, LocksLeftOut int64
+	Verification        *Verification
+	Seconds             float64 // how long it took
 }
 
 // Download brings a bucket as of a moment into a local directory: each object a file
@@ -65,11 +67,12 @@ func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadRe
 	if err := s.requireVersioned(ctx, opts.Source); err != nil {
 		return res, err
 	}
-	p, saved, err := s.manifestOf(ctx, opts.Source, opts.Moment, rep)
+	p, saved, leftOut, err := s.restorable(ctx, opts.Source, opts.Moment, rep)
 	if err != nil {
 		return res, err
 	}
 	defer p.close()
+	res.Locks, res.LocksLeftOut = p.locks, leftOut
 	if opts.Moment.StateKey != "" {
 		res.Moment.StateVersion = saved.VersionID
 	}

@@ -19,8 +19,8 @@ func (storageDropVersionsCmd) Help() string {
 	return `Reclaims the space of deleted and overwritten objects. Afterwards there is no way back
 to an older state unless states are kept, so first make sure that the repository is
 complete, e.g. with rwm restic check --read-data. Versions that become current while
-this runs are never removed. Uploads in parts that were not completed within a week are
-aborted.
+this runs are never removed. Unfinished uploads in parts are aborted: those to the names
+of restic's files at once, others once they are a week old.
 
 It first checks that the storage is complete, as rwm storage-check does (with restic's
 own check, if the configuration has the repository's password). In case of doubt it
@@ -69,6 +69,9 @@ func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 			"dry_run": dry, "kept_states": newJSONStates(r.Kept), "lost": r.Lost, "full": r.Full,
 			"uploads": r.Uploads, "uploads_left": r.UploadsLeft,
 		}
+		if !r.UploadsLeftUntil.IsZero() {
+			out["uploads_left_until"] = r.UploadsLeftUntil
+		}
 		if r.State != nil {
 			out["state"] = newJSONState(*r.State)
 		}
@@ -78,10 +81,14 @@ func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 	a.say("%s %s and %s (%s) and %s", yesNo(dry, "would remove", "removed"),
 		count(r.OldVersions, "old version"), count(r.States, "saved state"), formatBytes(r.Bytes), count(r.DeleteMarkers, "delete marker"))
 	if r.Uploads > 0 {
-		a.say("%s %s begun a week ago or earlier", yesNo(dry, "would abort", "aborted"), count(r.Uploads, "unfinished upload"))
+		a.say("%s %s that nothing will complete", yesNo(dry, "would abort", "aborted"), count(r.Uploads, "unfinished upload"))
 	}
-	if r.UploadsLeft > 0 {
-		a.say("%s that may still be going on: a run a week from now removes what is left of them", count(r.UploadsLeft, "unfinished upload"))
+	switch left := count(r.UploadsLeft, "unfinished upload"); {
+	case r.UploadsLeft == 0:
+	case r.UploadsLeftUntil.IsZero():
+		a.say("%s more: run the command again to abort them", left)
+	default:
+		a.say("%s may still be in progress: a run after %s aborts what is left of them", left, formatTime(r.UploadsLeftUntil))
 	}
 	for _, s := range r.Kept {
 		a.say("%s %s version %s, saved %s", yesNo(dry, "would keep", "kept"), printable(s.Key), printable(s.VersionID), formatTime(s.Time))

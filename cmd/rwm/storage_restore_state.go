@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 		return a.emit(jsonRestoredState{
 			Source: r.Source, Target: r.Target, StateKey: r.Moment.StateKey, StateVersion: r.Moment.StateVersion, StateTime: r.StateTime,
 			Objects: r.Objects, Bytes: r.Bytes, Copied: r.Copied, Skipped: r.Skipped, ETagUnchecked: r.ETagUnchecked,
-			TargetUser: r.TargetUser, Seconds: r.Seconds,
+			TargetUser: r.TargetUser, Locks: r.Locks, LocksLeftOut: r.LocksLeftOut, Seconds: r.Seconds,
 		})
 	}
 	a.say("restored the state of %s into bucket %s: %s (%s), %d copied, %d there already, in %s",
@@ -99,6 +100,7 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 	if v := r.Verification; v != nil && v.StatesGone > 0 {
 		a.say("%d saved states that it names no longer exist and were left out", v.StatesGone)
 	}
+	a.sayLocks(r.Locks, r.LocksLeftOut)
 	a.say("target user %s", printable(r.TargetUser))
 	if r.Keeper != "" {
 		a.say("keeper %s", printable(r.Keeper))
@@ -110,6 +112,16 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 		}
 	}
 	return nil
+}
+
+// sayLocks says what became of the repository's locks.
+func (a *app) sayLocks(copied, leftOut int64) {
+	if leftOut > 0 {
+		a.say("%s of that time left out: nothing holds them there", count(leftOut, "lock"))
+	}
+	if copied > 0 {
+		a.warning(fmt.Sprintf("%s copied that nothing holds there: check and prune need rwm restic unlock --remove-all first", count(copied, "lock")))
+	}
 }
 
 // sayLapse warns that the bucket's own lifecycle rule may have removed versions of a
@@ -132,6 +144,8 @@ type jsonRestoredState struct {
 	Skipped       int64     `json:"skipped"`
 	ETagUnchecked int64     `json:"etag_unchecked"`
 	TargetUser    string    `json:"target_user"`
+	Locks         int64     `json:"locks"`
+	LocksLeftOut  int64     `json:"locks_left_out"`
 	Seconds       float64   `json:"seconds"` // how long it took
 }
 
@@ -148,11 +162,12 @@ func (a *app) download(m *rwm.Manager, c storageRestoreStateCmd, moment s3state.
 	if a.cli.JSON {
 		return a.emit(map[string]any{
 			"source": r.Source, "directory": r.Dir, "objects": r.Objects, "bytes": r.Bytes, "downloaded": r.Downloaded,
-			"skipped": r.Skipped, "verified": r.Hashed, "seconds": r.Seconds,
+			"skipped": r.Skipped, "verified": r.Hashed, "locks": r.Locks, "locks_left_out": r.LocksLeftOut, "seconds": r.Seconds,
 		})
 	}
 	a.say("restored bucket %s into the directory %s: %s (%s), %d brought, %d there already, %d verified by their hashes, in %s",
 		r.Source, r.Dir, count(r.Objects, "object"), formatBytes(r.Bytes), r.Downloaded, r.Skipped, r.Hashed, formatSeconds(r.Seconds))
+	a.sayLocks(r.Locks, r.LocksLeftOut)
 	a.say("look into it with: %s restic -r %s snapshots", a.command(), shellQuote(r.Dir))
 	return nil
 }

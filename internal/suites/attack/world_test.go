@@ -206,23 +206,5 @@ func (w *world) rebuilt(at time.Time) {
 	repo := resticcli.Repo{
 		URL: "s3:" + w.srv.URL + "/" + target, Password: password, AccessKey: id.AccessKey, SecretKey: id.SecretKey,
 	}
-	if !w.srv.Controlled() {
-		w.copiedLocks(at)
-		resticcli.Current(w).MustRun(w, repo, "unlock", "--remove-all")
-	}
 	resticcli.Current(w).MustRun(w, repo, "check", "--read-data")
-}
-
-// copiedLocks logs which locks were there at a moment at which no run held any. On a busy
-// gateway that has been seen: a delete marker was dated too late, or it was made again.
-func (w *world) copiedLocks(at time.Time) {
-	w.Helper()
-	view, err := w.admin.Storage().View(w.ctx, w.bucket, s3state.Moment{At: at}, s3state.ViewOptions{})
-	must(w, err)
-	for o := range view.All("locks/") {
-		for v, err := range w.admin.Storage().Versions(w.ctx, w.bucket, o.Key) {
-			must(w, err)
-			w.Logf("at %v there was the lock %s: version %s of %v, delete marker %v", at, v.Key, v.VersionID, v.LastModified, v.DeleteMarker)
-		}
-	}
 }
