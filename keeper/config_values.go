@@ -17,10 +17,14 @@ type Every struct {
 	period time.Duration
 }
 
-// Always means at every pass, Period once within a duration, Never not at all.
-func Always() Every                { return Every{on: true} }
+// Always means at every pass.
+func Always() Every { return Every{on: true} }
+
+// Period means once within d.
 func Period(d time.Duration) Every { return Every{true, d} }
-func Never() Every                 { return Every{} }
+
+// Never means not at all.
+func Never() Every { return Every{} }
 
 // On reports whether e is anything but never.
 func (e Every) On() bool { return e.on }

@@ -18,8 +18,8 @@ import (
 )
 
 // ErrSealed: the policy of the bucket keeps this host from reading file data back. It
-// is an ErrAccessDenied, too. Backup, Forget and listing snapshots work; what needs
-// file data does not until the admin unseals the host for a time.
+// is an ErrAccessDenied, too. Backup, Forget and listing snapshots work; operations
+// that need file data fail until the admin unseals the host for a time.
 var ErrSealed = s3err.ErrSealed
 
 // sealFor is how long a backend remembers what the policy says.

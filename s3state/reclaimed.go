@@ -25,7 +25,8 @@ func WithPromise(known func(bucket string) Promise) Option {
 
 // WithKnownSettings tells the Store what is known of the settings of buckets, see
 // [KnownSettings]: a lifecycle rule that is no longer there may have removed versions,
-// too. known is called when only a removal is left of a lock; it may return nil.
+// too. known is called when only the delete marker of a lock is left; it may return
+// nil.
 func WithKnownSettings(known func(bucket string) *KnownSettings) Option {
 	return func(s *Store) { s.settingsKnown = known }
 }
@@ -185,7 +186,7 @@ func (l *Lock) shortest() (days int) {
 // moment.
 type Lapse struct {
 	Days  int       // the rule removes what has not been current for this long
-	Since time.Time // of earlier moments, something may be gone
+	Since time.Time // something of earlier moments may be gone
 }
 
 func (l *Lapse) String() string {

@@ -90,6 +90,7 @@ func newParser(c *cli, stdout io.Writer, stderr io.Writer) (*kong.Kong, error) {
 		kong.Description(description),
 		kong.Writers(stdout, stderr),
 		kong.WithHyphenPrefixedParameters(true),
+		kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Exit(func(code int) { panic(helpShown{code}) }),
 	)

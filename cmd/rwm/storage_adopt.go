@@ -27,17 +27,18 @@ type storageAdoptCmd struct {
 }
 
 func (storageAdoptCmd) Help() string {
-	return `Run with the credentials of the bucket's owner, who becomes the admin. Makes a policed
-bucket of one that has a restic repository in it: nothing is copied, and backups can go
-on all the while. First it shows what it found and what it will change, and asks.
+	return `Run with the credentials of the bucket's owner, who becomes the admin. Turns a
+bucket that has a restic repository in it into a policed one: nothing is copied, and
+backups can go on meanwhile. First it shows what it found and what it will change, and
+asks.
 
   rwm --config admin.conf storage-adopt backups host1 --dry-run
   rwm --config admin.conf storage-adopt backups host1 --lock 30d --keeper keeper1 --host-config host1.conf
 
-What lets others in or removes objects is named, and a reason to refuse, unless --replace
-is given. A bucket that cannot be made safe in place is not changed, and the command that
-copies it is named. After a failure, run the same again: what was done is safe to keep
-(docs/adopt.md).`
+Settings that let others in or remove objects are named, and make it refuse unless
+--replace is given. A bucket that cannot be made safe in place is not changed, and the
+command that copies it is shown. After a failure, run the same command again: what was
+done is safe to keep (docs/adopt.md).`
 }
 
 func (c storageAdoptCmd) Run(a *app) (err error) {

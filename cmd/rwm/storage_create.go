@@ -22,9 +22,9 @@ touched.
 
   rwm --config admin.conf storage-create backups host1
 
-With --lock, what is in the bucket at any moment can be restored for so many more days,
-even by an attacker with all keys, the admin's included (docs/worm.md). The lock is
-tried out before the bucket is said to be locked.
+With --lock, what is in the bucket at any moment can be restored for that many more
+days, even after an attack with all keys, the admin's included (docs/worm.md). The lock
+is tried out before the bucket is said to be locked.
 
   rwm --config admin.conf storage-create backups host1 --lock 30d --keeper keeper1
 
