@@ -184,6 +184,27 @@ func (v *snapshotView) find(ctx context.Context, repo *engrepository.Repository,
 	return list.find(name, f)
 }
 
+// finder returns find for an operation that names several snapshots. If it lists them,
+// it does so once: names are as in load.
+func (v *snapshotView) finder(ctx context.Context, repo *engrepository.Repository, lists bool, names []string) func(name string, f SnapshotFilter) (*engdata.Snapshot, string, error) {
+	if !lists {
+		return func(name string, f SnapshotFilter) (*engdata.Snapshot, string, error) {
+			return v.find(ctx, repo, name, f)
+		}
+	}
+	list, err := v.load(ctx, repo, names)
+	return func(name string, f SnapshotFilter) (*engdata.Snapshot, string, error) {
+		if err != nil {
+			return nil, "", err
+		}
+		sn, folder, err := list.find(name, f)
+		if err != nil {
+			return nil, "", err
+		}
+		return cloneSnapshot(sn), folder, nil // both may be the same
+	}
+}
+
 // exactIDs returns the IDs that names are, if find need list no snapshots for any of
 // them; nil otherwise. It lists them after all where one is missing.
 func exactIDs(names ...string) (ids []engrestic.ID) {
