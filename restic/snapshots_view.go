@@ -101,8 +101,8 @@ func (v *snapshotView) loadThen(ctx context.Context, repo *engrepository.Reposit
 	return list, nil
 }
 
-// listedThen calls then once a listing is complete. It lists ahead of what is done with
-// each ID.
+// listedThen calls then once a listing is complete. The listing runs ahead of the
+// processing of the IDs.
 type listedThen struct {
 	*engrepository.Repository
 	then func()
