@@ -75,8 +75,8 @@ type Survey struct {
 	OldestSnapshot time.Time `json:"oldest_snapshot"`
 }
 
-// PolicyResult tells whether policy, versioning and lock of a bucket are as they should
-// be.
+// PolicyResult reports whether policy, versioning and lock of a bucket are as they
+// should be.
 type PolicyResult struct {
 	OK       bool
 	Problems []string

@@ -131,7 +131,8 @@ func endSealed(ctx context.Context, err error) {
 }
 
 // untilSealed is fn for an operation that needs what it reads. The first refused pack
-// ends it: whatever else it would find out, such as damage, would come of that.
+// ends it: anything it would find afterwards, such as damage, would only be a
+// consequence.
 func untilSealed(fn task) task {
 	return func(ctx context.Context, repo *engrepository.Repository) error {
 		ctx, end := context.WithCancelCause(ctx)

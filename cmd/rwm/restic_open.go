@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
@@ -46,6 +47,23 @@ func (a *app) close(s *restic.Session) {
 	a.bar.end()
 	if err := s.Close(); err != nil {
 		a.warn("rwm: closing the repository: %v", err)
+	}
+}
+
+// closeBoth closes two sessions at the same time.
+func (a *app) closeBoth(one, two *restic.Session) {
+	a.bar.end()
+	sessions := [...]*restic.Session{one, two}
+	var errs [len(sessions)]error
+	var closing sync.WaitGroup
+	for i, s := range sessions {
+		closing.Go(func() { errs[i] = s.Close() })
+	}
+	closing.Wait()
+	for _, err := range errs {
+		if err != nil {
+			a.warn("rwm: closing the repository: %v", err)
+		}
 	}
 }
 

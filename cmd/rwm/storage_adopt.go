@@ -13,13 +13,8 @@ import (
 )
 
 type storageAdoptCmd struct {
-	Bucket         string `arg:"" help:"Name of the bucket."`
-	TargetUsername string `arg:"" name:"target-username" help:"The host's user, who gets access to objects but not to versions: a name in the admin's tenant, or an ARN."`
-	Admin          string `help:"Your own principal, where the server does not tell it: on AWS arn:aws:iam::ACCOUNT:user/NAME, in an account of Ceph your user's name." placeholder:"ARN"`
-	lockFlags
-	keeperFlag
-	Sealed     bool   `help:"Keep the host from reading file data back (see storage-seal)."`
-	LockMode   string `help:"compliance, which nobody can undo, or governance, for trials." enum:"compliance,governance" default:"compliance"`
+	Bucket string `arg:"" help:"Name of the bucket."`
+	policedFlags
 	Replace    bool   `help:"Drop what cannot be kept: policy statements, ACL grants and lifecycle rules that the plan refuses."`
 	HostConfig string `help:"The host's configuration: prove at the end what its credentials can do." placeholder:"FILE" predictor:"file"`
 	Yes        bool   `short:"y" help:"Do not ask before changing anything."`

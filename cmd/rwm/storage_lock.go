@@ -100,7 +100,7 @@ type storageLockCmd struct {
 	Bucket string `arg:"" help:"Name of the bucket."`
 	lockFlags
 	keeperFlag
-	LockMode string `help:"compliance, which nobody can undo, or governance, for trials." enum:"compliance,governance" default:"compliance"`
+	lockModeFlag
 }
 
 func (storageLockCmd) Help() string {
