@@ -191,7 +191,7 @@ func (s *Store) lastVerified(ctx context.Context, bucket string, c *StorageCheck
 		v := st.Verification
 		st.Verification = nil // kept for many states it would need much memory
 		switch {
-		case errors.Is(st.Unreadable, errForeignState): // copied here by a restore
+		case st.ofNoConcern():
 		case st.Unreadable != nil:
 			c.problem(st.Key, st.VersionID, "%v", st.Unreadable)
 		case v.Status == Verified:

@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -46,6 +47,9 @@ func (s *Store) keepers(ctx context.Context, bucket string, opts DropOptions, no
 	counted := 0
 	var again *twice
 	err = s.eachState(ctx, bucket, states, 1, func(st *SavedState, p **manifest) (bool, error) {
+		if errors.Is(st.Unreadable, errGone) {
+			return true, nil
+		}
 		if st.Unreadable != nil {
 			s.log.Warn("a saved state cannot be read and is not kept", "bucket", bucket, "key", st.Key, "version", st.VersionID, "error", st.Unreadable)
 			return true, nil

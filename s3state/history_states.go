@@ -2,7 +2,6 @@ package s3state
 
 import (
 	"context"
-	"errors"
 )
 
 // judgeStates compares the newest n saved states with the history, and then those
@@ -43,7 +42,7 @@ func (s *Store) judgeStates(ctx context.Context, bucket string, h *timeline, n i
 
 func (h *timeline) judgeState(st *SavedState) {
 	switch {
-	case errors.Is(st.Unreadable, errForeignState): // copied here by a restore
+	case st.ofNoConcern():
 	case st.Unreadable != nil:
 		h.suspect(Suspicion{Time: st.Time, Key: st.Key, VersionID: st.VersionID, Reason: "it cannot be read as a saved state"})
 	case st.Verification.Status == Differs:

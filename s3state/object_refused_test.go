@@ -2,10 +2,13 @@ package s3state
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/minio/minio-go/v7"
 
 	"github.com/cesnet/rwm/internal/harness/s3test"
 )
@@ -66,5 +69,52 @@ func TestObjectsTheServerRefuses(t *testing.T) {
 	}
 	if info, err := r.admin.Info(r.ctx, r.bucket, InfoOptions{VerifyStates: 10}); err != nil || info.States[0].Verification != nil || info.States[0].Unreadable != nil {
 		t.Errorf("who may read no state: %v %+v", err, info)
+	}
+}
+
+// A lifecycle rule or an admin may remove a state between the listing of the states and
+// the reading of one. It is then gone, as if it had been removed before the listing.
+func TestStatesThatGoMeanwhile(t *testing.T) {
+	for name, look := range map[string]func(s *Store, r *fakeRestic) error{
+		"history": func(s *Store, r *fakeRestic) error {
+			h, err := s.History(r.ctx, r.bucket, HistoryOptions{})
+			if err == nil && h.Total != 0 {
+				err = fmt.Errorf("%+v", h.Suspicions)
+			}
+			return err
+		},
+		"check": func(s *Store, r *fakeRestic) error {
+			c, err := s.CheckStorage(r.ctx, r.bucket, CheckStorageOptions{})
+			if err == nil && c.State == nil {
+				err = fmt.Errorf("%+v", c)
+			}
+			return err
+		},
+		"drop": func(s *Store, r *fakeRestic) error {
+			res, err := s.DropVersions(r.ctx, r.bucket, DropOptions{KeepStates: 1})
+			if err == nil && len(res.Kept) == 0 {
+				err = fmt.Errorf("%+v", res)
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newFakeRestic(t)
+			r.backup()
+			newest := r.backup()
+			gone := false
+			s := r.storeVia(r.srv.Admin, roundTripper(func(req *http.Request) (*http.Response, error) {
+				if req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, newest.Key) && !gone {
+					gone = true
+					if err := r.admin.client.RemoveObject(r.ctx, r.bucket, newest.Key, minio.RemoveObjectOptions{VersionID: newest.VersionID}); err != nil {
+						t.Error(err)
+					}
+				}
+				return http.DefaultTransport.RoundTrip(req)
+			}))
+			if err := look(s, r); err != nil || !gone {
+				t.Errorf("%v, gone %t", err, gone)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package s3state
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 )
 
@@ -27,9 +28,11 @@ func (s *Store) eachState(ctx context.Context, bucket string, states []SavedStat
 			group = append(group, &states[n-1-i])
 		}
 		more, err := s.verifyGroup(ctx, bucket, r, group, func(st *SavedState, p **manifest) (bool, error) {
-			if refusedAlone(st.Unreadable) {
+			switch {
+			case errors.Is(st.Unreadable, errGone):
+			case refusedAlone(st.Unreadable):
 				denied = errors.Join(denied, st.Unreadable)
-			} else {
+			default:
 				readable = true
 			}
 			return fn(st, p)
@@ -58,6 +61,17 @@ func (s *Store) verifyGroup(ctx context.Context, bucket string, r *ownRule, stat
 	for i, st := range states {
 		st.Verification, st.Unreadable = nil, nil
 		manifests[i], _, err = s.loadManifest(ctx, bucket, st.Key, st.VersionID)
+		if errors.Is(err, ErrNoState) {
+			gone, listErr := s.gone(ctx, bucket, st)
+			if listErr != nil {
+				return false, listErr
+			}
+			if gone {
+				err = errGone
+			}
+			st.Unreadable = err
+			continue
+		}
 		if errors.Is(err, ErrBadState) || refusedAlone(err) {
 			st.Unreadable = err
 			continue
@@ -98,6 +112,31 @@ func (s *Store) verifyGroup(ctx context.Context, bucket string, r *ownRule, stat
 		}
 	}
 	return true, nil
+}
+
+// errGone is the error of a state that was removed for good after it was listed, by a
+// lifecycle rule or an admin, as only they can: had it been listed now, it would not be
+// among the states.
+var errGone = fmt.Errorf("%w any more: it was removed meanwhile", ErrNoState)
+
+// gone reports whether a new listing no longer has a state.
+func (s *Store) gone(ctx context.Context, bucket string, st *SavedState) (bool, error) {
+	gone := true
+	err := s.listVersions(ctx, bucket, st.Key, nil, func(entries []Version) error {
+		for i := range entries {
+			if entries[i].Key == st.Key && entries[i].VersionID == st.VersionID {
+				gone = false
+			}
+		}
+		return nil
+	})
+	return gone, err
+}
+
+// ofNoConcern reports whether a state cannot be read for a reason that is no fault: a
+// restore copied it here, or it is no longer there.
+func (st *SavedState) ofNoConcern() bool {
+	return errors.Is(st.Unreadable, errForeignState) || errors.Is(st.Unreadable, errGone)
 }
 
 // verifyStates compares sorted states with the version history. It reports false if the
