@@ -119,7 +119,7 @@ func (s *Size) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// sensitivity reads the five words.
+// checkSensitivity accepts the words of [signs.ParseSensitivity] and sets the default.
 func (c *StorageConfig) checkSensitivity() error {
 	s, err := signs.ParseSensitivity(string(c.Sensitivity))
 	c.Sensitivity = s

@@ -21,8 +21,8 @@ type DiffOptions struct {
 	Filter SnapshotFilter
 	// Metadata reports changes of metadata, too.
 	Metadata bool
-	// Snapshots, if not nil, is called with both before they are compared. An error from
-	// it aborts the comparison and is returned.
+	// Snapshots, if not nil, is called with both before they are compared. An error
+	// from it aborts the comparison and is returned.
 	Snapshots func(from, to Snapshot) error
 }
 
@@ -100,8 +100,8 @@ func (s *Session) Diff(ctx context.Context, o DiffOptions, fn func(Change) error
 	return res, nil
 }
 
-// noSubtrees loads the trees it begins with only: which others a comparison enters shows
-// when two are compared.
+// noSubtrees loads the trees it begins with only: which others a comparison enters
+// shows when two are compared.
 var noSubtrees = walking{wants: func(string, *engdata.Node) bool { return false }}
 
 func (o *DiffOptions) names() []string { return SnapshotFilter{IDs: []string{o.From, o.To}}.names() }

@@ -22,7 +22,8 @@ import (
 // and holds together:
 //
 //   - a key opens with the password, and the config names the repository;
-//   - every index is what its name says, encrypted with the repository's key and readable;
+//   - every index is what its name says, encrypted with the repository's key and
+//     readable;
 //   - every pack that the indexes name is listed, with the size that follows from them;
 //   - every snapshot, and every tree that can be reached from it, can be read and
 //     matches its hash;
