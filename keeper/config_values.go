@@ -17,10 +17,14 @@ type Every struct {
 	period time.Duration
 }
 
-// Always means at every pass, Period once within a duration, Never not at all.
-func Always() Every                { return Every{on: true} }
+// Always means at every pass.
+func Always() Every { return Every{on: true} }
+
+// Period means once within d.
 func Period(d time.Duration) Every { return Every{true, d} }
-func Never() Every                 { return Every{} }
+
+// Never means not at all.
+func Never() Every { return Every{} }
 
 // On reports whether e is anything but never.
 func (e Every) On() bool { return e.on }
@@ -115,7 +119,7 @@ func (s *Size) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// sensitivity reads the five words.
+// checkSensitivity accepts the words of [signs.ParseSensitivity] and sets the default.
 func (c *StorageConfig) checkSensitivity() error {
 	s, err := signs.ParseSensitivity(string(c.Sensitivity))
 	c.Sensitivity = s

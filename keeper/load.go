@@ -213,7 +213,7 @@ func (l *loader) validateStorage(name string, s *StorageConfig) {
 		l.fail(line, path+"."+key, format, args...)
 	}
 	if !storageName.MatchString(name) {
-		l.fail(l.lines[path], path, "a storage's name has letters, digits, dots, dashes and underscores only, since files are called by it")
+		l.fail(l.lines[path], path, "a storage's name may have only letters, digits, dots, dashes and underscores, since files are named after it")
 	}
 	if s.S3EndpointURL == "" {
 		bad("s3_endpoint_url", "is missing")

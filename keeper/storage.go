@@ -75,8 +75,8 @@ type Survey struct {
 	OldestSnapshot time.Time `json:"oldest_snapshot"`
 }
 
-// PolicyResult tells whether policy, versioning and lock of a bucket are as they should
-// be.
+// PolicyResult reports whether policy, versioning and lock of a bucket are as they
+// should be.
 type PolicyResult struct {
 	OK       bool
 	Problems []string
@@ -147,8 +147,8 @@ type Renewal struct {
 	Needed   int64
 	Young    int64     // of Needed, so new that they are left to the next pass
 	Floor    time.Time // until when everything needed is locked
-	Kept     bool      // the bucket's promise is
-	Problems []string  // what keeps it from being so
+	Kept     bool      // the bucket keeps its promise
+	Problems []string  // why it does not
 }
 
 // Forgotten is the result of forgetting and pruning.

@@ -8,8 +8,8 @@
 // package wrote, and the reverse.
 //
 // rclone keeps its configuration, flags and statistics in global variables and ends the
-// process itself. So Run can be called once in a process, by a program that has nothing
-// else to do. For this reason, and because it adds 19 MB, half of the rwm binary, rwm's
+// process itself. So a process can call Run only once, and must have nothing else to
+// do. For this reason, and because it adds 17 MB, two fifths of the rwm binary, rwm's
 // library packages do not import this one: a program that embeds them gets no rclone
 // (docs/embedding.md has the figures).
 //

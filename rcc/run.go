@@ -25,7 +25,7 @@ var ErrUsage = errors.New("not available in rwm rcc")
 var ErrProtected = errors.New("the bucket is protected from purging")
 
 // Purges lists the buckets in which a command line would destroy versions: a purge
-// does, whatever it is given, and so does deleting with --s3-versions.
+// always does, and so does deleting with --s3-versions.
 func (c Config) Purges(args []string) (buckets []string) {
 	versions := os.Getenv("RCLONE_S3_VERSIONS") != "" || slices.ContainsFunc(args, func(arg string) bool {
 		return strings.HasPrefix(arg, "--s3-version") || strings.Contains(arg, ",version")

@@ -11,20 +11,15 @@ import (
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// walkAhead begins to load the trees of walks that begin at roots, one after the other,
-// ahead of them. The caller calls end. With once, a walk goes through a tree only the
-// first time it comes to it. Only wants, which may be nil, are loaded.
-func walkAhead(ctx context.Context, repo *engrepository.Repository, roots engrestic.IDs, once bool, wants func(name string, n *engdata.Node) bool) (t *treeAhead, end func()) {
-	return walking{once, wants}.begin(ctx, repo, roots)
-}
-
 // walking says how a walk goes through trees: as in treeAhead.
 type walking struct {
 	once  bool
 	wants func(name string, n *engdata.Node) bool
 }
 
-// begin is walkAhead. An operation that read ahead may have begun the same walk then.
+// begin begins to load the trees of walks that begin at roots, one after the other,
+// ahead of them. The caller calls end. An operation that read ahead may have begun the
+// same walk then.
 func (w walking) begin(ctx context.Context, repo *engrepository.Repository, roots engrestic.IDs) (t *treeAhead, end func()) {
 	if t := aheadOf(ctx).walk(repo, roots); t != nil {
 		return t, t.wait

@@ -165,6 +165,10 @@ func TestReadersListWhileLocking(t *testing.T) {
 			_, err := s.Diff(t.Context(), DiffOptions{From: first.String(), To: "latest"}, nil)
 			return err
 		},
+		"diff of prefixes": func(s *Session, first, last ID) error {
+			_, err := s.Diff(t.Context(), DiffOptions{From: first.String()[:20], To: last.String()[:20]}, nil)
+			return err
+		},
 		"rewrite": func(s *Session, _, _ ID) error {
 			_, err := s.Rewrite(t.Context(), RewriteOptions{DryRun: true, Patterns: Patterns{Excludes: []string{"x"}}})
 			return err

@@ -82,9 +82,9 @@ type treePlace struct {
 }
 
 // nextTree is a tree that the walk will come to. order sorts trees as the walk does: it
-// is that of the tree above, and then the number of the entry there. Were they loaded
-// as they are found, those of later snapshots would fill the memory, and the walk would
-// have to load its own.
+// is the order of the parent tree, followed by the number of the entry there. If trees
+// were loaded as they are found, those of later snapshots would fill the memory, and
+// the walk would have to load its own.
 type nextTree struct {
 	treePlace
 	order string

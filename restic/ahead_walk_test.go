@@ -39,6 +39,12 @@ func walks(t *testing.T) map[string]func(context.Context, *Session) ([]string, e
 			}})
 			return names, err
 		},
+		"diff": func(ctx context.Context, s *Session) ([]string, error) {
+			if _, err := s.Diff(ctx, DiffOptions{From: "latest", To: "latest"}, nil); err != nil {
+				return nil, err
+			}
+			return []string{"compared"}, nil
+		},
 		"restore": func(ctx context.Context, s *Session) ([]string, error) {
 			target := t.TempDir()
 			_, err := s.Restore(ctx, RestoreOptions{Snapshot: "latest", Target: target, Patterns: Patterns{Includes: []string{"leaf"}}})

@@ -19,8 +19,8 @@ type ObjectVersion struct {
 	Key       string // in the bucket, prefix included
 	VersionID string
 	Size      int64 // bytes
-	// LastModified is when the version was written by the server's clock. Of keys the
-	// oldest is tried first; zero if it is not known.
+	// LastModified is when the version was written by the server's clock. Open tries
+	// the oldest key first. Zero if it is not known.
 	LastModified time.Time
 }
 
@@ -57,7 +57,7 @@ func AsOf(client *minio.Client, bucket, prefix, moment string, objects iter.Seq[
 }
 
 // Objects gives the objects of a bucket as it was at a moment. Both methods are called
-// concurrently, and must return the same at any time.
+// concurrently, and must always return the same.
 type Objects interface {
 	// Get finds an object by its key.
 	Get(key string) (ObjectVersion, bool)

@@ -33,13 +33,13 @@ type meterLimits struct {
 // concurrent use.
 type Budget struct{ limits meterLimits }
 
-// NewBudget returns a budget of requests; 0 or less is no bound.
+// NewBudget returns a budget of so many requests; 0 or less means no limit.
 func NewBudget(requests int64) *Budget {
 	return &Budget{meterLimits{maxRequests: max(requests, 0)}}
 }
 
 // WithBudget lets a session read no more from the storage than the budget has left.
-// Beyond it operations return ErrBudget. nil is no bound.
+// Beyond that, operations return ErrBudget. nil means no limit.
 func WithBudget(b *Budget) Option {
 	return func(o *options) {
 		if b != nil {

@@ -18,8 +18,8 @@ import (
 )
 
 // ErrSealed: the policy of the bucket keeps this host from reading file data back. It
-// is an ErrAccessDenied, too. Backup, Forget and listing snapshots work; what needs
-// file data does not until the admin unseals the host for a time.
+// is an ErrAccessDenied, too. Backup, Forget and listing snapshots work; operations
+// that need file data fail until the admin unseals the host for a time.
 var ErrSealed = s3err.ErrSealed
 
 // sealFor is how long a backend remembers what the policy says.
@@ -131,7 +131,8 @@ func endSealed(ctx context.Context, err error) {
 }
 
 // untilSealed is fn for an operation that needs what it reads. The first refused pack
-// ends it: whatever else it would find out, such as damage, would come of that.
+// ends it: anything it would find afterwards, such as damage, would only be a
+// consequence.
 func untilSealed(fn task) task {
 	return func(ctx context.Context, repo *engrepository.Repository) error {
 		ctx, end := context.WithCancelCause(ctx)

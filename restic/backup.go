@@ -29,8 +29,8 @@ import (
 //
 // On Linux, directories are compared with the parent's trees in parallel, ahead of
 // restic's archiver, which then sees only what differs. The snapshot is the one it
-// would make alone; BackupScanned may then come at the end, and BackupError for the
-// scan not at all. WithAtime and Items leave everything to the archiver.
+// would make alone; BackupScanned may then come only at the end, and BackupError events
+// of the scan not at all. WithAtime and Items leave everything to the archiver.
 //
 // restic's command collects garbage twice as often as other Go programs (GOGC=50). A
 // library cannot decide that for its program; call debug.SetGCPercent if memory is

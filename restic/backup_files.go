@@ -38,7 +38,8 @@ type FileHeader struct {
 	User, Group string
 	LinkTarget  string // of a symbolic link
 	Xattrs      []Xattr
-	// Err ends the backup without a snapshot: what the sequence could not go on with.
+	// Err says why the sequence could not continue. It ends the backup without a
+	// snapshot.
 	Err error
 }
 

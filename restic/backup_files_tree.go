@@ -43,7 +43,7 @@ func (d *dirEntry) add(elements []string, node *engdata.Node, at time.Time) erro
 	known := d.dirs[name]
 	switch {
 	case d.files[name] != nil, known != nil && (known.listed || node.Type != engdata.NodeTypeDir):
-		return fmt.Errorf("/%s is there twice", path.Join(elements...))
+		return fmt.Errorf("/%s appears twice", path.Join(elements...))
 	case node.Type != engdata.NodeTypeDir:
 		d.files[name] = node
 		return nil

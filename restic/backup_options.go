@@ -22,7 +22,7 @@ type BackupOptions struct {
 
 	// Reader is backed up as one file called ReaderName ("stdin" by default), instead
 	// of Paths. It is read once, to its end, and not touched after Backup has returned.
-	// If it fails there is no snapshot, and the error wraps its own.
+	// If it fails there is no snapshot, and the error wraps the Reader's.
 	//
 	// A backup that is cancelled waits for a Read in progress, but no longer than five
 	// seconds; the error then wraps ErrReaderBusy, and the Reader is still in use.
@@ -33,7 +33,7 @@ type BackupOptions struct {
 	Command    []string
 	ReaderName string
 	// AllowEmpty accepts a Reader or a Command that gives no data. By default that is
-	// an error, ErrEmptySource: it is mostly a dump that failed.
+	// an error, ErrEmptySource, since it usually means that a dump has failed.
 	AllowEmpty bool
 
 	// FS is backed up instead of Paths, as the directory FSRoot of the snapshot ("/" by
@@ -41,15 +41,15 @@ type BackupOptions struct {
 	// changed. Devices count as unreadable: it does not tell their numbers either.
 	FS     fs.FS
 	FSRoot string
-	// Files are backed up instead of Paths, in the order and as they come: one is
-	// closed before the next is asked for. An error, of the sequence or of a file, is
-	// the backup's, and there is no snapshot. The headers of all of them are held in
+	// Files are backed up instead of Paths, in the order of the sequence; each is
+	// closed before the next is requested. An error of the sequence or of a file fails
+	// the backup, and there is no snapshot. The headers of all of them are held in
 	// memory. Excludes and Select apply.
 	Files iter.Seq2[FileHeader, io.ReadCloser]
 
-	// Select is asked about every file and directory that the excludes leave; false
-	// leaves it out, with all that is below it. It may be called by several goroutines
-	// at the same time. Paths have slashes in an FS and in Files.
+	// Select is called for every file and directory that the excludes leave; false
+	// leaves it out, with everything below it. It may be called by several goroutines
+	// at the same time. In an FS and in Files, paths have slashes.
 	Select func(path string, info fs.FileInfo) bool
 
 	// Excludes are restic's patterns: file names, or paths with *, ?, ** and !; the

@@ -13,10 +13,10 @@ import (
 // Cat returns the plain content of an object: JSON of the config, a snapshot, an index,
 // a key, a lock or the master key, the bytes of a pack (as stored), a blob or a tree.
 //
-// name is the whole ID, for snapshots and trees also what FindSnapshot takes (a tree is
-// named by snapshot and folder, "latest:/home"); it is not used for the config and the
-// master key. A pack whose content is not what its name says is returned together with
-// an error that wraps ErrDamaged.
+// name is the whole ID; for snapshots and trees, also what FindSnapshot takes (a tree
+// is named by snapshot and folder, "latest:/home"). It is not used for the config and
+// the master key. A pack whose content is not what its name says is returned together
+// with an error that wraps ErrDamaged.
 //
 // Anyone who has the master key can read the repository, even after passwords change.
 func (s *Session) Cat(ctx context.Context, kind ObjectKind, name string) ([]byte, error) {

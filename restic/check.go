@@ -67,9 +67,9 @@ type CheckResult struct {
 // result also comes with any other error, and holds what was found until then.
 //
 // A check takes no more than a shared lock, so backups may run beside it: snapshots are
-// listed before the index is read, and the index before the packs, so what is missing
-// really is. Packs that a running backup has not put into an index yet are reported as
-// PackNotIndexed.
+// listed before the index is read, and the index before the packs, so what is reported
+// as missing really is. Packs that a running backup has not put into an index yet are
+// reported as PackNotIndexed.
 func (s *Session) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) {
 	if err := o.check(); err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ const (
 
 // What only Prove finds; both are damage.
 const (
-	KeysUnusable   FindingKind = iota + 101 // there are keys, but none that can be one, or none left
+	KeysUnusable   FindingKind = iota + 101 // no key object is left, or none holds a valid key
 	ConfigUnusable                          // the config is missing, damaged or names no repository
 )
 

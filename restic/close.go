@@ -8,9 +8,9 @@ import (
 
 // Close releases the lock. It waits for running operations, however long they take, and
 // ends every Reader and FS. The session cannot be used afterwards; closing it again
-// does nothing. CloseContext does not wait for ever. To close the nil that a failed
+// does nothing. CloseContext limits the wait. Closing the nil Session that a failed
 // Open returned is an error, ErrClosed, so Close may be deferred before the error is
-// looked at.
+// checked.
 func (s *Session) Close() error { return s.CloseContext(context.Background()) }
 
 // errNilSession is the error of a session that was never opened.

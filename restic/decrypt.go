@@ -8,9 +8,9 @@ import (
 )
 
 // Decrypt decrypts the stored form of an index, a snapshot, a lock or the config of
-// this repository, wherever it was read, and returns the JSON in it. It makes no
-// request of its own for it. The error wraps ErrDamaged if the content was not
-// encrypted with this repository's key.
+// this repository, wherever it was read, and returns the JSON in it. It sends no
+// request for that. The error wraps ErrDamaged if the content was not encrypted with
+// this repository's key.
 //
 // Such files are encrypted as design.rst of restic says: a nonce, the encrypted text, a
 // MAC; since version 2 of the format the text begins with the byte 2 if zstd follows.

@@ -21,6 +21,9 @@ type DiffOptions struct {
 	Filter SnapshotFilter
 	// Metadata reports changes of metadata, too.
 	Metadata bool
+	// Snapshots, if not nil, is called with both before they are compared. An error
+	// from it aborts the comparison and is returned.
+	Snapshots func(from, to Snapshot) error
 }
 
 // Change is a difference. Encoded as JSON it has the fields `restic diff --json`
@@ -63,15 +66,19 @@ func (s *Session) Diff(ctx context.Context, o DiffOptions, fn func(Change) error
 	res := &DiffResult{}
 	var from, to *engdata.Snapshot
 	var fromFolder, toFolder string
-	choose := func(ctx context.Context, repo *engrepository.Repository) (err error) {
-		if from, fromFolder, err = s.view.find(ctx, repo, o.From, o.Filter); err != nil {
+	a := access{index: true, exact: exactIDs(o.From, o.To), names: o.names(), walk: o.roots, walking: noSubtrees}
+	a.lists = a.exact == nil
+	a.choose = func(ctx context.Context, repo *engrepository.Repository) (err error) {
+		find := s.view.finder(ctx, repo, a.lists, a.names)
+		if from, fromFolder, err = find(o.From, o.Filter); err != nil {
 			return err
 		}
-		to, toFolder, err = s.view.find(ctx, repo, o.To, o.Filter)
-		return err
+		if to, toFolder, err = find(o.To, o.Filter); err != nil || o.Snapshots == nil {
+			return err
+		}
+		return o.Snapshots(newSnapshot(from), newSnapshot(to))
 	}
-	exact := exactIDs(o.From, o.To)
-	err := s.run(ctx, access{index: true, choose: choose, lists: exact == nil, exact: exact}, func(ctx context.Context, repo *engrepository.Repository) error {
+	err := s.run(ctx, a, func(ctx context.Context, repo *engrepository.Repository) error {
 		if err := enterFolder(ctx, repo, from, fromFolder); err != nil {
 			return err
 		}
@@ -79,7 +86,7 @@ func (s *Session) Diff(ctx context.Context, o DiffOptions, fn func(Change) error
 			return err
 		}
 		res.From, res.To = newSnapshot(from), newSnapshot(to)
-		ahead, end := walkAhead(ctx, repo, nil, false, func(string, *engdata.Node) bool { return false })
+		ahead, end := noSubtrees.begin(ctx, repo, engrestic.IDs{*from.Tree, *to.Tree})
 		defer end()
 		d := differ{
 			ctx: ctx, repo: repo, ahead: ahead, o: o, fn: fn, res: res,
@@ -91,6 +98,24 @@ func (s *Session) Diff(ctx context.Context, o DiffOptions, fn func(Change) error
 		return nil, err
 	}
 	return res, nil
+}
+
+// noSubtrees loads the trees it begins with only: which others a comparison enters
+// shows when two are compared.
+var noSubtrees = walking{wants: func(string, *engdata.Node) bool { return false }}
+
+func (o *DiffOptions) names() []string { return SnapshotFilter{IDs: []string{o.From, o.To}}.names() }
+
+// roots are the trees that the comparison begins with.
+func (o *DiffOptions) roots(l snapshotList) (roots engrestic.IDs) {
+	for _, name := range []string{o.From, o.To} {
+		sn, folder, err := l.find(name, o.Filter)
+		if err != nil || folder != "" {
+			return nil
+		}
+		roots = append(roots, *sn.Tree)
+	}
+	return roots
 }
 
 // differ compares two trees.
@@ -109,7 +134,6 @@ type differ struct {
 func (d *differ) run(from, to engrestic.ID) error {
 	d.before.Insert(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: from})
 	d.after.Insert(engrestic.BlobHandle{Type: engrestic.TreeBlob, ID: to})
-	d.ahead.begin(engrestic.IDs{from, to})
 	if err := d.trees("/", from, to); err != nil {
 		return fmt.Errorf("diff: %w", err)
 	}

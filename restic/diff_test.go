@@ -65,6 +65,18 @@ func TestDiffAgreesWithRestic(t *testing.T) {
 		sameJSON(t, "statistics", res, lines[len(lines)-1], "message_type", "source_snapshot", "target_snapshot")
 	}
 	stop := errors.New("enough")
+	var named []string
+	name := func(a, b Snapshot) error {
+		named = []string{a.ID.String(), b.ID.String()}
+		return stop
+	}
+	compared := func(Change) error { t.Error("compared after an error"); return nil }
+	for _, o := range []DiffOptions{{From: from, To: to}, {From: from[:12], To: "latest"}} {
+		o.Snapshots = name
+		if _, err := s.Diff(t.Context(), o, compared); !errors.Is(err, stop) || named[0] != from[:64] || named[1] != to[:64] {
+			t.Errorf("%+v: %v, %v", o, named, err)
+		}
+	}
 	if _, err := s.Diff(t.Context(), DiffOptions{From: from, To: to}, func(Change) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("%v", err)
 	}

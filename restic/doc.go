@@ -1,7 +1,8 @@
 // Package restic is a restic repository as a Go API: backup, snapshots, restore,
 // forget, prune, check and the rest, with restic's own engine linked in-process. A
 // repository lives in a bucket ([S3], over the *minio.Client you hand in) or in a
-// directory ([Local]), and is the same that the restic command reads and writes.
+// directory ([Local]), and is an ordinary restic repository, which the restic command
+// reads and writes, too.
 //
 // # Where to begin
 //
@@ -16,43 +17,45 @@
 //	result, err := s.Backup(ctx, restic.BackupOptions{Paths: []string{"/etc", "/home"}})
 //
 // Then [Session.Backup], [Session.Snapshots], [Session.Restore], [Session.Forget],
-// [Session.Prune] and [Session.Check]. Progress is reported to an OnEvent function as
-// typed events, the outcome by the result and the error. Sentinels (ErrLocked,
+// [Session.Prune] and [Session.Check]. An OnEvent function receives the progress as
+// typed events; the result and the error tell the outcome. Sentinels (ErrLocked,
 // ErrIncomplete, …) distinguish errors, and [ExitCode] returns the code that restic's
 // command would exit with.
 //
 // # Sessions
 //
-// Opening costs a key derivation (up to half a second, by design of the format), taking
-// a lock a fifth of a second, and loading the index a request for each index file. A
-// session pays each once, so do many things in one: ten small backups take 50 requests,
-// where ten runs of the restic command take 140.
+// Opening costs a key derivation (up to half a second, by design of the format),
+// locking takes a fifth of a second, and loading the index takes one request for each
+// index file. A session pays for each once, so use one session for many operations: ten
+// small backups take 50 requests, where ten runs of the restic command take 140.
 //
 // The price is that the session holds a lock from its first operation to Close. It is a
-// shared one, which lets others back up and restore, but not forget or prune. A program
-// that lives long should therefore open a session per run, not per lifetime.
+// shared one, which lets others back up and restore, but not forget or prune. A
+// long-running program should therefore open a session for each run, not one for its
+// whole life.
 //
 // # Locks
 //
-// Locks are restic's and respected both ways. A conflicting lock is a [LockedError]
-// that names its holder; WithRetryLock waits for it. Stale locks are removed
-// automatically: those not refreshed for half an hour, and those of this host whose
-// process has certainly ended, so nothing needs cleaning up after a crash. A process
-// holds a file lock in the user's cache directory for each of its locks, which shows
-// that it still runs; containers that share a host name but not that directory never
-// remove each other's locks before they are half an hour old.
+// Locks are restic's: this package and the restic command respect each other's. A
+// conflicting lock is a [LockedError] that names its holder; WithRetryLock waits for
+// it. Stale locks are removed automatically: those not refreshed for half an hour, and
+// those of this host whose process has certainly ended, so nothing needs cleaning up
+// after a crash. A process holds a file lock in the user's cache directory for each of
+// its locks, which shows that it is still running; containers that share a host name
+// but not that directory never remove each other's locks before they are half an hour
+// old.
 //
-// Cancelling the context stops any operation. The lock is removed all the same. If the
+// Cancelling the context stops any operation, and the lock is still removed. If the
 // storage does not answer, the session waits up to half a minute, or ten seconds after
 // a cancellation; then the lock stays, which ErrLockLeft reports. The next session of
 // this host removes it.
 //
 // # The past
 //
-// [AsOf] is a repository as its versioned bucket was at some moment, for reading only:
-// give it the versions that were current then, from a saved state or the version
-// history (s3state's View has them; rwm's Manager.OpenAsOf does both). A bucket in
-// which everything was overwritten and deleted opens at once, and nothing is copied.
+// [AsOf] is a read-only repository, as its versioned bucket was at some moment: give it
+// the versions that were current then, from a saved state or the version history
+// (s3state's View has them; rwm's Manager.OpenAsOf does both). A bucket in which
+// everything was overwritten and deleted opens at once, and nothing is copied.
 //
 // # Failures
 //
@@ -68,17 +71,18 @@
 //
 // # The process
 //
-// The package prints nothing, ends no process and reads no environment variables but
-// for exclude files. Linking restic's engine would make a program deaf to SIGHUP; this
-// package undoes that when it is initialized, before main. Programs should have
+// The package prints nothing, never ends the process, and reads environment variables
+// only for exclude files. Linking restic's engine would make a program ignore SIGHUP;
+// this package undoes that when it is initialized, before main. Programs should have
 // "godebug winsymlink=0" in their go.mod, as restic has, when they back up on Windows.
 //
 // # Zero and negative values
 //
 // The zero value of an option is its default, which its comment names. A negative count
 // of snapshots means all of them ([KeepAll] in a [Policy]); negative sizes and times
-// are refused. What an operation produces one by one goes to a function, whose error
-// aborts the operation and is returned.
+// are refused. An operation passes what it finds to a function, one by one; an error of
+// that function aborts the operation and is returned. Session.Nodes, which returns
+// nothing else, is an iterator.
 package restic
 
 // A map of the files. An operation is one file with its options, its result and its
@@ -92,7 +96,7 @@ package restic
 //	gone.go, sealed*.go       a repository that was deleted; a host that may not read data
 //	ahead.go, lock_taking.go  what is read while a lock is being taken, and when it counts
 //	waiting.go                says that opening or locking takes long
-//	internal/scrypt           the key derivation on several processors
+//	internal/scrypt           the key derivation on several processors, with vectors
 //	options.go                options of Open and Init
 //	location.go, memory.go, asof.go
 //	                          where a repository is: bucket, directory, memory, the past

@@ -92,7 +92,7 @@ type LockedError struct {
 	Exclusive bool
 	Stale     bool // not refreshed for half an hour, or its process has ended
 	// Own reports that this process holds the lock, by another session; closing that
-	// one removes it. It is told by host name and process number.
+	// session removes it. The host name and the process ID show it.
 	Own bool
 }
 

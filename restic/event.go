@@ -33,7 +33,7 @@ func (Retrying) event() {}
 type broadcast struct {
 	mu  sync.Mutex
 	ems map[*emitter]struct{}
-	// otherwise is told what no operation hears; it may be nil.
+	// otherwise receives the events that no operation receives; it may be nil.
 	otherwise *emitter
 }
 

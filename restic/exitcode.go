@@ -29,7 +29,7 @@ func ExitCode(err error) int {
 
 // Interrupted reports whether an operation ended because its context did: it was
 // cancelled, or its deadline has passed. A storage that did not answer in time is
-// ErrUnreachable, which is not that.
+// ErrUnreachable, not an interruption.
 func Interrupted(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnreachable)
 }

@@ -27,8 +27,8 @@ func Features() []Feature {
 
 // SetFeatures switches features on and off for the whole process:
 // "feature-a=true,feature-b=false", as restic takes it from RESTIC_FEATURES. Call it
-// before any repository is opened. The warnings are about features that cannot be
-// switched any more.
+// before any repository is opened. The warnings are about features that can no longer
+// be switched.
 func SetFeatures(flags string) (warnings []string, err error) {
 	err = engfeature.Flag.Apply(flags, func(text string) { warnings = append(warnings, text) })
 	if err != nil {

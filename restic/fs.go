@@ -24,8 +24,8 @@ import (
 // exist is ErrNoPath, which is fs.ErrNotExist.
 //
 // Directories and data are loaded when they are needed and kept in up to 64 MiB of
-// memory. For those who Read a file one piece after the other, the 16 MiB that follow
-// are loaded ahead, with requests for many blobs at a time.
+// memory. When a file is read sequentially, the next 16 MiB are loaded ahead, with
+// requests for many blobs at a time.
 type FS struct {
 	ctx      context.Context
 	end      context.CancelFunc

@@ -45,7 +45,7 @@ func (e *GoneError) Error() string {
 func (e *GoneError) Unwrap() error { return ErrRepositoryGone }
 
 // WithFreshStart lets Init make a new repository in a bucket whose history holds a
-// deleted one. What is left of that stays in the history.
+// deleted one. What is left of the deleted one stays in the history.
 func WithFreshStart() Option { return func(o *options) { o.freshStart = true } }
 
 const (

@@ -186,7 +186,7 @@ func copyRepository(t testing.TB, loc Location) Location {
 	return Local(to)
 }
 
-// reopen opens a repository once more, with an empty cache.
+// openAgain opens a repository once more, with an empty cache.
 func openAgain(t testing.TB, loc Location, opts ...Option) *Session {
 	t.Helper()
 	s, err := Open(t.Context(), loc, testPassword, append([]Option{WithCacheDir(t.TempDir())}, opts...)...)

@@ -7,7 +7,8 @@ import (
 
 // leaveOut lets an operation on many snapshots continue without those that cannot be
 // read, which it returns. Any other error, such as a named snapshot that does not
-// exist, is returned with the text "nothing was " and done: "copied", "changed".
+// exist, is returned with a text that says what was not done, such as "nothing was
+// copied".
 func leaveOut(err error, nothing string) ([]ItemError, error) {
 	var partial *SnapshotsError
 	if !errors.As(err, &partial) {

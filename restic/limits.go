@@ -11,7 +11,7 @@ import (
 	englimiter "github.com/restic/restic/rwmlink/limiter"
 )
 
-// SetLimits changes the rates of WithLimits, in KiB/s, while the session is used; 0
+// SetLimits changes the rates of WithLimits, in KiB/s, while the session is in use; 0
 // means unlimited. Transfers under way obey the new rates from their next piece on.
 func (s *Session) SetLimits(upKiB, downKiB int) error {
 	if upKiB < 0 || downKiB < 0 {

@@ -24,9 +24,9 @@ func newAliveFiles(dir string) *aliveFiles {
 	return &aliveFiles{dir: dir, held: map[string]*flock.Flock{}}
 }
 
-// UserLockDir is the directory in which the processes of a user show each other that
-// they still hold their locks, if no option says otherwise: rwm/locks in the user's
-// cache directory, or in /var/cache for a service without a home.
+// UserLockDir returns the directory in which the processes of a user show each other
+// that they still hold their locks, unless an option names another: rwm/locks in the
+// user's cache directory, or in /var/cache for a service without a home.
 func UserLockDir() string {
 	base, err := os.UserCacheDir()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // Memory is a repository in memory, for the tests of programs that use this package. It
 // is gone with the returned value; sessions opened on the same value share it. Package
-// restictest has what makes such tests fast.
+// restictest makes such tests fast.
 func Memory() Location {
 	return &memoryLocation{number: memories.Add(1), be: engmem.New()}
 }

@@ -14,8 +14,9 @@ import (
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// Open opens the repository at a location: three requests and one key derivation, half
-// a second of one processor by design, which up to three share. No lock is taken yet.
+// Open opens the repository at a location: three requests and one key derivation, by
+// design half a second of processor time (0.2 s on amd64), which up to three processors
+// share. No lock is taken yet.
 //
 // It returns ErrNoRepository (with ErrNoBucket where the bucket is missing, and as
 // ErrRepositoryGone where the bucket's history holds a deleted one),

@@ -55,12 +55,12 @@ const (
 // directory (os.UserCacheDir); without one there is no cache.
 func WithCacheDir(dir string) Option { return func(o *options) { o.cacheDir = dir } }
 
-// WithLockDir keeps in dir what shows other processes on this host that the holder of
-// a lock still runs: its lock is then never removed for its age, and that of a process
-// that ended is removed at once. Only processes with the same directory know this of
-// each other. The default is "locks" in the directory of [WithCacheDir]; with
-// [WithoutCache] alone nothing is kept, and only its age makes a lock stale; with
-// neither it is [UserLockDir].
+// WithLockDir sets the directory in which the processes on this host show each other
+// that the holder of a lock is still running. Its lock is then never removed for its
+// age, and the lock of a process that ended is removed at once. This works only between
+// processes with the same directory. The default is "locks" in the directory of
+// [WithCacheDir], or [UserLockDir] if that is not given either. With [WithoutCache]
+// alone nothing is shown, and only its age makes a lock stale.
 func WithLockDir(dir string) Option { return func(o *options) { o.lockDir = dir } }
 
 // WithoutCache keeps no local copies. Without [WithLockDir] a lock that a process of

@@ -181,6 +181,10 @@ func TestPanicsOfTheCallersFunctionsReachTheCaller(t *testing.T) {
 			}
 			return nil
 		},
+		"Diff Snapshots": func(ctx context.Context, s *Session) error {
+			_, err := s.Diff(ctx, DiffOptions{From: "latest", To: "latest", Snapshots: func(_, _ Snapshot) error { broken(); return nil }}, nil)
+			return err
+		},
 		"Diff fn": func(ctx context.Context, s *Session) error {
 			list, err := s.Snapshots(ctx, SnapshotFilter{})
 			if err != nil {

@@ -15,14 +15,14 @@ type ProofVerdict string
 const (
 	Proved    ProofVerdict = "proved"     // it opens and holds together
 	Broken    ProofVerdict = "broken"     // something that is needed is missing or damaged
-	NotProved ProofVerdict = "not proved" // it could not be looked at to the end
+	NotProved ProofVerdict = "not proved" // it could not be examined completely
 )
 
 var (
 	// ErrBroken: the repository does not hold together. The error is a *BrokenError.
 	ErrBroken = errors.New("repository is broken")
-	// ErrNotProved: whether the repository holds together could not be found out. The
-	// error also wraps the cause: ErrWrongPassword, ErrNoRepository, ErrBudget,
+	// ErrNotProved: it could not be determined whether the repository holds together.
+	// The error also wraps the cause: ErrWrongPassword, ErrNoRepository, ErrBudget,
 	// ErrUnreachable, ErrAccessDenied, ErrTooManyKeys or a context's error.
 	ErrNotProved = errors.New("not proved")
 	// ErrBudget: an operation would have taken more requests or bytes than allowed.
@@ -32,14 +32,15 @@ var (
 // ProveOptions configures a proof. The zero value proves all that can be proved without
 // reading data.
 type ProveOptions struct {
-	// MaxRequests and MaxBytes bound what is asked of the storage; 0 means no bound.
-	// One that is reached ends the proof as NotProved with ErrBudget. Opening counts.
+	// MaxRequests and MaxBytes limit what is requested from the storage; 0 means no
+	// limit. A proof that reaches one of them ends as NotProved with ErrBudget. Opening
+	// the repository counts.
 	MaxRequests, MaxBytes int64
-	// Suspect reports whether an object, named by its key in the bucket (below the
-	// repository's directory for a local one), is to be read whole from the storage,
-	// past the cache, and compared with its name: because it was overwritten, for
-	// instance with another encryption or in another storage class. Of a suspected pack
-	// also the header is compared with the index. nil suspects nothing.
+	// Suspect reports whether an object must be read whole from the storage, past the
+	// cache, and compared with its name, because it was overwritten: for instance with
+	// another encryption or in another storage class. The object is named by its key in
+	// the bucket (for a local repository, below its directory). The header of a suspect
+	// pack is compared with the index, too. nil suspects nothing.
 	Suspect func(key string) bool
 	// PackHeaders reads the header of every pack, unless Ledger knows it already, and
 	// compares it with the index: one request per pack. Without it an index that was
@@ -81,7 +82,7 @@ type Proof struct {
 	Seconds  float64 `json:"seconds"`  // how long it took
 }
 
-// BrokenObject is something that a repository needs and does not have.
+// BrokenObject is an object that a repository needs and that is missing or damaged.
 type BrokenObject struct {
 	Kind FindingKind `json:"kind"`
 	// Object is the key of the object in the bucket, "" if it is not known.

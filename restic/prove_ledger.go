@@ -44,8 +44,8 @@ func identity(id string, master *engcrypto.Key) [sha256.Size]byte {
 	return sha256.Sum256(append([]byte(id), text...))
 }
 
-// Identity tells the repository from every other one, also one with the same ID, by a
-// hash of its ID and its master key. It reveals neither.
+// Identity returns a hash of the repository's ID and its master key, which tells it
+// from every other repository, even one with the same ID. It reveals neither.
 func (s *Session) Identity(ctx context.Context) (string, error) {
 	if s.never() {
 		return "", errNilSession

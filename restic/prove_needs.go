@@ -19,7 +19,7 @@ type NeedsOptions struct {
 	// Live limits the packs to those that any snapshot needs, so that what a prune
 	// would remove is left out. Snapshots must be nil then.
 	Live bool
-	// Prove are the options of the proof that is made on the way.
+	// Prove configures the proof that Needs makes.
 	Prove ProveOptions
 }
 
@@ -48,8 +48,8 @@ func (n *Needed) All() iter.Seq[string] {
 	}
 }
 
-// Among returns those of the keys that are needed: of the packs that went while a lock
-// was held, for instance, those that a later moment would miss.
+// Among returns those of the keys that are needed: for instance, of the packs that were
+// deleted while a lock was held, those that a later moment lacks.
 func (n *Needed) Among(keys iter.Seq[string]) []string {
 	var out []string
 	for key := range keys {
@@ -64,9 +64,10 @@ func (n *Needed) Among(keys iter.Seq[string]) []string {
 // all keys, all indexes, the snapshots, and packs as the options say. Where a blob is
 // in several packs one of them is enough.
 //
-// If the repository is broken the list is there together with the error, and names also
-// what is missing, as far as that could be found out; it is nil if nothing could. It
-// takes some 200 bytes of memory for each object beside those of the proof.
+// If the repository is broken, Needs returns the list together with the error. The list
+// then also names what is missing, as far as that could be determined, and is nil if
+// nothing could be. It takes some 200 bytes of memory for each object, in addition to
+// the proof's.
 func Needs(ctx context.Context, loc Location, password string, o NeedsOptions, opts ...Option) (*Needed, *Proof, error) {
 	if o.Live && o.Snapshots != nil {
 		return nil, nil, fmt.Errorf("%s: Live and Snapshots exclude each other", loc)

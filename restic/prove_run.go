@@ -18,29 +18,30 @@ import (
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// Prove finds out whether a repository, as a rule one as of a moment (see [AsOf]),
-// opens and holds together:
+// Prove determines whether a repository, usually one as of a moment (see [AsOf]), opens
+// and holds together:
 //
 //   - a key opens with the password, and the config names the repository;
-//   - every index is what its name says, encrypted with the repository's key and readable;
+//   - every index is what its name says, encrypted with the repository's key and
+//     readable;
 //   - every pack that the indexes name is listed, with the size that follows from them;
-//   - every snapshot can be read, and so can every tree that can be reached from it,
-//     which are compared with their hashes;
-//   - every piece of a file that the trees name is in the indexes.
+//   - every snapshot, and every tree that can be reached from it, can be read and
+//     matches its hash;
+//   - every blob of a file that the trees name is in the indexes.
 //
 // Prove does not read data; Check with ReadData verifies the content of packs. Suspect
 // and PackHeaders narrow the gap.
 //
 // Indexes, snapshots and packs of trees are kept below "proof" in the cache directory.
-// They are used only if their hash and the listed size agree with their name. Nothing
+// A copy is used only if its hash is its name and its size is the listed one. Nothing
 // is locked or written.
 //
 // The proof is never nil. err is nil if and only if the verdict is Proved; else it
 // wraps ErrBroken or ErrNotProved. A moment at which no key opens with the password is
 // not proved (ErrWrongPassword), one that lost its config or all its keys is broken.
 //
-// A proof asks for the key, the config and what the cache does not have of indexes,
-// snapshots and packs of trees, all in parallel. It needs about 30 bytes of memory for
+// A proof requests the key, the config, and the indexes, snapshots and packs of trees
+// that are not in the cache, all in parallel. It needs about 30 bytes of memory for
 // every blob of the repository, and some 100 MiB for what it is reading.
 func Prove(ctx context.Context, loc Location, password string, o ProveOptions, opts ...Option) (*Proof, error) {
 	p := &proof{o: o, limits: &meterLimits{maxRequests: o.MaxRequests, maxBytes: o.MaxBytes}}

@@ -57,8 +57,8 @@ func (s *objectStore) suspect(h engbackend.Handle) bool {
 	return s.doubt != nil && s.doubt(s.key(h))
 }
 
-// source returns where an object of a listed size is to be read from. What the cache
-// has of another size is no copy of it.
+// source returns the backend to read an object of a listed size from. A cached object
+// of another size is removed, since it cannot be a copy.
 func (s *objectStore) source(h engbackend.Handle, size int64) engbackend.Backend {
 	if s.dir == "" || s.suspect(h) || h.Type == engbackend.PackFile && size > maxCachedPack {
 		return s.direct

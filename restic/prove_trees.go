@@ -18,7 +18,7 @@ const (
 	treeBad
 )
 
-// What is done with a pack.
+// The states of a pack during a proof.
 const (
 	packIdle = iota
 	packQueued

@@ -26,10 +26,10 @@ type PruneOptions struct {
 	// RepackSmallerThan repacks packs smaller than this many bytes; 0 leaves it to the
 	// engine.
 	RepackSmallerThan uint64
-	// RecoverNoFreeSpace removes index files before anything else and repacks nothing,
-	// to make a repository usable again whose storage is full. It must be set to the ID
-	// of the repository. If it is interrupted the index must be repaired. Try
-	// MaxRepack: AtMost(0) first.
+	// RecoverNoFreeSpace makes a repository usable again when its storage is full: it
+	// removes index files before anything else and repacks nothing. It must be set to
+	// the ID of the repository. If the prune is interrupted, the index must be
+	// repaired. Try MaxRepack: AtMost(0) first.
 	RecoverNoFreeSpace string
 	// OnEvent receives PrunePlanned, Progress, Message and Warning events.
 	OnEvent func(Event)

@@ -181,7 +181,7 @@ func (r *Reader) Close() error {
 	return nil
 }
 
-// Refresh loads what was added to the repository since.
+// Refresh makes the reader know the blobs that were added to the repository since.
 func (r *Reader) Refresh(ctx context.Context) error {
 	if r.never() {
 		return errNilSession

@@ -33,8 +33,8 @@ var errChangedMeanwhile = errors.New("it was changed by something else while it 
 // (restore_metadata.go). The tree that it gets says what is left to do. Whatever fails
 // here is left to it, so that results and errors are its own.
 //
-// Beside what the restorer holds, it holds aheadTrees of trees, and twice the tree that
-// is at work.
+// Besides what the restorer holds, it holds aheadTrees of trees, and the tree being
+// worked on twice.
 type restoreAhead struct {
 	*engrepository.Repository
 	ctx     context.Context
@@ -82,7 +82,7 @@ func (r *restoreAhead) error(path string, err error) error {
 	return r.fail(path, err)
 }
 
-// unchanged is told of the files that the restorer skips.
+// unchanged is called for the files that the restorer skips.
 func (r *restoreAhead) unchanged(path string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

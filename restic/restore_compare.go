@@ -17,7 +17,7 @@ import (
 // compareAtOnce is how much of a file one processor compares; others take what follows.
 const compareAtOnce = 8 << 20
 
-// comparison is that of a part of a file: of blobs in a row.
+// comparison compares a part of a file: consecutive blobs.
 type comparison struct {
 	file   *comparedFile
 	offset int64

@@ -20,7 +20,7 @@ func (s *Session) mayRead(ctx context.Context, repo *engrepository.Repository) e
 	var pack engrestic.ID
 	some, stop := context.WithCancel(ctx)
 	defer stop()
-	// Its error is that of stop.
+	// The only error is the cancellation by stop.
 	_ = repo.ListBlobs(some, func(b engrestic.PackedBlob) {
 		pack = b.PackID
 		stop()

@@ -10,7 +10,7 @@ import (
 )
 
 // DefaultDateTolerance is how far the time in a snapshot may be from the server's time
-// of its object without being called misdated: a backup may take a day, and a host's
+// of its object before [Misdated] reports it: a backup may take a day, and a host's
 // clock may be off.
 const DefaultDateTolerance = 48 * time.Hour
 
@@ -21,10 +21,10 @@ type StoredSnapshot struct {
 	Stored   time.Time `json:"stored"`
 }
 
-// MisdatedSnapshot is a snapshot whose own time is far from the server's. With such
-// ones an attacker makes a host's retention remove the genuine ones: those in the
-// future shift the range that is kept, and backdated ones take the place of the genuine
-// snapshot of a past day.
+// MisdatedSnapshot is a snapshot whose own time is far from the server's. An attacker
+// uses such snapshots to make a host's retention remove the genuine ones: those in the
+// future shift the range that is kept, and backdated ones replace the genuine snapshot
+// of a past day.
 type MisdatedSnapshot struct {
 	StoredSnapshot
 	// AheadSeconds is how far the snapshot's time is after the server's; negative if
@@ -55,8 +55,8 @@ func (m MisdatedSnapshot) String() string {
 
 // Misdated returns the snapshots whose time is more than tolerance (0 means
 // DefaultDateTolerance) from the server's. Pass all snapshots that ever existed,
-// including removed ones: what tag, rewrite and repair make keeps the time of the
-// snapshot it is made from and is not misdated if that one was rightly dated.
+// including removed ones: a snapshot made by tag, rewrite or repair keeps the time of
+// its original, and is not misdated if the original was dated correctly.
 func Misdated(snapshots iter.Seq[StoredSnapshot], tolerance time.Duration) []MisdatedSnapshot {
 	if tolerance <= 0 {
 		tolerance = DefaultDateTolerance

@@ -10,8 +10,8 @@ import (
 	engrestic "github.com/restic/restic/rwmlink/restic"
 )
 
-// inSnapshot runs fn with the index for the one snapshot that name selects. Its tree is
-// that of the folder named after the colon.
+// inSnapshot runs fn with the index for the one snapshot that name selects. If name has
+// a folder after a colon, the snapshot's tree is the folder's.
 func (s *Session) inSnapshot(ctx context.Context, name string, f SnapshotFilter, fn func(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, folder string) error) error {
 	return s.atSnapshot(ctx, name, f, access{}, fn)
 }
@@ -45,7 +45,7 @@ func (s *Session) atSnapshot(ctx context.Context, name string, f SnapshotFilter,
 	})
 }
 
-// enterFolder makes the tree of a snapshot that of a folder in it.
+// enterFolder replaces the tree of a snapshot by the tree of a folder in it.
 func enterFolder(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot, folder string) error {
 	if folder == "" {
 		return nil

@@ -101,8 +101,8 @@ func (v *snapshotView) loadThen(ctx context.Context, repo *engrepository.Reposit
 	return list, nil
 }
 
-// listedThen calls then once a listing is complete. It lists ahead of what is done with
-// each ID.
+// listedThen calls then once a listing is complete. The listing runs ahead of the
+// processing of the IDs.
 type listedThen struct {
 	*engrepository.Repository
 	then func()
@@ -182,6 +182,27 @@ func (v *snapshotView) find(ctx context.Context, repo *engrepository.Repository,
 		return nil, "", err
 	}
 	return list.find(name, f)
+}
+
+// finder returns find for an operation that names several snapshots. If it lists them,
+// it does so once: names are as in load.
+func (v *snapshotView) finder(ctx context.Context, repo *engrepository.Repository, lists bool, names []string) func(name string, f SnapshotFilter) (*engdata.Snapshot, string, error) {
+	if !lists {
+		return func(name string, f SnapshotFilter) (*engdata.Snapshot, string, error) {
+			return v.find(ctx, repo, name, f)
+		}
+	}
+	list, err := v.load(ctx, repo, names)
+	return func(name string, f SnapshotFilter) (*engdata.Snapshot, string, error) {
+		if err != nil {
+			return nil, "", err
+		}
+		sn, folder, err := list.find(name, f)
+		if err != nil {
+			return nil, "", err
+		}
+		return cloneSnapshot(sn), folder, nil // both may be the same
+	}
 }
 
 // exactIDs returns the IDs that names are, if find need list no snapshots for any of

@@ -7,8 +7,8 @@ import (
 	"github.com/cesnet/rwm/internal/events"
 )
 
-// Waiting says that opening or locking takes long, after three seconds at the latest
-// and again when its cause changes.
+// Waiting says that opening or locking takes long: after three seconds at the latest,
+// and again when the cause changes.
 type Waiting struct {
 	// What waits: "opening the repository" or "locking the repository".
 	What string

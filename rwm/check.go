@@ -69,7 +69,7 @@ func (m *Manager) tryAccess(ctx context.Context) {
 	}
 }
 
-// ownsBucket tells whether the bucket is among those of our own identity. An
+// ownsBucket reports whether the bucket is among those of our own identity. An
 // identity that may not even ask owns none, as far as this can be known.
 func (m *Manager) ownsBucket(ctx context.Context, bucket string) bool {
 	buckets, err := m.client.ListBuckets(ctx)

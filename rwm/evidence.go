@@ -77,8 +77,8 @@ func (e *evidence) begin(m *Manager) {
 	e.known, e.ledger, e.identity, e.read = f.Known, ledger, f.Identity, f.Read
 }
 
-// end writes the evidence, for whatever the operation has found. That it cannot be
-// written costs only time.
+// end writes the evidence, whatever the operation has found. If that fails, it only
+// costs time.
 func (e *evidence) end(m *Manager) {
 	if e == nil {
 		return

@@ -25,7 +25,7 @@ func retentionKeys() []string { return slices.Concat(counted, within, []string{k
 // 1y6m14d12h, any of them left out. No number is so long that it overflows.
 var isDuration = regexp.MustCompile(`^([0-9]{1,6}[ymdh])+$`)
 
-// check says what is wrong with one key and its value; "" if nothing is.
+// checkRetention says what is wrong with one key and its value; "" if nothing is.
 func checkRetention(key, value string) string {
 	switch {
 	case slices.Contains(counted, key):

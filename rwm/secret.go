@@ -197,13 +197,13 @@ func (c *Config) ReadSecrets(ctx context.Context, stderr io.Writer) error {
 func (c *Config) validateSecrets() (errs []error) {
 	for _, key := range c.secretKeys() {
 		if key.file != "" && key.command != "" {
-			errs = append(errs, c.source.at(key.name+"_command", "%s_file is there too: give one of them", key.name))
+			errs = append(errs, c.source.at(key.name+"_command", "%s_file is given too: give one of them", key.name))
 		}
 		// Once they are read, values and sources are both there; so this is for what
 		// was written.
 		for _, suffix := range []string{"_file", "_command"} {
 			if slices.Contains(c.source.values, key.name) && slices.Contains(c.source.values, key.name+suffix) {
-				errs = append(errs, c.source.at(key.name+suffix, "%s is there too: give one of them", key.name))
+				errs = append(errs, c.source.at(key.name+suffix, "%s is given too: give one of them", key.name))
 			}
 		}
 	}

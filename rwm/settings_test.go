@@ -39,11 +39,11 @@ func (w *world) reviewing(file string) *rwm.Manager {
 	return m
 }
 
-// changed are the settings whose changes count.
 // sameSecond compares times as servers list them whose times are whole seconds: a good
 // moment then is the end of its second.
 func sameSecond(a, b time.Time) bool { return a.Truncate(time.Second).Equal(b.Truncate(time.Second)) }
 
+// changed are the settings whose changes count.
 func changed(h *s3state.History) (names []string) {
 	for _, s := range h.Suspicions {
 		names = append(names, s.Setting)

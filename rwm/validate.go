@@ -94,7 +94,7 @@ func (c *Config) validateRetention() (errs []error) {
 		}
 	}
 	if c.Policy != nil && len(c.Retention) > 0 {
-		errs = append(errs, c.source.at("retention", "Policy is there too: give one of them"))
+		errs = append(errs, c.source.at("retention", "Policy is given too: give one of them"))
 	}
 	if c.Policy != nil && c.Policy.Empty() {
 		errs = append(errs, c.source.at("Policy", "keeps nothing: say what to keep, or leave it out to keep everything"))

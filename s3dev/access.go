@@ -90,7 +90,7 @@ func callerOf(ctx context.Context) *caller {
 	return q
 }
 
-// has tells whether the query names a subresource.
+// has reports whether the query names a subresource.
 func (q *caller) has(name string) bool { return q.c.RequestCtx().QueryArgs().Has(name) }
 
 var errDenied = s3err.GetAPIError(s3err.ErrAccessDenied)

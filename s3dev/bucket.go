@@ -194,7 +194,7 @@ func (b *bucket) add(key string, v *version) *version {
 	return v
 }
 
-// checkPut tells whether a conditional write may go ahead. The caller holds the
+// checkPut reports whether a conditional write may go ahead. The caller holds the
 // lock.
 func (m *memory) checkPut(b *bucket, key string, ifMatch, ifNoneMatch *string) error {
 	if ifMatch == nil && ifNoneMatch == nil {
@@ -278,7 +278,7 @@ func (b *bucket) removeVersion(key, versionID string) (deleted, error) {
 	return out, nil
 }
 
-// empty tells whether the bucket may be deleted.
+// empty reports whether the bucket may be deleted.
 func (b *bucket) empty() bool {
 	return b.tree.Len() == 0 && (b.synth == nil || b.synth.keys == 0)
 }

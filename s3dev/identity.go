@@ -102,7 +102,7 @@ func (ids *identities) ResolveAccounts(owners []string) (missing []string, err e
 
 func (ids *identities) ResolvePrincipals([]string) (missing []string, err error) { return nil, nil }
 
-// isPrincipal tells whether a policy may name p.
+// isPrincipal reports whether a policy may name p.
 func (ids *identities) isPrincipal(p string, traits Traits) bool {
 	if p == "*" {
 		return true

@@ -11,7 +11,7 @@ type lifecyclePass struct {
 	next time.Time
 }
 
-// due tells whether the moment has come, and notes it if not.
+// due reports whether the moment has come, and notes it if not.
 func (p *lifecyclePass) due(when time.Time) bool {
 	if !when.After(p.at) {
 		return true
@@ -22,7 +22,7 @@ func (p *lifecyclePass) due(when time.Time) bool {
 	return false
 }
 
-// removable tells whether a version due for removal may go, or when it may.
+// removable reports whether a version due for removal may go, or when it may.
 func (p *lifecyclePass) removable(v *version) bool {
 	if v.held() {
 		return false

@@ -126,10 +126,10 @@ func (q *caller) lockAsked() (lockRequest, error) {
 	return l, l.err
 }
 
-// bypass tells whether the request asks to override GOVERNANCE.
+// bypass reports whether the request asks to override GOVERNANCE.
 func (q *caller) bypass() bool { return strings.EqualFold(q.c.Get(bypassHeader), "true") }
 
-// mayBypass tells whether it also may: by right, or on some servers because
+// mayBypass reports whether it also may: by right, or on some servers because
 // nothing forbids it.
 func (m *memory) mayBypass(q *caller, key, versionID string) bool {
 	if q == nil || !q.bypass() {
@@ -151,7 +151,7 @@ func (v *version) retained(now time.Time) *retention {
 	return v.ext.retention
 }
 
-// held tells whether a legal hold is on.
+// held reports whether a legal hold is on.
 func (v *version) held() bool { return v.ext != nil && v.ext.legalHold != nil && *v.ext.legalHold }
 
 var errLocked = s3Error(403, "AccessDenied", "Access Denied because object protected by object lock.")

@@ -80,7 +80,7 @@ func cephRequestID() string {
 	return fmt.Sprintf("tx%021x-%010x-%x-default", rand.Uint64(), time.Now().Unix(), 4096)
 }
 
-// anonymous tells whether an unsigned request is for the gate to judge. The
+// anonymous reports whether an unsigned request is for the gate to judge. The
 // front end knows bucket ACLs only.
 func (m *memory) anonymous(c fiber.Ctx, bucket, key string) bool {
 	args := c.RequestCtx().QueryArgs()

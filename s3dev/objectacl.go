@@ -12,7 +12,7 @@ import (
 
 const allUsers = "http://acs.amazonaws.com/groups/global/AllUsers"
 
-// publicACL tells whether a canned object ACL lets everybody read.
+// publicACL reports whether a canned object ACL lets everybody read.
 func publicACL(canned string) bool { return canned == "public-read" || canned == "public-read-write" }
 
 // grantHeaders are the headers of a write that grant rights to others.
@@ -48,7 +48,7 @@ var objectACLs = map[auth.Permission][]string{
 	},
 }
 
-// grants tells whether the object's own ACL allows the action.
+// grants reports whether the object's own ACL allows the action.
 func (v *version) grants(q *caller, ignorePublic bool, action string) bool {
 	ownACL := slices.Contains(objectACLs[auth.PermissionReadAcp], action) || slices.Contains(objectACLs[auth.PermissionWriteAcp], action)
 	if q.user != nil && q.owner == v.owner && ownACL {

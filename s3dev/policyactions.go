@@ -17,7 +17,7 @@ var objectActions = []string{
 	"CreateBucket", "DeleteBucket", "ListBucket", "DeleteBucketReplication",
 }
 
-// knownAction tells whether the server accepts an action, or a pattern that
+// knownAction reports whether the server accepts an action, or a pattern that
 // some action fits, in a policy.
 func knownAction(action string, traits Traits) bool {
 	if action == "*" {

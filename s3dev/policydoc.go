@@ -226,7 +226,7 @@ func (s *statement) applies(action string, q asked, traits Traits) bool {
 	return true
 }
 
-// isUser tells whether a policy's principal means the user, nil being
+// isUser reports whether a policy's principal means the user, nil being
 // an anonymous one.
 func isUser(principal string, u *User, traits Traits) bool {
 	if principal == "*" {

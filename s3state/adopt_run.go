@@ -76,8 +76,8 @@ func (a *adoption) policyIsSet() bool {
 	return false
 }
 
-// dropsRules reports whether the plan drops rules, other than by replacing them with
-// that of the lock.
+// dropsRules reports whether the plan drops rules, apart from those that the lock's
+// rule replaces.
 func (a *adoption) dropsRules() bool {
 	for _, f := range a.plan.Found {
 		if f.Kind == AdoptLifecycle && f.Fate == AdoptDropped {

@@ -138,7 +138,7 @@ func (s *Store) requireVersioned(ctx context.Context, bucket string) error {
 	return nil
 }
 
-// exists tells whether there is a bucket of that name, by any owner.
+// exists reports whether there is a bucket of that name, by any owner.
 func (s *Store) exists(ctx context.Context, bucket string) (bool, error) {
 	_, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodHead, Bucket: bucket})
 	switch {

@@ -38,7 +38,7 @@ type Settings struct {
 	FirstUpload time.Time `json:"first_upload,omitzero"`
 	// Unknown are the settings that the caller may not read.
 	Unknown []string `json:"unknown,omitempty"`
-	// Problems names the settings that undo what the bucket protects.
+	// Problems names the settings that defeat the protection of the bucket.
 	Problems []string `json:"problems,omitempty"`
 }
 
@@ -51,8 +51,8 @@ type LifecycleForecast struct {
 }
 
 // Settings reads the settings of a bucket in about five requests. What the caller may
-// not read, as a host may not, is in Unknown. The forecasts of the lifecycle rules are
-// made only by Info, which lists the bucket anyway.
+// not read (a host may read few of them) is listed in Unknown. The forecasts of the
+// lifecycle rules are made only by Info, which lists the bucket anyway.
 func (s *Store) Settings(ctx context.Context, bucket string) (*Settings, error) {
 	s = s.made()
 	if err := s3versions.CheckBucketName(bucket); err != nil {

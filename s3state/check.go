@@ -69,11 +69,11 @@ type StorageCheck struct {
 	keysGone bool // none of the repository's oldest keys is left
 }
 
-// Complete reports whether nothing was found wrong, be it proved or not.
+// Complete reports whether nothing was found wrong, whether or not it was proved.
 func (c *StorageCheck) Complete() bool { return c.Total == 0 }
 
-// Err is nil if nothing was found wrong, be it proved or not; else an error that names
-// the first problem and wraps ErrStorageIncomplete.
+// Err is nil if nothing was found wrong, whether or not it was proved; else an error
+// that names the first problem and wraps ErrStorageIncomplete.
 func (c *StorageCheck) Err() error {
 	if c.Complete() {
 		return nil

@@ -35,10 +35,10 @@ type DropOptions struct {
 	// with every version they name: states that the history confirms and, if there is a
 	// Prover, at whose moment the repository holds together.
 	KeepStates int
-	// KeepWithin keeps every version that was current at any time so recently, by the
-	// server's clock and the version history, whether or not a state was saved then,
-	// and the states saved since. KeepStates and KeepWithin together keep both. Locks,
-	// keys and snapshots since the oldest moment kept stay too, for History.
+	// KeepWithin keeps every version that was current at any time within this period,
+	// by the server's clock and the version history, whether or not a state was saved
+	// then, and the states saved since. KeepStates and KeepWithin together keep both.
+	// Locks, keys and snapshots since the oldest moment kept stay too, for History.
 	KeepWithin time.Duration
 	// Prover is for KeepStates: see HistoryOptions.
 	Prover Prover

@@ -24,9 +24,9 @@ type DeleteResult struct {
 }
 
 // Delete removes every version and delete marker of a bucket, then the bucket. If
-// object lock still keeps a version it touches nothing: a *LockedError. If some cannot
-// be removed, the bucket stays and the error is a *BatchError; the result counts what
-// is gone.
+// object lock still keeps a version, it touches nothing and returns a *LockedError. If
+// some cannot be removed, the bucket stays and the error is a *BatchError; the result
+// counts what is gone.
 //
 // Errors: ErrLocked, ErrNotEmpty, *BatchError.
 func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (*DeleteResult, error) {

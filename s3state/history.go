@@ -120,7 +120,7 @@ type HistoryOptions struct {
 // History reads a bucket's version listing as a timeline and marks what no run
 // of restic does:
 //
-//   - an object of a repository overwritten with something else, also by way of a
+//   - an object of a repository overwritten with something else, directly or after a
 //     deletion;
 //   - packs, snapshots, indexes or keys deleted while nobody held a lock that
 //     allows it, or the last snapshot or key;

@@ -10,11 +10,12 @@ import (
 // SnapshotClaim is what a snapshot claims about itself.
 type SnapshotClaim struct {
 	Time time.Time
-	// Group is the host and the paths, within which a retention chooses.
+	// Group is the host and the paths: a retention chooses among the snapshots of one
+	// group.
 	Group string
 	// Original is the snapshot that it is a changed copy of, "" if none.
 	Original string
-	// Tree is its tree, and Size what it says that is in it, zero if it does not.
+	// Tree is its tree. Size is the size that it states, zero if it states none.
 	Tree string
 	Size SnapshotSize
 }

@@ -7,11 +7,11 @@ import (
 	"slices"
 )
 
-// healed tells which snapshots that lost most of what they had were followed by one of
-// the same host and paths that has at least half of it, as a backup does after a
-// repair. It must be there now, be no changed copy, and is measured. An attacker who
-// can write it could as well forget the one that lost something, which is no mark
-// either.
+// healed finds, among the snapshots that lost most of what they had, those that were
+// followed by a snapshot of the same host and paths with at least half of it again,
+// such as a backup after a repair. That snapshot must exist now, must not be a changed
+// copy, and is measured. An attacker who can write one could just as well forget the
+// snapshot that lost something, which is no mark either.
 func (s *Store) healed(ctx context.Context, bucket string, h *timeline, lost []resave, measure Measure, sizes map[string]SnapshotSize, known *remembered[SnapshotSize]) (map[string]*snapshotClaim, error) {
 	later := make(map[string]*snapshotClaim) // by the copy's key
 	var ids []string

@@ -14,8 +14,8 @@ type Listing struct {
 }
 
 // ListForHistory lists a bucket for a later [Store.History], and gives each page to
-// onPage, which may be nil: so the caller and the history have the same listing.
-// proving says that the History will have a Prover; opts are those of the History.
+// onPage, which may be nil, so that the caller and the history work on the same
+// listing. proving says whether that History will have a Prover; opts are its options.
 func (s *Store) ListForHistory(ctx context.Context, bucket string, proving bool, opts HistoryOptions, onPage func([]Version) error) (*Listing, error) {
 	s = s.made()
 	rep := newReporter(opts.OnEvent)

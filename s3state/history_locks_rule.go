@@ -15,7 +15,7 @@ import (
 const lockPrefix = "locks/"
 
 // lockRule is a lifecycle rule that removes versions of locks when they have not been
-// current for so many days.
+// current for a number of days.
 type lockRule struct {
 	days  int
 	until time.Time // when it last may have run
@@ -32,9 +32,9 @@ func (e *lockEvidence) reclaimed(at int64) bool {
 	return false
 }
 
-// lockRules finds the rules that may have removed locks of which only the removal is
-// left: those of the bucket, and what is known of former ones. If the caller may not
-// read them, as a host may not, there may be one of a day, the shortest there can be.
+// lockRules finds the rules that may have removed locks of which only the delete marker
+// is left: the bucket's rules, and what is known of former ones. If the caller may not
+// read them (a host may not), there may be a rule of one day, the shortest there is.
 func (s *Store) lockRules(ctx context.Context, bucket string, h *timeline, known *KnownSettings) error {
 	if !h.evidence.asksForRules() && len(h.keysGone) == 0 {
 		return nil
@@ -42,7 +42,7 @@ func (s *Store) lockRules(ctx context.Context, bucket string, h *timeline, known
 	return s.readLockRules(ctx, bucket, h, known)
 }
 
-// readLockRules is lockRules whatever depends on them. It asks once.
+// readLockRules is lockRules, but always reads them. It asks once.
 func (s *Store) readLockRules(ctx context.Context, bucket string, h *timeline, known *KnownSettings) error {
 	e := &h.evidence
 	if e.asked {

@@ -22,7 +22,7 @@ type SnapshotSize struct {
 // ErrNotMeasured: then the result is what could be measured within a budget.
 type Measure func(ctx context.Context, at *View, snapshots []string) (map[string]SnapshotSize, error)
 
-// ErrNotMeasured: to measure snapshots takes more requests than allowed.
+// ErrNotMeasured: measuring snapshots takes more requests than allowed.
 var ErrNotMeasured = errors.New("more requests are needed to measure snapshots")
 
 // resave is a snapshot that was saved again with another tree, after which the original

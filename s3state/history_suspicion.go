@@ -14,7 +14,8 @@ type Suspicion struct {
 	VersionID string
 	Reason    string
 	// Setting is the bucket setting that was changed, "" for what concerns objects.
-	// Such a mark is dated when the change was found and ends no good time.
+	// Such a mark is dated when the change was found, and does not rule out later
+	// moments as good.
 	Setting string
 	// Standing says why a mark no longer counts; "" if it does.
 	Standing Standing

@@ -87,8 +87,8 @@ type Lock struct {
 	// is zero.
 	Enabled bool     `json:"enabled"`
 	Mode    LockMode `json:"mode,omitempty"` // of the default retention; "" without one
-	// Days is N, what is promised: after so many days lifecycle removes what is no
-	// longer current. RetainDays is N+G, how long a new version is locked.
+	// Days is N, the promise: after that many days lifecycle removes what is no longer
+	// current. RetainDays is N+G, how long a new version is locked.
 	Days       int `json:"days,omitempty"`
 	RetainDays int `json:"retain_days,omitempty"`
 	// Lifecycle are the rules that remove something.

@@ -19,8 +19,8 @@ func (o *LockOptions) copied() (*LockOptions, error) {
 // lockBucket proves that a bucket's lock holds and then locks what is written from now
 // on. Until the proof, nothing is locked for longer than seconds, so that a bucket
 // whose lock fails can be removed. In GOVERNANCE, a new bucket's policy has to deny the
-// bypass before that; forms are then those of its roles, nil where the policy is set
-// already.
+// bypass before that. forms returns the forms of its roles for that policy; nil means
+// that the policy is set already.
 func (m *maker) lockBucket(ctx context.Context, forms func(ceph bool) []roles) {
 	if m.lock == nil {
 		return

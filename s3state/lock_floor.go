@@ -48,9 +48,9 @@ type FloorOptions struct {
 	OnEvent func(Event)
 }
 
-// LockFloor reads the locks of what is current in a bucket, by one request for each of
-// the metadata and for 459 packs, besides a listing. It takes the admin's or the
-// keeper's credentials. Without object lock it reads none.
+// LockFloor reads the locks of what is current in a bucket. It takes a listing, one
+// request for each object that is metadata, and one for each of 459 packs. It takes the
+// admin's or the keeper's credentials. In a bucket without object lock it reads none.
 //
 // Errors: ErrBadListing.
 func (s *Store) LockFloor(ctx context.Context, bucket string, opts FloorOptions) (*LockFloor, error) {

@@ -136,10 +136,10 @@ func (x *ruleXML) rule() LifecycleRule {
 	return r
 }
 
-// putRules sets the lifecycle to rules of others, as they are written, and with days
-// the one that a lock needs: the server removes, after so many days, what is no longer
-// current and no longer locked, then the delete markers left alone, and unfinished
-// uploads.
+// putRules sets the lifecycle to the rules of others, as they are written, and, unless
+// days is 0, the rule that a lock needs: after that many days the server removes what
+// is no longer current and no longer locked, then the delete markers left alone, and
+// unfinished uploads.
 func (s *Store) putRules(ctx context.Context, bucket string, kept []storedRule, days int) error {
 	if len(kept) == 0 && days == 0 {
 		err := s.changeSetting(ctx, "lifecycle", s3versions.Request{Method: http.MethodDelete, Bucket: bucket})

@@ -28,7 +28,7 @@ type manifest struct {
 	bytes  int64
 	// contradiction is where the state contradicts itself; nil if nowhere.
 	contradiction *Difference
-	// dropped are keys of saved states that exist no more; see verifier.missing.
+	// dropped are keys of saved states that no longer exist; see verifier.missing.
 	dropped map[string]bool
 }
 

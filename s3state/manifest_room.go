@@ -34,8 +34,8 @@ func (l *listed) get(bucket string) (int64, bool) {
 	return size, ok
 }
 
-// roomFor refuses a state of which more would have to be kept than the bucket's listing
-// holds. The bucket may have grown since it was listed, so it is listed again first.
+// roomFor refuses a state that would take more room than the bucket's listing does. The
+// bucket may have grown since it was listed, so it is listed again first.
 func (s *Store) roomFor(ctx context.Context, bucket string, size int64) error {
 	if most, ok := s.listed.get(bucket); ok && size <= most+freeRoom {
 		return nil

@@ -7,8 +7,8 @@ import (
 )
 
 // Bounds of reading uploads in parts to find out which version of a key was right:
-// enough to repair many packs, but no more than some minutes if an attacker has
-// uploaded as much. Beyond them the older version is chosen.
+// enough to repair many packs, but only a few minutes' work if an attacker has uploaded
+// that much. Beyond them the older version is chosen.
 const (
 	rightMost   = readMost
 	rightMostOf = 2 << 30 // bytes

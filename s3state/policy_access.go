@@ -30,8 +30,8 @@ type AccessResult struct {
 	// Harm says that with this right the role could destroy saved data, or open it to
 	// others, or that a sealed host can read file data.
 	Harm bool
-	// Gap says the same of what the server does wrong, so that nothing in the bucket
-	// can prevent it.
+	// Gap says the same, but the server is at fault: nothing in the bucket can prevent
+	// it.
 	Gap    bool
 	Detail string // the server's answer, if it was not as expected, or what follows
 }
@@ -56,20 +56,21 @@ type AccessReport struct {
 
 // AccessOptions configures Access.
 type AccessOptions struct {
-	// As says whose credentials they are; "" to find out. The policy, what the server
-	// says of the caller and what the caller may read tell, except where the owner of
-	// the bucket is an account of many users: there the admin must be named.
+	// As says whose credentials these are. With "", Access finds out, from the policy,
+	// from what the server says about the caller and from what the caller may read.
+	// Only where the owner of the bucket is an account of many users must the admin be
+	// named.
 	As Role
 	// Quick makes only the attempts that write no object.
 	Quick bool
 }
 
 // Access proves what credentials can do by trying it: on a canary object of its own,
-// and by setting what is set already. It judges the outcome by what their role needs
-// and must not be able to do: the host, the keeper or the admin. It undoes what should
-// not have been possible. Some versions of a few bytes under rwm/canary_ stay behind,
-// hidden by a delete marker; only the admin can remove them, and in a locked bucket
-// nobody before their lock ends.
+// and by setting what is already set. It judges the outcome by what their role (host,
+// keeper or admin) needs and must not be able to do. It undoes what should not have
+// been possible. Some versions of a few bytes under rwm/canary_ stay behind, hidden by
+// a delete marker; only the admin can remove them, and in a locked bucket nobody before
+// their lock ends.
 //
 // If As names another role and these are the owner's credentials, it tries nothing: the
 // error wraps ErrOwner, and the report has only the policy check.

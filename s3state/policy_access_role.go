@@ -36,8 +36,8 @@ type RoleBy string
 // Ways to know a role.
 const (
 	RoleGiven      RoleBy = "given"  // by the caller
-	RoleByIdentity RoleBy = "user"   // the server says who the caller is, the policy what he is
-	RoleByRights   RoleBy = "rights" // it reads, or does not, what only the keeper needs
+	RoleByIdentity RoleBy = "user"   // the server says who the caller is, the policy which role that user has
+	RoleByRights   RoleBy = "rights" // by whether the caller may read what only the keeper needs
 )
 
 func (a *accessor) is(r Role) bool { return a.report.Role == r }

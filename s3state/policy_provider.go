@@ -8,8 +8,9 @@ import (
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// isCeph tells whether a bucket is on Ceph RGW, where the writer of an object may read
-// its old versions unless a Deny says otherwise. The form of its request IDs tells.
+// isCeph reports whether a bucket is on Ceph RGW, where the writer of an object may
+// read its old versions unless a Deny says otherwise. The form of its request IDs
+// tells.
 func (s *Store) isCeph(ctx context.Context, bucket string) (bool, error) {
 	var id string
 	err := s.s3.Retry(ctx, bucket, "ask the server what it is", 0, func(ctx context.Context) error {

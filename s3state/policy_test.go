@@ -27,7 +27,7 @@ func goodConfig() *bucketConfig {
 	}
 }
 
-// The policy is exactly the contract's.
+// The policy is exactly the one that the Python RWM writes.
 func TestBucketPolicy(t *testing.T) {
 	var got, want any
 	if err := json.Unmarshal([]byte(bucketPolicy("b", aAdmin, aHost)), &got); err != nil {

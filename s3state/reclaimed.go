@@ -25,7 +25,8 @@ func WithPromise(known func(bucket string) Promise) Option {
 
 // WithKnownSettings tells the Store what is known of the settings of buckets, see
 // [KnownSettings]: a lifecycle rule that is no longer there may have removed versions,
-// too. known is called when only a removal is left of a lock; it may return nil.
+// too. known is called when only the delete marker of a lock is left; it may return
+// nil.
 func WithKnownSettings(known func(bucket string) *KnownSettings) Option {
 	return func(s *Store) { s.settingsKnown = known }
 }
@@ -39,8 +40,8 @@ func (l *Lock) Reclaimable(v *Version, current, now time.Time) bool {
 	return l.reclaimable(v, current, now, math.MaxInt)
 }
 
-// reclaimable is Reclaimable for a version with so many newer ones of its key left,
-// some of which a rule may spare.
+// reclaimable is Reclaimable for a version whose key has the given number of newer
+// versions left, some of which a rule may spare.
 func (l *Lock) reclaimable(v *Version, current, now time.Time, newer int) bool {
 	if l.Enabled && now.Before(v.LastModified.Add(l.Retention())) {
 		return false
@@ -185,7 +186,7 @@ func (l *Lock) shortest() (days int) {
 // moment.
 type Lapse struct {
 	Days  int       // the rule removes what has not been current for this long
-	Since time.Time // of earlier moments, something may be gone
+	Since time.Time // something of earlier moments may be gone
 }
 
 func (l *Lapse) String() string {
@@ -193,7 +194,7 @@ func (l *Lapse) String() string {
 		days(l.Days), l.Since.UTC().Format(time.RFC3339))
 }
 
-// lapse tells whether the bucket's own lifecycle rule may have removed, by now,
+// lapse reports whether the bucket's own lifecycle rule may have removed, by now,
 // versions that were current at a past moment. It is nil if not, or if the credentials
 // may not read the rule, as a host's may not. A saved state lists what must be there,
 // so it needs no such doubt.

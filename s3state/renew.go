@@ -12,14 +12,14 @@ import (
 
 // RenewOptions select what stays locked.
 type RenewOptions struct {
-	// Needed reports, by its key, whether a current object is needed. With the
+	// Needed reports whether a current object, given by its key, is needed. With the
 	// repository's password, restic.Needs tells what the live snapshots need. nil means
-	// that all current objects are needed. Locks and saved states are not asked for;
+	// that all current objects are needed. It is not called for locks and saved states;
 	// the newest state is always needed.
 	Needed func(key string) bool
 	// KeepStates is how many of the newest saved states that the history confirms are
 	// kept restorable, whatever was deleted since; negative for all. KeepWithin keeps
-	// what was current at any time so recently.
+	// what was current at any time within this period.
 	KeepStates int
 	KeepWithin time.Duration
 	// Suspicious looks for anything suspicious and says what it has found; "" if
@@ -106,11 +106,12 @@ const (
 //
 // What the ledger vouches for is proved: the locks of all metadata and of 459 packs are
 // read. If one is not as the ledger says, or anything in the bucket's history or
-// settings is suspicious, every version that the bucket has is renewed, also what was
-// deleted: so nothing that could be needed is removed before the admin has reviewed it.
+// settings is suspicious, every version that the bucket has is renewed, deleted objects
+// included, so that nothing that could be needed is removed before the admin has
+// reviewed it.
 //
-// Versions that could not be renewed are in a *BatchError; the result is there as well,
-// and the ledger has what was done, so the next run goes on from there.
+// A *BatchError lists the versions that could not be renewed. The result is returned
+// with it, and the ledger records what was done, so the next run continues from there.
 //
 // Errors: ErrNotLocked, ErrLockFails, *BatchError.
 func (s *Store) Renew(ctx context.Context, bucket string, opts RenewOptions) (*RenewResult, error) {

@@ -232,8 +232,8 @@ func (l *RenewLedger) Close() error {
 	return err
 }
 
-// compact writes the ledger anew, without versions that were not renewed for so long
-// that they are needed no more, or gone.
+// compact writes the ledger anew, without versions that have not been renewed for so
+// long that they are no longer needed, or gone.
 func (l *RenewLedger) compact() error {
 	var newest int64
 	for _, until := range l.entries {

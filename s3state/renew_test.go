@@ -45,7 +45,7 @@ func (r *renewal) later(d time.Duration) {
 	r.srv.FreezeClock(r.t, r.now)
 }
 
-// run is fakeRestic's, by this clock.
+// work is fakeRestic's run, by this clock.
 func (r *renewal) work(fn func()) {
 	r.later(time.Hour)
 	lock := r.blob("locks", r.body("lock"))

@@ -27,8 +27,8 @@ type RestoreOptions struct {
 	// keeper's access to the target; empty for the source's keeper, if it has one.
 	Lock   *LockOptions
 	Keeper string
-	// AllowUnverified restores a state although it contradicts the version
-	// history. Versions that are missing are refused all the same.
+	// AllowUnverified restores a state although it contradicts the version history. A
+	// state that names missing versions is still refused.
 	AllowUnverified bool
 	// Parallel is how many copies are in flight at once; 0 for the Store's number.
 	Parallel int
@@ -256,7 +256,7 @@ func (r *restorer) partial(err error) error {
 		return fmt.Errorf("restore into %s: %w; this one stopped, let the other one finish", r.opts.Target, errTakenOver)
 	}
 	there := r.res.Copied + r.res.Skipped
-	next := fmt.Sprintf("%d of %s %s in place; run the same restore again to go on, or remove bucket %s with storage-delete",
+	next := fmt.Sprintf("%d of %s %s in place; run the same restore again to continue, or remove bucket %s with storage-delete",
 		there, plural.Of(r.manifest.count, "object"), plural.Are(there), r.opts.Target)
 	var batch *BatchError
 	if errors.As(err, &batch) {

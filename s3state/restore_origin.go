@@ -23,8 +23,9 @@ func (o RestoreOrigin) String() string {
 // the restore in one step.
 const unfinishedSid = "RWMrestore"
 
-// run tells one run of the same restore from another: a resuming run puts its own
-// there, so the earlier one notices if it is still running.
+// unfinishedPolicy is the policy of a target during a restore. run tells one run of the
+// same restore from another: a resuming run puts its own there, so the earlier one
+// notices if it is still running.
 func unfinishedPolicy(bucket string, who roles, o RestoreOrigin, run string) string {
 	st := who.adminStatement(bucket)
 	text := o.Source + "\n" + o.StateKey + "\n" + o.StateVersion

@@ -60,7 +60,7 @@ func (s *Store) tryTimes(ctx context.Context, m *maker, p *sealable) (now time.T
 		return now, err
 	}
 	err = s.judgeTimes(ctx, p.bucket, past, future)
-	// The trial is over whatever came of it.
+	// The trial ends here, whether it succeeded or not.
 	if undo := m.setSealed(context.WithoutCancel(ctx), p.policy); err == nil {
 		err = undo
 	}

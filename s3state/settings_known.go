@@ -21,9 +21,10 @@ type KnownSettings struct {
 	Settings map[string][]string `json:"settings,omitempty"`
 	// Changes are the changes found, the oldest first, at most 100.
 	Changes []SettingChange `json:"changes,omitempty"`
-	// LocksKept is after how many days, at least, a lifecycle rule that was seen
-	// removes a lock that was deleted, 0 if there was none; LocksKeptUntil is when it
-	// was last there at the latest. History asks it when only a delete marker is left.
+	// LocksKept is the shortest number of days after which a lifecycle rule that was
+	// seen removes a deleted lock; 0 if no such rule was seen. LocksKeptUntil is the
+	// latest time at which such a rule may still have been set. History uses both when
+	// only the delete marker of a lock is left.
 	LocksKept      int       `json:"locks_kept,omitempty"`
 	LocksKeptUntil time.Time `json:"locks_kept_until,omitzero"`
 }

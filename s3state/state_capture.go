@@ -35,9 +35,9 @@ type CaptureResult struct {
 }
 
 // Capture writes the state of a bucket as JSON: every version and delete marker, the
-// ACL and the policy, as of one moment near its begin. The compressed state is first
-// gathered in memory or in a temporary file; memory use does not grow with the bucket.
-// What was written before an error is not a state.
+// ACL and the policy, as of one moment near the beginning of the call. The compressed
+// state is first gathered in memory or in a temporary file; memory use does not grow
+// with the bucket. What was written before an error is not a state.
 //
 // Errors: ErrNotVersioned, ErrBadListing, ErrChanging.
 func (s *Store) Capture(ctx context.Context, bucket string, w io.Writer, opts CaptureOptions) (*CaptureResult, error) {

@@ -11,14 +11,14 @@ import (
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
-// A listing is not taken at one moment: while it runs, others write. So what is in a
-// state is listed against the direction of restic's references. A snapshot names trees
-// that the indexes find in packs; restic writes packs first, then indexes, then the
-// snapshot, and removes the other way round. The snapshots are listed first, then the
-// indexes, then everything; whatever came to the first two afterwards is not in the
-// state. Snapshots that are gone when the indexes have been listed are not in it,
-// either. If by the end an index is gone that is in it, packs may be gone, too, and the
-// capture is begun again.
+// A listing is not taken at one moment: while it runs, others write. So a state is
+// listed in the direction of restic's references. A snapshot names trees that the
+// indexes find in packs; restic writes packs first, then indexes, then the snapshot,
+// and removes the other way round. The snapshots are listed first, then the indexes,
+// then everything; whatever came to the first two afterwards is not in the state.
+// Snapshots that are gone when the indexes have been listed are not in it, either. If
+// by the end an index is gone that is in it, packs may be gone, too, and the capture is
+// begun again.
 
 // referring are the prefixes of what refers to what is listed later, in order.
 var referring = []string{"snapshots/", "index/"}
@@ -62,8 +62,8 @@ func (s *Store) firstListed(ctx context.Context, bucket string, rep *reporter) (
 	return m, m.leaveOut(ctx, s, bucket, rep)
 }
 
-// leaveOut leaves the snapshots out that were removed before the indexes were listed: a
-// prune may have followed by then, of which the indexes no longer tell.
+// leaveOut leaves out the snapshots that were removed before the indexes were listed: a
+// prune may have followed by then, and the indexes no longer name what it removed.
 func (m *moment) leaveOut(ctx context.Context, s *Store, bucket string, rep *reporter) error {
 	still := make(map[string]bool)
 	err := s.listVersions(ctx, bucket, referring[0], rep, func(entries []Version) error {
@@ -142,8 +142,8 @@ func (w stopwatch) elapsed() time.Duration {
 	return max(now.Sub(w.begun), now.Round(0).Sub(w.begun.Round(0)), 0)
 }
 
-// tooLate tells whether a state of so many objects would reach the server too late to
-// be verified.
+// tooLate returns an error if a state with this many objects would reach the server too
+// late to be verified.
 func (w stopwatch) tooLate(objects int64) error {
 	if took := w.elapsed(); took > captureWindow(objects)-time.Minute {
 		return &errAgain{fmt.Sprintf("it took %s, more than a state may be old when it is saved", took.Round(time.Second))}

@@ -12,7 +12,7 @@ import (
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
-// StateHeader is what a state holds besides its versions. Everyone who can write to the
+// StateHeader is what a state holds besides its versions. Anyone who can write to the
 // bucket can write a state: all of this is a claim.
 type StateHeader struct {
 	BucketName string
@@ -53,8 +53,8 @@ func ReadState(r io.Reader) *StateReader {
 	return sr
 }
 
-// All iterates over the versions and delete markers; to call it again goes on where the
-// last one stopped. An error ends it: an ErrBadState, or one of the underlying reader.
+// All iterates over the versions and delete markers; calling it again continues where
+// the last call stopped. An ErrBadState or an error of the underlying reader ends it.
 func (sr *StateReader) All() iter.Seq2[Version, error] {
 	return func(yield func(Version, error) bool) {
 		if sr == nil || sr.dec == nil {
@@ -162,7 +162,7 @@ func (sr *StateReader) field(name string) error {
 	switch name {
 	case "versions", "delete_markers", "bucket_name", "bucket_acl", "bucket_policy", "time_start", "time_end":
 		if sr.seen[name] {
-			return fmt.Errorf("%w: the field %s is there twice", ErrBadState, name)
+			return fmt.Errorf("%w: the field %s appears twice", ErrBadState, name)
 		}
 		sr.seen[name] = true
 	}

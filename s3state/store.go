@@ -46,7 +46,7 @@ type Store struct {
 type Option func(*Store)
 
 // WithTransport sets the round tripper for the requests that minio-go has no call for
-// (see package s3versions), if it is to be another one than that of the *minio.Client.
+// (see package s3versions). The default is the round tripper of the *minio.Client.
 func WithTransport(rt http.RoundTripper) Option {
 	return func(s *Store) { s.versions = append(s.versions, s3versions.WithTransport(rt)) }
 }

@@ -43,7 +43,8 @@ const (
 	Unverifiable VerifyStatus = "unverifiable"
 	// Reclaimed: versions the state names are gone, so neither can be told, but the
 	// bucket's own lifecycle rule accounts for each: it removes what has not been
-	// current for a number of days. For a time, not a state, it may have removed some.
+	// current for a number of days. Of a time, rather than a state, the rule may have
+	// removed some versions.
 	Reclaimed VerifyStatus = "reclaimed"
 )
 

@@ -19,8 +19,8 @@ const (
 	mostWindow  = 30 * time.Minute
 )
 
-// captureWindow is how long before it was saved a state of so many objects may have
-// been begun.
+// captureWindow returns how long before it was saved a state with this many objects may
+// have been begun.
 func captureWindow(objects int64) time.Duration {
 	return min(plainWindow+time.Duration(min(objects, 1<<40))*entryWindow, mostWindow)
 }

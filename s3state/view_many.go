@@ -65,8 +65,8 @@ func (ls lists) All(prefix string) iter.Seq[objectlist.Object] {
 // mostViews bounds how many times one listing serves.
 const mostViews = 8
 
-// Views returns a bucket as of several times, at most eight, for a single listing; see
-// [Store.View]. What is the same in several views takes memory once.
+// Views returns a bucket as of several times, at most eight, from a single listing; see
+// [Store.View]. What several views share takes memory once.
 func (s *Store) Views(ctx context.Context, bucket string, times []time.Time, opts ViewOptions) ([]*View, error) {
 	s = s.made()
 	rep := newReporter(opts.OnEvent)

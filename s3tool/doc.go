@@ -3,8 +3,8 @@
 //
 // Call [New] with the *minio.Client the program uses anyway, then [Tool.List],
 // [Tool.Versions], [Tool.Copy], [Tool.Cat], [Tool.Stat], [Tool.Remove],
-// [Tool.MakeBucket] or [Tool.RemoveBucket]. Places are written as [Location], in text
-// "s3://BUCKET/KEY".
+// [Tool.MakeBucket] or [Tool.RemoveBucket]. A [Location] names a bucket or an object,
+// in text "s3://BUCKET/KEY".
 //
 // Large files go up in parts. An interrupted upload or download continues where it
 // stopped when it is called again: the parts on the server, or the partial file on

@@ -30,7 +30,7 @@ func ParseLocation(text string) (Location, error) {
 	return Location{Bucket: bucket, Key: key}, nil
 }
 
-// IsLocation tells whether an argument that may also be a local path begins with
+// IsLocation reports whether an argument that may also be a local path begins with
 // "s3://".
 func IsLocation(text string) bool { return strings.HasPrefix(text, scheme) }
 

@@ -30,8 +30,8 @@ type Removed struct{ Location }
 type RemoveResult struct{ Removed int }
 
 // Remove removes an object, or the version of it that at names, or more (see
-// [RemoveOptions]). An object that does not exist is an error unless it is asked for
-// recursively. A [*PartialError] lists what could not be removed.
+// [RemoveOptions]). An object that does not exist is an error unless Recursive is set.
+// A [*PartialError] lists what could not be removed.
 func (t *Tool) Remove(ctx context.Context, at Location, opts RemoveOptions) (*RemoveResult, error) {
 	t = t.made()
 	em := events.New(opts.OnEvent)

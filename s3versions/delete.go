@@ -81,7 +81,7 @@ func (c *Client) deleteOne(ctx context.Context, bucket string, v *Version) error
 	return s3err.Wrap(err, "delete")
 }
 
-// gone tells whether a deletion failed because there is nothing left to delete, as
+// gone reports whether a deletion failed because there is nothing left to delete, as
 // after a repeated request.
 func gone(err error) bool { return errors.Is(s3err.Classify(err), ErrNoObject) }
 

@@ -139,7 +139,7 @@ func (s *scanner) raw(name string) ([]byte, bool) {
 	return raw, legal(raw)
 }
 
-// legal tells whether XML takes these characters as they are.
+// legal reports whether XML takes these characters as they are.
 func legal(b []byte) bool {
 	for i := 0; i < len(b); i++ {
 		c := b[i]

@@ -87,7 +87,7 @@ func final(err error, attempt int) error {
 	return fmt.Errorf("%w (tried %d times): %w", ErrUnreachable, attempt, err)
 }
 
-// transient tells whether the same request may succeed a moment later. A lack of any
+// transient reports whether the same request may succeed a moment later. A lack of any
 // answer is transient, unless waiting cannot help: the name does not resolve, the
 // certificate is not trusted, the scheme is wrong.
 func transient(err error) bool {

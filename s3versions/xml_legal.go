@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// xmlRune tells whether XML 1.0 can hold a character at all
+// xmlRune reports whether XML 1.0 can hold a character at all
 // (https://www.w3.org/TR/xml/#charsets).
 func xmlRune(r rune) bool {
 	return r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
 }
 
-// xmlSafe tells whether a key survives being written into XML and read back.
+// xmlSafe reports whether a key survives being written into XML and read back.
 func xmlSafe(key string) bool {
 	for i, r := range key {
 		if r == '\r' || !xmlRune(r) {

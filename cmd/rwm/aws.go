@@ -18,8 +18,9 @@ type awsCmd struct {
 }
 
 func (awsCmd) Help() string {
-	return `Everything after the word aws goes to the AWS CLI as it is; a first -- is dropped. The
-credentials of the configuration reach it through its environment, not its arguments.
+	return `Everything after the word aws is passed to the AWS CLI unchanged; a leading -- is
+dropped. The credentials of the configuration reach it through its environment, not its
+arguments.
 
   rwm aws s3 ls s3://backups
   rwm aws s3api list-object-versions --bucket backups --max-items 5
@@ -27,7 +28,7 @@ credentials of the configuration reach it through its environment, not its argum
 
 The certificates are those of the other commands: RESTIC_CACERT, or --cacert in
 backup_extras, unless AWS_CA_BUNDLE is set. The exit code is that of the AWS CLI; it is 1
-if what it prints is lost, on a full disk for instance.`
+if its output could not be written, on a full disk for instance.`
 }
 
 func (c awsCmd) Run(a *app) error {

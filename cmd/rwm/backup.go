@@ -12,10 +12,10 @@ type backupCmd struct {
 }
 
 func (backupCmd) Help() string {
-	return `Each backup is its prerun commands, the backup, its postrun commands; the first failure
-ends it. If all of them succeeded, snapshots that the retention does not keep are
-forgotten and the repository is pruned. At last the state of the bucket is saved, even
-if a backup failed. One row of the result says how each step ended; the exit code is
+	return `A backup runs its prerun commands, makes the snapshot and runs its postrun commands; the
+first failure ends it. If all backups succeeded, snapshots that the retention does not
+keep are forgotten and the repository is pruned. Finally the state of the bucket is
+saved, even if a backup failed. The result has a row for each step; the exit code is
 that of the first step that failed.
 
   rwm backup home

@@ -30,7 +30,7 @@ type cli struct {
 	BackupAll           backupAllCmd           `cmd:"" group:"Backup:" help:"Run every backup of the configuration, then retention, then save the bucket's state."`
 	Restic              resticCmd              `cmd:"" group:"Backup:" help:"Run a restic command on the configured repository, in this process."`
 	StorageCreate       storageCreateCmd       `cmd:"" group:"Storage:" help:"Create a policed bucket."`
-	StorageAdopt        storageAdoptCmd        `cmd:"" group:"Storage:" help:"Make a policed bucket of one that has a repository in it."`
+	StorageAdopt        storageAdoptCmd        `cmd:"" group:"Storage:" help:"Turn a bucket that has a repository in it into a policed one."`
 	StorageDelete       storageDeleteCmd       `cmd:"" group:"Storage:" help:"Delete every object, version and delete marker of a bucket, then the bucket."`
 	StorageList         storageListCmd         `cmd:"" group:"Storage:" help:"List the buckets, and check their policies."`
 	StorageInfo         storageInfoCmd         `cmd:"" group:"Storage:" help:"Show a bucket: policy check, owner, counts and sizes, ACL, policy, saved states."`

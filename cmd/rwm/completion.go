@@ -32,7 +32,7 @@ type completionCmd struct {
 }
 
 func (completionCmd) Help() string {
-	return `The script goes where the shell reads it at its start:
+	return `Put the script where the shell reads it when it starts:
   rwm completion bash >> ~/.bashrc
   rwm completion zsh  >> ~/.zshrc
   rwm completion fish >  ~/.config/fish/completions/rwm.fish`

@@ -61,20 +61,22 @@ const docsHead = `# rwm restic and restic 0.19.1
 
 Made from the cases of the differential test, which runs every command line below with restic 0.19.1 and with rwm on
 copies of one repository and compares exit codes, output (of --json field by field, of other commands line by line where
-it is machine-readable) and what is in the repository and the file system afterwards. IDs of what is new, times, durations
-and stored sizes that depend on them, and how wide the columns of tables are, are left out of the comparison. A + stands for a space. "same" means that nothing differed. $S1 and the like stand
-for IDs, $DATA for the source. What is set before a command are environment variables.
+it is machine-readable) and what is in the repository and the file system afterwards. The comparison leaves out IDs of
+what is new, times, durations, the stored sizes that depend on them, and the width of table columns. "same" means that
+nothing differed. A + stands for a space, $S1 and the like for IDs, $DATA for the source, $DIR for a scratch directory,
+$V1 for a repository of format 1, and $EMPTY for one with an empty password. Assignments before a command set
+environment variables.
 
-Another test holds commands, flags and short forms to restic's own help: all of them are taken. A flag that is in no
-command line here is listed with the reason. $DIR is a scratch directory, $V1 a repository of format 1, $EMPTY one with an empty password.
+Another test compares commands, flags and short forms with restic's own help: rwm accepts all of them. A flag that is in
+no command line here is listed with the reason.
 
-The cases run on Linux, where restic refuses backup --exclude-cloud-files and --use-fs-snapshot, which it has on Windows (and the first on macOS).
-rwm takes the first there; it cannot read from Windows' file system snapshots.
+The cases run on Linux, where restic refuses backup --exclude-cloud-files (which it has on Windows and macOS) and
+--use-fs-snapshot (on Windows). rwm accepts the first on both; it cannot read from Windows' file system snapshots.
 
 Where restic has no --json (prune, copy, recover, the repairs and others), rwm prints JSON of its own.
 
-This page is about the commands of restic. What else rwm has (backup, storage-…, s3, rcc, aws) is in no case, for restic has
-nothing of the kind; ` + "`rwm --help`" + ` tells about it.
+This page is about the commands of restic. The other commands of rwm (backup, storage-…, s3, rcc, aws) are in no case,
+since restic has nothing like them; ` + "`rwm --help`" + ` lists them.
 `
 
 func describe(t *testing.T, b *strings.Builder, name string, node *kong.Node) {

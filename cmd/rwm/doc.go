@@ -9,6 +9,7 @@
 //	main.go        from the arguments to the exit code
 //	cli.go         the list of commands and the flags every command has
 //	args.go        puts flags and arguments in the order kong takes, as GNU programs do
+//	help.go        --help, with quotes as they are typed
 //	app.go         what a command is run with: streams, settings, the manager
 //	exit.go        the exit codes, in one table
 //	failure.go     an error as one line and, where there is one, a hint

@@ -15,7 +15,7 @@ import (
 )
 
 type keepCmd struct {
-	What    []string `arg:"" optional:"" name:"what" help:"status, or ack STORAGE ALARM; a pass without."`
+	What    []string `arg:"" optional:"" name:"what" help:"status, or ack STORAGE ALARM; without either, make a pass."`
 	Storage []string `help:"Only this storage; may be repeated." placeholder:"NAME"`
 	Explain bool     `help:"Print what will run when, and what it costs a month; do nothing."`
 	Every   string   `help:"How often the timer makes a pass, for --explain." placeholder:"DURATION" default:"4h"`
@@ -74,7 +74,7 @@ func (c keepCmd) check() error {
 	if len(c.What) == 0 || words[c.What[0]] == len(c.What) {
 		return nil
 	}
-	text := "say rwm keep, rwm keep status, or rwm keep ack STORAGE ALARM"
+	text := "use rwm keep, rwm keep status, or rwm keep ack STORAGE ALARM"
 	if meant, ok := suggest.Nearest(c.What[0], []string{"status", "ack"}); ok && meant != c.What[0] {
 		text = fmt.Sprintf("there is no command %q; did you mean: rwm keep %s", c.What[0], meant)
 	}

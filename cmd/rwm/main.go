@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/alecthomas/kong"
+
+	_ "github.com/cesnet/rwm/cmd/rwm/internal/lategc"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -14,12 +16,6 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 // run is the whole program: it returns the exit code instead of ending the
 // process, so that deferred work (unlocking above all) is always done.
 func run(args []string, stdin *os.File, stdout, stderr *os.File) int {
-	// Backups allocate and drop large buffers all the time; restic's CLI halves
-	// the garbage collector's target too, unless the user has set it.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
-
 	a := newApp(stdin, stdout, stderr)
 	ctx, stop := interruptible(a.interrupted)
 	defer stop(nil)
@@ -75,6 +71,11 @@ func (a *app) parseAndRun(parser *kong.Kong, args []string) (code int, err error
 	if err = errors.Join(a.checkPast(kctx), a.checkNoLock(kctx)); err != nil {
 		return a.usageCode, err
 	}
+	// Backups allocate and drop large buffers all the time; restic's CLI halves the
+	// garbage collector's target too, unless the user has set it.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 	if err = a.applyFeatures(); err == nil {
 		err = kctx.Run(a, parser)
 	}
@@ -90,6 +91,7 @@ func newParser(c *cli, stdout io.Writer, stderr io.Writer) (*kong.Kong, error) {
 		kong.Description(description),
 		kong.Writers(stdout, stderr),
 		kong.WithHyphenPrefixedParameters(true),
+		kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Exit(func(code int) { panic(helpShown{code}) }),
 	)

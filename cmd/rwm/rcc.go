@@ -19,9 +19,9 @@ type rccCmd struct {
 func (rccCmd) Help() string {
 	return `The remote rwmbe: is encrypted: rclone's crypt over the bucket rcc_crypt_bucket with the
 password rcc_crypt_password of the configuration. The commands and flags are rclone's;
-everything after the word rcc goes to it as it is, a first -- is dropped. It runs in
-this process: no rclone needs to be installed, none of its configuration files is read
-or written.
+everything after the word rcc is passed to it unchanged; a leading -- is dropped. rclone
+runs in this process: it need not be installed, and none of its configuration files is
+read or written.
 
   rwm rcc sync /data rwmbe:/
   rwm rcc lsl rwmbe:/
@@ -29,10 +29,11 @@ or written.
   rwm rcc -- help
 
 A purge of a policed bucket is refused. The certificates are those of the other
-commands: RESTIC_CACERT, or --cacert in backup_extras. Help of rclone: rwm rcc -- help.
+commands: RESTIC_CACERT, or --cacert in backup_extras. For rclone's own help: rwm rcc --
+help.
 
 The exit code is rclone's: 3 and 4 directory or file not found, 5 a temporary error. It
-is 1 if what is printed is lost, on a full disk for instance.`
+is 1 if the output could not be written, on a full disk for instance.`
 }
 
 func (c rccCmd) Run(a *app) error {

@@ -9,7 +9,7 @@ import (
 type resticCatCmd struct {
 	reads
 	Type string `arg:"" enum:"masterkey,config,pack,blob,snapshot,index,key,lock,tree" help:"What: config, masterkey, or pack, blob, snapshot, index, key, lock, tree with an ID."`
-	ID   string `arg:"" optional:"" name:"ID" help:"Which; of a tree SNAPSHOT:FOLDER."`
+	ID   string `arg:"" optional:"" name:"ID" help:"ID of the object; for a tree also SNAPSHOT:FOLDER."`
 }
 
 func (c resticCatCmd) Run(a *app) error {

@@ -29,8 +29,7 @@ func (c resticCopyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	defer a.close(src)
-	defer a.close(dst)
+	defer a.closeBoth(dst, src)
 	r, err := src.CopyTo(a.ctx, dst, restic.CopyOptions{Filter: c.many(c.IDs), OnEvent: a.onCopyEvent})
 	a.bar.end()
 	if r == nil {

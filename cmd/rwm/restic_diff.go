@@ -1,10 +1,6 @@
 package main
 
-import (
-	"strings"
-
-	"github.com/cesnet/rwm/restic"
-)
+import "github.com/cesnet/rwm/restic"
 
 type resticDiffCmd struct {
 	reads
@@ -25,10 +21,11 @@ func (c resticDiffCmd) Run(a *app) error {
 		return err
 	}
 	defer a.close(s)
-	if err := a.sayCompared(s, c.From, c.To); err != nil {
-		return err
+	named := func(from, to restic.Snapshot) error {
+		a.say("comparing snapshot %s to %s:\n", from.ID.Short(), to.ID.Short())
+		return nil
 	}
-	r, err := s.Diff(a.ctx, restic.DiffOptions{From: c.From, To: c.To, Metadata: c.Metadata}, func(change restic.Change) error {
+	r, err := s.Diff(a.ctx, restic.DiffOptions{From: c.From, To: c.To, Metadata: c.Metadata, Snapshots: named}, func(change restic.Change) error {
 		switch {
 		case a.cli.Quiet:
 		case a.cli.JSON:
@@ -59,19 +56,5 @@ func (c resticDiffCmd) Run(a *app) error {
 	a.printf("Tree Blobs:  %5d new, %5d removed\n", r.Added.TreeBlobs, r.Removed.TreeBlobs)
 	a.printf("  Added:   %s\n", formatBytes(r.Added.Bytes))
 	a.printf("  Removed: %s\n", formatBytes(r.Removed.Bytes))
-	return nil
-}
-
-// sayCompared names the snapshots that IDs like "latest" stand for.
-func (a *app) sayCompared(s *restic.Session, names ...string) error {
-	var short []string
-	for _, name := range names {
-		sn, _, err := s.FindSnapshot(a.ctx, name, restic.SnapshotFilter{})
-		if err != nil {
-			return err
-		}
-		short = append(short, sn.ID.Short())
-	}
-	a.say("comparing snapshot %s:\n", strings.Join(short, " to "))
 	return nil
 }

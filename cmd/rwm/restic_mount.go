@@ -14,7 +14,7 @@ import (
 type resticMountCmd struct {
 	reads
 	Mountpoint           string        `arg:"" help:"An empty directory." predictor:"dir"`
-	AllowOther           bool          `help:"Let other users look into it, as far as the permissions in the backup let them."`
+	AllowOther           bool          `help:"Let other users in, as far as the permissions in the backup allow."`
 	NoDefaultPermissions bool          `help:"With --allow-other: let them read everything."`
 	OwnerRoot            bool          `help:"Show root as the owner of everything."`
 	PathTemplate         []string      `sep:"none" help:"Where snapshots appear (repeatable): %i short ID, %I long ID, %u user, %h host, %t tags, %T time. Default: ids/%i, snapshots/%T, hosts/%h/%T, tags/%t/%T." placeholder:"TEMPLATE"`
@@ -52,6 +52,7 @@ func (c resticMountCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.floor = nil // a mount stays for days
 	defer a.close(s)
 	f, err := fusemount.Mount(a.ctx, s, c.Mountpoint, opts)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 type resticPruneCmd struct {
 	removes
 	pruneFlags
-	UnsafeRecoverNoFreeSpace string `help:"UNSAFE: get a repository going again whose storage is full. Try --max-repack-size 0 first." placeholder:"ID"`
+	UnsafeRecoverNoFreeSpace string `help:"UNSAFE: make a repository usable again whose storage is full. Try --max-repack-size 0 first." placeholder:"ID"`
 }
 
 func (c resticPruneCmd) Run(a *app) error {

@@ -88,7 +88,7 @@ type jsonRow struct {
 	OK         bool      `json:"ok"`
 	ReturnCode int       `json:"return_code"`
 	Start      time.Time `json:"start"`
-	Seconds    float64   `json:"duration"` // the contract's word
+	Seconds    float64   `json:"duration"` // in seconds; docs/migration.md
 	Error      string    `json:"error,omitempty"`
 
 	SnapshotID       string         `json:"snapshot_id,omitempty"`

@@ -11,7 +11,7 @@ import (
 // CLI.
 type s3Cmd struct {
 	Ls       s3LsCmd       `cmd:"" help:"List buckets, or the objects of one."`
-	Cp       s3CpCmd       `cmd:"" help:"Copy files and objects; an interrupted copy goes on."`
+	Cp       s3CpCmd       `cmd:"" help:"Copy files and objects; run an interrupted copy again to continue it."`
 	Rm       s3RmCmd       `cmd:"" help:"Remove objects, or versions for good."`
 	Cat      s3CatCmd      `cmd:"" help:"Write an object to standard output."`
 	Stat     s3StatCmd     `cmd:"" help:"Describe an object."`

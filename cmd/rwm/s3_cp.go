@@ -5,18 +5,19 @@ import "github.com/cesnet/rwm/s3tool"
 type s3CpCmd struct {
 	Source      string `arg:"" help:"A file, a directory, s3://BUCKET/KEY, or - for standard input."`
 	Destination string `arg:"" help:"The same, or - for standard output."`
-	Recursive   bool   `short:"r" help:"Copy all that is below the source."`
+	Recursive   bool   `short:"r" help:"Copy everything below the source."`
 	s3Version
 }
 
 func (s3CpCmd) Help() string {
-	return `With --recursive s3://BUCKET/dir means what is below dir/. A partial file is named
-NAME.part- and 40 digits; no key that looks so is copied to a file.
+	return `With --recursive, s3://BUCKET/dir means everything below dir/. A partial file is named
+NAME.part- and 40 digits; an object whose key looks like that is not copied to a file.
 
-Run an interrupted copy again to go on where it stopped: parts on the server, or the
+Run an interrupted copy again to continue where it stopped: parts on the server, or the
 partial file NAME.part-…, are checked and kept. Between buckets the server copies.
 
-Goes on for the other files when one fails; each failure is named, and the exit code is 1.`
+If a file fails, the others are still copied; each failure is named, and the exit code
+is 1.`
 }
 
 func (c s3CpCmd) Run(a *app) error {

@@ -77,7 +77,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// locksExisting tells whether the server can lock a bucket that was made without a
+// locksExisting reports whether the server can lock a bucket that was made without a
 // lock.
 func locksExisting(t *testing.T, server *s3test.Server) bool {
 	t.Helper()

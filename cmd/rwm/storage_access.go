@@ -14,14 +14,14 @@ type storageAccessCmd struct {
 
 func (storageAccessCmd) Help() string {
 	return `Run it with the credentials of the host, of the keeper or of the admin. It tests what
-they allow, on an object of its own (rwm/canary_…) and by setting values that are set
-already, and compares it with what the role needs and must not be able to do. It undoes
+they allow, on an object of its own (rwm/canary_…) and by setting values that are
+already set, and compares it with what the role needs and must not be able to do. It undoes
 what should not have been possible. The exit code is 1 if the role can do harm or lacks
 a right it needs.
 
-Whose credentials they are is found out, on AWS by asking its STS. Only where the bucket
+It finds out whose credentials they are, on AWS by asking its STS. Only where the bucket
 belongs to an account of many users and nothing tells them apart (Ceph 19 and later with
-accounts, or AWS without a way to its STS), say --as admin for the admin's.`
+accounts, or AWS if its STS cannot be reached), give --as admin with the admin's.`
 }
 
 func (c storageAccessCmd) Run(a *app) error {
@@ -37,7 +37,7 @@ func (c storageAccessCmd) Run(a *app) error {
 	if !r.OK {
 		hint := ""
 		if r.RoleBy == s3state.RoleByRights {
-			hint = "; whose they are was told by what they may read only: if they are another's, say so, such as --as admin"
+			hint = "; only what they may read shows whose they are: if that is wrong, name the role, for example --as admin"
 		}
 		return fmt.Errorf("bucket %s: expectation not met: these credentials can do harm as the %s's, or lack a right the %[2]s needs; the admin can find out more with rwm storage-info%s",
 			c.Bucket, r.Role, hint)

@@ -13,13 +13,8 @@ import (
 )
 
 type storageAdoptCmd struct {
-	Bucket         string `arg:"" help:"Name of the bucket."`
-	TargetUsername string `arg:"" name:"target-username" help:"The host's user, who gets access to objects but not to versions: a name in the admin's tenant, or an ARN."`
-	Admin          string `help:"Your own principal, where the server does not tell it: on AWS arn:aws:iam::ACCOUNT:user/NAME, in an account of Ceph your user's name." placeholder:"ARN"`
-	lockFlags
-	keeperFlag
-	Sealed     bool   `help:"Keep the host from reading file data back (see storage-seal)."`
-	LockMode   string `help:"compliance, which nobody can undo, or governance, for trials." enum:"compliance,governance" default:"compliance"`
+	Bucket string `arg:"" help:"Name of the bucket."`
+	policedFlags
 	Replace    bool   `help:"Drop what cannot be kept: policy statements, ACL grants and lifecycle rules that the plan refuses."`
 	HostConfig string `help:"The host's configuration: prove at the end what its credentials can do." placeholder:"FILE" predictor:"file"`
 	Yes        bool   `short:"y" help:"Do not ask before changing anything."`
@@ -27,17 +22,18 @@ type storageAdoptCmd struct {
 }
 
 func (storageAdoptCmd) Help() string {
-	return `Run with the credentials of the bucket's owner, who becomes the admin. Makes a policed
-bucket of one that has a restic repository in it: nothing is copied, and backups can go
-on all the while. First it shows what it found and what it will change, and asks.
+	return `Run with the credentials of the bucket's owner, who becomes the admin. Turns a
+bucket that has a restic repository in it into a policed one: nothing is copied, and
+backups can go on meanwhile. First it shows what it found and what it will change, and
+asks.
 
   rwm --config admin.conf storage-adopt backups host1 --dry-run
   rwm --config admin.conf storage-adopt backups host1 --lock 30d --keeper keeper1 --host-config host1.conf
 
-What lets others in or removes objects is named, and a reason to refuse, unless --replace
-is given. A bucket that cannot be made safe in place is not changed, and the command that
-copies it is named. After a failure, run the same again: what was done is safe to keep
-(docs/adopt.md).`
+Settings that let others in or remove objects are named, and make it refuse unless
+--replace is given. A bucket that cannot be made safe in place is not changed, and the
+command that copies it is shown. After a failure, run the same command again: what was
+done is safe to keep (docs/adopt.md).`
 }
 
 func (c storageAdoptCmd) Run(a *app) (err error) {

@@ -6,12 +6,21 @@ import (
 )
 
 type storageCreateCmd struct {
-	Bucket         string `arg:"" help:"Name of the new bucket."`
+	Bucket string `arg:"" help:"Name of the new bucket."`
+	policedFlags
+}
+
+// policedFlags are those of the commands that make a policed bucket.
+type policedFlags struct {
 	TargetUsername string `arg:"" name:"target-username" help:"The host's user, who gets access to objects but not to versions: a name in the admin's tenant, or an ARN."`
 	Admin          string `help:"Your own principal, where the server does not tell it: on AWS arn:aws:iam::ACCOUNT:user/NAME, in an account of Ceph your user's name." placeholder:"ARN"`
 	lockFlags
 	keeperFlag
-	Sealed   bool   `help:"Keep the host from reading file data back (see storage-seal)."`
+	Sealed bool `help:"Keep the host from reading file data back (see storage-seal)."`
+	lockModeFlag
+}
+
+type lockModeFlag struct {
 	LockMode string `help:"compliance, which nobody can undo, or governance, for trials." enum:"compliance,governance" default:"compliance"`
 }
 
@@ -22,9 +31,9 @@ touched.
 
   rwm --config admin.conf storage-create backups host1
 
-With --lock, what is in the bucket at any moment can be restored for so many more days,
-even by an attacker with all keys, the admin's included (docs/worm.md). The lock is
-tried out before the bucket is said to be locked.
+With --lock, what is in the bucket at any moment can be restored for that many more
+days, even after an attack with all keys, the admin's included (docs/worm.md). The lock
+is tried out before the bucket is said to be locked.
 
   rwm --config admin.conf storage-create backups host1 --lock 30d --keeper keeper1
 

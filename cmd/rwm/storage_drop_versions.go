@@ -90,7 +90,7 @@ func (a *app) showDrop(r *s3state.DropResult, dry bool) {
 		a.say("%s %s, with all that was current since %s", yesNo(dry, "would keep", "kept"), count(r.KeptVersions, "old version"), formatZoned(r.KeptSince))
 	}
 	if r.Lost > 0 {
-		a.warning(fmt.Sprintf("%s deleted or overwritten while this ran, of which nothing is removed: the last of the kept states brings all back", count(r.Lost, "object")))
+		a.warning(fmt.Sprintf("%s deleted or overwritten while this ran; nothing of that was removed, and the last of the kept states brings it all back", count(r.Lost, "object")))
 	}
 	if r.Full {
 		a.warning("the bucket is still full: raise its quota before the next backup")

@@ -209,7 +209,7 @@ func goodText(h *s3state.History) string {
 	if h.Proof.Tried > 0 || h.Proof.Reason != s3state.NoPassword && h.Total == 0 {
 		return fmt.Sprintf("%s (%s looked at, %s)", proofText(h.Proof), count(h.Proof.Tried, "moment"), count(h.Proof.Requests, "request"))
 	}
-	return "for what is suspicious is there from the beginning; " + proofText(h.Proof)
+	return "since what is suspicious has been there from the beginning; " + proofText(h.Proof)
 }
 
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
@@ -230,7 +230,7 @@ func (a *app) showNotes(h *s3state.History) {
 
 func (a *app) showSuspicions(h *s3state.History) {
 	if h.Total == 0 {
-		a.println("\n" + yesNo(h.Proof.Verdict == s3state.Proved, "Nothing suspicious.", "Nothing is marked, which proves nothing."))
+		a.println("\n" + yesNo(h.Proof.Verdict == s3state.Proved, "Nothing suspicious.", "Nothing is marked, but that proves nothing."))
 		return
 	}
 	a.printf("\nSuspicious, what no run of restic does (%d):\n", h.Total)

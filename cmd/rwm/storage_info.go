@@ -22,7 +22,7 @@ writes, it is
 
   verified       the history shows exactly these objects at its time
   differs        the history contradicts it: it may be forged
-  reclaimed      the storage's rule has removed versions that it names, in its time
+  reclaimed      the bucket's lifecycle rule has removed versions that it names, when due
   unverifiable   versions that it names are gone, and no rule explains it
   unreadable     not a state, or one of another bucket`
 }

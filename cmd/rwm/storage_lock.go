@@ -100,7 +100,7 @@ type storageLockCmd struct {
 	Bucket string `arg:"" help:"Name of the bucket."`
 	lockFlags
 	keeperFlag
-	LockMode string `help:"compliance, which nobody can undo, or governance, for trials." enum:"compliance,governance" default:"compliance"`
+	lockModeFlag
 }
 
 func (storageLockCmd) Help() string {
@@ -110,7 +110,7 @@ server can lock only new buckets, it changes nothing and explains how to move to
 
   rwm --config admin.conf storage-lock backups --lock 30d --keeper keeper1
 
-With another length for --lock it changes the promise from then on; existing locks stay.`
+A different --lock changes the promise from then on; existing locks stay.`
 }
 
 func (c storageLockCmd) Run(a *app) (err error) {

@@ -97,7 +97,7 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 		a.say("only the size was compared of %s: the server's copies of multipart uploads have another ETag", count(r.ETagUnchecked, "object"))
 	}
 	if v := r.Verification; v != nil && v.StatesGone > 0 {
-		a.say("%d saved states that it names exist no more and were left out", v.StatesGone)
+		a.say("%d saved states that it names no longer exist and were left out", v.StatesGone)
 	}
 	a.say("target user %s", printable(r.TargetUser))
 	if r.Keeper != "" {

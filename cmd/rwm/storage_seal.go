@@ -14,9 +14,9 @@ type storageSealCmd struct {
 }
 
 func (storageSealCmd) Help() string {
-	return `Run with the admin's credentials. The host goes on to back up, to list its snapshots and
-to forget, but the server gives it no file data back: an attacker on the host cannot
-read what it has saved. The keeper or the admin prunes and restores (docs/sealed.md).
+	return `Run with the admin's credentials. The host can still back up, list its
+snapshots and forget them, but the server gives it no file data back: an attacker on the
+host cannot read what it has saved. The keeper or the admin prunes and restores (docs/sealed.md).
 
   rwm --config admin.conf storage-seal backups
 
@@ -47,7 +47,7 @@ ends it at once.
 
   rwm --config admin.conf storage-unseal backups --for 4h
 
-It first proves on two small objects that the server takes a time in a policy. If not,
+It first proves on two small objects that the server obeys a time in a policy. If not,
 the host stays sealed.`
 }
 

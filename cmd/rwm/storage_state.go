@@ -7,7 +7,7 @@ type storageStateCmd struct {
 }
 
 func (storageStateCmd) Help() string {
-	return "Prints, as it is read, what a saved state would hold now: every version and delete marker. It is one JSON object, with --json and without."
+	return "Prints, as it is read, what a saved state would hold now: every version and delete marker. It is one JSON object, with or without --json."
 }
 
 func (c storageStateCmd) Run(a *app) error {

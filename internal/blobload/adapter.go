@@ -68,7 +68,7 @@ func (a Adapter[T, I, H, P]) Decrypt(h Handle, p Place, buf []byte, room func(si
 	return a.Reader.Decrypt(a.Handle(h), at, buf, room)
 }
 
-// LoadBlob is that of the reader.
+// LoadBlob calls the reader's LoadBlob.
 func (a Adapter[T, I, H, P]) LoadBlob(ctx context.Context, h Handle) ([]byte, error) {
 	return a.Reader.LoadBlob(ctx, a.Handle(h))
 }

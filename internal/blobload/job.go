@@ -22,7 +22,7 @@ func (j *job) extent() (offset, length uint) {
 	return first.Offset, last.Offset + last.Length - first.Offset
 }
 
-// cost is the job's share of the budget.
+// jobCost is the job's share of the budget.
 func (l *Loader) jobCost(j *job) (n int64) {
 	for _, b := range j.blobs {
 		n += l.blobCost(b)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// All tells whether this run is one for a release, where no suite is cut short.
+// All reports whether this run is one for a release, where no suite is cut short.
 func All() bool { return os.Getenv("RWM_TEST_ALL") != "" }
 
 // Size is how much of something a test does: small in every run, all of it for a

@@ -2,6 +2,6 @@
 
 package harness
 
-// Raced tells whether the race detector watches, which makes everything many times
+// Raced reports whether the race detector watches, which makes everything many times
 // slower.
 const Raced = false

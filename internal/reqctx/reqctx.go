@@ -33,8 +33,8 @@ func (r request) Value(key any) any { return r.values.Value(key) }
 // AfterFunc spares package context a goroutine for each child.
 func (r request) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(r.Context, f) }
 
-// Foreign tells whether err, with which a request under ctx failed, is the cancellation
-// of another one.
+// Foreign reports whether err, with which a request under ctx failed, is the
+// cancellation of another one.
 func Foreign(ctx context.Context, err error) bool {
 	return ctx.Err() == nil && errors.Is(err, context.Canceled)
 }

@@ -34,8 +34,8 @@ type Access struct {
 	NoExtraVerify       bool     `help:"Do not verify data once more before the upload."`
 	LimitUpload         int      `help:"Limit uploads to KIBS KiB/s." placeholder:"KIBS"`
 	LimitDownload       int      `help:"Limit downloads to KIBS KiB/s." placeholder:"KIBS"`
-	RetryLock           string   `help:"Retry to lock the repository for DURATION." placeholder:"DURATION"`
-	StuckRequestTimeout string   `help:"Make a request again when nothing moved for DURATION." placeholder:"DURATION"`
+	RetryLock           string   `help:"Keep trying to lock the repository for DURATION." placeholder:"DURATION"`
+	StuckRequestTimeout string   `help:"Abort and retry a request that stalls for DURATION." placeholder:"DURATION"`
 	Option              []string `short:"o" sep:"none" help:"Extended option KEY=VALUE." placeholder:"KEY=VALUE"`
 }
 

@@ -80,8 +80,8 @@ var transientCodes = []string{
 // clientClosed is nginx's status for a request that ended before its answer.
 const clientClosed = 499
 
-// Transient tells whether the same request may get another answer a moment later. Of an
-// error that is no answer of a server it is false.
+// Transient reports whether the same request may get another answer a moment later. Of
+// an error that is no answer of a server it is false.
 func Transient(err error) bool {
 	var r minio.ErrorResponse
 	if !errors.As(err, &r) {

@@ -1,6 +1,6 @@
-// Package metrics writes what a keeper or a backup run found as a file for the
-// textfile collector of Prometheus's node_exporter. Where a name is customary it is
-// used: restic_… as restic-exporter has them, resticprofile_… as resticprofile.
+// Package metrics writes what a keeper or a backup run found as a file for the textfile
+// collector of Prometheus's node_exporter. It uses the customary names: restic_… as in
+// restic-exporter, resticprofile_… as in resticprofile.
 package metrics
 
 import (

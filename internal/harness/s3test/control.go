@@ -152,7 +152,7 @@ func (s *Server) Synthetic(t testing.TB, bucket string, versions, perKey int) {
 	}, nil)
 }
 
-// Controlled tells whether the server can be told what to do: a test against
+// Controlled reports whether the server can be told what to do: a test against
 // a real server cannot inject faults there.
 func (s *Server) Controlled() bool { return s.control != "" }
 

@@ -213,8 +213,9 @@ func (w *world) rebuilt(at time.Time) {
 	resticcli.Current(w).MustRun(w, repo, "check", "--read-data")
 }
 
-// copiedLocks logs which locks were there at a moment at which no run held any. On a busy
-// gateway that has been seen: a delete marker was dated too late, or it was made again.
+// copiedLocks logs which locks were there at a moment at which no run held any. On a
+// busy gateway that has been seen: a delete marker was dated too late, or it was made
+// again.
 func (w *world) copiedLocks(at time.Time) {
 	w.Helper()
 	view, err := w.admin.Storage().View(w.ctx, w.bucket, s3state.Moment{At: at}, s3state.ViewOptions{})

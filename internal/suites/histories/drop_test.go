@@ -58,7 +58,7 @@ func (w *world) drop(password string, opts s3state.DropOptions, wrecked error) e
 	return w.statesThere(res, couldKeep)
 }
 
-// goodState tells whether there is a saved state of a time at which all was well.
+// goodState reports whether there is a saved state of a time at which all was well.
 func (w *world) goodState() bool {
 	return slices.ContainsFunc(w.truth.moments, func(m moment) bool { return m.state && m.password == w.password })
 }

@@ -1,6 +1,6 @@
 // Package migration_test holds what users of the Python RWM 1.0 to 1.3 bring along to
 // what this program does with it: configuration files, policed buckets and saved
-// states. The fixtures are made from the contract.
+// states. testdata/README.md says how the fixtures were made.
 package migration_test
 
 import (

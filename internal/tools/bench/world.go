@@ -97,7 +97,7 @@ func (w *world) dropBucket(ctx context.Context, r repository) {
 	_ = w.runRwm(ctx, r, "storage-delete", r.bucket)
 }
 
-// bothQuiet: neither side spends time on printing.
+// runRwm runs rwm with --quiet, as restic is run: neither spends time on printing.
 func (w *world) runRwm(ctx context.Context, r repository, args ...string) error {
 	return run(w.rwmCommand(ctx, r, args...))
 }

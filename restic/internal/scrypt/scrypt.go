@@ -4,21 +4,20 @@
 // key as many as take its machine half a second (five or six on common ones), and goes
 // through them one after the other. Opening a repository can do nothing else meanwhile,
 // so they are spread over the processors here; the result is the same.
+//
+// A pass is one long chain of operations, each of which needs the result of the one
+// before. On amd64 a processor therefore works on two passes in turn, and with vectors
+// of four words (pair_amd64.s); every amd64 processor has the instructions.
 package scrypt
 
 import (
 	"context"
 	"crypto/pbkdf2"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/binary"
 	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
-
-	//lint:ignore SA1019 scrypt is defined by this core function; an AEAD cannot replace it
-	"golang.org/x/crypto/salsa20/salsa"
 )
 
 // maxMemory bounds what the lanes that run at the same time use together: three of a
@@ -44,11 +43,18 @@ func (p Params) check() error {
 	return nil
 }
 
-// atOnce is how many lanes run at the same time: no more than make it faster.
-func (p Params) atOnce(processors int) int {
-	most := max(1, min(p.P, processors, maxMemory/(128*p.R)/p.N))
-	turns := (p.P + most - 1) / most
-	return (p.P + turns - 1) / turns
+// workers says how many lanes each worker mixes at the same time, if a worker can mix
+// so many together, which costs no more than one. There are no more workers than
+// processors, and no more lanes than memory allows and make it faster.
+func (p Params) workers(processors, together int) (lanes []int) {
+	room := max(1, min(p.P, maxMemory/(128*p.R)/p.N))
+	turns := (p.P + room - 1) / room
+	room = (p.P + turns - 1) / turns
+	for room > 0 && len(lanes) < processors {
+		lanes = append(lanes, min(together, room))
+		room -= together
+	}
+	return lanes
 }
 
 // Key derives size bytes from a password. Cancelling the context ends it after the
@@ -62,18 +68,17 @@ func Key(ctx context.Context, p Params, salt []byte, password string, size int) 
 	if err != nil {
 		return nil, err
 	}
-	atOnce := p.atOnce(runtime.GOMAXPROCS(0))
 	var next atomic.Int64
 	var group sync.WaitGroup
-	for range atOnce {
+	for _, n := range p.workers(runtime.GOMAXPROCS(0), together) {
 		group.Go(func() {
-			m := newMixer(p)
+			m := newMixer(p, n)
 			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= p.P {
+				end := int(next.Add(int64(n)))
+				if end-n >= p.P {
 					return
 				}
-				m.mix(lanes[i*width : (i+1)*width])
+				m.mix(lanes[(end-n)*width : min(end, p.P)*width])
 			}
 		})
 	}
@@ -82,47 +87,4 @@ func Key(ctx context.Context, p Params, salt []byte, password string, size int) 
 		return nil, err
 	}
 	return pbkdf2.Key(sha256.New, password, lanes, 1, size)
-}
-
-// mixer is the memory for one lane at a time.
-type mixer struct {
-	n, width int
-	table    []byte // the n states of the first half
-	x, y     []byte
-}
-
-func newMixer(p Params) *mixer {
-	width := 128 * p.R
-	return &mixer{n: p.N, width: width, table: make([]byte, p.N*width), x: make([]byte, width), y: make([]byte, width)}
-}
-
-// mix is scryptROMix: it fills the table with n states, then goes n times to the one
-// that its own state names.
-func (m *mixer) mix(lane []byte) {
-	copy(m.x, lane)
-	for i := range m.n {
-		copy(m.table[i*m.width:], m.x)
-		m.step()
-	}
-	for range m.n {
-		// n is a power of two and at most 2^31 or so: the lowest bits choose
-		j := int(binary.LittleEndian.Uint64(m.x[m.width-block:]) & uint64(m.n-1))
-		subtle.XORBytes(m.x, m.x, m.table[j*m.width:(j+1)*m.width])
-		m.step()
-	}
-	copy(lane, m.x)
-}
-
-// step is scryptBlockMix: every block is mixed with the result of the one before, the
-// first one with the last; results with even numbers go into the first half.
-func (m *mixer) step() {
-	var t [block]byte
-	copy(t[:], m.x[m.width-block:])
-	half := m.width / 2
-	for i, at := 0, 0; at < m.width; i, at = i+1, at+block {
-		subtle.XORBytes(t[:], t[:], m.x[at:at+block])
-		salsa.Core208(&t, &t)
-		copy(m.y[i%2*half+i/2*block:], t[:])
-	}
-	m.x, m.y = m.y, m.x
 }

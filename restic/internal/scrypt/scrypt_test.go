@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"golang.org/x/crypto/scrypt"
@@ -42,17 +43,25 @@ func TestCostsOutOfRange(t *testing.T) {
 
 // Of restic's keys, three lanes at most are in memory; a large one is alone.
 func TestLanesAtOnce(t *testing.T) {
-	for _, c := range []struct{ n, r, p, processors, want int }{
-		{1 << 15, 8, 6, 1, 1},
-		{1 << 15, 8, 6, 2, 2},
-		{1 << 15, 8, 6, 64, 3},
-		{1 << 15, 8, 4, 64, 2}, // three would take two turns as well
-		{1 << 15, 8, 1, 64, 1},
-		{1 << 20, 8, 6, 64, 1},
-		{2, 1, 6, 64, 6},
+	for _, c := range []struct {
+		n, r, p, processors int
+		alone, pairs        []int // where a worker mixes one lane, or up to two
+	}{
+		{1 << 15, 8, 6, 1, []int{1}, []int{2}},
+		{1 << 15, 8, 6, 2, []int{1, 1}, []int{2, 1}},
+		{1 << 15, 8, 6, 64, []int{1, 1, 1}, []int{2, 1}},
+		{1 << 15, 8, 4, 64, []int{1, 1}, []int{2}}, // three would take two turns as well
+		{1 << 15, 8, 1, 64, []int{1}, []int{1}},
+		{1 << 20, 8, 6, 64, []int{1}, []int{1}},
+		{2, 1, 6, 64, []int{1, 1, 1, 1, 1, 1}, []int{2, 2, 2}},
+		{2, 1, 7, 4, []int{1, 1, 1, 1}, []int{2, 2, 2, 1}},
 	} {
-		if got := (Params{c.n, c.r, c.p}).atOnce(c.processors); got != c.want {
-			t.Errorf("%+v: %d", c, got)
+		p := Params{c.n, c.r, c.p}
+		if got := p.workers(c.processors, 1); !slices.Equal(got, c.alone) {
+			t.Errorf("%+v, one at a time: %d", c, got)
+		}
+		if got := p.workers(c.processors, 2); !slices.Equal(got, c.pairs) {
+			t.Errorf("%+v, in pairs: %d", c, got)
 		}
 	}
 }
