@@ -113,10 +113,10 @@ func (b *sealedBucket) fileData(t *testing.T, x indexed) {
 	}
 }
 
-// An attacker on a sealed host, who has its keys and the password, replaces the index by
-// one that calls packs of file data packs of trees. The keeper's prune does not leave
-// them where the host may read, neither if it begins with that index nor if the index is
-// replaced while it prunes; what an earlier one has left so goes.
+// An attacker on a sealed host, who has its keys and the password, replaces the index
+// by one that calls packs of file data packs of trees. The keeper's prune does not
+// leave them where the host may read, neither if it begins with that index nor if the
+// index is replaced while it prunes; what an earlier one has left so goes.
 func TestForgedIndexOpensNoFileData(t *testing.T) {
 	for _, dialect := range []string{"aws", "rgw"} {
 		t.Run(dialect, func(t *testing.T) {

@@ -153,8 +153,9 @@ func TestManyVersionsUnderAttack(t *testing.T) {
 	}
 	bounded("drop of what is locked", 48, map[string]int{http.MethodGet: 4*pages + 100, http.MethodHead: 1000, http.MethodPost: 100, http.MethodPut: 20})
 
-	// The refusal cancelled other batches. A busy server carries them out later, and would
-	// do so after the locks have ended: they are waited for, as far as they reached it.
+	// The refusal cancelled other batches. A busy server carries them out later, and
+	// would do so after the locks have ended: they are waited for, as far as they
+	// reached it.
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		answered := 0
 		for _, q := range r.srv.Requests(t) {

@@ -47,9 +47,9 @@ func (a *app) session(opts ...restic.Option) (*restic.Session, error) {
 const floorSize = 64 << 20
 
 // raiseFloor spares a command that reads many small trees a collection for every few
-// megabytes: on a heap of 20 MB these took a fifth of its CPU. It is called once the keys
-// are derived. Making the floor has the tables of that, up to 96 MB, collected first, so
-// that their memory is used again and the process takes no more.
+// megabytes: on a heap of 20 MB these took a fifth of its CPU. It is called once the
+// keys are derived. Making the floor has the tables of that, up to 96 MB, collected
+// first, so that their memory is used again and the process takes no more.
 func (a *app) raiseFloor() {
 	if os.Getenv("GOGC") == "" {
 		a.floor = make([]byte, floorSize) // never touched, so it is no memory
