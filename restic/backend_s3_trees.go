@@ -34,25 +34,38 @@ const maxTreesHeld = 32 << 20
 func (b *s3Backend) treeKey(name string) string { return path.Join(b.prefix, treesDir, name) }
 
 // leaveTrees makes the objects below treesDir copies of packs: it has the server copy
-// what is missing or differs, and deletes the rest by name.
-func (b *s3Backend) leaveTrees(ctx context.Context, packs map[string]bool) error {
+// what is missing or differs, and deletes the rest by name. It refuses packs for which
+// may returns false, and deletes what is there under their names.
+func (b *s3Backend) leaveTrees(ctx context.Context, packs map[string]bool, may mayCopy) (refused []string, err error) {
 	have, err := b.treeCopies(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var mu sync.Mutex
+	var stale []string // as they are listed: a name may hold anything
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(int(b.connections))
 	for name := range packs {
 		old, there := have[name]
 		delete(have, name)
-		group.Go(func() error { return b.copyTrees(gctx, name, old, there) })
+		group.Go(func() error {
+			ok, err := b.copyTrees(gctx, name, old, there, may)
+			if err != nil || ok {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if refused = append(refused, name); there {
+				stale = append(stale, old.Key)
+			}
+			return nil
+		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return nil, err
 	}
-	var stale []string
 	for _, obj := range have {
-		stale = append(stale, obj.Key) // as it is listed: a name may hold anything
+		stale = append(stale, obj.Key)
 	}
 	var errs []error
 	for len(stale) > 0 {
@@ -62,7 +75,7 @@ func (b *s3Backend) leaveTrees(ctx context.Context, packs map[string]bool) error
 		}
 		stale = stale[n:]
 	}
-	return errors.Join(errs...)
+	return refused, errors.Join(errs...)
 }
 
 // treeCopies lists everything below treesDir, no matter who wrote it.
@@ -81,27 +94,39 @@ func (b *s3Backend) treeCopies(ctx context.Context) (map[string]minio.ObjectInfo
 	return have, ctx.Err()
 }
 
+// mayCopy reports whether a pack of this name and size may be copied.
+type mayCopy func(ctx context.Context, name string, size int64) (bool, error)
+
 // copyTrees copies one pack, unless old is that already. A host may write here too, so
-// a copy is compared with its pack.
-func (b *s3Backend) copyTrees(ctx context.Context, name string, old minio.ObjectInfo, there bool) error {
+// a copy is compared with its pack. It returns false if may does.
+func (b *s3Backend) copyTrees(ctx context.Context, name string, old minio.ObjectInfo, there bool, may mayCopy) (bool, error) {
 	from, to := b.layout.Filename(engbackend.Handle{Type: engbackend.PackFile, Name: name}), b.treeKey(name)
+	var info minio.ObjectInfo
+	err := b.watched(ctx, "HEAD", from, func(ctx context.Context) (err error) {
+		info, err = b.client.StatObject(ctx, b.bucket, from, minio.StatObjectOptions{})
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	if ok, err := may(ctx, name, info.Size); err != nil || !ok {
+		return false, err
+	}
+	if there && info.Size == old.Size && s3versions.BareETag(info.ETag) == s3versions.BareETag(old.ETag) {
+		return true, nil
+	}
+	return true, b.watched(ctx, "PUT", to, func(ctx context.Context) error {
+		_, err := b.client.CopyObject(ctx, minio.CopyDestOptions{Bucket: b.bucket, Object: to}, minio.CopySrcOptions{Bucket: b.bucket, Object: from})
+		return err
+	})
+}
+
+// watched makes one request that ends when the server falls silent.
+func (b *s3Backend) watched(ctx context.Context, method, key string, do func(context.Context) error) error {
 	w, ctx := b.watch(ctx)
 	defer w.stop()
-	fail := func(method, key string, err error) error {
+	if err := do(ctx); err != nil {
 		return w.explain(b.fail(method, key, err), func() error { return b.fail(method, key, errStalled) })
-	}
-	if there {
-		info, err := b.client.StatObject(ctx, b.bucket, from, minio.StatObjectOptions{})
-		if err != nil {
-			return fail("HEAD", from, err)
-		}
-		if info.Size == old.Size && s3versions.BareETag(info.ETag) == s3versions.BareETag(old.ETag) {
-			return nil
-		}
-	}
-	_, err := b.client.CopyObject(ctx, minio.CopyDestOptions{Bucket: b.bucket, Object: to}, minio.CopySrcOptions{Bucket: b.bucket, Object: from})
-	if err != nil {
-		return fail("PUT", to, err)
 	}
 	return nil
 }

@@ -66,6 +66,9 @@ func (s *sealer) put(kind string, raw []byte) string {
 	if kind == "data" {
 		path = filepath.Join(s.dir, kind, name[:2], name)
 	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
 	if err := os.WriteFile(path, raw, 0o600); err != nil {
 		s.t.Fatal(err)
 	}

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"strings"
 
+	engbackend "github.com/restic/restic/rwmlink/backend"
+	engcrypto "github.com/restic/restic/rwmlink/crypto"
 	engdata "github.com/restic/restic/rwmlink/data"
+	engpack "github.com/restic/restic/rwmlink/pack"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 
@@ -17,6 +20,9 @@ import (
 // refuses them. leaveTrees copies the packs of trees that the newest snapshots need to
 // where the host may read. They hold names and sizes, no file data.
 //
+// What is in a pack is read from its own header. An index is no proof: an attacker on
+// the host can replace it by one that calls a pack of file data a pack of trees.
+//
 // The prune is done by then. A failure here costs a host one full reading of its files,
 // so it is a warning.
 func (s *Session) leaveTrees(ctx context.Context, keep snapshotList, res *PruneResult, rep *reporter) error {
@@ -24,9 +30,12 @@ func (s *Session) leaveTrees(ctx context.Context, keep snapshotList, res *PruneR
 	if !ok || !b.sealed(ctx) {
 		return nil
 	}
-	packs, err := s.treePacks(ctx, newestTrees(keep))
+	packs, key, err := s.treePacks(ctx, newestTrees(keep))
+	var refused []string
 	if err == nil {
-		err = b.leaveTrees(ctx, packs)
+		refused, err = b.leaveTrees(ctx, packs, func(ctx context.Context, name string, size int64) (bool, error) {
+			return holdsTrees(ctx, s.stack, key, name, size)
+		})
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -35,8 +44,11 @@ func (s *Session) leaveTrees(ctx context.Context, keep snapshotList, res *PruneR
 		rep.warn("the newest trees could not be left for sealed hosts: their next backup may read all files again, as one without a parent does", err)
 		return nil
 	}
-	res.TreePacks = uint(len(packs))
-	rep.emit(Message{Level: 1, Text: fmt.Sprintf("left %s of the newest trees where sealed hosts may read them", plural.Of(len(packs), "pack"))})
+	if len(refused) > 0 {
+		rep.warn(fmt.Sprintf("the index says that %s of file data hold trees, so it may be forged: they were not left for sealed hosts", plural.Of(len(refused), "pack")), nil)
+	}
+	res.TreePacks = uint(len(packs) - len(refused))
+	rep.emit(Message{Level: 1, Text: fmt.Sprintf("left %s of the newest trees where sealed hosts may read them", plural.Of(int(res.TreePacks), "pack"))})
 	return nil
 }
 
@@ -59,20 +71,38 @@ func newestTrees(list snapshotList) engrestic.IDs {
 
 // treePacks are packs that hold the trees below roots, and nothing but trees: in one
 // that an old restic has mixed, a host would get file data.
-func (s *Session) treePacks(ctx context.Context, roots engrestic.IDs) (map[string]bool, error) {
+func (s *Session) treePacks(ctx context.Context, roots engrestic.IDs) (packs map[string]bool, key *engcrypto.Key, err error) {
 	// The prune has dropped the index of the object that it used.
 	repo, err := s.fresh(ctx, s.opts.engine(), true)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := repo.LoadIndex(ctx, nil); err != nil {
-		return nil, fmt.Errorf("loading the index: %w", err)
+		return nil, nil, fmt.Errorf("loading the index: %w", err)
 	}
 	trees := onlyTrees{}
 	if err := findUsedBlobs(ctx, repo, roots, trees, nil); err != nil {
-		return nil, fmt.Errorf("reading the newest trees: %w", err)
+		return nil, nil, fmt.Errorf("reading the newest trees: %w", err)
 	}
-	return packsOfTrees(ctx, repo, trees)
+	packs, err = packsOfTrees(ctx, repo, trees)
+	return packs, repo.Key(), err
+}
+
+// holdsTrees reads from the header of a pack in the bucket, not in the cache, whether
+// it has nothing but trees. Whoever replaces the object before it is copied has only
+// bytes of their own: a host cannot bring back an old version.
+func holdsTrees(ctx context.Context, be engbackend.Backend, key *engcrypto.Key, name string, size int64) (bool, error) {
+	h := engbackend.Handle{Type: engbackend.PackFile, Name: name}
+	blobs, _, err := engpack.List(key, engbackend.ReaderAt(ctx, be, h), size)
+	if err != nil {
+		return false, fmt.Errorf("reading the header of pack %s: %w", name, err)
+	}
+	for _, blob := range blobs {
+		if blob.Type != engrestic.TreeBlob {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 func packsOfTrees(ctx context.Context, repo *engrepository.Repository, trees onlyTrees) (map[string]bool, error) {

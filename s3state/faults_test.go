@@ -35,7 +35,7 @@ type seam struct {
 }
 
 // everywhere lets each request of an operation fail in each way, once and from there
-// on: for a release each by each, in other runs each way at every third request,
+// on: for a release each by each, in other runs each way at every fifth request,
 // beginning with another one for each way, so that no request is left out. The
 // operation must succeed, or fail with an error that names the place; then running it
 // again without the fault must succeed.
@@ -64,7 +64,7 @@ func everywhere(t *testing.T, sm seam) {
 
 	for way, fault := range everyFault {
 		for _, times := range []int{1, 0} {
-			step := harness.Size(3, 1)
+			step := harness.Size(5, 1)
 			first := way % step
 			if times == 0 {
 				step = max(1, total/4) // one that lasts meets what follows as well

@@ -157,7 +157,7 @@ func TestDecompressionBomb(t *testing.T) {
 	if harness.All() {
 		filler = "1,"
 	}
-	_, _ = io.CopyN(z, &endless{text: filler}, int64(harness.Size(48, 256))<<20)
+	_, _ = io.CopyN(z, &endless{text: filler}, int64(harness.Size(34, 256))<<20) // it counts from 32 MiB on
 	_ = z.Close()
 	sr, err := ReadPackedState(&b)
 	if err != nil {
@@ -174,8 +174,9 @@ func TestDecompressionBomb(t *testing.T) {
 	if err := sw.begin("b", &bucketConfig{}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
+	entries := harness.SizeRaced(10_000, 100_000, 100_000)
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for range 100_000 {
+	for range entries {
 		v := fakeVersion(fmt.Sprintf("data/%016x", rnd.Uint64()), 0)
 		if err := sw.add(&v); err != nil {
 			t.Fatal(err)
@@ -185,7 +186,7 @@ func TestDecompressionBomb(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = z.Close()
-	if got, err := readAll(must(ReadPackedState(&b))); err != nil || len(got) != 100_000 {
+	if got, err := readAll(must(ReadPackedState(&b))); err != nil || len(got) != entries {
 		t.Errorf("%v %d", err, len(got))
 	}
 }

@@ -219,7 +219,7 @@ func TestParallelListingLargeBucket(t *testing.T) {
 	f := &fakeListing{tenant: true, rawMarker: true}
 	rnd := rand.New(rand.NewPCG(1, 2))
 	f.entries = append(f.entries, fakeVersion("config", 0))
-	for range 30_000 {
+	for range harness.SizeRaced(10_000, 30_000, 30_000) {
 		h := fmt.Sprintf("%016x%016x%016x%016x", rnd.Uint64(), rnd.Uint64(), rnd.Uint64(), rnd.Uint64())
 		f.entries = append(f.entries, fakeVersion("data/"+h[:2]+"/"+h, 0))
 	}

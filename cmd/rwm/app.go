@@ -30,6 +30,7 @@ type app struct {
 	wantsJSON      atomic.Bool // cli.JSON for the goroutine of the signals
 	usageCode      int         // exit code for a wrong command line
 	creating       bool        // a repository is made: its password is new
+	floor          []byte      // by raiseFloor
 }
 
 func newApp(stdin, stdout, stderr *os.File) *app {

@@ -27,6 +27,7 @@ func (c resticBackupCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.floor = nil // a backup has large buffers instead
 	defer a.close(s)
 	result, err := s.Backup(a.ctx, opts)
 	if result != nil {

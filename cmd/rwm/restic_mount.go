@@ -52,6 +52,7 @@ func (c resticMountCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.floor = nil // a mount stays for days
 	defer a.close(s)
 	f, err := fusemount.Mount(a.ctx, s, c.Mountpoint, opts)
 	if err != nil {

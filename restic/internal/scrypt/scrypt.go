@@ -44,18 +44,15 @@ func (p Params) check() error {
 }
 
 // workers says how many lanes each worker mixes at the same time, if a worker can mix
-// so many together. There is one for each processor, as far as memory allows, and no
-// more lanes than make it faster.
+// so many together, which costs no more than one. There are no more workers than
+// processors, and no more lanes than memory allows and make it faster.
 func (p Params) workers(processors, together int) (lanes []int) {
 	room := max(1, min(p.P, maxMemory/(128*p.R)/p.N))
 	turns := (p.P + room - 1) / room
 	room = (p.P + turns - 1) / turns
-	lanes = make([]int, min(processors, room))
-	room -= len(lanes)
-	for i := range lanes {
-		more := min(together-1, room)
-		lanes[i] = 1 + more
-		room -= more
+	for room > 0 && len(lanes) < processors {
+		lanes = append(lanes, min(together, room))
+		room -= together
 	}
 	return lanes
 }

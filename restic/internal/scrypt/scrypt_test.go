@@ -49,12 +49,12 @@ func TestLanesAtOnce(t *testing.T) {
 	}{
 		{1 << 15, 8, 6, 1, []int{1}, []int{2}},
 		{1 << 15, 8, 6, 2, []int{1, 1}, []int{2, 1}},
-		{1 << 15, 8, 6, 64, []int{1, 1, 1}, []int{1, 1, 1}},
-		{1 << 15, 8, 4, 64, []int{1, 1}, []int{1, 1}}, // three would take two turns as well
+		{1 << 15, 8, 6, 64, []int{1, 1, 1}, []int{2, 1}},
+		{1 << 15, 8, 4, 64, []int{1, 1}, []int{2}}, // three would take two turns as well
 		{1 << 15, 8, 1, 64, []int{1}, []int{1}},
 		{1 << 20, 8, 6, 64, []int{1}, []int{1}},
-		{2, 1, 6, 64, []int{1, 1, 1, 1, 1, 1}, []int{1, 1, 1, 1, 1, 1}},
-		{2, 1, 6, 4, []int{1, 1, 1, 1}, []int{2, 2, 1, 1}},
+		{2, 1, 6, 64, []int{1, 1, 1, 1, 1, 1}, []int{2, 2, 2}},
+		{2, 1, 7, 4, []int{1, 1, 1, 1}, []int{2, 2, 2, 1}},
 	} {
 		p := Params{c.n, c.r, c.p}
 		if got := p.workers(c.processors, 1); !slices.Equal(got, c.alone) {

@@ -1,0 +1,186 @@
+package restic
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/s3state"
+
+	engcrypto "github.com/restic/restic/rwmlink/crypto"
+	engrepository "github.com/restic/restic/rwmlink/repository"
+	engrestic "github.com/restic/restic/rwmlink/restic"
+)
+
+// indexed is what an attacker on the host finds in the index.
+type indexed struct {
+	key   *engcrypto.Key
+	data  map[string]bool                   // packs with file data
+	trees map[string][]engrestic.PackedBlob // packs without, and what is in them
+}
+
+func (b *sealedBucket) indexed(t *testing.T) (x indexed) {
+	t.Helper()
+	x.data, x.trees = map[string]bool{}, map[string][]engrestic.PackedBlob{}
+	s := openAt(t, b.host, WithoutCache())
+	defer s.Close()
+	err := s.run(t.Context(), access{index: true}, func(ctx context.Context, repo *engrepository.Repository) error {
+		x.key = repo.Key()
+		return repo.ListBlobs(ctx, func(p engrestic.PackedBlob) {
+			if name := p.PackID.String(); p.Type == engrestic.TreeBlob {
+				x.trees[name] = append(x.trees[name], p)
+			} else {
+				x.data[name] = true
+			}
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// forgeIndex replaces all indexes, with the host's keys and the password, by one that
+// claims of each pack of file data that all trees are in it, too.
+func (b *sealedBucket) forgeIndex(t *testing.T, x indexed) {
+	t.Helper()
+	type blob struct {
+		ID     string `json:"id"`
+		Type   string `json:"type"`
+		Offset uint   `json:"offset"`
+		Length uint   `json:"length"`
+		Plain  uint   `json:"uncompressed_length,omitempty"`
+	}
+	type pack struct {
+		ID    string `json:"id"`
+		Blobs []blob `json:"blobs"`
+	}
+	var packs []pack
+	var all []blob
+	for name, held := range x.trees {
+		p := pack{ID: name}
+		for _, h := range held {
+			p.Blobs = append(p.Blobs, blob{h.ID.String(), "tree", h.Offset, h.Length, h.UncompressedLength})
+		}
+		packs, all = append(packs, p), append(all, p.Blobs...)
+	}
+	for name := range x.data {
+		packs = append(packs, pack{name, all})
+	}
+	text, err := json.Marshal(map[string]any{"packs": packs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonce := engcrypto.NewRandomNonce()
+	file := x.key.Seal(slices.Clone(nonce), nonce, text, nil)
+	host := b.srv.Client(t, b.srv.Host)
+	for obj := range host.ListObjectsIter(t.Context(), b.name, minio.ListObjectsOptions{Prefix: "index/", Recursive: true}) {
+		if obj.Err != nil {
+			t.Fatal(obj.Err)
+		}
+		if err := host.RemoveObject(t.Context(), b.name, obj.Key, minio.RemoveObjectOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum := sha256.Sum256(file)
+	if _, err := host.PutObject(t.Context(), b.name, "index/"+hex.EncodeToString(sum[:]), bytes.NewReader(file), int64(len(file)), minio.PutObjectOptions{SendContentMd5: true}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fileData fails if the host can read a pack of file data from among the copies.
+func (b *sealedBucket) fileData(t *testing.T, x indexed) {
+	t.Helper()
+	host := b.srv.Client(t, b.srv.Host)
+	for _, name := range b.copies(t, "") {
+		obj, err := host.GetObject(t.Context(), b.name, "rwm/trees/"+name, minio.GetObjectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(obj); err == nil && x.data[name] && len(body) > 0 {
+			t.Errorf("the host reads %d bytes of file data in %s", len(body), name)
+		}
+		_ = obj.Close()
+	}
+}
+
+// An attacker on a sealed host, who has its keys and the password, replaces the index
+// by one that calls packs of file data packs of trees. The keeper's prune does not
+// leave them where the host may read, neither if it begins with that index nor if the
+// index is replaced while it prunes; what an earlier one has left so goes.
+func TestForgedIndexOpensNoFileData(t *testing.T) {
+	for _, dialect := range []string{"aws", "rgw"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			b := newSealedRepository(t, dialect, "", s3state.CreateOptions{Sealed: true})
+			var x indexed
+			// Of the packs that are said to hold a tree the first by name is chosen.
+			for i := 0; ; i++ {
+				b.backupOf(t, t.TempDir(), writeTree(t, map[string]string{"a/secret": fmt.Sprint("secret ", i)}), BackupOptions{})
+				x = b.indexed(t)
+				first, n := "", 0
+				for name := range x.data {
+					if first == "" || name < first {
+						first = name
+					}
+				}
+				for name := range x.trees {
+					if first < name {
+						n++
+					}
+				}
+				if n > 0 {
+					break
+				}
+				if i > 60 {
+					t.Fatal("no pack of file data comes first")
+				}
+			}
+			// The prune has read the index before it was replaced.
+			b.forgeIndex(t, x)
+			admin := b.srv.Client(t, b.srv.Admin)
+			for name := range x.data { // as it was left before packs were looked at
+				_, err := admin.CopyObject(t.Context(), minio.CopyDestOptions{Bucket: b.name, Object: "rwm/trees/" + name},
+					minio.CopySrcOptions{Bucket: b.name, Object: "data/" + name[:2] + "/" + name})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := openAt(t, b.keeper, WithoutCache())
+			var warnings []string
+			rep := s.reporter(func(ev Event) {
+				if w, ok := ev.(Warning); ok {
+					warnings = append(warnings, w.Text)
+				}
+			})
+			err := s.run(t.Context(), access{index: true}, func(ctx context.Context, repo *engrepository.Repository) error {
+				keep, err := s.view.load(ctx, repo, nil)
+				if err != nil {
+					return err
+				}
+				return s.leaveTrees(ctx, keep, &PruneResult{}, rep)
+			})
+			rep.stop()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(warnings, func(w string) bool { return strings.Contains(w, "forged") }) {
+				t.Errorf("warnings: %q", warnings)
+			}
+			b.fileData(t, x)
+
+			_, err = s.Prune(t.Context(), PruneOptions{})
+			t.Logf("pruning with the forged index: %v", err)
+			b.fileData(t, x)
+		})
+	}
+}
