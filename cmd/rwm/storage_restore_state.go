@@ -120,7 +120,7 @@ func (a *app) sayLocks(copied, leftOut int64) {
 		a.say("%s of that time left out: nothing holds them there", count(leftOut, "lock"))
 	}
 	if copied > 0 {
-		a.warning(fmt.Sprintf("%s copied that nothing holds there: check and prune need rwm restic unlock --remove-all first", count(copied, "lock")))
+		a.warning(fmt.Sprintf("%s copied that nothing holds there: check and prune need `rwm restic unlock --remove-all` first", count(copied, "lock")))
 	}
 }
 
