@@ -61,14 +61,15 @@ export RWM_REQUIRE ?= $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/nu
 
 all-packages: packages rgw-packages packaging-packages
 
-# Every part runs, whatever the one before said; the report at the end is of all. The
-# tests on Ceph mostly wait for it, so they run beside the others, and are shown after
-# them.
+# Every part runs, whatever another said; the report at the end is of all. The tests on
+# Ceph mostly wait for it, and lint ends on one processor, so they run beside the
+# others, and are shown after them.
 test: all-packages tools build ## every test, as CI runs it (installs what it needs; docs/testing.md)
 	@rm -f $(call RESULTS,s3dev race main rgw)
-	@status=0; for part in lint cross; do $(MAKE) --no-print-directory $$part || status=1; done; \
+	@status=0; $(MAKE) --no-print-directory -k lint cross >$(TOOLS)/test-lint.log 2>&1 & lint=$$!; \
 	$(MAKE) --no-print-directory test-rgw >$(TOOLS)/test-rgw.log 2>&1 & rgw=$$!; \
 	$(MAKE) --no-print-directory unit || status=1; \
+	wait $$lint || status=1; cat $(TOOLS)/test-lint.log; \
 	wait $$rgw || status=1; cat $(TOOLS)/test-rgw.log; \
 	$(GO) run ./internal/tools/testreport $$(ls $(call RESULTS,s3dev race main rgw) 2>/dev/null) || status=1; exit $$status
 
@@ -86,13 +87,14 @@ QUICK := ./restic ./...
 # The race detector takes a C compiler.
 RACEFLAG = $(if $(shell command -v "$$($(GO) env CC)"),-race)
 # The packages under the race detector end with the longest of them alone, so the others
-# run beside them and are shown after them, as those on Ceph are.
+# and s3dev's run beside them and are shown after them, as those on Ceph are.
 unit: tools build ## the tests but for those on Ceph RGW
 	@status=0; race="$(RACEFLAG)"; cgo=1; \
 	test -n "$$race" || { cgo=0; echo "NO C COMPILER: the tests run without the race detector"; }; \
-	(cd s3dev && CGO_ENABLED=$$cgo $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- $(NOVET) $$race -timeout 20m ./...) || status=1; \
+	(cd s3dev && CGO_ENABLED=$$cgo exec $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- $(NOVET) $$race -timeout 20m ./...) >$(TOOLS)/test-s3dev.log 2>&1 & s3dev=$$!; \
 	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- $(NOVET) -p 2 -timeout 30m -parallel 6 $(MAIN) >$(TOOLS)/test-main.log 2>&1 & main=$$!; \
 	CGO_ENABLED=$$cgo $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- $(NOVET) $$race -p 3 -timeout 30m $(RACE) || status=1; \
+	wait $$s3dev || status=1; cat $(TOOLS)/test-s3dev.log; \
 	wait $$main || status=1; cat $(TOOLS)/test-main.log; \
 	exit $$status
 
