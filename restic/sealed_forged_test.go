@@ -80,8 +80,14 @@ func (b *sealedBucket) forgeIndex(t *testing.T, x indexed) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.putIndex(t, x.key, text)
+}
+
+// putIndex makes text the only index, as the host can.
+func (b *sealedBucket) putIndex(t *testing.T, key *engcrypto.Key, text []byte) {
+	t.Helper()
 	nonce := engcrypto.NewRandomNonce()
-	file := x.key.Seal(slices.Clone(nonce), nonce, text, nil)
+	file := key.Seal(slices.Clone(nonce), nonce, text, nil)
 	host := b.srv.Client(t, b.srv.Host)
 	for obj := range host.ListObjectsIter(t.Context(), b.name, minio.ListObjectsOptions{Prefix: "index/", Recursive: true}) {
 		if obj.Err != nil {

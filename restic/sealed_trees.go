@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	engbackend "github.com/restic/restic/rwmlink/backend"
 	engcrypto "github.com/restic/restic/rwmlink/crypto"
 	engdata "github.com/restic/restic/rwmlink/data"
-	engpack "github.com/restic/restic/rwmlink/pack"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 
@@ -20,8 +18,8 @@ import (
 // refuses them. leaveTrees copies the packs of trees that the newest snapshots need to
 // where the host may read. They hold names and sizes, no file data.
 //
-// What is in a pack is read from its own header. An index is no proof: an attacker on
-// the host can replace it by one that calls a pack of file data a pack of trees.
+// What is in a pack is read from the pack itself (treeExam). An index is no proof: an
+// attacker on the host can replace it by one that calls file data trees.
 //
 // The prune is done by then. A failure here costs a host one full reading of its files,
 // so it is a warning.
@@ -32,10 +30,9 @@ func (s *Session) leaveTrees(ctx context.Context, keep snapshotList, res *PruneR
 	}
 	packs, key, err := s.treePacks(ctx, newestTrees(keep))
 	var refused []string
+	exam := &treeExam{be: s.stack, key: key, unpack: s.stack.unpack}
 	if err == nil {
-		refused, err = b.leaveTrees(ctx, packs, func(ctx context.Context, name string, size int64) (bool, error) {
-			return holdsTrees(ctx, s.stack, key, name, size)
-		})
+		refused, err = b.leaveTrees(ctx, packs, exam.may)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -44,8 +41,11 @@ func (s *Session) leaveTrees(ctx context.Context, keep snapshotList, res *PruneR
 		rep.warn("the newest trees could not be left for sealed hosts: their next backup may read all files again, as one without a parent does", err)
 		return nil
 	}
-	if len(refused) > 0 {
-		rep.warn(fmt.Sprintf("the index says that %s of file data hold trees, so it may be forged: they were not left for sealed hosts", plural.Of(len(refused), "pack")), nil)
+	if exam.data > 0 {
+		rep.warn(fmt.Sprintf("the index says that %s of file data hold trees, so it may be forged: they were not left for sealed hosts", plural.Of(exam.data, "pack")), nil)
+	}
+	if exam.odd > 0 {
+		rep.warn(fmt.Sprintf("%s of trees were not left for sealed hosts, as they hold something other than trees as restic writes them today: their next backup may read all files again, as one without a parent does", plural.Of(exam.odd, "pack")), nil)
 	}
 	res.TreePacks = uint(len(packs) - len(refused))
 	rep.emit(Message{Level: 1, Text: fmt.Sprintf("left %s of the newest trees where sealed hosts may read them", plural.Of(int(res.TreePacks), "pack"))})
@@ -86,23 +86,6 @@ func (s *Session) treePacks(ctx context.Context, roots engrestic.IDs) (packs map
 	}
 	packs, err = packsOfTrees(ctx, repo, trees)
 	return packs, repo.Key(), err
-}
-
-// holdsTrees reads from the header of a pack in the bucket, not in the cache, whether
-// it has nothing but trees. Whoever replaces the object before it is copied has only
-// bytes of their own: a host cannot bring back an old version.
-func holdsTrees(ctx context.Context, be engbackend.Backend, key *engcrypto.Key, name string, size int64) (bool, error) {
-	h := engbackend.Handle{Type: engbackend.PackFile, Name: name}
-	blobs, _, err := engpack.List(key, engbackend.ReaderAt(ctx, be, h), size)
-	if err != nil {
-		return false, fmt.Errorf("reading the header of pack %s: %w", name, err)
-	}
-	for _, blob := range blobs {
-		if blob.Type != engrestic.TreeBlob {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 func packsOfTrees(ctx context.Context, repo *engrepository.Repository, trees onlyTrees) (map[string]bool, error) {
