@@ -80,19 +80,20 @@ test-all: ## everything at full size, for a release
 
 # What runs under the race detector has goroutines of its own; the rest starts
 # processes, which it cannot see into.
-RACE := ./restic/... ./s3state/... ./s3versions/... ./rwm/... ./fusemount/... ./s3tool/... ./keeper/...
+RACE := ./restic/... ./s3state/... ./rwm/... ./keeper/... ./fusemount/... ./s3versions/... ./s3tool/...
 RACE := $(foreach p,$(RACE),$(if $(wildcard $(patsubst %/...,%,$(p))/*.go),$(p)))
 MAIN = $$($(GO) list ./... | grep -vE '/rwm/(examples|$(subst ./,,$(subst /...,,$(subst $(eval ) ,|,$(strip $(RACE))))))(/|$$)')
 QUICK := ./restic ./...
 # The race detector takes a C compiler.
 RACEFLAG = $(if $(shell command -v "$$($(GO) env CC)"),-race)
 # The packages under the race detector end with the longest of them alone, so the others
-# and s3dev's run beside them and are shown after them, as those on Ceph are.
+# and s3dev's run beside them at a lower priority, and are shown after them, as those on
+# Ceph are.
 unit: tools build ## the tests but for those on Ceph RGW
 	@status=0; race="$(RACEFLAG)"; cgo=1; \
 	test -n "$$race" || { cgo=0; echo "NO C COMPILER: the tests run without the race detector"; }; \
-	(cd s3dev && CGO_ENABLED=$$cgo exec $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- $(NOVET) $$race -timeout 20m ./...) >$(TOOLS)/test-s3dev.log 2>&1 & s3dev=$$!; \
-	$(GOTEST) --jsonfile $(TOOLS)/test-main.json -- $(NOVET) -p 2 -timeout 30m -parallel 6 $(MAIN) >$(TOOLS)/test-main.log 2>&1 & main=$$!; \
+	(cd s3dev && CGO_ENABLED=$$cgo exec nice -n 4 $(GOTEST) --jsonfile $(TOOLS)/test-s3dev.json -- $(NOVET) $$race -timeout 20m ./...) >$(TOOLS)/test-s3dev.log 2>&1 & s3dev=$$!; \
+	nice -n 4 $(GOTEST) --jsonfile $(TOOLS)/test-main.json -- $(NOVET) -p 2 -timeout 30m -parallel 6 $(MAIN) >$(TOOLS)/test-main.log 2>&1 & main=$$!; \
 	CGO_ENABLED=$$cgo $(GOTEST) --jsonfile $(TOOLS)/test-race.json -- $(NOVET) $$race -p 3 -timeout 30m $(RACE) || status=1; \
 	wait $$s3dev || status=1; cat $(TOOLS)/test-s3dev.log; \
 	wait $$main || status=1; cat $(TOOLS)/test-main.log; \

@@ -35,8 +35,8 @@ type treeExam struct {
 	odd  int // packs with a blob that is no tree as restic writes it
 }
 
-// may reads a pack from the bucket, not from the cache. Whoever replaces the object
-// before it is copied has only bytes of their own: a host cannot bring back an old
+// may reads a pack from the bucket, not from the cache. A host that replaces the object
+// before it is copied can only use bytes that it has: it cannot bring back an old
 // version.
 func (e *treeExam) may(ctx context.Context, name string, size int64) (bool, error) {
 	h := engbackend.Handle{Type: engbackend.PackFile, Name: name}
