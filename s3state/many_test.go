@@ -129,7 +129,9 @@ func TestManyVersionsUnderAttack(t *testing.T) {
 	if err != nil || h.Total < names || h.LastGood.Before(good.Add(-2*time.Hour)) || h.LastGood.After(good.Add(Day)) {
 		t.Fatalf("%v: %d signs, last good %s; %v", err, h.Total, h.LastGood, h.Suspicions[:min(len(h.Suspicions), 8)])
 	}
-	bounded("history", 24, map[string]int{http.MethodGet: 2*pages + read, http.MethodHead: 100, http.MethodPost: 10})
+	// It holds a mark for each version that overwrote another, up to 2*mostMarks.
+	marks := min(names, 2*mostMarks)
+	bounded("history", 18+marks*640>>20, map[string]int{http.MethodGet: 2*pages + read, http.MethodHead: 100, http.MethodPost: 10})
 
 	c.reset()
 	ledger, err := OpenRenewLedger(r.ledger)
