@@ -18,10 +18,10 @@ import (
 
 // treeExam decides which packs sealed hosts may read.
 //
-// A header that says "tree" is no proof either. If a forged index calls a file's data a
-// tree, and the data can be read as one, a prune writes it as a tree into a new pack. So
-// each blob of the pack has to be, byte for byte, a tree as restic writes it, also those
-// that the newest snapshots do not need: a host reads the pack as a whole.
+// A header that says "tree" is no proof either. If a forged index calls a file's data
+// a tree, and the data can be read as one, a prune writes it as a tree into a new pack.
+// So each blob of the pack has to be, byte for byte, a tree as restic writes it, also
+// those that the newest snapshots do not need: a host reads the pack as a whole.
 type treeExam struct {
 	be     engbackend.Backend
 	key    *engcrypto.Key

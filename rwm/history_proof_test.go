@@ -62,8 +62,8 @@ func (w *world) newest(h *s3state.History) {
 			w.t.Fatal(err)
 		}
 		if second := last.Truncate(time.Second); v.LastModified.Equal(second) {
-			// One change in a thousand looks like one of a server that cuts its times: only
-			// the end of that second is surely after it.
+			// One change in a thousand looks like one of a server that cuts its times:
+			// only the end of that second is surely after it.
 			last = second.Add(time.Second - time.Millisecond)
 		}
 	}

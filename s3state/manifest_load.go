@@ -107,10 +107,11 @@ func (s *Store) manifestOf(ctx context.Context, bucket string, m Moment, rep *re
 	return p, &SavedState{Bucket: bucket, Time: m.At}, err
 }
 
-// restorable is manifestOf for what is copied elsewhere. Nothing holds a lock there, but
-// it stops restic's check and prune. So a time goes without its locks, which a moment
-// has whenever a run was in progress, also if the server dates their removal later. A
-// saved state is copied as it is, locks and all. leftOut counts the locks of a time.
+// restorable is manifestOf for what is copied elsewhere. Nothing holds a lock there,
+// but it stops restic's check and prune. So a time goes without its locks, which a
+// moment has whenever a run was in progress, also if the server dates their removal
+// later. A saved state is copied as it is, locks and all. leftOut counts the locks of a
+// time.
 func (s *Store) restorable(ctx context.Context, bucket string, m Moment, rep *reporter) (_ *manifest, _ *SavedState, leftOut int64, err error) {
 	if err := m.check(); err != nil || m.StateKey != "" {
 		p, saved, err := s.manifestOf(ctx, bucket, m, rep)
