@@ -62,7 +62,7 @@ type simHost struct {
 	trees     map[restic.ID][]restic.TreeNode
 	blobs     map[restic.ID]content
 	snapshots []restic.Snapshot
-	saved     map[string]content // by the last backup
+	saved     map[string]content        // by the last backup
 	live      func(h *simHost, day int) // ordinary life
 }
 
