@@ -31,14 +31,16 @@ func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.
 		return m.store.DropVersions(ctx, bucket, opts)
 	}
 	var session *restic.Session
-	defer func() {
+	closeIt := func() {
 		if session != nil {
 			_ = session.Close() // it has only read
 		}
-	}()
+	}
+	defer func() { closeIt() }()
 	prove := m.prover(nil, restic.WithoutCache())
 	opts.Prover = prove
 	opts.Confirm = func(ctx context.Context, now *s3state.View) (whole bool, err error) {
+		closeIt() // of an earlier call
 		session, err = m.openForCheck(ctx, m.asOf(now))
 		switch {
 		case noRepository(err):

@@ -11,15 +11,16 @@ import (
 )
 
 // checkBeforeDrop checks that nothing speaks against removing what is old. One listing
-// decides everything, and what was current in it is kept whatever happens later.
-func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOptions, keep *keepSet, rep *reporter) (*StorageCheck, error) {
+// decides everything, and what was current in it is kept whatever happens later. It
+// returns errVanished if that listing is outdated, unless this is the last look.
+func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOptions, keep *keepSet, last bool, rep *reporter) (*StorageCheck, error) {
 	c := &StorageCheck{Bucket: bucket}
 	now, err := s.checkCurrent(ctx, bucket, c, rep)
 	if err != nil {
 		return c, err
 	}
 	defer now.close()
-	if err := s.readAgain(ctx, bucket, now, c, rep); err != nil {
+	if err := s.readAgain(ctx, bucket, now, c, last, rep); err != nil {
 		return c, err
 	}
 	c.decide(now.h.repository)
@@ -52,7 +53,7 @@ func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOpt
 	if !opts.Reviewed {
 		history := HistoryOptions{Inspector: opts.Inspector, Measure: opts.Measure, ReviewedUntil: opts.ReviewedUntil, ReadAll: true}
 		now.h.reviewed = opts.ReviewedUntil
-		if err := s.judge(ctx, bucket, now.h, nil, history, rep); err != nil {
+		if err := s.judge(ctx, bucket, now.h, nil, history, last, rep); err != nil {
 			return c, err
 		}
 		c.suspicions(now.h)
