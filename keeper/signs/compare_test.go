@@ -249,3 +249,33 @@ func TestLongNamesAreCutBetweenCharacters(t *testing.T) {
 		}
 	}
 }
+
+// Many new files, or deleted ones, hide no change of others behind them.
+func TestManyFilesHideNoChange(t *testing.T) {
+	const limit, hidden = 50, 20
+	for _, what := range []string{"made", "deleted", "made beside them"} {
+		for range 20 { // directories are compared in no order
+			s := newStore()
+			before, now := map[string]string{}, map[string]string{}
+			for i := range hidden {
+				name := fmt.Sprintf("work/%d", i)
+				before[name], now[name] = "a text, "+name, noise(uint64(i), 2000)
+			}
+			for i := range 20 * limit {
+				junk := fmt.Sprintf("junk%d/%d", i%7, i)
+				if what == "made beside them" {
+					junk = fmt.Sprintf("work/junk%d", i)
+				}
+				if what == "deleted" {
+					before[junk] = junk
+				} else {
+					now[junk] = junk
+				}
+			}
+			c, err := signs.Compare(t.Context(), s, s.snapshot(before), s.snapshot(now), len(before), len(now), signs.CompareOptions{Limit: limit, Read: 10})
+			if err != nil || c.Changed != hidden || c.Read == 0 || !c.Partial {
+				t.Fatalf("%s: %v, %d changed of %d, %d read, partial %t", what, err, c.Changed, hidden, c.Read, c.Partial)
+			}
+		}
+	}
+}
