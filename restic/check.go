@@ -78,7 +78,7 @@ func (s *Session) Check(ctx context.Context, o CheckOptions) (*CheckResult, erro
 	defer rep.stop()
 
 	c := &checkRun{o: o, rep: rep, res: &CheckResult{}}
-	a := access{object: uncachedObject}
+	a := access{object: uncachedObject, settled: true}
 	if o.WithCache {
 		a.object = ownObject
 	}
