@@ -62,6 +62,7 @@ type simHost struct {
 	trees     map[restic.ID][]restic.TreeNode
 	blobs     map[restic.ID]content
 	snapshots []restic.Snapshot
+	saved     map[string]content        // by the last backup
 	live      func(h *simHost, day int) // ordinary life
 }
 
@@ -115,7 +116,7 @@ func (h *simHost) backup(at time.Time) {
 	grown := uint64(len(h.trees)-before) * 3000
 	s.DataAdded, s.DataAddedPacked = s.DataAdded+grown, s.DataAddedPacked+grown/3
 	sn.ID = sha256.Sum256(fmt.Appendf(nil, "%s %s %s", h.name, at, sn.Tree))
-	h.snapshots = append(h.snapshots, sn)
+	h.snapshots, h.saved = append(h.snapshots, sn), maps.Clone(h.files)
 }
 
 type simDir struct {

@@ -75,6 +75,9 @@ func (m *Manager) History(ctx context.Context, bucket string, opts s3state.Histo
 	opts.Prover = m.prover(m.evidence)
 	opts.Inspector = func(ctx context.Context, good time.Time) (s3state.Inspect, error) {
 		loc, err := m.locationToUnseal(ctx, good)
+		if session != nil { // of an earlier look
+			_ = session.Close()
+		}
 		if err == nil {
 			session, err = m.openForCheck(ctx, loc)
 		}

@@ -123,10 +123,22 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
-	c := &StorageCheck{Bucket: bucket, whole: opts.Whole}
 	if err := s.requireVersioned(ctx, bucket); err != nil {
 		return nil, err
 	}
+	var found *StorageCheck
+	err := looks(rep, bucket, func(last bool) (err error) {
+		found, err = s.checkStorage(ctx, bucket, opts, last, rep)
+		return err
+	})
+	return found, err
+}
+
+// checkStorage is CheckStorage on one listing. It returns errVanished if that is
+// outdated, unless this is the last look or a moment was given: that lacks then what
+// was removed.
+func (s *Store) checkStorage(ctx context.Context, bucket string, opts CheckStorageOptions, last bool, rep *reporter) (*StorageCheck, error) {
+	c := &StorageCheck{Bucket: bucket, whole: opts.Whole}
 	var p *manifest
 	var err error
 	repository := true
@@ -157,7 +169,7 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 			return nil, err
 		}
 		defer now.close()
-		if err := s.readAgain(ctx, bucket, now, c, rep); err != nil {
+		if err := s.readAgain(ctx, bucket, now, c, last, rep); err != nil {
 			return nil, err
 		}
 		if opts.Whole {
@@ -169,7 +181,7 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 		p, repository = now.manifest, now.h.repository
 	}
 	if opts.ReadPercent > 0 {
-		if err := s.readObjects(ctx, bucket, p, opts, c, rep); err != nil {
+		if err := s.readObjects(ctx, bucket, p, opts, c, last || given, rep); err != nil {
 			return nil, err
 		}
 	}

@@ -11,12 +11,12 @@ import (
 // readAgain reads what was written more than once. It may have been overwritten with
 // something else, and even with the same size and ETag the server may be unable to
 // return the new version.
-func (s *Store) readAgain(ctx context.Context, bucket string, now *currentState, c *StorageCheck, rep *reporter) error {
-	return s.readObjects(ctx, bucket, now.again, CheckStorageOptions{ReadPercent: 100}, c, rep)
+func (s *Store) readAgain(ctx context.Context, bucket string, now *currentState, c *StorageCheck, last bool, rep *reporter) error {
+	return s.readObjects(ctx, bucket, now.again, CheckStorageOptions{ReadPercent: 100}, c, last, rep)
 }
 
 // readObjects reads objects and checks their bytes against their names or ETags.
-func (s *Store) readObjects(ctx context.Context, bucket string, p *manifest, opts CheckStorageOptions, c *StorageCheck, rep *reporter) error {
+func (s *Store) readObjects(ctx context.Context, bucket string, p *manifest, opts CheckStorageOptions, c *StorageCheck, last bool, rep *reporter) error {
 	r, err := p.reader()
 	if err != nil {
 		return err
@@ -35,12 +35,17 @@ func (s *Store) readObjects(ctx context.Context, bucket string, p *manifest, opt
 					continue
 				}
 				_, err := s.fetchChecked(ctx, bucket, o, io.Discard)
+				if !last {
+					if gone := s.vanished(ctx, bucket, o.Key, o.VersionID, err); gone != nil {
+						err = gone
+					}
+				}
 				mu.Lock()
 				c.Read++
 				bytes += o.Size
 				switch {
 				case err == nil:
-				case errors.Is(err, ErrCorrupt):
+				case errors.Is(err, ErrDamaged):
 					c.problem(o.Key, o.VersionID, "%v", err)
 				case refusedAlone(err):
 					refused++

@@ -25,7 +25,8 @@ type DropOptions struct {
 	// Confirm, if not nil, is called by RequireComplete to tell whether the current
 	// objects are complete, as only their owner can know. Without it the current
 	// objects of a repository are not proved, and DropVersions returns ErrNotProved
-	// unless Reviewed is set. An error aborts DropVersions.
+	// unless Reviewed is set. It is called again if the bucket has to be listed again,
+	// as something was removed from it meanwhile. An error aborts DropVersions.
 	Confirm func(ctx context.Context, now *View) (whole bool, err error)
 	// Inspector: see HistoryOptions. It is called after Confirm.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
@@ -112,8 +113,12 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	}
 	var checked keepSet
 	if opts.RequireComplete {
-		var err error
-		if res.Check, err = s.checkBeforeDrop(ctx, bucket, opts, &checked, rep); err != nil {
+		err := looks(rep, bucket, func(last bool) (err error) {
+			checked = keepSet{}
+			res.Check, err = s.checkBeforeDrop(ctx, bucket, opts, &checked, last, rep)
+			return err
+		})
+		if err != nil {
 			return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
 		}
 	}

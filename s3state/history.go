@@ -40,7 +40,7 @@ type History struct {
 	Suspicions []Suspicion
 	Total      int
 	// Notes are the marks that do not count: their Standing says why. At most 1000 of
-	// TotalNotes.
+	// TotalNotes, first of all those that nobody has looked at.
 	Notes      []Suspicion
 	TotalNotes int
 	// ReviewedUntil and ProvedUntil are those of the options.
@@ -91,9 +91,10 @@ type HistoryOptions struct {
 	// ProvedUntil is the last moment that an earlier History has proved, if there was
 	// one.
 	ProvedUntil time.Time
-	// Inspector is called once with the latest moment that was proved; without a
-	// Prover, with the last good moment that the listing shows. It may return a
-	// function that judges what is read, or nil. An error aborts History.
+	// Inspector is called with the latest moment that was proved; without a Prover, with
+	// the last good moment that the listing shows. It is called again if the bucket is
+	// listed again. It may return a function that judges what is read, or nil. An error
+	// aborts History.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
 	// Measure measures snapshots that were saved again with another tree, as a rewrite
 	// does, in place of the original. Those for which its budget does not suffice are
@@ -136,11 +137,16 @@ type HistoryOptions struct {
 //
 // Marks can be settled. An overwritten object whose bytes match its name is not marked;
 // the proof of a later moment settles packs and indexes that were deleted;
-// ReviewedUntil settles all marks.
+// ReviewedUntil settles all marks. If a lifecycle rule or an admin removes something
+// that was listed before it is read, the bucket is listed again, up to three times.
 //
 // Memory use grows with the number of minutes with activity, of seconds with deletions,
 // of locks, and of saved states, including the differences of those that were compared.
-// A mark takes some 400 bytes, and 100,000 are held at most.
+// A mark takes some 220 bytes until the history ends, since only then is it known which
+// marks are settled and which are shown; a name that was written twice takes some 30.
+// At most 100,000 marks, 100,000 objects that do not belong and 200,000 names are held;
+// of further marks only how many there were in each minute. The result holds only what
+// it shows.
 //
 // Errors: ErrNotVersioned, ErrBadListing, and those of Prover and Inspector.
 func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions) (*History, error) {
@@ -150,6 +156,18 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 	if err := s.requireVersioned(ctx, bucket); err != nil {
 		return nil, err
 	}
+	var found *History
+	err := looks(rep, bucket, func(last bool) (err error) {
+		found, err = s.look(ctx, bucket, opts, last, rep)
+		opts.Listing = nil // it serves once
+		return err
+	})
+	return found, err
+}
+
+// look is History on one listing. It returns errVanished if that is outdated, unless
+// this is the last look.
+func (s *Store) look(ctx context.Context, bucket string, opts HistoryOptions, last bool, rep *reporter) (*History, error) {
 	h, newest, err := opts.Listing.use(bucket, opts.ReadAll)
 	if err != nil {
 		return nil, err
@@ -169,7 +187,7 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 		return nil, err
 	}
 	h.end(cmp.Or(max(opts.Gap, 0), defaultGap))
-	if err := s.judge(ctx, bucket, h, newest, opts, rep); err != nil {
+	if err := s.judge(ctx, bucket, h, newest, opts, last, rep); err != nil {
 		return nil, err
 	}
 	if opts.Settings != nil {
@@ -183,6 +201,7 @@ func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions)
 
 func (h *timeline) review(opts HistoryOptions) {
 	h.reviewed, h.res.ReviewedUntil = opts.ReviewedUntil, opts.ReviewedUntil
+	h.found.reviewed, h.strangers.reviewed = opts.ReviewedUntil, opts.ReviewedUntil
 	h.provedUntil, h.res.ProvedUntil = opts.ProvedUntil, opts.ProvedUntil
 	h.proving = opts.Prover != nil
 	h.res.Proof = Proof{Verdict: NotProved, Reason: NoPassword}
@@ -191,7 +210,7 @@ func (h *timeline) review(opts HistoryOptions) {
 // judge goes beyond the listing: it reads metadata and compares states. ReadAll reads
 // every lock that matters; which keys, indexes and snapshots are read was decided while
 // h took the listing.
-func (s *Store) judge(ctx context.Context, bucket string, h *timeline, newest *newestView, opts HistoryOptions, rep *reporter) error {
+func (s *Store) judge(ctx context.Context, bucket string, h *timeline, newest *newestView, opts HistoryOptions, last bool, rep *reporter) error {
 	h.res.Unread = h.unread.total
 	look := newSearch(s, bucket, opts.Prover, newest, rep)
 	prove := func() error {
@@ -216,7 +235,7 @@ func (s *Store) judge(ctx context.Context, bucket string, h *timeline, newest *n
 				return err
 			}
 		}
-		if err := s.readMetadata(ctx, bucket, h, inspect, opts); err != nil {
+		if err := s.readMetadata(ctx, bucket, h, inspect, opts, last); err != nil {
 			return err
 		}
 		h.sum()

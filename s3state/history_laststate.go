@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -35,6 +36,9 @@ func (p *search) holds(ctx context.Context, h *timeline, st *SavedState, known *
 		return false, err
 	}
 	list, _, err := p.s.loadManifest(ctx, p.bucket, st.Key, st.VersionID)
+	if refusedAlone(err) || errors.Is(err, ErrBadState) {
+		return false, nil // it went meanwhile, or was archived
+	}
 	if err != nil {
 		return false, err
 	}

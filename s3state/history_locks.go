@@ -30,6 +30,7 @@ type heldLock struct {
 	void    bool     // it explains nothing
 	refused bool     // it could not be read
 	weak    bool     // it may never have been there
+	trace   uint64   // of the version, or of the marker that is left
 	claim   *LockClaim
 }
 
@@ -56,6 +57,7 @@ type lockEnd struct {
 	// replaced says that the marker replaced the lock, as it does while versioning is
 	// suspended. No host can suspend it.
 	replaced bool
+	trace    uint64
 }
 
 // known notes that something is known of a lock.
@@ -68,7 +70,7 @@ func (e *lockEvidence) known(v *Version) {
 
 // unknown notes a delete marker that hides no version of a lock.
 func (e *lockEvidence) unknown(v *Version) {
-	e.ends = append(e.ends, lockEnd{v.LastModified.UnixMilli(), v.VersionID == nullVersion})
+	e.ends = append(e.ends, lockEnd{v.LastModified.UnixMilli(), v.VersionID == nullVersion, trace(v)})
 	e.tail = -1
 }
 
@@ -85,7 +87,7 @@ func (e *lockEvidence) longer() {
 		if i, _ := slices.BinarySearch(e.seen, from); i > 0 && !weak {
 			from = e.seen[i-1]
 		}
-		if l := (heldLock{span: span{from, end.at}, weak: weak}); e.wanted == nil || meets(e.wanted, l.span) {
+		if l := (heldLock{span: span{from, end.at}, weak: weak, trace: end.trace}); e.wanted == nil || meets(e.wanted, l.span) {
 			e.locks = append(e.locks, l)
 		}
 	}
@@ -110,11 +112,11 @@ type deletion struct {
 // change; nil if it still is. Those of a key come together, the newest first.
 func (e *lockEvidence) lock(v, next *Version) {
 	from, tail := v.LastModified.UnixMilli(), e.tail
-	l := heldLock{span: span{from, v.LastModified.Add(lockLife).UnixMilli()}}
+	l := heldLock{span: span{from, v.LastModified.Add(lockLife).UnixMilli()}, trace: trace(v)}
 	if next != nil && !next.DeleteMarker && sameBytes(v, next) && tail >= 0 {
 		// A repeated request: that lock's life began with the first.
 		again := &e.locks[tail]
-		again.from, again.to = from, min(again.to, l.to)
+		again.from, again.to, again.trace = from, min(again.to, l.to), l.trace
 		if e.wanted != nil {
 			again.v = clone(v)
 		}

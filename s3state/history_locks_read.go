@@ -76,23 +76,34 @@ func (r *reading) try(ctx context.Context) error {
 	if !refused || r.could || r.spare == nil {
 		return nil
 	}
-	_, err := r.s.fetchChecked(ctx, r.bucket, entryFrom(r.spare), io.Discard)
+	err := r.fetch(ctx, r.spare, io.Discard)
 	r.could = err == nil
-	if refusedAlone(err) || errors.Is(err, ErrCorrupt) {
+	if refusedAlone(err) || errors.Is(err, ErrDamaged) {
 		return nil
 	}
 	return err
 }
 
 // explain lists the locks once more and keeps those that explain deletions, the newest
-// first.
-func (s *Store) explain(ctx context.Context, bucket string, h *timeline) error {
+// first. It returns errVanished if one of them is no longer there, unless this is the
+// last look.
+func (s *Store) explain(ctx context.Context, bucket string, h *timeline, last bool) error {
 	again := newTimeline(bucket)
 	again.evidence.wanted, again.evidence.rules = h.evidence.when(), h.evidence.rules
 	if len(again.evidence.wanted) > 0 {
-		err := s.listVersions(ctx, bucket, "locks/", nil, func(entries []Version) error { again.take(entries); return nil })
+		found := make(traces)
+		err := s.listVersions(ctx, bucket, lockPrefix, nil, func(entries []Version) error {
+			for i := range entries {
+				found[trace(&entries[i])] = struct{}{}
+			}
+			again.take(entries)
+			return nil
+		})
 		if err != nil {
 			return err
+		}
+		if !last && found.missing(&h.evidence, again.evidence.wanted) {
+			return fmt.Errorf("%w: a lock", errVanished)
 		}
 		again.end(defaultGap)
 	}

@@ -127,7 +127,7 @@ func TestRefusedLockBesideWhatIsKnown(t *testing.T) {
 		h := newTimeline(w.bucket)
 		h.evidence.held(0, 100)
 		h.evidence.locks[0].refused = true
-		r := &reading{s: w.admin, bucket: w.bucket, h: h, spare: &Version{Key: key, Size: int64(len(body))}}
+		r := &reading{s: w.admin, bucket: w.bucket, h: h, last: true, spare: &Version{Key: key, Size: int64(len(body))}}
 		if err := r.judgeLocks(t.Context(), nil); err != nil || h.evidence.locks[0].void != void {
 			t.Errorf("%s: void %t, %v", key, h.evidence.locks[0].void, err)
 		}

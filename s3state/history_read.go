@@ -55,6 +55,7 @@ type reading struct {
 	h       *timeline
 	inspect Inspect // may be nil
 	known   *Known  // may be nil
+	last    bool    // what vanishes now is a doubt; see looks
 
 	mu    sync.Mutex // guards h, and calls of inspect
 	could bool       // something was read
@@ -63,12 +64,13 @@ type reading struct {
 
 // readMetadata reads keys, indexes and snapshots, the locks that explain deletions, and
 // for inspect also configs. It compares their bytes with their names. It reads at most
-// readMost locks, unless ReadAll is set.
-func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, inspect Inspect, opts HistoryOptions) error {
+// readMost locks, unless ReadAll is set. Of what was removed meanwhile it returns
+// errVanished, unless this is the last look.
+func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, inspect Inspect, opts HistoryOptions, last bool) error {
 	known, all := opts.Known, opts.ReadAll
 	known.begin()
 	h.unread.trim()
-	if err := s.explain(ctx, bucket, h); err != nil {
+	if err := s.explain(ctx, bucket, h, last); err != nil {
 		return err
 	}
 	locks := h.evidence.locks
@@ -76,7 +78,7 @@ func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, in
 		locks = locks[:min(len(locks), readMost)]
 	}
 	h.res.Unread += len(h.evidence.locks) - len(locks) // these are judged by the listing
-	r := &reading{s: s, bucket: bucket, h: h, inspect: inspect, known: known}
+	r := &reading{s: s, bucket: bucket, h: h, inspect: inspect, known: known, last: last}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(readAtOnce)
 	for i := range h.unread.all {
@@ -125,9 +127,9 @@ func (r *reading) read(ctx context.Context, v *Version) (verdict Verdict, ok boo
 		return Verdict{Suspicious: fmt.Sprintf("it is too large (%d bytes) for a %s", v.Size, what)}, true, nil
 	}
 	body := bytes.NewBuffer(make([]byte, 0, v.Size))
-	_, err = r.s.fetchChecked(ctx, r.bucket, entryFrom(v), body)
+	err = r.fetch(ctx, v, body)
 	switch {
-	case errors.Is(err, ErrCorrupt):
+	case errors.Is(err, ErrDamaged):
 		return Verdict{Suspicious: fmt.Sprintf("it is not a valid %s: its bytes do not match its name", what)}, true, nil
 	case refusedAlone(err):
 		return Verdict{}, false, nil
@@ -147,6 +149,17 @@ func (r *reading) read(ctx context.Context, v *Version) (verdict Verdict, ok boo
 		r.known.put(v, r.inspect != nil, verdict)
 	}
 	return verdict, true, err
+}
+
+// fetch reads a version that was listed and compares its bytes with its name.
+func (r *reading) fetch(ctx context.Context, v *Version, w io.Writer) error {
+	_, err := r.s.fetchChecked(ctx, r.bucket, entryFrom(v), w)
+	if !r.last {
+		if gone := r.s.vanished(ctx, r.bucket, v.Key, v.VersionID, err); gone != nil {
+			return gone
+		}
+	}
+	return err
 }
 
 // remembered is read without reading.
@@ -185,7 +198,7 @@ func (r *reading) overwrote(ctx context.Context, v *Version) error {
 	_, right := r.remembered(v, false)
 	var err error
 	if !right {
-		_, err = r.s.fetchChecked(ctx, r.bucket, entryFrom(v), io.Discard)
+		err = r.fetch(ctx, v, io.Discard)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -193,7 +206,7 @@ func (r *reading) overwrote(ctx context.Context, v *Version) error {
 	case err == nil:
 		r.known.put(v, false, Verdict{})
 		r.h.rightContent(v)
-	case errors.Is(err, ErrCorrupt), refusedAlone(err):
+	case errors.Is(err, ErrDamaged), refusedAlone(err):
 	default:
 		return err
 	}

@@ -25,10 +25,10 @@ func (m *minute) n(t FileType, c Change) int64 { return m.counts[countKey{t, c}]
 
 // steps joins minutes into steps, and judges what only many changes show.
 func (h *timeline) steps(gap time.Duration) {
-	h.strangers.trim()
 	for _, g := range h.keysGone {
-		if !h.failedInit(&g.key) {
-			h.evidence.deleted(TypeKey, &g.marker, &g.key)
+		if !h.failedInit(g.written) {
+			marker := &Version{Key: g.key, VersionID: g.marker, LastModified: g.gone}
+			h.evidence.deleted(TypeKey, marker, &Version{LastModified: g.written})
 		}
 	}
 	h.evidence.longer()
@@ -80,50 +80,53 @@ func (h *timeline) step(minutes []int64, live map[FileType]int64) {
 // sum tells the marks that count from those that do not, counts those of each step and
 // finds the last good moment.
 func (h *timeline) sum() {
-	all := suspicions{slices.Clone(h.found.list), h.found.total}
+	var more []Suspicion
 	for i := range h.configs {
 		if c := &h.configs[i]; !c.right {
-			all.add(mark(&c.Version, c.reason, markLasting))
+			more = append(more, mark(&c.Version, c.reason, markLasting))
 		}
 	}
 	if s, ok := h.doesNotHold(); ok {
-		all.add(s)
+		more = append(more, s)
 	}
-	all.trim()
-	var open, notes []Suspicion
+	r, step := h.res, 0
+	for i := range r.Steps {
+		r.Steps[i].Suspicions = 0
+	}
+	// The result holds no more than it shows: it outlives all else.
+	r.Suspicions = nil
+	var settled, strangers notes
 	h.lasting = time.Time{}
-	for _, s := range all.list {
-		if s.Standing = h.standing(&s); s.Standing != "" {
-			notes = append(notes, s)
+	for m := range h.found.with(more) {
+		if standing := h.standing(m.last(), m.kind); standing != "" {
+			settled.add(m, standing)
 			continue
 		}
-		open = append(open, s)
-		if h.lasts(s.kind) && h.lasting.IsZero() {
-			h.lasting = s.Time
+		if len(r.Suspicions) < maxListed {
+			r.Suspicions = append(r.Suspicions, m.shown(""))
+		}
+		if h.lasts(m.kind) && h.lasting.IsZero() {
+			h.lasting = m.at
+		}
+		for step < len(r.Steps) && m.at.After(endOf(r.Steps[step].To)) {
+			step++
+		}
+		if step < len(r.Steps) {
+			r.Steps[step].Suspicions += int(m.n)
 		}
 	}
-	h.res.Suspicions, h.res.Total = open[:min(len(open), maxListed)], all.total-len(notes)
-	h.res.TotalNotes = len(notes)
+	r.Total = h.found.total + len(more) - settled.total
 	if h.repository {
-		for _, s := range h.strangers.list {
-			if s.Standing = Noted; !h.reviewed.Before(s.Time) {
-				s.Standing = Reviewed
+		for m := range h.strangers.with(nil) {
+			standing := Noted
+			if !h.reviewed.Before(m.last()) {
+				standing = Reviewed
 			}
-			notes = append(notes, s)
-		}
-		h.res.TotalNotes += h.strangers.total
-	}
-	slices.SortStableFunc(notes, func(a, b Suspicion) int { return a.Time.Compare(b.Time) })
-	h.res.Notes = notes[:min(len(notes), maxListed)]
-	for i := range h.res.Steps {
-		st := &h.res.Steps[i]
-		st.Suspicions = 0
-		for len(open) > 0 && !open[0].Time.After(endOf(st.To)) {
-			open = open[1:]
-			st.Suspicions++
+			strangers.add(m, standing)
 		}
 	}
-	h.res.Gone = h.goneSince(later(h.good, h.provedUntil))
+	r.Notes, r.TotalNotes = settled.with(&strangers), settled.total+strangers.total
+	r.Gone = h.goneSince(later(h.good, h.provedUntil))
 	h.lastGood()
 }
 
@@ -160,13 +163,13 @@ func (h *timeline) lasts(kind markKind) bool {
 }
 
 // standing says why a mark does not count, "" if it does.
-func (h *timeline) standing(s *Suspicion) Standing {
+func (h *timeline) standing(at time.Time, kind markKind) Standing {
 	switch {
-	case !s.Time.After(h.reviewed):
+	case !at.After(h.reviewed):
 		return Reviewed
-	case h.first.IsZero() || s.Time.Before(h.first) || s.kind == markNoted:
+	case h.first.IsZero() || at.Before(h.first) || kind == markNoted:
 		return Noted
-	case !h.lasts(s.kind) && !h.good.IsZero() && !s.Time.After(h.good):
+	case !h.lasts(kind) && !h.good.IsZero() && !at.After(h.good):
 		return Resolved
 	}
 	return ""
@@ -233,14 +236,17 @@ func (r *History) before(t time.Time) bool {
 // may reports whether t is before any mark that only a person settles.
 func (h *timeline) may(t time.Time) bool { return h.lasting.IsZero() || t.Before(h.lasting) }
 
-// keyGone is a key that was deleted.
-type keyGone struct{ marker, key Version }
+// keyGone is a key that was deleted, and the version ID of its delete marker.
+type keyGone struct {
+	key, marker   string
+	gone, written time.Time
+}
 
 // failedInit reports whether a key was left behind by an attempt to make the
 // repository: the one that succeeded wrote another key later, and then the config.
-func (h *timeline) failedInit(key *Version) bool {
+func (h *timeline) failedInit(written time.Time) bool {
 	for _, at := range h.keys {
-		if at.After(key.LastModified) && !at.After(h.config) {
+		if at.After(written) && !at.After(h.config) {
 			return true
 		}
 	}

@@ -1,9 +1,7 @@
 package s3state
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -56,30 +54,6 @@ func (s Suspicion) String() string {
 		text += fmt.Sprintf(" (%q version %q)", s.Key, s.VersionID)
 	}
 	return text
-}
-
-// suspicions keeps the earliest when there are too many.
-type suspicions struct {
-	list  []Suspicion
-	total int
-}
-
-// mostMarks bounds how many marks are held; maxListed of them are in the result.
-const mostMarks = 50_000
-
-func (l *suspicions) add(s Suspicion) {
-	l.total++
-	l.list = append(l.list, s)
-	if len(l.list) >= 2*mostMarks {
-		l.trim()
-	}
-}
-
-func (l *suspicions) trim() {
-	slices.SortStableFunc(l.list, func(a, b Suspicion) int {
-		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Key, b.Key))
-	})
-	l.list = l.list[:min(len(l.list), mostMarks)]
 }
 
 // shortest is the size of the smallest sealed restic object: 16 bytes of nonce

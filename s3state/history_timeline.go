@@ -2,7 +2,6 @@ package s3state
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -172,7 +171,7 @@ func (h *timeline) change(v, older *Version) {
 	case reason != "":
 		h.suspect(mark(v, reason, kindOf(t)))
 	case c == Deleted && t == TypeKey && len(h.keysGone) < mostTwice:
-		h.keysGone = append(h.keysGone, keyGone{*v, *older})
+		h.keysGone = append(h.keysGone, keyGone{v.Key, v.VersionID, v.LastModified, older.LastModified})
 	case c == Deleted && (t == TypeKey || t == TypeIndex || t == TypeSnapshot || t == TypePack):
 		h.evidence.deleted(t, v, older)
 	case c != Deleted && (t == TypeKey || t == TypeIndex || t == TypeSnapshot):
@@ -232,7 +231,5 @@ func (h *timeline) right(c *replacedConfig) { c.right = true }
 // rightContent clears the marks on a version that was read and is what its name says: a
 // repeated request, another way to upload, or a repair.
 func (h *timeline) rightContent(v *Version) {
-	n := len(h.found.list)
-	h.found.list = slices.DeleteFunc(h.found.list, func(s Suspicion) bool { return s.Key == v.Key && s.VersionID == v.VersionID })
-	h.found.total -= n - len(h.found.list)
+	h.found.remove(v.Key, v.VersionID)
 }

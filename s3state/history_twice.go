@@ -1,14 +1,19 @@
 package s3state
 
-import "context"
+import (
+	"context"
+	"hash/maphash"
+)
 
-// mostTwice bounds how many keys are remembered by their names.
+// mostTwice bounds how many keys are remembered.
 const mostTwice = 200_000
 
 // twice remembers which keys were written more than once, also if they were deleted in
-// between: what is current may be what an attacker has put over an object.
+// between: what is current may be what an attacker has put over an object. It holds
+// hashes of the keys: two keys with the same one cost a reading that was not needed.
 type twice struct {
-	keys map[string]bool
+	keys map[uint64]struct{}
+	seed maphash.Seed
 	last string
 }
 
@@ -19,16 +24,22 @@ func (t *twice) note(v *Version) {
 	}
 	if t.last == v.Key && len(t.keys) < mostTwice {
 		if t.keys == nil {
-			t.keys = make(map[string]bool)
+			t.keys, t.seed = make(map[uint64]struct{}), maphash.MakeSeed()
 		}
-		t.keys[v.Key] = true
+		t.keys[maphash.String(t.seed, v.Key)] = struct{}{}
 	}
 	t.last = v.Key
 }
 
 // written reports whether a key was written more than once. If there are too many to
 // remember, all were.
-func (t *twice) written(key string) bool { return t.keys[key] || len(t.keys) >= mostTwice }
+func (t *twice) written(key string) bool {
+	if len(t.keys) == 0 {
+		return false // nor is there a seed
+	}
+	_, ok := t.keys[maphash.String(t.seed, key)]
+	return ok || len(t.keys) >= mostTwice
+}
 
 // listTwice lists a bucket for it.
 func (s *Store) listTwice(ctx context.Context, bucket string) (*twice, error) {

@@ -131,7 +131,7 @@ func TestManyVersionsUnderAttack(t *testing.T) {
 	}
 	// It holds a mark for each version that overwrote another, up to 2*mostMarks.
 	marks := min(names, 2*mostMarks)
-	bounded("history", 18+marks*640>>20, map[string]int{http.MethodGet: 2*pages + read, http.MethodHead: 100, http.MethodPost: 10})
+	bounded("history", 16+marks*bytesPerMark>>20, map[string]int{http.MethodGet: 2*pages + read, http.MethodHead: 100, http.MethodPost: 10})
 
 	c.reset()
 	ledger, err := OpenRenewLedger(r.ledger)

@@ -62,7 +62,7 @@ func (s *Store) verifyGroup(ctx context.Context, bucket string, r *ownRule, stat
 		st.Verification, st.Unreadable = nil, nil
 		manifests[i], _, err = s.loadManifest(ctx, bucket, st.Key, st.VersionID)
 		if errors.Is(err, ErrNoState) {
-			gone, listErr := s.gone(ctx, bucket, st)
+			gone, listErr := s.gone(ctx, bucket, st.Key, st.VersionID)
 			if listErr != nil {
 				return false, listErr
 			}
@@ -118,20 +118,6 @@ func (s *Store) verifyGroup(ctx context.Context, bucket string, r *ownRule, stat
 // lifecycle rule or an admin, as only they can: had it been listed now, it would not be
 // among the states.
 var errGone = fmt.Errorf("%w any more: it was removed meanwhile", ErrNoState)
-
-// gone reports whether a new listing no longer has a state.
-func (s *Store) gone(ctx context.Context, bucket string, st *SavedState) (bool, error) {
-	gone := true
-	err := s.listVersions(ctx, bucket, st.Key, nil, func(entries []Version) error {
-		for i := range entries {
-			if entries[i].Key == st.Key && entries[i].VersionID == st.VersionID {
-				gone = false
-			}
-		}
-		return nil
-	})
-	return gone, err
-}
 
 // ofNoConcern reports whether a state cannot be read for a reason that is no fault: a
 // restore copied it here, or it is no longer there.
