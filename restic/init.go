@@ -10,6 +10,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 	"github.com/restic/chunker"
 
+	"github.com/cesnet/rwm/internal/buckets"
 	engbackend "github.com/restic/restic/rwmlink/backend"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 )
@@ -141,7 +142,7 @@ func (l *s3Location) makeBucket(ctx context.Context, o *options) error {
 	if err := s3utils.CheckValidBucketNameStrict(l.bucket); err != nil {
 		return fmt.Errorf("%s: the bucket's name is not valid: %w; nothing was made", l, err)
 	}
-	if err := l.client.MakeBucket(ctx, l.bucket, minio.MakeBucketOptions{}); err != nil {
+	if err := buckets.Make(ctx, l.client, l.bucket, minio.MakeBucketOptions{}); err != nil {
 		return fmt.Errorf("%s: %w, and making it failed: %w; nothing was made", l, ErrNoBucket, explain(l, err))
 	}
 	if o.events != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/cesnet/rwm/internal/s3config"
 )
 
@@ -55,7 +56,7 @@ func NewClient(cfg *Config, transport http.RoundTripper) (*minio.Client, error) 
 	client, err := minio.New(endpoint.Host, &minio.Options{
 		Creds:        credentials.NewStaticV4(cfg.S3AccessKey, cfg.S3SecretKey, ""),
 		Secure:       endpoint.Scheme == "https",
-		Transport:    transport,
+		Transport:    reqctx.RepeatLocation(transport),
 		BucketLookup: minio.BucketLookupPath,
 		MaxRetries:   2,
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cesnet/rwm/internal/buckets"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
@@ -68,11 +69,11 @@ func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (
 			break
 		}
 	}
-	err := s3err.Wrap(s.client.RemoveBucket(ctx, bucket), "remove bucket %s", bucket)
+	err := s3err.Wrap(buckets.Remove(ctx, s.client, bucket), "remove bucket %s", bucket)
 	if errors.Is(err, ErrNotEmpty) {
 		// To some servers, uploads that were never completed count as content.
 		if s.abortUploads(ctx, bucket) > 0 {
-			err = s3err.Wrap(s.client.RemoveBucket(ctx, bucket), "remove bucket %s", bucket)
+			err = s3err.Wrap(buckets.Remove(ctx, s.client, bucket), "remove bucket %s", bucket)
 		}
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 
+	"github.com/cesnet/rwm/internal/buckets"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
@@ -222,7 +223,7 @@ func (a *accessor) rename(ctx context.Context, key string, f fileData) error {
 // otherBucket makes a bucket of the caller's own.
 func (a *accessor) otherBucket(ctx context.Context) (name string, remove func(), err error) {
 	name = "rwm-canary-" + strings.ToLower(rand.Text()[:12])
-	if err := a.s.client.MakeBucket(ctx, name, minio.MakeBucketOptions{}); err != nil {
+	if err := buckets.Make(ctx, a.s.client, name, minio.MakeBucketOptions{}); err != nil {
 		return "", nil, err
 	}
 	return name, func() { _ = a.s.client.RemoveBucket(context.WithoutCancel(ctx), name) }, nil

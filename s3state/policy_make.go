@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/cesnet/rwm/internal/buckets"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 	"github.com/minio/minio-go/v7"
@@ -69,7 +70,7 @@ func (m *maker) makeBucket(ctx context.Context, region string) {
 		tries := 0
 		err := m.s.observed(m.rep).Retry(ctx, m.bucket, m.op, 0, func(ctx context.Context) error {
 			tries++
-			err := m.s.client.MakeBucket(ctx, m.bucket, minio.MakeBucketOptions{Region: region, ObjectLocking: m.lock != nil})
+			err := buckets.Make(ctx, m.s.client, m.bucket, minio.MakeBucketOptions{Region: region, ObjectLocking: m.lock != nil})
 			if tries > 1 && s3err.Code(err) == "BucketAlreadyOwnedByYou" {
 				return nil // the first try had succeeded
 			}

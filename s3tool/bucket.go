@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/buckets"
 )
 
 // MakeBucket creates a bucket, with versioning if asked for. Buckets for backups are
@@ -16,7 +18,7 @@ func (t *Tool) MakeBucket(ctx context.Context, bucket string, versioning bool) e
 	if exists, err := t.client.BucketExists(ctx, bucket); err == nil && exists {
 		return fmt.Errorf("make %s: %w", at, ErrBucketExists)
 	}
-	if err := t.client.MakeBucket(ctx, bucket, minio.MakeBucketOptions{}); err != nil {
+	if err := buckets.Make(ctx, t.client, bucket, minio.MakeBucketOptions{}); err != nil {
 		return explain(err, "make", at)
 	}
 	if !versioning {
@@ -31,5 +33,5 @@ func (t *Tool) MakeBucket(ctx context.Context, bucket string, versioning bool) e
 // RemoveBucket removes a bucket that has no objects, versions or delete markers.
 func (t *Tool) RemoveBucket(ctx context.Context, bucket string) error {
 	t = t.made()
-	return explain(t.client.RemoveBucket(ctx, bucket), "remove", Location{Bucket: bucket})
+	return explain(buckets.Remove(ctx, t.client, bucket), "remove", Location{Bucket: bucket})
 }

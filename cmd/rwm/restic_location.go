@@ -12,6 +12,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
@@ -84,7 +85,7 @@ func (a *app) s3Location(name string, cfg *rwm.Config, options resticflags.S3) (
 		"": minio.BucketLookupPath, "path": minio.BucketLookupPath, "dns": minio.BucketLookupDNS, "auto": minio.BucketLookupAuto,
 	}
 	client, err := minio.New(u.Host, &minio.Options{
-		Creds: creds, Secure: u.Scheme == "https", Transport: transport, MaxRetries: cmp.Or(options.Retries, 2),
+		Creds: creds, Secure: u.Scheme == "https", Transport: reqctx.RepeatLocation(transport), MaxRetries: cmp.Or(options.Retries, 2),
 		Region: options.Region, BucketLookup: lookup[options.BucketLookup],
 	})
 	if err != nil {

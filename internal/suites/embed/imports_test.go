@@ -22,12 +22,13 @@ const (
 // library.
 var layers = map[string][]string{
 	"keeper":               {"rwm", "s3state", "restic", "internal/readfile", "internal/plural", "internal/printable", "internal/s3config", "internal/events"},
-	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest", "internal/readfile", "internal/plural", "internal/s3config"},
+	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest", "internal/readfile", "internal/plural", "internal/reqctx", "internal/s3config"},
 	"fusemount":            {"restic", "internal/blobload"},
-	"s3state":              {"s3versions", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/plural"},
-	"s3tool":               {"s3versions", "internal/s3err", "internal/events", "internal/readfile"},
+	"s3state":              {"s3versions", "internal/buckets", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/plural"},
+	"s3tool":               {"s3versions", "internal/buckets", "internal/s3err", "internal/events", "internal/readfile"},
 	"s3versions":           {"internal/reqctx", "internal/s3err"},
-	"restic":               {"s3versions", "internal/blobload", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/readfile", "internal/plural"},
+	"restic":               {"s3versions", "internal/blobload", "internal/buckets", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/readfile", "internal/plural"},
+	"internal/buckets":     {"internal/s3err"},
 	"internal/reqctx":      {},
 	"internal/s3err":       {},
 	"internal/resticflags": {"restic", "internal/suggest", "internal/readfile"},
