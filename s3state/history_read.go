@@ -129,7 +129,7 @@ func (r *reading) read(ctx context.Context, v *Version) (verdict Verdict, ok boo
 	body := bytes.NewBuffer(make([]byte, 0, v.Size))
 	err = r.fetch(ctx, v, body)
 	switch {
-	case errors.Is(err, ErrCorrupt):
+	case errors.Is(err, ErrDamaged):
 		return Verdict{Suspicious: fmt.Sprintf("it is not a valid %s: its bytes do not match its name", what)}, true, nil
 	case refusedAlone(err):
 		return Verdict{}, false, nil
@@ -206,7 +206,7 @@ func (r *reading) overwrote(ctx context.Context, v *Version) error {
 	case err == nil:
 		r.known.put(v, false, Verdict{})
 		r.h.rightContent(v)
-	case errors.Is(err, ErrCorrupt), refusedAlone(err):
+	case errors.Is(err, ErrDamaged), refusedAlone(err):
 	default:
 		return err
 	}
