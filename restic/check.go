@@ -82,7 +82,7 @@ func (s *Session) Check(ctx context.Context, o CheckOptions) (*CheckResult, erro
 // check checks the repository for Check and Migrate.
 func (s *Session) check(ctx context.Context, o CheckOptions, rep *reporter) (*CheckResult, error) {
 	c := &checkRun{o: o, rep: rep, res: &CheckResult{}}
-	a := access{object: uncachedObject}
+	a := access{object: uncachedObject, settled: true}
 	if o.WithCache {
 		a.object = ownObject
 	}

@@ -25,9 +25,10 @@
 // # Sessions
 //
 // Opening costs a key derivation (up to half a second, by design of the format),
-// locking takes a fifth of a second, and loading the index takes one request for each
-// index file. A session pays for each once, so use one session for many operations: ten
-// small backups take 50 requests, where ten runs of the restic command take 140.
+// locking takes a fifth of a second (of writers and checks; other readers do not wait),
+// and loading the index takes one request for each index file. A session pays for each
+// once, so use one session for many operations: ten small backups take 50 requests,
+// where ten runs of the restic command take 140.
 //
 // The price is that the session holds a lock from its first operation to Close. It is a
 // shared one, which lets others back up and restore, but not forget or prune. A
