@@ -219,9 +219,9 @@ func TestForgedIndexOpensNoFileData(t *testing.T) {
 	}
 }
 
-// Where a tree or a pack cannot be read, what was left before is looked at all the same:
-// a host could spoil one to keep what it should not have. What passes stays, so that no
-// host reads all its files again for it.
+// Where a tree or a pack cannot be read, what was left before is looked at all the
+// same: a host could spoil one to keep what it should not have. What passes stays, so
+// that no host reads all its files again for it.
 func TestUnreadableTreesOpenNoFileData(t *testing.T) {
 	for name, cached := range map[string]bool{"the tree": false, "the pack": true} {
 		t.Run(name, func(t *testing.T) {
