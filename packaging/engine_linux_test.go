@@ -46,6 +46,12 @@ func newEngine(t *testing.T) *engine {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if onOverlay(t, dir) {
+		if err := os.Remove(dir); err != nil {
+			t.Error(err)
+		}
+		harness.NotHere(t, "no containers: podman lays an overlay over images, and the kernel has none over the overlay that holds "+dir)
+	}
 	e := &engine{dir}
 	t.Cleanup(func() {
 		e.podman("rm", "--force", "--all", "--time=0").Run()             //nolint:errcheck // the rest is removed all the same
@@ -55,6 +61,18 @@ func newEngine(t *testing.T) *engine {
 		}
 	})
 	return e
+}
+
+// onOverlay reports whether a directory lies on an overlay, as in a container or in a
+// chroot into one.
+func onOverlay(t *testing.T, dir string) bool {
+	t.Helper()
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(dir, &fs); err != nil {
+		t.Fatal(err)
+	}
+	const overlayfs = 0x794c7630 // OVERLAYFS_SUPER_MAGIC of linux/magic.h
+	return int64(fs.Type) == overlayfs
 }
 
 func (e *engine) podman(args ...string) *exec.Cmd {

@@ -42,6 +42,10 @@ type access struct {
 	// are. list holds what choose will find.
 	walk    func(list snapshotList) engrestic.IDs
 	walking walking
+	// settled says that the lock has to have stood the 200 ms that restic waits, with
+	// no other lock found after them, as every writer's has. Other readers begin once
+	// ours is written and no other is there (lockEarly).
+	settled bool
 	// sealed says that the task can do without packs that a sealed host is refused. Any
 	// other ends with the first of them.
 	sealed bool
@@ -68,6 +72,9 @@ const (
 
 // addsBlobs reports whether the task writes through the index.
 func (a access) addsBlobs() bool { return a.write && a.index }
+
+// settles reports whether the task has to wait for a settled lock.
+func (a access) settles() bool { return a.write || a.settled }
 
 // run runs fn as a says: every operation of the session goes through it.
 func (s *Session) run(ctx context.Context, a access, fn task) error {
@@ -136,7 +143,7 @@ func (s *Session) runAlone(ctx context.Context, a access, fn task) (err error) {
 	}
 	ctx, over := s.readAhead(ctx, a, nil)
 	defer over()
-	lock, err := s.acquire(ctx, repo, true)
+	lock, err := s.acquire(ctx, repo, lockWish{exclusive: true})
 	if err != nil {
 		return err
 	}
@@ -154,7 +161,7 @@ func (s *Session) runCommon(ctx context.Context, a access, fn task) error {
 	ctx, over := s.readAhead(ctx, a, nil)
 	defer over()
 	if a.choose != nil {
-		if err := s.runCommon(ctx, access{}, a.choose); err != nil {
+		if err := s.runCommon(ctx, access{settled: a.settles()}, a.choose); err != nil {
 			return err
 		}
 	}
@@ -185,7 +192,7 @@ func (s *Session) runOwn(ctx context.Context, a access, fn task) error {
 		var over func()
 		ctx, over = s.readAhead(ctx, a, repo)
 		defer over()
-		if _, lock, err = s.ready(ctx, access{}); err != nil {
+		if _, lock, err = s.ready(ctx, access{settled: a.settles()}); err != nil {
 			return err
 		}
 		if _, spoiled := aheadOf(ctx).hasIndex(repo); spoiled {
@@ -231,7 +238,7 @@ func (s *Session) ready(ctx context.Context, a access) (*engrepository.Repositor
 			packing = *a.packing
 		}
 	}
-	if err := s.ensureLock(ctx, packing); err != nil {
+	if err := s.ensureLock(ctx, packing, a.settles()); err != nil {
 		return nil, nil, err
 	}
 	if s.repo != nil && (s.repo == s.spoiled.Load() || s.engine != packing) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -66,15 +67,16 @@ func TestSnapshotFoundLateHasItsIndex(t *testing.T) {
 			r.takeOut(t, engbackend.IndexFile),
 			r.takeOut(t, engbackend.SnapshotFile),
 		}
-		var tried atomic.Bool
+		tried := make(chan struct{})
+		try := sync.OnceFunc(func() { close(tried) })
 		r.before(func(op string, h engbackend.Handle) error {
 			if op == "load" && h.Type == engbackend.SnapshotFile {
-				tried.Store(true)
+				try()
 			}
 			return nil
 		})
 		r.deciding = func() {
-			ahead = tried.Load()
+			ahead = soon(tried)
 			for _, put := range back {
 				put()
 			}

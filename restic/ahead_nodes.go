@@ -101,6 +101,15 @@ func (e *aheadTree) decode() {
 	e.nodes, e.odd = nodes, false
 }
 
+// decodeLike is decode for a tree that is expected to be like the last one at its path.
+func (e *aheadTree) decodeLike(last *decodedTree) {
+	if e.like = decodeTreeLike(e.raw, last); e.like == nil {
+		e.decode()
+		return
+	}
+	e.nodes, e.last = e.like.nodes, last
+}
+
 // all returns the nodes in their order. Those of an odd tree come from the engine's
 // decoder, one after the other until its error.
 func (e *aheadTree) all() engdata.TreeNodeIterator {

@@ -40,7 +40,8 @@ type treeAhead struct {
 	wants func(name string, n *engdata.Node) bool
 	// prepare, if not nil, does with a loaded tree what can be done beside the walk.
 	prepare func(t *aheadTree)
-	once    bool // the walk goes through a tree only the first time it comes to it
+	once    bool       // the walk goes through a tree only the first time it comes to it
+	last    *lastTrees // with once: what trees are decoded like
 	// early says that loading begins before the lock is held. A tree that fails is
 	// loaded again when the walk comes to it.
 	early bool
@@ -70,6 +71,10 @@ type aheadTree struct {
 	err   error // of loading it
 	odd   bool  // it is left to the engine's decoder, and nodes is empty
 
+	// like is the tree with the spans of its nodes, and last the one it was decoded
+	// like; nil if it was decoded by itself.
+	like, last *decodedTree
+
 	// from forRewrite
 	stable bool  // encoding it again changes nothing
 	fault  error // of decoding or encoding it
@@ -97,7 +102,7 @@ func ordered(above string, number uint32) string {
 func newTreeAhead(ctx context.Context, repo blobLoader) *treeAhead {
 	return &treeAhead{
 		ctx: ctx, repo: repo, limit: max(4*int(repo.Connections()), 8),
-		trees: make(map[engrestic.ID]*aheadTree),
+		trees: make(map[engrestic.ID]*aheadTree), last: newLastTrees(),
 	}
 }
 
@@ -202,9 +207,17 @@ func (t *treeAhead) load(ctx context.Context, e *aheadTree) {
 	if e.raw, e.err = t.repo.LoadBlob(ctx, engrestic.TreeBlob, e.id, nil); e.err != nil {
 		return
 	}
-	e.decode()
+	if t.once {
+		e.decodeLike(t.last.at(e.path))
+	} else {
+		e.decode()
+	}
 	if t.prepare != nil {
 		t.prepare(e)
+	}
+	if e.like != nil {
+		e.like.stable = e.stable
+		t.last.keep(e.path, e.like)
 	}
 	below := t.below(e)
 	t.mu.Lock()

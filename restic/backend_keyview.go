@@ -57,8 +57,8 @@ func (v *keyView) Load(ctx context.Context, h engbackend.Handle, length int, off
 	return v.Backend.Load(ctx, h, length, offset, fn)
 }
 
-// loadConfig gives the engine the config that was requested ahead. If the engine asks
-// again, because the content is wrong, the config is read again.
+// loadConfig gives the engine the config that was requested ahead. If that request
+// failed and the engine asks again, it is sent again.
 func (v *keyView) loadConfig(ctx context.Context, fn func(rd io.Reader) error) error {
 	ahead := v.ahead
 	v.ahead = nil

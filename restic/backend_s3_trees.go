@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
+	engrestic "github.com/restic/restic/rwmlink/restic"
 	engutil "github.com/restic/restic/rwmlink/util"
 
 	"github.com/cesnet/rwm/s3versions"
@@ -34,40 +35,49 @@ const maxTreesHeld = 32 << 20
 func (b *s3Backend) treeKey(name string) string { return path.Join(b.prefix, treesDir, name) }
 
 // leaveTrees makes the objects below treesDir copies of packs: it has the server copy
-// what is missing or differs, and deletes the rest by name. It refuses packs for which
-// may returns false, and deletes what is there under their names.
-func (b *s3Backend) leaveTrees(ctx context.Context, packs map[string]bool, may mayCopy) (refused []string, err error) {
+// what is missing or differs, and deletes the rest by name. It leaves no copy of a pack
+// for which may returns false, or that it could not look at. With nil for packs,
+// because which are needed is not known, it leaves those of the copies that may allows.
+// It returns how many there are now.
+func (b *s3Backend) leaveTrees(ctx context.Context, packs map[string]bool, may mayCopy) (left int, err error) {
 	have, err := b.treeCopies(ctx)
 	if err != nil {
-		return nil, err
+		return 0, err
+	}
+	if packs == nil {
+		packs = map[string]bool{}
+		for name := range have {
+			if _, err := engrestic.ParseID(name); err == nil {
+				packs[name] = true
+			}
+		}
 	}
 	var mu sync.Mutex
 	var stale []string // as they are listed: a name may hold anything
-	group, gctx := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	group.SetLimit(int(b.connections))
 	for name := range packs {
 		old, there := have[name]
 		delete(have, name)
 		group.Go(func() error {
-			ok, err := b.copyTrees(gctx, name, old, there, may)
-			if err != nil || ok {
-				return err
-			}
+			ok, err := b.copyTrees(ctx, name, old, there, may)
 			mu.Lock()
 			defer mu.Unlock()
-			if refused = append(refused, name); there {
+			if ok {
+				left++
+			} else if there {
 				stale = append(stale, old.Key)
 			}
-			return nil
+			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+	errs := []error{group.Wait()} // the first is enough
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
 	}
 	for _, obj := range have {
 		stale = append(stale, obj.Key)
 	}
-	var errs []error
 	for len(stale) > 0 {
 		n := min(len(stale), maxBatch)
 		for _, err := range b.removeMany(ctx, stale[:n]) {
@@ -75,7 +85,7 @@ func (b *s3Backend) leaveTrees(ctx context.Context, packs map[string]bool, may m
 		}
 		stale = stale[n:]
 	}
-	return refused, errors.Join(errs...)
+	return left, errors.Join(errs...)
 }
 
 // treeCopies lists everything below treesDir, no matter who wrote it.
@@ -115,10 +125,11 @@ func (b *s3Backend) copyTrees(ctx context.Context, name string, old minio.Object
 	if there && info.Size == old.Size && s3versions.BareETag(info.ETag) == s3versions.BareETag(old.ETag) {
 		return true, nil
 	}
-	return true, b.watched(ctx, "PUT", to, func(ctx context.Context) error {
+	err = b.watched(ctx, "PUT", to, func(ctx context.Context) error {
 		_, err := b.client.CopyObject(ctx, minio.CopyDestOptions{Bucket: b.bucket, Object: to}, minio.CopySrcOptions{Bucket: b.bucket, Object: from})
 		return err
 	})
+	return err == nil, err
 }
 
 // watched makes one request that ends when the server falls silent.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,7 @@ type tracker struct {
 
 	mu      sync.Mutex
 	locks   map[string]bool
+	early   map[string]bool // removed, while the engine still takes them
 	indexes map[string]bool
 
 	retries *broadcast
@@ -42,7 +44,7 @@ type tracker struct {
 }
 
 func newTracker(be engbackend.Backend, retries *broadcast, aliveDir string) *tracker {
-	t := &tracker{Backend: be, locks: map[string]bool{}, indexes: map[string]bool{}, retries: retries, alive: newAliveFiles(aliveDir), unpack: &unpacker{}}
+	t := &tracker{Backend: be, locks: map[string]bool{}, early: map[string]bool{}, indexes: map[string]bool{}, retries: retries, alive: newAliveFiles(aliveDir), unpack: &unpacker{}}
 	if g, ok := unwrap[*guard](be); ok {
 		t.unpack = &g.unpack
 	}
@@ -127,6 +129,9 @@ func (t *tracker) Remove(ctx context.Context, h engbackend.Handle) error {
 		return nil
 	}
 	if h.Type == engbackend.LockFile {
+		if t.removedEarly(h.Name) {
+			return nil
+		}
 		limited, cancel := context.WithTimeout(ctx, lockTime)
 		defer cancel()
 		limited, done := t.forLock(limited)
@@ -150,7 +155,7 @@ func (t *tracker) Remove(ctx context.Context, h engbackend.Handle) error {
 }
 
 func (t *tracker) List(ctx context.Context, ft engbackend.FileType, fn func(engbackend.FileInfo) error) error {
-	if ft == engbackend.LockFile && takingOf(ctx).firstLook() {
+	if l := takingOf(ctx); ft == engbackend.LockFile && (l.firstLook() || l.secondLook()) {
 		return ctx.Err()
 	}
 	from := t.Backend
@@ -214,6 +219,25 @@ func (t *tracker) ownLock(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.locks[name]
+}
+
+// removeEarly has the locks removed without the engine, which is still taking them.
+func (t *tracker) removeEarly() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.Copy(t.early, t.locks)
+}
+
+// removedEarly reports whether a lock was removed before the engine, which now removes
+// it, held it.
+func (t *tracker) removedEarly(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.early[name] || t.locks[name] {
+		return false
+	}
+	delete(t.early, name)
+	return true
 }
 
 // leftLocks returns the locks written and not removed.

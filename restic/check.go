@@ -76,9 +76,13 @@ func (s *Session) Check(ctx context.Context, o CheckOptions) (*CheckResult, erro
 	}
 	rep := s.reporter(o.OnEvent)
 	defer rep.stop()
+	return s.check(ctx, o, rep)
+}
 
+// check checks the repository for Check and Migrate.
+func (s *Session) check(ctx context.Context, o CheckOptions, rep *reporter) (*CheckResult, error) {
 	c := &checkRun{o: o, rep: rep, res: &CheckResult{}}
-	a := access{object: uncachedObject}
+	a := access{object: uncachedObject, settled: true}
 	if o.WithCache {
 		a.object = ownObject
 	}

@@ -25,9 +25,10 @@
 // # Sessions
 //
 // Opening costs a key derivation (up to half a second, by design of the format),
-// locking takes a fifth of a second, and loading the index takes one request for each
-// index file. A session pays for each once, so use one session for many operations: ten
-// small backups take 50 requests, where ten runs of the restic command take 140.
+// locking takes a fifth of a second (of writers and checks; other readers do not wait),
+// and loading the index takes one request for each index file. A session pays for each
+// once, so use one session for many operations: ten small backups take 50 requests,
+// where ten runs of the restic command take 140.
 //
 // The price is that the session holds a lock from its first operation to Close. It is a
 // shared one, which lets others back up and restore, but not forget or prune. A
@@ -93,8 +94,8 @@ package restic
 //	session.go, access*.go    the open repository; how an operation uses it
 //	session_index.go          when the index is loaded again
 //	open*.go, init.go         from a location and a password to a session
-//	gone.go, sealed*.go       a repository that was deleted; a host that may not read data
-//	ahead.go, lock_taking.go  what is read while a lock is being taken, and when it counts
+//	gone.go, sealed*.go       a deleted repository; a host that may not read file data
+//	ahead.go, lock_taking.go  what is read while a lock is taken, and when that counts
 //	waiting.go                says that opening or locking takes long
 //	internal/scrypt           the key derivation on several processors, with vectors
 //	options.go                options of Open and Init
@@ -118,7 +119,7 @@ package restic
 //	                          changing
 //	check*.go, repair_*.go, recover.go
 //	                          damage
-//	prove*.go                 whether a repository, now or as of a moment, holds together;
+//	prove*.go                 whether a repository holds together, now or at a time;
 //	                          what its snapshots need (prove_needs.go)
 //	copy*.go                  to another repository
 //	reader*.go, decrypt.go    single blobs and files, for fusemount and s3state

@@ -63,7 +63,7 @@ var (
 	// ErrNoSnapshot: no snapshot matches.
 	ErrNoSnapshot = errors.New("no such snapshot")
 	// ErrDamaged: an object of the repository is truncated or altered.
-	ErrDamaged = errors.New("damaged object")
+	ErrDamaged = s3err.ErrDamaged
 	// ErrUnsupported: the repository has a format this version cannot use.
 	ErrUnsupported = errors.New("unsupported repository")
 	// ErrNotApplicable: Migrate found nothing to migrate, and the error says why.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	engbackend "github.com/restic/restic/rwmlink/backend"
+
 	"github.com/cesnet/rwm/internal/harness/resticcli"
 )
 
@@ -92,6 +94,30 @@ func TestMigrate(t *testing.T) {
 	}
 	cli.MustRun(t, cliRepo(t, loc), "check", "--read-data")
 	_ = dir
+}
+
+// As in every operation, what the connection retries while Migrate changes the
+// repository is among its events.
+func TestMigrateReportsRetries(t *testing.T) {
+	t.Parallel() // it waits a second
+	s, m := initMemory(t, WithRepositoryVersion(1))
+	failed := false
+	m.before(func(op string, h engbackend.Handle) error {
+		if op == "save" && h.Type == engbackend.ConfigFile && !failed {
+			failed = true
+			return errors.New("503 slow down")
+		}
+		return nil
+	})
+	var retries int
+	err := s.Migrate(t.Context(), "upgrade_repo_v2", MigrateOptions{OnEvent: func(ev Event) {
+		if _, ok := ev.(Retrying); ok {
+			retries++
+		}
+	}})
+	if err != nil || !failed || retries != 1 {
+		t.Errorf("failed: %v, %d retries reported, %v", failed, retries, err)
+	}
 }
 
 func TestCaches(t *testing.T) {

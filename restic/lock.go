@@ -14,9 +14,10 @@ import (
 // heldLock is a lock in the storage that the engine refreshes. Its context ends when
 // the lock is lost or released.
 type heldLock struct {
-	unlocker *engrepository.Unlocker
+	unlocker *engrepository.Unlocker // nil while the engine is still taking it
 	ctx      context.Context
 	cancel   context.CancelFunc
+	early    *earlyLock // of a reader that did not wait for the engine; nil otherwise
 }
 
 // locked runs fn with a context that also ends when the lock is lost. Without a lock
@@ -37,10 +38,15 @@ func (s *Session) locked(ctx context.Context, lock *heldLock, fn func(ctx contex
 }
 
 // ensureLock takes the shared lock unless it is held, with a repository object that
-// packs as said. The caller holds state.
-func (s *Session) ensureLock(ctx context.Context, packing engrepository.Options) error {
+// packs as said; settled is that of access. The caller holds state.
+func (s *Session) ensureLock(ctx context.Context, packing engrepository.Options, settled bool) error {
 	if s.opts.readOnly {
 		return nil
+	}
+	if s.lock != nil && s.lock.ctx.Err() == nil && settled {
+		if err := s.settle(ctx, packing); err != nil {
+			return err
+		}
 	}
 	if s.lock != nil && s.lock.ctx.Err() == nil {
 		return nil
@@ -55,7 +61,7 @@ func (s *Session) ensureLock(ctx context.Context, packing engrepository.Options)
 	if err != nil {
 		return err
 	}
-	lock, err := s.acquire(ctx, repo, false)
+	lock, err := s.acquire(ctx, repo, lockWish{early: !settled})
 	if err != nil {
 		return err
 	}
@@ -80,33 +86,46 @@ func (s *Session) releaseLock(ctx context.Context) error {
 	return s.unlock(ctx, lock)
 }
 
+// lockWish is the lock that an operation wants: an exclusive one, or a shared one that
+// it holds early.
+type lockWish struct{ exclusive, early bool }
+
 // acquire takes a lock. It checks the existing locks first: it removes stale ones and
 // waits for a conflicting one as long as WithRetryLock allows.
-func (s *Session) acquire(ctx context.Context, repo *engrepository.Repository, exclusive bool) (*heldLock, error) {
+func (s *Session) acquire(ctx context.Context, repo *engrepository.Repository, wish lockWish) (lock *heldLock, err error) {
+	return lock, s.retryLocked(ctx, func() (err error) {
+		lock, err = s.tryAcquire(ctx, repo, wish)
+		return err
+	})
+}
+
+// retryLocked runs try until it is not ErrLocked any more, as long as WithRetryLock
+// allows.
+func (s *Session) retryLocked(ctx context.Context, try func() error) error {
 	waiting := s.opts.wait("locking the repository")
 	defer waiting.done()
 	deadline := time.Now().Add(s.opts.retryLock)
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
-		lock, err := s.tryAcquire(ctx, repo, exclusive)
+		err := try()
 		if err == nil || !errors.Is(err, ErrLocked) {
-			return lock, err
+			return err
 		}
 		left := time.Until(deadline)
 		if left <= 0 {
-			return nil, err
+			return err
 		}
 		s.opts.logger.Info("waiting for a lock", "location", s.loc.String(), "reason", oneLine(err), "left", left)
 		waiting.because(err)
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		case <-time.After(min(pause, left)):
 		}
 	}
 }
 
-func (s *Session) tryAcquire(ctx context.Context, repo *engrepository.Repository, exclusive bool) (*heldLock, error) {
-	taking, err := s.clearTheWay(ctx, repo, exclusive)
+func (s *Session) tryAcquire(ctx context.Context, repo *engrepository.Repository, wish lockWish) (*heldLock, error) {
+	taking, err := s.clearTheWay(ctx, repo, wish.exclusive)
 	if err != nil {
 		return nil, err
 	}
@@ -119,16 +138,20 @@ func (s *Session) tryAcquire(ctx context.Context, repo *engrepository.Repository
 	// which only bounds the acquisition.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, end)
-	quiet := func(string) {}
-	unlocker, lockCtx, err := engrepository.Lock(taking.in(life), repo, exclusive, 0, quiet, s.logLock)
+	var lock *heldLock
+	if taking != nil && wish.early {
+		lock, err = s.lockEarly(life, end, repo, taking)
+	} else {
+		lock, err = s.lockEngine(taking.in(life), end, repo, wish.exclusive)
+	}
 	switch {
 	case err == nil && stop():
 		if reads != nil {
 			reads.start(ctx, repo) // unless it has been read while the lock was taken
 		}
-		return &heldLock{unlocker: unlocker, ctx: lockCtx, cancel: end}, nil
+		return lock, nil
 	case err == nil:
-		err = s.unlock(ctx, &heldLock{unlocker: unlocker, ctx: lockCtx, cancel: end})
+		err = s.unlock(ctx, lock)
 		return nil, errors.Join(ctx.Err(), err)
 	}
 	end()
@@ -140,7 +163,7 @@ func (s *Session) tryAcquire(ctx context.Context, repo *engrepository.Repository
 	err = errors.Join(err, left)
 	if engrestic.IsAlreadyLocked(err) {
 		// another process was faster
-		if _, err := s.clearTheWay(ctx, repo, exclusive); err != nil {
+		if _, err := s.clearTheWay(ctx, repo, wish.exclusive); err != nil {
 			return nil, err
 		}
 		return nil, fmt.Errorf("%s: %w: another process took a lock at the same moment", s.loc, ErrLocked)
@@ -148,11 +171,26 @@ func (s *Session) tryAcquire(ctx context.Context, repo *engrepository.Repository
 	return nil, fmt.Errorf("%s: taking a lock: %w", s.loc, err)
 }
 
+// lockEngine has the engine take a lock, which takes it 200 ms. end ends the lock's
+// life.
+func (s *Session) lockEngine(life context.Context, end func(), repo *engrepository.Repository, exclusive bool) (*heldLock, error) {
+	quiet := func(string) {}
+	unlocker, ctx, err := engrepository.Lock(life, repo, exclusive, 0, quiet, s.logLock)
+	if err != nil {
+		return nil, err
+	}
+	return &heldLock{unlocker: unlocker, ctx: ctx, cancel: end}, nil
+}
+
 // unlock removes the lock from the storage even if the operation's context has ended,
 // which only shortens the time allowed for it.
 func (s *Session) unlock(ctx context.Context, lock *heldLock) error {
 	return s.unlocking(ctx, func() {
-		lock.unlocker.Unlock()
+		if unlocker := lock.unlocker; unlocker != nil {
+			unlocker.Unlock()
+		} else if unlocker = lock.early.unlocker(s.stack); unlocker != nil {
+			unlocker.Unlock()
+		}
 		lock.cancel()
 	})
 }

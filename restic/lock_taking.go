@@ -14,8 +14,13 @@ type lockTaking struct {
 	// begin starts to read ahead, once the lock is in the storage; drop forgets what
 	// was read. Both are nil for an operation that does not read ahead.
 	begin, drop func()
+	// look looks for locks of others as soon as ours is written, and reports whether
+	// there is none. It is nil where the engine's look, 200 ms later, has to decide.
+	look func() bool
 
 	shown, told atomic.Bool
+	looking     chan struct{} // closed once look has returned; nil without look
+	alone       bool          // what it returned
 }
 
 type takingKey struct{}
@@ -38,6 +43,16 @@ func takingOf(ctx context.Context) *lockTaking {
 // that.
 func (l *lockTaking) firstLook() bool { return l != nil && l.shown.CompareAndSwap(false, true) }
 
+// secondLook reports whether look has found that nobody else holds a lock, so that the
+// engine need not list again.
+func (l *lockTaking) secondLook() bool {
+	if l == nil || l.looking == nil || !l.told.Load() {
+		return false
+	}
+	<-l.looking
+	return l.alone
+}
+
 // othersWait is how long restic waits between writing a lock and the look for locks of
 // others that decides whether it holds its own (200 ms), with some slack.
 const othersWait = 150 * time.Millisecond
@@ -58,11 +73,21 @@ func (l *lockTaking) closed(now time.Time) bool {
 // if it gave up the first because another session held one; what was read under the
 // first is then dropped.
 func (l *lockTaking) lockWritten() {
+	if l == nil {
+		return
+	}
+	first := l.told.CompareAndSwap(false, true)
 	switch {
-	case l == nil || l.begin == nil:
-	case !l.told.CompareAndSwap(false, true):
+	case l.begin == nil:
+	case !first:
 		l.drop()
 	case l.closed(time.Now()):
 		l.begin()
+	}
+	if first && l.looking != nil {
+		go func() {
+			defer close(l.looking)
+			l.alone = l.look()
+		}()
 	}
 }

@@ -68,18 +68,15 @@ func (s *Session) Migrate(ctx context.Context, name string, o MigrateOptions) er
 		}
 		return nil
 	}
+	rep := s.reporter(o.OnEvent)
+	defer rep.stop()
 	// a check may take hours
 	if err := s.run(ctx, access{}, applicable); err != nil {
 		return err
 	}
-	say := func(text string) {
-		if o.OnEvent != nil {
-			o.OnEvent(Message{Level: 1, Text: text})
-		}
-	}
 	if found.RepoCheck() {
-		say("checking repository integrity...")
-		if _, err := s.Check(ctx, CheckOptions{OnEvent: o.OnEvent}); err != nil {
+		rep.emit(Message{Level: 1, Text: "checking repository integrity..."})
+		if _, err := s.check(ctx, CheckOptions{}, rep); err != nil {
 			return fmt.Errorf("migration %s: %w", name, err)
 		}
 	}
@@ -87,7 +84,7 @@ func (s *Session) Migrate(ctx context.Context, name string, o MigrateOptions) er
 		if err := applicable(ctx, repo); err != nil { // another process may have done it meanwhile
 			return err
 		}
-		say("applying migration " + name + "...")
+		rep.emit(Message{Level: 1, Text: "applying migration " + name + "..."})
 		if err := found.Apply(ctx, repo); err != nil {
 			return fmt.Errorf("migration %s: %w", name, err)
 		}

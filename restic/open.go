@@ -79,16 +79,17 @@ func noKeys(ctx context.Context, loc Location, be engbackend.Backend) error {
 	return err
 }
 
-func openConfigError(ctx context.Context, loc Location, be engbackend.Backend, err error) error {
+// openConfigError explains why a repository does not open although a key does. read
+// says that the config was read: then the error is about its bytes. Otherwise it is
+// about the storage, and leaves open what the config is.
+func openConfigError(ctx context.Context, loc Location, be engbackend.Backend, read bool, err error) error {
 	switch {
 	case be.IsNotExist(err):
 		return fmt.Errorf("%w: %w", &damagedError{loc.String(), "config", "it is missing, though there are keys"}, ErrNoRepository)
 	case errors.Is(err, ErrDamaged), ctx.Err() != nil:
 		return err
-	}
-	var known *damagedError
-	if errors.As(err, &known) {
-		return err
+	case !read && !unreadable(err):
+		return fmt.Errorf("%s: %w", loc, err)
 	}
 	return &damagedError{loc.String(), "config", oneLine(err)}
 }

@@ -253,7 +253,7 @@ func (t *keyTrial) open(ctx context.Context, name string, master *engcrypto.Key)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	}
-	return nil, openConfigError(ctx, t.loc, t.stack, err)
+	return nil, openConfigError(ctx, t.loc, t.stack, view.config != nil, err)
 }
 
 // failed says why no key opened the repository.

@@ -215,6 +215,13 @@ func TestPanicsOfTheCallersFunctionsReachTheCaller(t *testing.T) {
 			_, err := s.CopyTo(ctx, to, CopyOptions{OnEvent: onEvent})
 			return err
 		},
+		"Migrate OnEvent": func(ctx context.Context, s *Session) error {
+			return s.Migrate(ctx, "upgrade_repo_v2", MigrateOptions{Force: true, OnEvent: func(e Event) {
+				if m, ok := e.(Message); ok && strings.HasPrefix(m.Text, "applying") { // under the lock
+					broken()
+				}
+			}})
+		},
 		"Tag OnEvent": func(ctx context.Context, s *Session) error {
 			_, err := s.Tag(ctx, TagOptions{Add: []string{"x"}, OnEvent: onEvent})
 			return err

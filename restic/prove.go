@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/cesnet/rwm/internal/s3err"
 )
 
 // ProofVerdict is the result of a proof.
@@ -22,9 +24,9 @@ var (
 	// ErrBroken: the repository does not hold together. The error is a *BrokenError.
 	ErrBroken = errors.New("repository is broken")
 	// ErrNotProved: it could not be determined whether the repository holds together.
-	// The error also wraps the cause: ErrWrongPassword, ErrNoRepository, ErrBudget,
-	// ErrUnreachable, ErrAccessDenied, ErrTooManyKeys or a context's error.
-	ErrNotProved = errors.New("not proved")
+	// The error of Prove also wraps the cause: ErrWrongPassword, ErrNoRepository,
+	// ErrBudget, ErrUnreachable, ErrAccessDenied, ErrTooManyKeys or a context's error.
+	ErrNotProved = s3err.ErrNotProved
 	// ErrBudget: an operation would have taken more requests or bytes than allowed.
 	ErrBudget = errors.New("budget spent")
 )

@@ -203,9 +203,11 @@ func (p *proof) broken(b BrokenObject) {
 // lost reports whether an error of a load says something about the object. Any other,
 // the storage's or the caller's, leaves open what the object is.
 func (p *proof) lost(err error) bool {
-	if errors.Is(err, ErrDamaged) || p.session.stack.IsNotExist(err) {
-		return true
-	}
+	return errors.Is(err, ErrDamaged) || p.session.stack.IsNotExist(err) || unreadable(err)
+}
+
+// unreadable reports whether the storage has an object but never gives its bytes.
+func unreadable(err error) bool {
 	var resp minio.ErrorResponse
 	if errors.Is(err, ErrAccessDenied) || !errors.As(err, &resp) {
 		return false

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	engbackend "github.com/restic/restic/rwmlink/backend"
 	engcrypto "github.com/restic/restic/rwmlink/crypto"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 
@@ -314,7 +315,7 @@ func TestNotProved(t *testing.T) {
 	if !errors.Is(err, ErrNotProved) || !errors.Is(err, ErrNoRepository) {
 		t.Error(err)
 	}
-	for _, o := range []ProveOptions{{MaxRequests: 3}, {MaxRequests: 8}, {MaxBytes: 100}, {MaxBytes: 3000}} {
+	for _, o := range []ProveOptions{{MaxRequests: 1}, {MaxRequests: 2}, {MaxRequests: 3}, {MaxRequests: 8}, {MaxBytes: 1}, {MaxBytes: 100}, {MaxBytes: 3000}} {
 		proof, err := proveLocal(t, loc, o)
 		if !errors.Is(err, ErrNotProved) || !errors.Is(err, ErrBudget) || proof.Verdict != NotProved {
 			t.Errorf("%+v: %v", o, err)
@@ -322,6 +323,25 @@ func TestNotProved(t *testing.T) {
 		if o.MaxRequests > 0 && proof.Requests > o.MaxRequests {
 			t.Errorf("%d requests, %d were allowed", proof.Requests, o.MaxRequests)
 		}
+	}
+}
+
+// A storage that does not give the config away says nothing about the config.
+func TestConfigThatTheStorageDoesNotGive(t *testing.T) {
+	_, m := initMemory(t)
+	refused := errors.New("503 slow down")
+	m.before(func(op string, h engbackend.Handle) error {
+		if op == "load" && h.Type == engbackend.ConfigFile {
+			return refused
+		}
+		return nil
+	})
+	if _, err := Open(t.Context(), m, testPassword, WithoutCache(), WithRetryFor(0)); !errors.Is(err, refused) || errors.Is(err, ErrDamaged) {
+		t.Errorf("opening: %v", err)
+	}
+	proof, err := Prove(t.Context(), m, testPassword, ProveOptions{}, WithoutCache(), WithRetryFor(0))
+	if !errors.Is(err, ErrNotProved) || !errors.Is(err, refused) || proof.Verdict != NotProved {
+		t.Errorf("proving: %v", err)
 	}
 }
 

@@ -150,7 +150,11 @@ func FuzzEngineTree(f *testing.F) {
 	} {
 		f.Add([]byte(raw))
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) { compareWithEngine(t, raw) })
+	last := decodeTreeLike(treeText(f, sampleNodes()...), nil)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		compareWithEngine(t, raw)
+		compareLike(t, raw, last)
+	})
 }
 
 func BenchmarkEngineTree(b *testing.B) {

@@ -122,7 +122,11 @@ func (r *rewriter) all(ctx context.Context, s *Session, repo *engrepository.Repo
 // change has no IDs.
 func (r *rewriter) snapshot(ctx context.Context, repo *engrepository.Repository, sn *engdata.Snapshot) (change SnapshotChange, changed bool, err error) {
 	tree, summary := *sn.Tree, (*engdata.SnapshotSummary)(nil)
-	if r.tree != nil {
+	if r.tree != nil && r.res.DryRun {
+		if tree, summary, err = r.tree(ctx, repo, sn, namesOnly{}); err != nil {
+			return change, false, err
+		}
+	} else if r.tree != nil {
 		err := repo.WithBlobUploader(ctx, func(ctx context.Context, saver engrestic.BlobSaverWithAsync) (err error) {
 			tree, summary, err = r.tree(ctx, repo, sn, saver)
 			return err
@@ -145,6 +149,17 @@ func (r *rewriter) snapshot(ctx context.Context, repo *engrepository.Repository,
 	id, err := engdata.SaveSnapshot(ctx, repo, r.altered(sn, tree, summary))
 	change.New = ID(id)
 	return change, true, err
+}
+
+// namesOnly saves nothing: a dry run wants to know what the trees would be called, and
+// most of its time would go into compressing them.
+type namesOnly struct{}
+
+func (namesOnly) SaveBlob(ctx context.Context, _ engrestic.BlobType, text []byte, id engrestic.ID, _ bool) (engrestic.ID, bool, int, error) {
+	if id.IsNull() {
+		id = engrestic.Hash(text)
+	}
+	return id, false, 0, ctx.Err()
 }
 
 func (r *rewriter) altered(sn *engdata.Snapshot, tree engrestic.ID, summary *engdata.SnapshotSummary) *engdata.Snapshot {

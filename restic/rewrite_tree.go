@@ -57,8 +57,24 @@ func (e *aheadTree) forRewrite() {
 			e.nodes = append(e.nodes, item.Node)
 		}
 	}
-	text, err := appendTree(make([]byte, 0, len(e.raw)+64), e.nodes)
+	text, err := appendTreeLike(make([]byte, 0, len(e.raw)+64), e.nodes, e.encoded)
 	e.fault, e.stable = err, err == nil && bytes.Equal(text, e.raw)
+}
+
+// encoded is what a node is encoded to, if that is known from another tree, or nil.
+func (e *aheadTree) encoded(i int) []byte {
+	if e.last == nil || !e.last.stable || !e.like.spans[i].same {
+		return nil
+	}
+	return e.like.text(i)
+}
+
+// text is what a node of a stable tree is encoded to, or nil if it is to be encoded.
+func (e *aheadTree) text(i int) []byte {
+	if e.like == nil || !e.stable {
+		return nil
+	}
+	return e.like.text(i)
 }
 
 // snapshot returns the new tree of a snapshot and its summary.
@@ -95,13 +111,17 @@ func (w *treeRewriter) tree(ctx context.Context, saver engrestic.BlobSaver, dir 
 
 func (w *treeRewriter) change(ctx context.Context, saver engrestic.BlobSaver, dir string, e *aheadTree) (out rewritten, err error) {
 	kept := make([]*engdata.Node, 0, len(e.nodes))
+	texts := make([][]byte, 0, len(e.nodes)) // of kept; nil if it changed
 	same := true
-	for _, n := range e.nodes {
+	for i, n := range e.nodes {
 		if ctx.Err() != nil {
 			return out, ctx.Err()
 		}
-		name := path.Join(dir, n.Name)
-		if n = w.node(n, name); n == nil {
+		name, text := path.Join(dir, n.Name), e.text(i)
+		if n = w.node(n, name); n != e.nodes[i] {
+			text = nil
+		}
+		if n == nil {
 			same = false
 			continue
 		}
@@ -121,18 +141,20 @@ func (w *treeRewriter) change(ctx context.Context, saver engrestic.BlobSaver, di
 			out.count += sub.count
 			out.size += sub.size
 			if sub.id != id {
-				same = false
-				n.Subtree = &sub.id
+				same, text = false, nil
+				changed := *n // other trees have this node, too
+				changed.Subtree = &sub.id
+				n = &changed
 			}
 			if sub.id.IsNull() {
 				continue
 			}
 		}
-		kept = append(kept, n)
+		kept, texts = append(kept, n), append(texts, text)
 	}
 	out.id = e.id
 	if !same {
-		if out.id, err = saveTree(ctx, saver, kept); err != nil {
+		if out.id, err = saveTree(ctx, saver, kept, texts); err != nil {
 			return out, err
 		}
 	}
@@ -142,8 +164,12 @@ func (w *treeRewriter) change(ctx context.Context, saver engrestic.BlobSaver, di
 	return out, nil
 }
 
-func saveTree(ctx context.Context, saver engrestic.BlobSaver, nodes []*engdata.Node) (engrestic.ID, error) {
-	text, err := appendTree(nil, nodes)
+func saveTree(ctx context.Context, saver engrestic.BlobSaver, nodes []*engdata.Node, texts [][]byte) (engrestic.ID, error) {
+	size := 0
+	for _, text := range texts {
+		size += len(text) + 1
+	}
+	text, err := appendTreeLike(make([]byte, 0, size+64), nodes, func(i int) []byte { return texts[i] })
 	if err != nil {
 		return engrestic.ID{}, err
 	}

@@ -36,7 +36,7 @@ func TestTreeRewriter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rewrite := func(ours bool) (out []string) {
+		rewrite := func(ours, dry bool) (out []string) {
 			rep := s.reporter(nil)
 			defer rep.stop()
 			var list engdata.Snapshots
@@ -47,7 +47,11 @@ func TestTreeRewriter(t *testing.T) {
 			err := s.run(t.Context(), access{object: dryRunObject, index: true, choose: choose}, func(ctx context.Context, repo *engrepository.Repository) error {
 				w, end := newTreeRewriter(ctx, repo, c, list)
 				defer end()
-				return repo.WithBlobUploader(ctx, func(ctx context.Context, saver engrestic.BlobSaverWithAsync) error {
+				return repo.WithBlobUploader(ctx, func(ctx context.Context, uploader engrestic.BlobSaverWithAsync) error {
+					var saver engrestic.BlobSaver = uploader
+					if dry {
+						saver = namesOnly{}
+					}
 					for _, sn := range list {
 						if ours {
 							id, sum, err := w.snapshot(ctx, repo, sn, saver)
@@ -66,8 +70,11 @@ func TestTreeRewriter(t *testing.T) {
 			}
 			return out
 		}
-		if got, want := strings.Join(rewrite(true), "\n"), strings.Join(rewrite(false), "\n"); got != want {
-			t.Errorf("%+v:\n%s\nthe engine:\n%s", p, got, want)
+		want := strings.Join(rewrite(false, false), "\n")
+		for _, dry := range []bool{false, true} {
+			if got := strings.Join(rewrite(true, dry), "\n"); got != want {
+				t.Errorf("%+v, dry run %v:\n%s\nthe engine:\n%s", p, dry, got, want)
+			}
 		}
 	}
 }

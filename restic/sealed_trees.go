@@ -1,6 +1,7 @@
 package restic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -22,32 +23,37 @@ import (
 // attacker on the host can replace it by one that calls file data trees.
 //
 // The prune is done by then. A failure here costs a host one full reading of its files,
-// so it is a warning.
+// so it is a warning. What an earlier prune has left stays only if it passes the same
+// examination: an attacker on the host can spoil a tree or a pack, so that this fails.
 func (s *Session) leaveTrees(ctx context.Context, keep snapshotList, res *PruneResult, rep *reporter) error {
 	b, ok := unwrap[*s3Backend](s.stack)
 	if !ok || !b.sealed(ctx) {
 		return nil
 	}
 	packs, key, err := s.treePacks(ctx, newestTrees(keep))
-	var refused []string
 	exam := &treeExam{be: s.stack, key: key, unpack: s.stack.unpack}
-	if err == nil {
-		refused, err = b.leaveTrees(ctx, packs, exam.may)
+	left := 0
+	if key != nil { // without it nothing can be examined: not even the repository opens
+		var errLeft error
+		left, errLeft = b.leaveTrees(ctx, packs, exam.may)
+		err = cmp.Or(err, errLeft)
 	}
+	res.TreePacks = uint(left)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		rep.warn("the newest trees could not be left for sealed hosts: their next backup may read all files again, as one without a parent does", err)
-		return nil
+		rep.warn("not all of the newest trees could be left for sealed hosts: their next backup may read all files again, as one without a parent does", err)
 	}
-	if exam.data > 0 {
+	switch {
+	case exam.data > 0 && packs == nil:
+		rep.warn(fmt.Sprintf("%s of file data had been left for sealed hosts, which a forged index can bring about: the copies are deleted", plural.Of(exam.data, "pack")), nil)
+	case exam.data > 0:
 		rep.warn(fmt.Sprintf("the index says that %s of file data hold trees, so it may be forged: they were not left for sealed hosts", plural.Of(exam.data, "pack")), nil)
 	}
 	if exam.odd > 0 {
 		rep.warn(fmt.Sprintf("%s of trees were not left for sealed hosts, as they hold something other than trees as restic writes them today: their next backup may read all files again, as one without a parent does", plural.Of(exam.odd, "pack")), nil)
 	}
-	res.TreePacks = uint(len(packs) - len(refused))
 	rep.emit(Message{Level: 1, Text: fmt.Sprintf("left %s of the newest trees where sealed hosts may read them", plural.Of(int(res.TreePacks), "pack"))})
 	return nil
 }
@@ -70,7 +76,8 @@ func newestTrees(list snapshotList) engrestic.IDs {
 }
 
 // treePacks are packs that hold the trees below roots, and nothing but trees: in one
-// that an old restic has mixed, a host would get file data.
+// that an old restic has mixed, a host would get file data. After an error they are
+// nil.
 func (s *Session) treePacks(ctx context.Context, roots engrestic.IDs) (packs map[string]bool, key *engcrypto.Key, err error) {
 	// The prune has dropped the index of the object that it used.
 	repo, err := s.fresh(ctx, s.opts.engine(), true)
@@ -78,13 +85,15 @@ func (s *Session) treePacks(ctx context.Context, roots engrestic.IDs) (packs map
 		return nil, nil, err
 	}
 	if err := repo.LoadIndex(ctx, nil); err != nil {
-		return nil, nil, fmt.Errorf("loading the index: %w", err)
+		return nil, repo.Key(), fmt.Errorf("loading the index: %w", err)
 	}
 	trees := onlyTrees{}
 	if err := findUsedBlobs(ctx, repo, roots, trees, nil); err != nil {
-		return nil, nil, fmt.Errorf("reading the newest trees: %w", err)
+		return nil, repo.Key(), fmt.Errorf("reading the newest trees: %w", err)
 	}
-	packs, err = packsOfTrees(ctx, repo, trees)
+	if packs, err = packsOfTrees(ctx, repo, trees); err != nil {
+		packs = nil // they may be mixed
+	}
 	return packs, repo.Key(), err
 }
 

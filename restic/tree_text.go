@@ -12,10 +12,15 @@ import (
 
 // appendTree writes a tree byte for byte as the engine does, about five times as fast.
 func appendTree(b []byte, nodes []*engdata.Node) ([]byte, error) {
+	return appendTreeLike(b, nodes, func(int) []byte { return nil })
+}
+
+// appendTreeLike is appendTree where some nodes are encoded already.
+func appendTreeLike(b []byte, nodes []*engdata.Node, encoded func(i int) []byte) ([]byte, error) {
 	start := len(b)
 	b = append(b, `{"nodes":[`...)
 	last := ""
-	for _, n := range nodes {
+	for i, n := range nodes {
 		if n.Name <= last {
 			return engineTree(b[:start], nodes) // which has an error for it
 		}
@@ -23,6 +28,10 @@ func appendTree(b []byte, nodes []*engdata.Node) ([]byte, error) {
 			b = append(b, ',')
 		}
 		last = n.Name
+		if text := encoded(i); text != nil {
+			b = append(b, text...)
+			continue
+		}
 		var ok bool
 		if b, ok = appendNode(b, n); !ok {
 			return engineTree(b[:start], nodes)

@@ -129,6 +129,10 @@ func TestHistoryOfPacksDeletedUnderALock(t *testing.T) {
 	w.run()
 	admin := w.admin()
 	w.newest(w.history(admin))
+	err := w.drop(w.admin(rwm.WithProof(rwm.ProofOptions{MaxRequests: 1})))
+	if !errors.Is(err, s3state.ErrNotProved) || !errors.Is(err, s3state.ErrUnconfirmed) || errors.Is(err, s3state.ErrStorageIncomplete) {
+		t.Errorf("dropping with a proof that ends too early: %v", err)
+	}
 	w.pass()
 	s, err := w.manager().OpenRepository(t.Context())
 	if err != nil {
@@ -172,7 +176,7 @@ func TestHistoryOfPacksDeletedUnderALock(t *testing.T) {
 		if (err == nil) != saved || c.OK || c.Proof.Verdict != s3state.NotProved || c.Complete() != saved {
 			t.Errorf("without the password: %v %+v", err, c)
 		}
-		if err := w.drop(sealed); !errors.Is(err, s3state.ErrNotProved) || !strings.Contains(err.Error(), "password") {
+		if err := w.drop(sealed); !errors.Is(err, s3state.ErrNotProved) || !errors.Is(err, s3state.ErrUnconfirmed) || !strings.Contains(err.Error(), "password") {
 			t.Errorf("dropping without the password: %v", err)
 		}
 	}

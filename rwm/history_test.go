@@ -43,10 +43,10 @@ func (w *world) pass() {
 }
 
 // admin is a manager with the admin's credentials.
-func (w *world) admin() *rwm.Manager {
+func (w *world) admin(opts ...rwm.Option) *rwm.Manager {
 	config := *w.config
 	config.S3AccessKey, config.S3SecretKey = w.Admin.AccessKey, w.Admin.SecretKey
-	m, err := rwm.New(&config, rwm.WithEvents(w.event))
+	m, err := rwm.New(&config, append([]rwm.Option{rwm.WithEvents(w.event)}, opts...)...)
 	if err != nil {
 		w.t.Fatal(err)
 	}

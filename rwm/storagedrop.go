@@ -14,7 +14,8 @@ import (
 // repository's password is configured, the current repository is first proved whole,
 // bypassing any cache, because it may need a pack that no saved state has. The history
 // is judged with the password as well, and KeepStates counts only states that are
-// proved. Without the password Reviewed must be set ([s3state.ErrNotProved]).
+// proved. Without the password Reviewed must be set; the error is otherwise an
+// [s3state.ErrNotProved], as it is where the proof did not get to its end.
 // DropVersions sets Confirm, Prover, Inspector and Measure of the options, and
 // ReviewedUntil as [Manager.History] does.
 func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.DropOptions) (*s3state.DropResult, error) {
@@ -57,7 +58,7 @@ func (m *Manager) DropVersions(ctx context.Context, bucket string, opts s3state.
 		case proof.Verdict == s3state.Broken:
 			return false, fmt.Errorf("%w: %w: %s", s3state.ErrStorageIncomplete, restic.ErrDamaged, proof.Reason)
 		case proof.Verdict != s3state.Proved:
-			return false, fmt.Errorf("%w: %s", s3state.ErrUnconfirmed, proof.Reason)
+			return false, fmt.Errorf("%w: %w: %s", s3state.ErrUnconfirmed, s3state.ErrNotProved, proof.Reason)
 		}
 		return true, nil
 	}

@@ -45,7 +45,7 @@ func (s *Store) readObjects(ctx context.Context, bucket string, p *manifest, opt
 				bytes += o.Size
 				switch {
 				case err == nil:
-				case errors.Is(err, ErrCorrupt):
+				case errors.Is(err, ErrDamaged):
 					c.problem(o.Key, o.VersionID, "%v", err)
 				case refusedAlone(err):
 					refused++

@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 // returns errVanished if that listing is outdated, unless this is the last look.
 func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOptions, keep *keepSet, last bool, rep *reporter) (*StorageCheck, error) {
 	c := &StorageCheck{Bucket: bucket}
-	now, err := s.checkCurrent(ctx, bucket, c, rep)
+	now, err := s.checkCurrent(ctx, bucket, c, !opts.Reviewed, rep)
 	if err != nil {
 		return c, err
 	}
@@ -63,9 +64,12 @@ func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOpt
 	return c, keep.addCurrent(now.manifest)
 }
 
-// ErrNotProved means that the repository was not proved whole because its password was
-// not given. It is an ErrUnconfirmed.
-var ErrNotProved = s3err.Kind("not proved: "+NoPassword, ErrUnconfirmed)
+// ErrNotProved means that it could not be determined whether the repository holds
+// together: its password was not given, or the proof did not get to its end. The error
+// of DropVersions is an ErrUnconfirmed, too.
+var ErrNotProved = s3err.ErrNotProved
+
+var errNoPassword = s3err.Kind("not proved: "+NoPassword, errors.Join(ErrUnconfirmed, ErrNotProved))
 
 // doubts returns what has to be reviewed first. whole says that the owner has confirmed
 // the current objects, so whatever restic deleted was no longer needed.
@@ -76,7 +80,7 @@ func (c *StorageCheck) doubts(whole, repository bool) error {
 	case whole, c.empty:
 	case repository:
 		return fmt.Errorf("%w, and without it nobody can tell whether the repository lacks what would be removed for good%s: "+
-			"give the repository's password, or look at the history and say that you have reviewed it", ErrNotProved, c.gone())
+			"give the repository's password, or look at the history and say that you have reviewed it", errNoPassword, c.gone())
 	case c.since > 0:
 		return fmt.Errorf("%w: %s %s deleted since the last verified state was saved; if that was meant, save a state first", ErrUnconfirmed, plural.Of(c.since, "object"), plural.Were(c.since))
 	case c.State == nil:

@@ -74,8 +74,8 @@ const defaultGap = 10 * time.Minute
 type HistoryOptions struct {
 	// Gap is the quiet time that separates two steps; 0 for ten minutes.
 	Gap time.Duration
-	// ListOnly reads no objects but saved states. Otherwise the newest 4096 keys,
-	// indexes and snapshots, at most 256 MiB, are read, and as many locks. ReadAll
+	// ListOnly reads no objects but saved states. Otherwise the newest 4096 keys, as
+	// many indexes, snapshots and locks, at most 256 MiB of each, are read. ReadAll
 	// reads all.
 	ListOnly, ReadAll bool
 	// Prover proves moments, with the repository's password: then only one that it has
@@ -91,10 +91,10 @@ type HistoryOptions struct {
 	// ProvedUntil is the last moment that an earlier History has proved, if there was
 	// one.
 	ProvedUntil time.Time
-	// Inspector is called with the latest moment that was proved; without a Prover, with
-	// the last good moment that the listing shows. It is called again if the bucket is
-	// listed again. It may return a function that judges what is read, or nil. An error
-	// aborts History.
+	// Inspector is called with the latest moment that was proved; without a Prover,
+	// with the last good moment that the listing shows. It is called again if the
+	// bucket is listed again. It may return a function that judges what is read, or
+	// nil. An error aborts History.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
 	// Measure measures snapshots that were saved again with another tree, as a rewrite
 	// does, in place of the original. Those for which its budget does not suffice are
@@ -174,7 +174,7 @@ func (s *Store) look(ctx context.Context, bucket string, opts HistoryOptions, la
 	}
 	if h == nil {
 		h = newTimeline(bucket)
-		h.unread.every = opts.ReadAll
+		h.reads(opts.ReadAll, s.readMost)
 		if opts.Prover != nil {
 			newest = newNewestView(s.rightBytes(ctx, bucket))
 		}

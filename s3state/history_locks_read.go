@@ -78,7 +78,7 @@ func (r *reading) try(ctx context.Context) error {
 	}
 	err := r.fetch(ctx, r.spare, io.Discard)
 	r.could = err == nil
-	if refusedAlone(err) || errors.Is(err, ErrCorrupt) {
+	if refusedAlone(err) || errors.Is(err, ErrDamaged) {
 		return nil
 	}
 	return err

@@ -5,17 +5,21 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// ErrCorrupt means that an object's bytes do not match its name or ETag.
-var ErrCorrupt = errors.New("the object's bytes are damaged")
+// ErrDamaged means that an object's bytes do not match its name or ETag. ErrCorrupt is
+// the same error under its former name.
+var (
+	ErrDamaged = s3err.ErrDamaged
+	ErrCorrupt = ErrDamaged
+)
 
 // fetchChecked reads a version and checks its bytes against its name or its ETag.
 func (s *Store) fetchChecked(ctx context.Context, bucket string, o entry, w io.Writer) (hashed bool, err error) {
@@ -33,7 +37,7 @@ func (s *Store) fetchChecked(ctx context.Context, bucket string, o entry, w io.W
 	case err != nil:
 		return false, err
 	case n != o.Size:
-		return false, fmt.Errorf("%w: %d bytes came, not %d", ErrCorrupt, n, o.Size)
+		return false, fmt.Errorf("%w: %d bytes came, not %d", ErrDamaged, n, o.Size)
 	case sum == nil:
 		return false, nil
 	case hex.EncodeToString(sum.Sum(nil)) == want:
@@ -41,7 +45,7 @@ func (s *Store) fetchChecked(ctx context.Context, bucket string, o entry, w io.W
 	case resticID(o.Key) == "" && (encryptedElsewhere(info.Metadata) || !s.etagsAreMD5(ctx, bucket)):
 		return false, nil // the ETag says nothing about the bytes
 	default:
-		return false, fmt.Errorf("%w: they hash to %x, not to %s", ErrCorrupt, sum.Sum(nil), want)
+		return false, fmt.Errorf("%w: its bytes hash to %x, not to %s", ErrDamaged, sum.Sum(nil), want)
 	}
 }
 

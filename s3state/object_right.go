@@ -33,7 +33,7 @@ func (s *Store) rightBytes(ctx context.Context, bucket string) func(*Version) (b
 		}
 		_, err := s.fetchChecked(ctx, bucket, entryFrom(v), io.Discard)
 		switch {
-		case err == nil, errors.Is(err, ErrCorrupt):
+		case err == nil, errors.Is(err, ErrDamaged):
 			if lasting {
 				s.right.Store(id, err == nil)
 			}

@@ -34,43 +34,49 @@ type RemoveResult struct{ Removed int }
 // A [*PartialError] lists what could not be removed.
 func (t *Tool) Remove(ctx context.Context, at Location, opts RemoveOptions) (*RemoveResult, error) {
 	t = t.made()
-	em := events.New(opts.OnEvent)
-	defer em.Stop()
-	opts.OnEvent = em.Emit
+	r := &removal{tool: t, opts: opts, events: events.New(opts.OnEvent)}
+	defer r.events.Stop()
 	if opts.Recursive {
 		if at.VersionID != "" {
 			return nil, fmt.Errorf("%w: a version id names one object, it cannot be removed recursively", ErrInvalid)
 		}
-		return t.removeAll(ctx, at.below(), opts)
+		return r.all(ctx, at.below())
 	}
 	if err := at.object(); err != nil {
 		return nil, err
 	}
 	if opts.Versions {
-		return t.removeAll(ctx, at, opts)
+		return r.all(ctx, at)
 	}
-	return t.removeOne(ctx, at, opts)
+	return r.one(ctx, at)
 }
 
-func (t *Tool) removeOne(ctx context.Context, at Location, opts RemoveOptions) (*RemoveResult, error) {
+// removal is one call of Remove.
+type removal struct {
+	tool   *Tool
+	opts   RemoveOptions
+	events *events.Emitter[Removed]
+}
+
+func (r *removal) one(ctx context.Context, at Location) (*RemoveResult, error) {
 	if at.VersionID == "" {
 		// S3 reports success for what is not there, which hides a mistyped key.
-		if _, err := t.Stat(ctx, at); err != nil {
+		if _, err := r.tool.Stat(ctx, at); err != nil {
 			return nil, err
 		}
 	}
-	if !opts.DryRun {
-		err := t.client.RemoveObject(ctx, at.Bucket, at.Key, minio.RemoveObjectOptions{VersionID: at.VersionID})
+	if !r.opts.DryRun {
+		err := r.tool.client.RemoveObject(ctx, at.Bucket, at.Key, minio.RemoveObjectOptions{VersionID: at.VersionID})
 		if err != nil {
 			return nil, explain(err, "remove", at)
 		}
 	}
-	opts.OnEvent(Removed{at})
+	r.events.Emit(Removed{at})
 	return &RemoveResult{Removed: 1}, nil
 }
 
-// removeAll lists and removes in batches, both at once.
-func (t *Tool) removeAll(ctx context.Context, at Location, opts RemoveOptions) (*RemoveResult, error) {
+// all lists and removes in batches, both at once.
+func (r *removal) all(ctx context.Context, at Location) (*RemoveResult, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	failed := &PartialError{Op: "remove " + at.String()}
@@ -78,7 +84,7 @@ func (t *Tool) removeAll(ctx context.Context, at Location, opts RemoveOptions) (
 	var listErr error
 	go func() {
 		defer close(queue)
-		listErr = t.each(ctx, at, opts, func(o minio.ObjectInfo) bool {
+		listErr = r.each(ctx, at, func(o minio.ObjectInfo) bool {
 			select {
 			case queue <- o:
 				return true
@@ -90,19 +96,19 @@ func (t *Tool) removeAll(ctx context.Context, at Location, opts RemoveOptions) (
 	result := &RemoveResult{}
 	done := func(o minio.ObjectInfo) {
 		result.Removed++
-		opts.OnEvent(Removed{Location{at.Bucket, o.Key, o.VersionID}})
+		r.events.Emit(Removed{Location{at.Bucket, o.Key, o.VersionID}})
 	}
-	if opts.DryRun {
+	if r.opts.DryRun {
 		for o := range queue {
 			done(o)
 		}
 	} else {
-		for r := range t.client.RemoveObjectsWithResult(ctx, at.Bucket, queue, minio.RemoveObjectsOptions{}) {
-			if r.Err != nil {
-				failed.Failed = append(failed.Failed, explain(r.Err, "remove", Location{at.Bucket, r.ObjectName, r.ObjectVersionID}))
+		for o := range r.tool.client.RemoveObjectsWithResult(ctx, at.Bucket, queue, minio.RemoveObjectsOptions{}) {
+			if o.Err != nil {
+				failed.Failed = append(failed.Failed, explain(o.Err, "remove", Location{at.Bucket, o.ObjectName, o.ObjectVersionID}))
 				continue
 			}
-			done(minio.ObjectInfo{Key: r.ObjectName, VersionID: r.ObjectVersionID})
+			done(minio.ObjectInfo{Key: o.ObjectName, VersionID: o.ObjectVersionID})
 		}
 		for range queue { //nolint:revive // the listing has to end before its error is read
 		}
@@ -117,14 +123,14 @@ func (t *Tool) removeAll(ctx context.Context, at Location, opts RemoveOptions) (
 	return result, nil
 }
 
-// each calls fn for what opts asks to remove until it returns false.
-func (t *Tool) each(ctx context.Context, at Location, opts RemoveOptions, fn func(minio.ObjectInfo) bool) error {
-	if opts.Versions {
-		for v, err := range t.Versions(ctx, at) {
+// each calls fn for what is to be removed until it returns false.
+func (r *removal) each(ctx context.Context, at Location, fn func(minio.ObjectInfo) bool) error {
+	if r.opts.Versions {
+		for v, err := range r.tool.Versions(ctx, at) {
 			if err != nil {
 				return err
 			}
-			if !opts.Recursive && v.Key != at.Key {
+			if !r.opts.Recursive && v.Key != at.Key {
 				return nil // the first key that only begins with it
 			}
 			if !fn(minio.ObjectInfo{Key: v.Key, VersionID: v.VersionID}) {
@@ -133,7 +139,7 @@ func (t *Tool) each(ctx context.Context, at Location, opts RemoveOptions, fn fun
 		}
 		return nil
 	}
-	for e, err := range t.List(ctx, at, true) {
+	for e, err := range r.tool.List(ctx, at, true) {
 		if err != nil {
 			return err
 		}

@@ -9,10 +9,11 @@ import (
 type storageDropVersionsCmd struct {
 	Bucket     string `arg:"" help:"Name of the bucket."`
 	KeepWithin string `help:"Keep every version that was current at any time within DURATION, e.g. 30d." placeholder:"DURATION"`
-	KeepStates int    `help:"Keep the N newest proved states (without the password: confirmed ones) and the versions they name." placeholder:"N"`
+	KeepStates int    `help:"Keep the N newest proved states (without the password: confirmed ones) and the versions they name; -1 for all." placeholder:"N"`
 	DryRun     bool   `short:"n" help:"Remove nothing, only count what would be removed."`
 	Reviewed   bool   `help:"You have reviewed rwm storage-history: neither its marks nor a missing proof prevent anything." xor:"check"`
 	Unchecked  bool   `help:"Drop versions even if rwm storage-check finds the storage incomplete." xor:"check"`
+	proofFlags
 }
 
 func (storageDropVersionsCmd) Help() string {
@@ -39,10 +40,11 @@ func (c storageDropVersionsCmd) Run(a *app) error {
 			return usageError{fmt.Errorf("--keep-within: %w", err)}
 		}
 	}
-	if c.KeepStates < 0 {
-		return usageError{fmt.Errorf("--keep-states: %d is negative", c.KeepStates)}
+	limits, err := c.option()
+	if err != nil {
+		return err
 	}
-	m, err := a.manager(nil)
+	m, err := a.manager(nil, limits)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,12 @@ var (
 	ErrSealed = Kind("this host is sealed: it may not read file data back", ErrAccessDenied)
 	// ErrUnreachable means that no server answered.
 	ErrUnreachable = errors.New("the server did not answer")
+	// ErrDamaged means that an object's bytes are not those that were written: by its
+	// name, its ETag or its encryption.
+	ErrDamaged = errors.New("damaged object")
+	// ErrNotProved means that it could not be determined whether a repository holds
+	// together.
+	ErrNotProved = errors.New("not proved")
 	// ErrInvalid means that a request was refused before anything was sent.
 	ErrInvalid = errors.New("invalid argument")
 )

@@ -137,7 +137,9 @@ func TestOneCauseIsOneSentinel(t *testing.T) {
 	exists := []error{s3state.ErrTargetExists, s3tool.ErrBucketExists}
 	notEmpty := []error{s3state.ErrNotEmpty, s3tool.ErrNotEmpty}
 	noObject := []error{s3state.ErrNoObject, s3tool.ErrNoObject, s3versions.ErrNoObject}
-	all := [][]error{noBucket, denied, credentials[:4], unreachable, exists, notEmpty, noObject}
+	damaged := []error{restic.ErrDamaged, s3state.ErrDamaged, s3state.ErrCorrupt}
+	notProved := []error{restic.ErrNotProved, s3state.ErrNotProved}
+	all := [][]error{damaged, notProved, noBucket, denied, credentials[:4], unreachable, exists, notEmpty, noObject}
 
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
@@ -189,6 +191,22 @@ func TestOneCauseIsOneSentinel(t *testing.T) {
 					t.Errorf("%v: exit code %d, not %d", err, code, c.exit)
 				}
 			})
+		}
+	}
+}
+
+// What two packages call one cause, and what it was called before, is one error.
+func TestOneCauseOfTwoNames(t *testing.T) {
+	for _, group := range [][]error{
+		{restic.ErrDamaged, s3state.ErrDamaged, s3state.ErrCorrupt, &restic.BrokenError{}},
+		{restic.ErrNotProved, s3state.ErrNotProved},
+	} {
+		for _, err := range group {
+			for _, sentinel := range group[:2] {
+				if !errors.Is(fmt.Errorf("x: %w", err), sentinel) {
+					t.Errorf("%q is no %q", err, sentinel)
+				}
+			}
 		}
 	}
 }

@@ -25,6 +25,8 @@ type Cluster struct {
 	root      string // see Options; "" for this system
 	dir       string
 	processes []*process // in the order they were started
+	// ended ends the start, for a daemon has ended; nil when the start is over.
+	ended context.CancelCauseFunc
 }
 
 // programs are the ones of Ceph that a cluster is made of.
@@ -41,6 +43,13 @@ func Missing() []string {
 	}
 	return missing
 }
+
+// startLimit bounds a start, which takes seconds: Ceph's programs wait five minutes and
+// longer for a daemon that does not answer.
+const startLimit = 4 * time.Minute
+
+// errSlow is the cause of a start that took longer.
+var errSlow = fmt.Errorf("not done within %s", startLimit)
 
 // Start makes a new cluster with the given users in dir, which must be an empty
 // directory or not exist, and waits until its gateway answers. When Start fails it
@@ -82,9 +91,13 @@ func StartWith(ctx context.Context, dir string, opts Options, users ...User) (_ 
 		}
 	}
 	c := &Cluster{root: root, dir: dir, URL: fmt.Sprintf("http://127.0.0.1:%d", free[1]), URLTLS: fmt.Sprintf("https://127.0.0.1:%d", free[2])}
+	ctx, done := context.WithTimeoutCause(ctx, startLimit, errSlow)
+	defer done()
+	ctx, c.ended = context.WithCancelCause(ctx)
+	defer c.ended(nil)
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("start ceph in %s: %w", dir, err), c.Stop())
+			err = errors.Join(fmt.Errorf("start ceph in %s: %w%s", dir, err, c.lastWords()), c.Stop())
 		}
 	}()
 	data := confData{Dir: c.inside(dir), FSID: newUUID(), MonPort: free[0], RGWPort: free[1], TLSPort: free[2], Cert: c.inside(c.CertFile()), LifecycleDay: int(opts.LifecycleDay / time.Second)}
@@ -150,23 +163,14 @@ func (c *Cluster) boot(ctx context.Context, data confData) error {
 
 // wait returns when the gateway answers, or with the words of a daemon that died.
 func (c *Cluster) wait(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	for {
-		for _, p := range c.processes {
-			if p.ended() {
-				return fmt.Errorf("%s ended: %s", p.name, p.lastWords())
-			}
-		}
-		if c.answers(ctx) {
-			return nil
-		}
+	for !c.answers(ctx) {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("no answer at %s: %w", c.URL, ctx.Err())
+			return fmt.Errorf("no answer at %s: %w", c.URL, context.Cause(ctx))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+	return nil
 }
 
 func (c *Cluster) answers(ctx context.Context) bool {

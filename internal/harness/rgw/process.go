@@ -21,11 +21,15 @@ type process struct {
 	done   chan struct{}
 }
 
-// run runs one of Ceph's programs to its end.
+// run runs one of Ceph's programs to its end. During a start it does not outlive a
+// daemon: it would wait for its answer.
 func (c *Cluster) run(ctx context.Context, program string, args ...string) error {
 	cmd := exec.CommandContext(ctx, c.program(program), c.args(program, args)...)
 	c.settle(cmd)
 	out, err := cmd.CombinedOutput()
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return fmt.Errorf("%s: %w: %s", program, cause, tail(out))
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w: %s", program, err, tail(out))
 	}
@@ -43,7 +47,7 @@ func (c *Cluster) spawn(name, program string, args ...string) error {
 	p.cmd = exec.Command(c.program(program), c.args(program, args)...)
 	c.settle(p.cmd)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	started := make(chan error)
+	started, ended := make(chan error), c.ended
 	go func() {
 		runtime.LockOSThread()
 		defer out.Close() //nolint:errcheck // a log
@@ -52,6 +56,7 @@ func (c *Cluster) spawn(name, program string, args ...string) error {
 		if err == nil {
 			p.cmd.Wait() //nolint:errcheck // what counts is that it ended
 			close(p.done)
+			ended(fmt.Errorf("%s ended", p.name))
 		}
 	}()
 	if err := <-started; err != nil {
@@ -91,15 +96,6 @@ func (c *Cluster) environ() []string {
 	return append(os.Environ(), "CEPH_CONF="+c.inside(c.conf()), "CEPH_ARGS=", "TMPDIR=/tmp", "MALLOC_ARENA_MAX=4")
 }
 
-func (p *process) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
-
 // stop asks the daemon to end, and after a while makes it.
 func (p *process) stop() error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -117,12 +113,16 @@ func (p *process) stop() error {
 	return nil
 }
 
-func (p *process) lastWords() string {
-	out, err := os.ReadFile(p.output)
-	if err != nil {
-		return err.Error()
+// lastWords are the ends of all logs: their directory may be a temporary one.
+func (c *Cluster) lastWords() string {
+	var all strings.Builder
+	logs, _ := filepath.Glob(filepath.Join(c.dir, "log", "*")) // the pattern is a good one
+	for _, path := range logs {
+		if log, err := os.ReadFile(path); err == nil && len(log) > 0 {
+			fmt.Fprintf(&all, "\n%s: %s", filepath.Base(path), tail(log))
+		}
 	}
-	return tail(out)
+	return all.String()
 }
 
 // tail is the end of a program's output, which is where it says why it ended.
