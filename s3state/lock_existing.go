@@ -132,5 +132,5 @@ func (s *Store) turnOnLock(ctx context.Context, bucket string, mode LockMode, in
 		return err
 	}
 	return fmt.Errorf("%w: it takes object lock for new buckets only. To move, restore into a new bucket: "+
-		"%s (RestoreOptions.Lock): %w", ErrNoLock, instead, err)
+		"%s: %w", ErrNoLock, instead, err)
 }
