@@ -41,11 +41,14 @@ demo: build ## backup, attack and recovery on the embedded server, with real fil
 # The one command before pushing; with `make hook`, git gives it.
 check: quick
 
-# The longest package begins first, and the tests that wait do so six at a time.
-quick: lint ## before pushing: format, vet, staticcheck, tests that start no processes
+# The longest package begins first, and the tests that wait do so six at a time. lint
+# ends on one processor, so it runs beside the tests, and is shown after them.
+quick: tools ## before pushing: format, vet, staticcheck, tests that start no processes
 	@rm -f $(call RESULTS,quick quick-s3dev)
-	@(cd s3dev && exec $(GOTEST) --jsonfile $(TOOLS)/test-quick-s3dev.json -- $(NOVET) -short ./...) >$(TOOLS)/test-quick-s3dev.log 2>&1 & s3dev=$$!; \
+	@$(MAKE) --no-print-directory lint >$(TOOLS)/quick-lint.log 2>&1 & lint=$$!; \
+	(cd s3dev && exec $(GOTEST) --jsonfile $(TOOLS)/test-quick-s3dev.json -- $(NOVET) -short ./...) >$(TOOLS)/test-quick-s3dev.log 2>&1 & s3dev=$$!; \
 	status=0; $(GOTEST) --jsonfile $(TOOLS)/test-quick.json -- $(NOVET) -short -parallel 6 $(QUICK) || status=1; \
+	wait $$lint || status=1; cat $(TOOLS)/quick-lint.log; \
 	wait $$s3dev || status=1; cat $(TOOLS)/test-quick-s3dev.log; \
 	exit $$status
 

@@ -56,6 +56,7 @@ func (c content) beginning() []byte {
 type simHost struct {
 	name  string
 	rng   *rand.Rand
+	pcg   *rand.PCG // of rng
 	files map[string]content
 	next  uint64
 
@@ -67,10 +68,21 @@ type simHost struct {
 }
 
 func newSimHost(name string, seed uint64, live func(*simHost, int)) *simHost {
+	pcg := rand.NewPCG(seed, 1)
 	return &simHost{
-		name: name, rng: rand.New(rand.NewPCG(seed, 1)), files: map[string]content{}, live: live,
+		name: name, rng: rand.New(pcg), pcg: pcg, files: map[string]content{}, live: live,
 		trees: map[restic.ID][]restic.TreeNode{}, blobs: map[restic.ID]content{},
 	}
+}
+
+// copy returns a host that goes on as this one would.
+func (h *simHost) copy() *simHost {
+	pcg, other := *h.pcg, *h
+	other.pcg, other.rng = &pcg, rand.New(&pcg)
+	other.files, other.saved = maps.Clone(h.files), maps.Clone(h.saved)
+	other.trees, other.blobs = maps.Clone(h.trees), maps.Clone(h.blobs)
+	other.snapshots = slices.Clone(h.snapshots)
+	return &other
 }
 
 func (h *simHost) put(name, kind string, size int) {

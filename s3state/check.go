@@ -164,7 +164,7 @@ func (s *Store) checkStorage(ctx context.Context, bucket string, opts CheckStora
 		c.Objects, c.Bytes = p.count, p.bytes
 		c.Lapse = v.Lapse
 	} else {
-		now, err := s.checkCurrent(ctx, bucket, c, rep)
+		now, err := s.checkCurrent(ctx, bucket, c, false, rep)
 		if err != nil {
 			return nil, err
 		}

@@ -19,8 +19,9 @@ func (c *currentState) close() {
 }
 
 // checkCurrent compares the current objects with the last state that the version
-// history confirms, and judges the past by the listing alone.
-func (s *Store) checkCurrent(ctx context.Context, bucket string, c *StorageCheck, rep *reporter) (*currentState, error) {
+// history confirms, and judges the past by the listing alone. every keeps all that a
+// history may read, for a caller that reads it.
+func (s *Store) checkCurrent(ctx context.Context, bucket string, c *StorageCheck, every bool, rep *reporter) (*currentState, error) {
 	old, err := s.lastVerified(ctx, bucket, c)
 	if err != nil {
 		return nil, err
@@ -28,7 +29,7 @@ func (s *Store) checkCurrent(ctx context.Context, bucket string, c *StorageCheck
 	if old != nil {
 		defer old.close()
 	}
-	now, err := s.compareCurrent(ctx, bucket, old, c, rep)
+	now, err := s.compareCurrent(ctx, bucket, old, c, every, rep)
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +38,9 @@ func (s *Store) checkCurrent(ctx context.Context, bucket string, c *StorageCheck
 }
 
 // compareCurrent compares the current objects with a manifest, which may be nil.
-func (s *Store) compareCurrent(ctx context.Context, bucket string, old *manifest, c *StorageCheck, rep *reporter) (*currentState, error) {
+func (s *Store) compareCurrent(ctx context.Context, bucket string, old *manifest, c *StorageCheck, every bool, rep *reporter) (*currentState, error) {
 	cmp := &comparison{c: c, now: &currentState{&manifest{}, &manifest{}, newTimeline(bucket)}}
+	cmp.now.h.reads(every, s.readMost)
 	var err error
 	if cmp.walk, err = newWalk(old, cmp.deleted); err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 // returns errVanished if that listing is outdated, unless this is the last look.
 func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOptions, keep *keepSet, last bool, rep *reporter) (*StorageCheck, error) {
 	c := &StorageCheck{Bucket: bucket}
-	now, err := s.checkCurrent(ctx, bucket, c, rep)
+	now, err := s.checkCurrent(ctx, bucket, c, !opts.Reviewed, rep)
 	if err != nil {
 		return c, err
 	}

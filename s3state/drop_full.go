@@ -26,7 +26,7 @@ func isFull(err error) bool {
 // uploads, but keeps all states and what was current when the drop began. Then it tries
 // again to save the state.
 func (s *Store) dropWhenFull(ctx context.Context, bucket string, keep *keepSet, res *DropResult, rep *reporter) (*SavedState, error) {
-	now, err := s.compareCurrent(ctx, bucket, nil, &StorageCheck{Bucket: bucket}, rep)
+	now, err := s.compareCurrent(ctx, bucket, nil, &StorageCheck{Bucket: bucket}, false, rep)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ type seam struct {
 	run     func(w *world, s *Store) error
 	done    func(t *testing.T, w *world)
 	failed  func(t *testing.T, w *world)
+	reads   bool // run changes nothing in the bucket: one bucket serves for all
 	id      func(w *world) s3test.Identity
 }
 
@@ -41,9 +42,14 @@ type seam struct {
 // again without the fault must succeed.
 func everywhere(t *testing.T, sm seam) {
 	base := newWorld(t)
+	var prepared *world
 	fresh := func(t *testing.T, stalls bool) (*world, *s3test.Faults, *Store) {
-		w := base.another(t)
-		sm.prepare(w)
+		if prepared == nil || !sm.reads {
+			prepared = base.another(t)
+			sm.prepare(prepared)
+		}
+		again := *prepared
+		w := &again
 		f := &s3test.Faults{}
 		timeout := 20 * time.Second // a busy machine takes its time
 		if stalls {
@@ -144,10 +150,17 @@ func TestFaultsDuringSave(t *testing.T) {
 
 func TestFaultsDuringRestore(t *testing.T) {
 	t.Parallel()
-	target := func(w *world) string { return "target-" + w.bucket[9:] }
+	targets := make(map[*world]string)
+	target := func(w *world) string {
+		if targets[w] == "" {
+			targets[w] = fmt.Sprintf("target-%s-%d", w.bucket[9:], len(targets))
+		}
+		return targets[w]
+	}
 	saved := make(map[string]*SavedState)
 	everywhere(t, seam{
 		id:      adminID,
+		reads:   true,
 		prepare: func(w *world) { fill(w); saved[w.bucket] = w.save(); w.del("data/00/x") },
 		run: func(w *world, s *Store) error {
 			st := saved[w.bucket]

@@ -74,9 +74,9 @@ const defaultGap = 10 * time.Minute
 type HistoryOptions struct {
 	// Gap is the quiet time that separates two steps; 0 for ten minutes.
 	Gap time.Duration
-	// ListOnly reads no objects but saved states. Otherwise the newest 4096 keys,
-	// indexes and snapshots, at most 256 MiB, are read, and as many locks. ReadAll
-	// reads all.
+	// ListOnly reads no objects but saved states. Otherwise the newest 4096 keys, as
+	// many indexes, snapshots and locks, at most 256 MiB of each, are read. ReadAll reads
+	// all.
 	ListOnly, ReadAll bool
 	// Prover proves moments, with the repository's password: then only one that it has
 	// proved is named as good. It is asked for the newest, and for earlier ones until
@@ -174,7 +174,7 @@ func (s *Store) look(ctx context.Context, bucket string, opts HistoryOptions, la
 	}
 	if h == nil {
 		h = newTimeline(bucket)
-		h.unread.every = opts.ReadAll
+		h.reads(opts.ReadAll, s.readMost)
 		if opts.Prover != nil {
 			newest = newNewestView(s.rightBytes(ctx, bucket))
 		}

@@ -90,7 +90,7 @@ func (h *timeline) displaced(group []snapshotClaim, misdated []bool, i int) (*sn
 		if misdated[j] || c.written.After(liar.written) || c.Time.After(liar.Time) {
 			continue
 		}
-		if gone, ok := h.gone[c.key]; ok && gone.Before(liar.written) {
+		if gone, ok := h.gone.of(c.key); ok && gone.Before(liar.written) {
 			continue
 		}
 		if real == nil || c.Time.After(real.Time) {
@@ -100,9 +100,9 @@ func (h *timeline) displaced(group []snapshotClaim, misdated []bool, i int) (*sn
 	if real == nil {
 		return nil, false
 	}
-	at, ok := h.gone[real.key]
+	at, ok := h.gone.of(real.key)
 	outlived := true
-	if end, gone := h.gone[liar.key]; gone && !end.After(at) {
+	if end, gone := h.gone.of(liar.key); gone && !end.After(at) {
 		outlived = false
 	}
 	// It may have been changed (by tag, rewrite or repair): then what it became is

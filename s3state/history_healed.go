@@ -61,7 +61,7 @@ func (s *Store) healed(ctx context.Context, bucket string, h *timeline, lost []r
 func (h *timeline) newestOf(group string) (newest *snapshotClaim) {
 	for i := range h.claims {
 		c := &h.claims[i]
-		_, gone := h.gone[c.key]
+		_, gone := h.gone.of(c.key)
 		if c.Group == group && c.Original == "" && !gone && (newest == nil || c.written.After(newest.written)) {
 			newest = c
 		}

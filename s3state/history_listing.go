@@ -21,7 +21,7 @@ func (s *Store) ListForHistory(ctx context.Context, bucket string, proving bool,
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	l := &Listing{timeline: newTimeline(bucket)}
-	l.timeline.unread.every = opts.ReadAll
+	l.timeline.reads(opts.ReadAll, s.readMost)
 	if proving {
 		l.newest = newNewestView(s.rightBytes(ctx, bucket))
 	}

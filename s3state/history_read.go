@@ -37,8 +37,8 @@ type LockClaim struct {
 }
 
 const (
-	// readMost and readMostOf bound what History reads by default. Either takes some
-	// seconds over a network.
+	// readMost and readMostOf bound what History reads by default of each kind. Either
+	// takes some seconds over a network.
 	readMost   = 4096
 	readMostOf = 256 << 20 // bytes
 	// readLargest is more than any index or other object that is read: an index file
@@ -89,9 +89,13 @@ func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, in
 			g.Go(func() error { return r.lock(gctx, l) })
 		}
 	}
-	h.overwrote.every = all
 	h.overwrote.trim()
+	// A drop has proved what is current, which settles the marks on packs and indexes.
+	settled := opts.Prover == nil && h.proving
 	for i := range h.overwrote.all {
+		if settled && kindOf(TypeOf(h.overwrote.all[i].Key)) == markRepaired {
+			continue
+		}
 		g.Go(func() error { return r.overwrote(gctx, &h.overwrote.all[i]) })
 	}
 	for i := range h.configs {

@@ -49,7 +49,7 @@ func (h *timeline) resaves() []resave {
 	first := make(map[result]resave)
 	for _, c := range h.claims {
 		o, ok := byKey["snapshots/"+c.Original]
-		gone, removed := h.gone[o.key]
+		gone, removed := h.gone.of(o.key)
 		if c.Original == "" || !ok || !removed || o.Tree == "" || c.Tree == "" || o.Tree == c.Tree {
 			continue
 		}

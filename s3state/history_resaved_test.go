@@ -22,7 +22,7 @@ func TestSnapshotsThatWereNotMeasured(t *testing.T) {
 	var copies []string
 	for i := range mostMoments + 2 {
 		o, c := fmt.Sprintf("snapshots/%064x", i), fmt.Sprintf("snapshots/%064x", 1000+i)
-		h.gone[o] = at(i*day + 20)
+		h.gone.note(o, at(i*day+20))
 		h.claims = append(h.claims,
 			snapshotClaim{SnapshotClaim{Tree: "1", Size: same}, o, "v", at(i*day + 1)},
 			snapshotClaim{SnapshotClaim{Tree: "2", Size: same, Original: o[len("snapshots/"):]}, c, "v", at(i*day + 10)})

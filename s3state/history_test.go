@@ -247,6 +247,29 @@ func TestRecentKeepsTheNewest(t *testing.T) {
 	if r.trim(); len(r.all) != 4 {
 		t.Errorf("%d large ones", len(r.all))
 	}
+	// What an attacker writes last, many or large, keeps nothing else from being read.
+	r = recent{}
+	add := func(kind string, n, at int, size int64) {
+		for i := range n {
+			r.add(&Version{Key: fmt.Sprintf("%s/%064x", kind, i*1000+at), Size: size, LastModified: time.Unix(1e9+int64(at), 0)})
+		}
+	}
+	add("snapshots", 3, 1, 500)
+	add("keys", 2, 2, 500)
+	add("index", 9, 3, readMostOf/8)
+	add("index", 2*readMost, 4, 100)
+	add("snapshots", 9, 5, readMostOf/8)
+	r.trim()
+	left := make(map[FileType]map[int64]int)
+	for _, v := range r.all {
+		if what := TypeOf(v.Key); left[what] == nil {
+			left[what] = make(map[int64]int)
+		}
+		left[TypeOf(v.Key)][v.Size]++
+	}
+	if left[TypeSnapshot][500] != 3 || left[TypeSnapshot][readMostOf/8] != 7 || left[TypeKey][500] != 2 || left[TypeIndex][100] != readMost {
+		t.Errorf("%v", left)
+	}
 }
 
 func TestTypeOf(t *testing.T) {

@@ -22,8 +22,8 @@ type timeline struct {
 	config    time.Time   // when the first config was written
 	keys      []time.Time // when keys were
 	keysGone  []keyGone
-	gone      map[string]time.Time // snapshots that were deleted, and when
-	claims    []snapshotClaim      // what snapshots say of themselves
+	gone      snapshotsGone
+	claims    []snapshotClaim // what snapshots say of themselves
 	twice     twice
 	unheld    map[*SavedState]bool // of res.States: those that name something else than was proved
 	newest    time.Time            // anything that was recorded
@@ -53,7 +53,7 @@ type replacedConfig struct {
 func newTimeline(bucket string) *timeline {
 	return &timeline{
 		minutes: make(map[int64]*minute), res: &History{Bucket: bucket}, evidence: lockEvidence{tail: -1},
-		gone: make(map[string]time.Time), unheld: make(map[*SavedState]bool),
+		unheld: make(map[*SavedState]bool),
 	}
 }
 
@@ -155,10 +155,8 @@ func (h *timeline) change(v, older *Version) {
 	if t == TypeSnapshot && c == Written && v.LastModified.After(m.snapshot) {
 		m.snapshot = v.LastModified
 	}
-	if t == TypeSnapshot && c == Deleted && len(h.gone) < mostTwice {
-		if _, later := h.gone[v.Key]; !later {
-			h.gone[v.Key] = v.LastModified
-		}
+	if t == TypeSnapshot && c == Deleted {
+		h.gone.note(v.Key, v.LastModified)
 	}
 	switch reason := suspicious(t, c, v); {
 	case t == TypeConfig && c == Overwritten && len(h.configs) < maxListed && v.Size <= largestConfig:

@@ -13,8 +13,19 @@ import (
 // putPublicAccessBlock makes the server ignore ACLs that open objects to the public,
 // which the owner of an object can set. It reports whether the server knows the
 // setting. (BlockPublicAcls would make Ceph refuse every upload of the host.)
+// What is on already stays: new buckets on AWS have all four settings.
 func (s *Store) putPublicAccessBlock(ctx context.Context, bucket string) (bool, error) {
-	return s.sendAccessBlock(ctx, bucket, accessBlockXML{IgnorePublicAcls: true})
+	b, err := s.accessBlock(ctx, bucket)
+	switch {
+	case noSuchFeature(err):
+		return false, nil
+	case err != nil:
+		return false, s3err.Wrap(err, "read the public access block of bucket %s", bucket)
+	case b.IgnorePublicAcls:
+		return true, nil
+	}
+	b.IgnorePublicAcls = true
+	return s.sendAccessBlock(ctx, bucket, b.accessBlockXML)
 }
 
 func (s *Store) sendAccessBlock(ctx context.Context, bucket string, block accessBlockXML) (bool, error) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cesnet/rwm/internal/harness"
 	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
@@ -39,5 +40,28 @@ func TestInfoNotesWhatIsOpen(t *testing.T) {
 	answer(http.StatusInternalServerError, "InternalError")
 	if _, err := w.admin.Info(w.ctx, w.bucket, InfoOptions{}); err == nil || !strings.Contains(err.Error(), w.bucket) {
 		t.Errorf("a failing server: %v", err)
+	}
+}
+
+// A new bucket on AWS blocks all public access. What is on stays on.
+func TestPublicAccessBlockOnlyGrows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := accessBlockXML{BlockPublicPolicy: true, RestrictPublicBuckets: true}
+	for range 2 {
+		if _, err := w.admin.sendAccessBlock(w.ctx, w.bucket, all); err != nil {
+			t.Fatal(err)
+		}
+		known, err := w.admin.putPublicAccessBlock(w.ctx, w.bucket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !known {
+			harness.NotOnThisServer(t, "it has no public access block")
+		}
+		all.IgnorePublicAcls = true
+		if got, err := w.admin.accessBlock(w.ctx, w.bucket); err != nil || got.accessBlockXML != all {
+			t.Errorf("%+v, %v", got, err)
+		}
 	}
 }

@@ -103,7 +103,13 @@ func (r *renewer) list(ctx context.Context) error {
 // replaced or deleted, zero if it was not.
 func (r *renewer) needs(v *Version, superseded time.Time, kept *keepSet) bool {
 	switch {
-	case r.res.Frozen != "", kept.has(v.Key, v.VersionID), !v.IsLatest && kept.within(superseded):
+	case kept.has(v.Key, v.VersionID):
+		return true
+	case TypeOf(v.Key) == TypeCanary:
+		// Access leaves them locked in GOVERNANCE where a host may lock, which a keeper
+		// cannot lock in COMPLIANCE everywhere. Nothing needs them.
+		return false
+	case r.res.Frozen != "", !v.IsLatest && kept.within(superseded):
 		return true
 	case kept.hasEvidence(v, later(superseded, r.until(v))):
 		return true // without the locks of prunes, what is kept would look deleted by an attacker
@@ -238,7 +244,10 @@ func (r *renewer) extend(ctx context.Context, o entry, until time.Time) (locked 
 			return whole(until), false, nil
 		}
 	}
-	return locked, false, fmt.Errorf("locked until %s only: %w", orNever(locked), s3err.Describe(err))
+	if locked.IsZero() {
+		return locked, false, fmt.Errorf("not locked: %w", s3err.Describe(err))
+	}
+	return locked, false, fmt.Errorf("locked until %s only: %w", locked.UTC().Format(time.RFC3339), s3err.Describe(err))
 }
 
 // readBack reads the lock of a version that was extended to a late date. A server that
@@ -255,13 +264,6 @@ func (r *renewer) readBack(ctx context.Context, o entry, until time.Time) (time.
 		r.mu.Unlock()
 	}
 	return lateDate, putRetention(ctx, r.c, r.bucket, o.Key, o.VersionID, retention{mode: r.res.Mode, until: lateDate}, false)
-}
-
-func orNever(t time.Time) string {
-	if t.IsZero() {
-		return "(not locked)"
-	}
-	return t.UTC().Format(time.RFC3339)
 }
 
 // count notes how a version fared; locked is until when it is locked.

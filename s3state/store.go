@@ -23,6 +23,7 @@ type Store struct {
 	parallel int           // requests in flight at once
 	timeout  time.Duration // of one request
 	attempts int           // how often a request is tried
+	readMost int           // objects of a kind that a history reads, 0 for the default
 
 	adminPrincipal string
 	copyLimit      int64 // larger objects are copied in parts

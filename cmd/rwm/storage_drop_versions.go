@@ -13,6 +13,7 @@ type storageDropVersionsCmd struct {
 	DryRun     bool   `short:"n" help:"Remove nothing, only count what would be removed."`
 	Reviewed   bool   `help:"You have reviewed rwm storage-history: neither its marks nor a missing proof prevent anything." xor:"check"`
 	Unchecked  bool   `help:"Drop versions even if rwm storage-check finds the storage incomplete." xor:"check"`
+	proofFlags
 }
 
 func (storageDropVersionsCmd) Help() string {
@@ -39,7 +40,11 @@ func (c storageDropVersionsCmd) Run(a *app) error {
 			return usageError{fmt.Errorf("--keep-within: %w", err)}
 		}
 	}
-	m, err := a.manager(nil)
+	limits, err := c.option()
+	if err != nil {
+		return err
+	}
+	m, err := a.manager(nil, limits)
 	if err != nil {
 		return err
 	}

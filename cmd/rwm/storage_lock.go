@@ -171,7 +171,11 @@ func (a *app) showLock(f *s3state.LockFloor, renewed s3state.FloorProof) {
 		return
 	}
 	if l := f.Lock; l.Enabled {
-		a.field("Lock", fmt.Sprintf("%s, promises %s, locks new versions for %d", l.Mode, count(l.Days, "day"), l.RetainDays))
+		if l.Mode == "" {
+			a.field("Lock", "enabled, but new versions are not locked")
+		} else {
+			a.field("Lock", fmt.Sprintf("%s, promises %s, locks new versions for %d", l.Mode, count(l.Days, "day"), l.RetainDays))
+		}
 		for _, text := range l.Problems {
 			a.field("  problem", printable(text))
 		}

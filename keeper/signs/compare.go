@@ -21,7 +21,8 @@ type CompareOptions struct {
 	// Read is how many changed files are read at their beginning, one or two blobs
 	// each; 0 reads none.
 	Read int
-	// Limit is how many changed, new and deleted files are looked at; 0 means 200,000.
+	// Limit is how many changed files are looked at, and as many new and deleted ones; 0
+	// means 200,000. New and deleted files beyond it are counted only.
 	Limit int
 }
 
@@ -35,12 +36,12 @@ func Compare(ctx context.Context, src Source, old, now restic.ID, before, after 
 	if opts.Limit == 0 {
 		opts.Limit = 200_000
 	}
-	c := &comparison{src: src, opts: opts, Changes: Changes{Before: before, After: after}}
+	c := &comparison{src: src, opts: opts, dirs: map[side]int{}, Changes: Changes{Before: before, After: after}}
 	if err := c.directory(ctx, "/", old, now, 0); err != nil {
 		return nil, err
 	}
 	c.withoutMoved()
-	c.New, c.Changed, c.Deleted = len(c.added), len(c.changed), len(c.removed)
+	c.New, c.Changed, c.Deleted = len(c.added)+c.more, len(c.changed), len(c.removed)+c.less
 	c.renames()
 	c.notes()
 	c.ChangedPaths = somePaths(c.changed)
@@ -53,7 +54,8 @@ type comparison struct {
 	src  Source
 	opts CompareOptions
 
-	dirs           int // compared so far
+	dirs           map[side]int // directories compared so far
+	more, less     int          // new files that are not in added, deleted ones not in removed
 	added, removed []file
 	changed        []pair
 	renamed        []pair
@@ -76,10 +78,11 @@ func (p pair) name() string { return p.now.path }
 const maxDepth = 1000
 
 func (c *comparison) directory(ctx context.Context, dir string, old, now restic.ID, depth int) error {
-	if old == now || c.full() {
+	at := sideOf(old, now)
+	if old == now || c.full(at) {
 		return nil
 	}
-	c.dirs++
+	c.dirs[at]++
 	if depth > maxDepth {
 		return fmt.Errorf("%s: directories are nested more than %d deep", shown(dir), maxDepth)
 	}
@@ -129,10 +132,16 @@ func (c *comparison) entry(ctx context.Context, at string, old, now *restic.Tree
 		if !slices.Equal(old.Content, now.Content) {
 			c.changed = append(c.changed, pair{fileOf(at, old), fileOf(at, now)})
 		}
-	case oldFile:
+	case oldFile && len(c.removed) < c.opts.Limit:
 		c.removed = append(c.removed, fileOf(at, old))
-	case newFile:
+	case oldFile:
+		c.less++
+		c.Partial = true
+	case newFile && len(c.added) < c.opts.Limit:
 		c.added = append(c.added, fileOf(at, now))
+	case newFile:
+		c.more++
+		c.Partial = true
 	}
 	if o, n := subtree(old), subtree(now); o != n {
 		return c.directory(ctx, at, o, n, depth+1)
@@ -140,9 +149,31 @@ func (c *comparison) entry(ctx context.Context, at string, old, now *restic.Tree
 	return nil
 }
 
-func (c *comparison) full() bool {
+// side is in which of the snapshots a directory is.
+type side int
+
+const (
+	both side = iota
+	onlyNow
+	onlyBefore
+)
+
+func sideOf(old, now restic.ID) side {
+	switch {
+	case old.IsZero():
+		return onlyNow
+	case now.IsZero():
+		return onlyBefore
+	}
+	return both
+}
+
+// full reports whether no more directories of a side are looked at. Whoever makes many
+// new files, or deletes many, hides no change of the others behind them.
+func (c *comparison) full(at side) bool {
+	files := map[side]int{both: len(c.changed), onlyNow: len(c.added) + c.more, onlyBefore: len(c.removed) + c.less}[at]
 	// A few trees that refer to each other can stand for any number of directories.
-	if len(c.added)+len(c.removed)+len(c.changed) < c.opts.Limit && c.dirs < 5*c.opts.Limit {
+	if files < c.opts.Limit && c.dirs[at] < 5*c.opts.Limit {
 		return false
 	}
 	c.Partial = true

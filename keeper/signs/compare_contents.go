@@ -3,15 +3,15 @@ package signs
 import (
 	"cmp"
 	"context"
-	"hash/fnv"
+	"hash/maphash"
 	"slices"
 	"strings"
 )
 
 // contents reads the beginnings of some of the changed and renamed files, half of each
-// kind, chosen by a hash of path and content, so that nobody can guess which ones
-// without knowing them all. Of what was renamed, only what looks random counts. Files
-// that came in the place of others count as changed.
+// kind, chosen at random: an attacker who knew which ones would make some harmless
+// changes that are chosen before all others. Of what was renamed, only what looks random
+// counts. Files that came in the place of others count as changed.
 func (c *comparison) contents(ctx context.Context) error {
 	renamed := c.candidates(c.renamed)
 	changed := c.candidates(slices.Concat(c.changed, c.replaced))
@@ -45,18 +45,14 @@ func (c *comparison) candidates(pairs []pair) []pair {
 		return len(p.old.content) == 0 || len(p.now.content) == 0 ||
 			p.old.content[0] == p.now.content[0] || p.now.size < leastSize
 	})
+	seed := maphash.MakeSeed()
 	slices.SortFunc(list, func(a, b pair) int {
-		return cmp.Or(cmp.Compare(a.order(), b.order()), strings.Compare(a.now.path, b.now.path))
+		return cmp.Or(cmp.Compare(a.order(seed), b.order(seed)), strings.Compare(a.now.path, b.now.path))
 	})
 	return list
 }
 
-func (p pair) order() uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(p.now.path))
-	_, _ = h.Write(p.now.content[0][:])
-	return h.Sum64()
-}
+func (p pair) order(seed maphash.Seed) uint64 { return maphash.String(seed, p.now.path) }
 
 // look reads a pair. It is suspect if the new content is random, and turned if the old
 // one had a known type besides.

@@ -249,3 +249,79 @@ func TestLongNamesAreCutBetweenCharacters(t *testing.T) {
 		}
 	}
 }
+
+// Many new files, or deleted ones, hide no change of others behind them.
+func TestManyFilesHideNoChange(t *testing.T) {
+	const limit, hidden = 50, 20
+	for _, what := range []string{"made", "deleted", "made beside them"} {
+		for range 20 { // directories are compared in no order
+			s := newStore()
+			before, now := map[string]string{}, map[string]string{}
+			for i := range hidden {
+				name := fmt.Sprintf("work/%d", i)
+				before[name], now[name] = "a text, "+name, noise(uint64(i), 2000)
+			}
+			for i := range 20 * limit {
+				junk := fmt.Sprintf("junk%d/%d", i%7, i)
+				if what == "made beside them" {
+					junk = fmt.Sprintf("work/junk%d", i)
+				}
+				if what == "deleted" {
+					before[junk] = junk
+				} else {
+					now[junk] = junk
+				}
+			}
+			c, err := signs.Compare(t.Context(), s, s.snapshot(before), s.snapshot(now), len(before), len(now), signs.CompareOptions{Limit: limit, Read: 10})
+			if err != nil || c.Changed != hidden || c.Read == 0 || !c.Partial {
+				t.Fatalf("%s: %v, %d changed of %d, %d read, partial %t", what, err, c.Changed, hidden, c.Read, c.Partial)
+			}
+		}
+	}
+}
+
+// Nobody can make harmless changes that are read in the place of others: which ones are
+// read is not known before.
+func TestWhatIsReadCannotBeChosen(t *testing.T) {
+	s := newStore()
+	before, now := map[string]string{}, map[string]string{}
+	for i := range 200 {
+		name := fmt.Sprintf("work/%d", i)
+		before[name], now[name] = strings.Repeat("a text, "+name, 100), noise(uint64(i), 2000)
+	}
+	harmless := map[string]string{}
+	for i := range 200 {
+		name := fmt.Sprintf("notes/%d", i)
+		before[name], harmless[name] = strings.Repeat("a note, "+name, 100), strings.Repeat("another note, "+name, 100)
+		now[name] = harmless[name]
+	}
+	read := map[restic.ID]int{}
+	src := &counted{s, read}
+	for range 20 {
+		c, err := signs.Compare(t.Context(), src, s.snapshot(before), s.snapshot(now), len(before), len(now), signs.CompareOptions{Read: 40})
+		if err != nil || c.Read != 40 || c.Turned == 0 {
+			t.Fatalf("%v, %d read, %d turned", err, c.Read, c.Turned)
+		}
+	}
+	// Had the choice been the same each time, it would be 40 files.
+	chosen := 0
+	for name := range now {
+		if read[id(now[name])] > 0 {
+			chosen++
+		}
+	}
+	if chosen < 100 {
+		t.Errorf("always the same %d files were read", chosen)
+	}
+}
+
+// counted counts which blobs are read.
+type counted struct {
+	*store
+	read map[restic.ID]int
+}
+
+func (c *counted) Blob(ctx context.Context, id restic.ID) ([]byte, error) {
+	c.read[id]++
+	return c.store.Blob(ctx, id)
+}
