@@ -71,9 +71,11 @@ func (b *s3Backend) region(ctx context.Context) (known bool, err error) {
 }
 
 // lastKey is the file that holds the name of the key that opened the location the last
-// time, or "" where nothing is remembered.
+// time, or "" where nothing is remembered: a directory answers at once.
 func lastKey(o *options, loc Location) string {
-	if _, past := loc.(*asOfLocation); past || o.noCache || o.keyHint != "" {
+	_, past := loc.(*asOfLocation)
+	_, local := loc.(localLocation)
+	if past || local || o.noCache || o.keyHint != "" {
 		return ""
 	}
 	dir := o.cacheDir
@@ -104,7 +106,7 @@ func readLastKey(file string) string {
 
 // writeLastKey remembers a key's name; if that fails, the next opening takes longer.
 func writeLastKey(file, name string) {
-	if file == "" || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
+	if file == "" || readLastKey(file) == name || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
 		return
 	}
 	_ = os.WriteFile(file, []byte(name), 0o600)

@@ -149,8 +149,10 @@ func TestSpoiledLastKey(t *testing.T) {
 	dir := t.TempDir()
 	openAgain(t, m, WithCacheDir(dir), WithKeyHint("0"))
 	openAgain(t, m, WithoutCache())
+	_, local := initLocal(t)
+	openAgain(t, local, WithCacheDir(dir))
 	if _, err := os.Stat(filepath.Join(dir, "last-keys")); !errors.Is(err, os.ErrNotExist) {
-		t.Error("a name was remembered in spite of a hint", err)
+		t.Error("a name was remembered in spite of a hint, or of a directory", err)
 	}
 }
 

@@ -46,8 +46,7 @@ const (
 // The key that opened the repository the last time comes first, too, and both are then
 // asked for beside the listing.
 func openKeys(ctx context.Context, loc Location, stack *tracker, o options, password string) (*opened, error) {
-	last := lastKey(&o, loc)
-	ahead, err := askAhead(ctx, stack, readLastKey(last))
+	ahead, err := askAhead(ctx, stack, readLastKey(lastKey(&o, loc)))
 	if err != nil {
 		return nil, err
 	}
@@ -77,9 +76,6 @@ func openKeys(ctx context.Context, loc Location, stack *tracker, o options, pass
 				return nil, err
 			}
 			opened, err := t.try(ctx, batch[i], k)
-			if opened != nil && (ahead == nil || batch[i] != ahead.name) {
-				writeLastKey(last, batch[i])
-			}
 			if opened != nil || err != nil {
 				return opened, err
 			}
