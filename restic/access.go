@@ -42,9 +42,9 @@ type access struct {
 	// are. list holds what choose will find.
 	walk    func(list snapshotList) engrestic.IDs
 	walking walking
-	// settled says that the lock has to have stood the 200 ms that restic waits, with no
-	// other lock found after them, as every writer's has. Other readers begin once ours
-	// is written and no other is there (lockEarly).
+	// settled says that the lock has to have stood the 200 ms that restic waits, with
+	// no other lock found after them, as every writer's has. Other readers begin once
+	// ours is written and no other is there (lockEarly).
 	settled bool
 	// sealed says that the task can do without packs that a sealed host is refused. Any
 	// other ends with the first of them.

@@ -17,7 +17,7 @@ const listPage = 1000
 
 // meter counts what is asked of the storage, and refuses to ask for more than allowed.
 // It sits right above the storage, so that what a cache has costs nothing and a request
-// that is made again counts again.
+// that is sent again counts again.
 type meter struct {
 	engbackend.Backend
 	limits *meterLimits

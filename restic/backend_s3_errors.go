@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/minio/minio-go/v7"
@@ -54,7 +55,7 @@ func (b *s3Backend) fail(method, key string, err error) error {
 	}
 	var resp minio.ErrorResponse
 	answered := errors.As(err, &resp) && resp.StatusCode != 0
-	if answered {
+	if answered || errors.Is(err, io.ErrUnexpectedEOF) { // also an answer that was cut off
 		b.answered.Store(true)
 	}
 	cause := s3err.Classify(err)

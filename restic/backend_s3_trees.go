@@ -36,9 +36,9 @@ func (b *s3Backend) treeKey(name string) string { return path.Join(b.prefix, tre
 
 // leaveTrees makes the objects below treesDir copies of packs: it has the server copy
 // what is missing or differs, and deletes the rest by name. It leaves no copy of a pack
-// for which may returns false, or that it could not look at. With nil for packs, because
-// which are needed is not known, it leaves those of the copies that may allows. It
-// returns how many there are now.
+// for which may returns false, or that it could not look at. With nil for packs,
+// because which are needed is not known, it leaves those of the copies that may allows.
+// It returns how many there are now.
 func (b *s3Backend) leaveTrees(ctx context.Context, packs map[string]bool, may mayCopy) (left int, err error) {
 	have, err := b.treeCopies(ctx)
 	if err != nil {

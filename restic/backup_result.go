@@ -2,6 +2,7 @@ package restic
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // BackupResult describes a finished backup. Sizes are in bytes. Encoded as JSON it has
-// the fields of the summary of `restic backup --json`.
+// the fields of the summary of `restic backup --json`, and names for its other ones.
 type BackupResult struct {
 	// SnapshotID is zero after a dry run, and when SkipIfUnchanged found nothing new.
 	SnapshotID ID
@@ -64,32 +65,69 @@ func (r *BackupResult) incomplete(loc Location) error {
 	return fmt.Errorf("%s: %w; %s: %s: %s", loc, ErrIncomplete, made, plural.Of(r.ErrorCount, "error"), joinItems(r.Errors))
 }
 
-// MarshalJSON writes the result as restic's summary message, without its message_type.
+// backupSummary is restic's summary message, without its message_type, and with what
+// else a BackupResult has.
+type backupSummary struct {
+	FilesNew            uint          `json:"files_new"`
+	FilesChanged        uint          `json:"files_changed"`
+	FilesUnmodified     uint          `json:"files_unmodified"`
+	DirsNew             uint          `json:"dirs_new"`
+	DirsChanged         uint          `json:"dirs_changed"`
+	DirsUnmodified      uint          `json:"dirs_unmodified"`
+	DataBlobs           int           `json:"data_blobs"`
+	TreeBlobs           int           `json:"tree_blobs"`
+	DataAdded           uint64        `json:"data_added"`
+	DataAddedPacked     uint64        `json:"data_added_packed"`
+	TotalFilesProcessed uint          `json:"total_files_processed"`
+	TotalBytesProcessed uint64        `json:"total_bytes_processed"`
+	TotalDuration       float64       `json:"total_duration"`
+	BackupStart         time.Time     `json:"backup_start"`
+	BackupEnd           time.Time     `json:"backup_end"`
+	SnapshotID          ID            `json:"snapshot_id,omitzero"`
+	DryRun              bool          `json:"dry_run,omitempty"`
+	ParentID            ID            `json:"parent,omitzero"`
+	Errors              []itemSummary `json:"errors,omitempty"`
+	ErrorCount          uint          `json:"error_count,omitempty"`
+}
+
+type itemSummary struct {
+	Item    string `json:"item"`
+	Message string `json:"message"`
+}
+
+// MarshalJSON writes the fields of restic's summary message, without its message_type.
+// Errors become their texts.
 func (r *BackupResult) MarshalJSON() ([]byte, error) {
-	summary := struct {
-		FilesNew            uint      `json:"files_new"`
-		FilesChanged        uint      `json:"files_changed"`
-		FilesUnmodified     uint      `json:"files_unmodified"`
-		DirsNew             uint      `json:"dirs_new"`
-		DirsChanged         uint      `json:"dirs_changed"`
-		DirsUnmodified      uint      `json:"dirs_unmodified"`
-		DataBlobs           int       `json:"data_blobs"`
-		TreeBlobs           int       `json:"tree_blobs"`
-		DataAdded           uint64    `json:"data_added"`
-		DataAddedPacked     uint64    `json:"data_added_packed"`
-		TotalFilesProcessed uint      `json:"total_files_processed"`
-		TotalBytesProcessed uint64    `json:"total_bytes_processed"`
-		TotalDuration       float64   `json:"total_duration"`
-		BackupStart         time.Time `json:"backup_start"`
-		BackupEnd           time.Time `json:"backup_end"`
-		SnapshotID          string    `json:"snapshot_id,omitempty"`
-		DryRun              bool      `json:"dry_run,omitempty"`
-	}{
+	summary := backupSummary{
 		r.FilesNew, r.FilesChanged, r.FilesUnmodified, r.DirsNew, r.DirsChanged, r.DirsUnmodified, r.DataBlobs, r.TreeBlobs,
-		r.DataAdded, r.DataAddedPacked, r.FilesProcessed, r.BytesProcessed, r.End.Sub(r.Start).Seconds(), r.Start, r.End, "", r.DryRun,
+		r.DataAdded, r.DataAddedPacked, r.FilesProcessed, r.BytesProcessed, r.End.Sub(r.Start).Seconds(), r.Start, r.End,
+		r.SnapshotID, r.DryRun, r.ParentID, nil, r.ErrorCount,
 	}
-	if !r.SnapshotID.IsZero() {
-		summary.SnapshotID = r.SnapshotID.String()
+	for _, e := range r.Errors {
+		item := itemSummary{Item: e.Item}
+		if e.Err != nil {
+			item.Message = e.Err.Error()
+		}
+		summary.Errors = append(summary.Errors, item)
 	}
 	return json.Marshal(summary)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. Only the texts of Errors are left.
+func (r *BackupResult) UnmarshalJSON(text []byte) error {
+	var s backupSummary
+	if err := json.Unmarshal(text, &s); err != nil {
+		return fmt.Errorf("the result of a backup: %w", err)
+	}
+	*r = BackupResult{
+		SnapshotID: s.SnapshotID, ParentID: s.ParentID, DryRun: s.DryRun, Start: s.BackupStart, End: s.BackupEnd,
+		FilesNew: s.FilesNew, FilesChanged: s.FilesChanged, FilesUnmodified: s.FilesUnmodified,
+		DirsNew: s.DirsNew, DirsChanged: s.DirsChanged, DirsUnmodified: s.DirsUnmodified,
+		DataBlobs: s.DataBlobs, TreeBlobs: s.TreeBlobs, DataAdded: s.DataAdded, DataAddedPacked: s.DataAddedPacked,
+		FilesProcessed: s.TotalFilesProcessed, BytesProcessed: s.TotalBytesProcessed, ErrorCount: s.ErrorCount,
+	}
+	for _, e := range s.Errors {
+		r.Errors = append(r.Errors, ItemError{Item: e.Item, Err: errors.New(e.Message)})
+	}
+	return nil
 }

@@ -94,8 +94,8 @@ package restic
 //	session.go, access*.go    the open repository; how an operation uses it
 //	session_index.go          when the index is loaded again
 //	open*.go, init.go         from a location and a password to a session
-//	gone.go, sealed*.go       a repository that was deleted; a host that may not read data
-//	ahead.go, lock_taking.go  what is read while a lock is being taken, and when it counts
+//	gone.go, sealed*.go       a deleted repository; a host that may not read file data
+//	ahead.go, lock_taking.go  what is read while a lock is taken, and when that counts
 //	waiting.go                says that opening or locking takes long
 //	internal/scrypt           the key derivation on several processors, with vectors
 //	options.go                options of Open and Init
@@ -119,7 +119,7 @@ package restic
 //	                          changing
 //	check*.go, repair_*.go, recover.go
 //	                          damage
-//	prove*.go                 whether a repository, now or as of a moment, holds together;
+//	prove*.go                 whether a repository holds together, now or at a time;
 //	                          what its snapshots need (prove_needs.go)
 //	copy*.go                  to another repository
 //	reader*.go, decrypt.go    single blobs and files, for fusemount and s3state

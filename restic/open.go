@@ -83,9 +83,9 @@ func noKeys(ctx context.Context, loc Location, be engbackend.Backend) error {
 	return err
 }
 
-// openConfigError explains why a repository does not open although a key does. read says
-// that the config was read: then the error is about its bytes. Otherwise it is about the
-// storage, and leaves open what the config is.
+// openConfigError explains why a repository does not open although a key does. read
+// says that the config was read: then the error is about its bytes. Otherwise it is
+// about the storage, and leaves open what the config is.
 func openConfigError(ctx context.Context, loc Location, be engbackend.Backend, read bool, err error) error {
 	switch {
 	case be.IsNotExist(err):

@@ -24,8 +24,8 @@ var (
 	// ErrBroken: the repository does not hold together. The error is a *BrokenError.
 	ErrBroken = errors.New("repository is broken")
 	// ErrNotProved: it could not be determined whether the repository holds together.
-	// The error of Prove also wraps the cause: ErrWrongPassword, ErrNoRepository, ErrBudget,
-	// ErrUnreachable, ErrAccessDenied, ErrTooManyKeys or a context's error.
+	// The error of Prove also wraps the cause: ErrWrongPassword, ErrNoRepository,
+	// ErrBudget, ErrUnreachable, ErrAccessDenied, ErrTooManyKeys or a context's error.
 	ErrNotProved = s3err.ErrNotProved
 	// ErrBudget: an operation would have taken more requests or bytes than allowed.
 	ErrBudget = errors.New("budget spent")

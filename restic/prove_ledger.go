@@ -38,7 +38,7 @@ func (l *Ledger) open(id string, master *engcrypto.Key) tagKey {
 	return l.key
 }
 
-// identity tells a repository from every other one, and does not reveal its key.
+// identity distinguishes a repository from every other one without revealing its key.
 func identity(id string, master *engcrypto.Key) [sha256.Size]byte {
 	text, _ := json.Marshal(master) // some fixed arrays
 	return sha256.Sum256(append([]byte(id), text...))

@@ -99,7 +99,7 @@ func (r *treeReader) read(ctx context.Context, pack uint32, trees []uint32) erro
 	return nil
 }
 
-// lose settles trees that cannot be had.
+// lose settles trees that cannot be read.
 func (r *treeReader) lose(trees []uint32, h engbackend.Handle, reason string) {
 	id, _ := ParseID(h.Name)
 	for _, n := range trees {

@@ -49,43 +49,49 @@ func (b *sealedBucket) indexed(t *testing.T) (x indexed) {
 	return x
 }
 
+// blobInIndex is a blob as the JSON of an index has it.
+type blobInIndex struct {
+	ID     string `json:"id"`
+	Type   string `json:"type"`
+	Offset uint   `json:"offset"`
+	Length uint   `json:"length"`
+	Plain  uint   `json:"uncompressed_length,omitempty"`
+}
+
+// called returns the entry of a blob that claims to be of this type.
+func called(kind string, p engrestic.PackedBlob) blobInIndex {
+	return blobInIndex{p.ID.String(), kind, p.Offset, p.Length, p.UncompressedLength}
+}
+
 // forgeIndex replaces all indexes, with the host's keys and the password, by one that
 // claims of each pack of file data that all trees are in it, too.
 func (b *sealedBucket) forgeIndex(t *testing.T, x indexed) {
 	t.Helper()
-	type blob struct {
-		ID     string `json:"id"`
-		Type   string `json:"type"`
-		Offset uint   `json:"offset"`
-		Length uint   `json:"length"`
-		Plain  uint   `json:"uncompressed_length,omitempty"`
-	}
-	type pack struct {
-		ID    string `json:"id"`
-		Blobs []blob `json:"blobs"`
-	}
-	var packs []pack
-	var all []blob
+	packs := map[string][]blobInIndex{}
+	var all []blobInIndex
 	for name, held := range x.trees {
-		p := pack{ID: name}
 		for _, h := range held {
-			p.Blobs = append(p.Blobs, blob{h.ID.String(), "tree", h.Offset, h.Length, h.UncompressedLength})
+			packs[name] = append(packs[name], called("tree", h))
 		}
-		packs, all = append(packs, p), append(all, p.Blobs...)
+		all = append(all, packs[name]...)
 	}
 	for name := range x.data {
-		packs = append(packs, pack{name, all})
+		packs[name] = all
 	}
-	text, err := json.Marshal(map[string]any{"packs": packs})
+	b.putIndex(t, x.key, packs)
+}
+
+// putIndex makes one of these packs the only index, as the host can.
+func (b *sealedBucket) putIndex(t *testing.T, key *engcrypto.Key, packs map[string][]blobInIndex) {
+	t.Helper()
+	var list []any
+	for name, blobs := range packs {
+		list = append(list, map[string]any{"id": name, "blobs": blobs})
+	}
+	text, err := json.Marshal(map[string]any{"packs": list})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.putIndex(t, x.key, text)
-}
-
-// putIndex makes text the only index, as the host can.
-func (b *sealedBucket) putIndex(t *testing.T, key *engcrypto.Key, text []byte) {
-	t.Helper()
 	nonce := engcrypto.NewRandomNonce()
 	file := key.Seal(slices.Clone(nonce), nonce, text, nil)
 	host := b.srv.Client(t, b.srv.Host)
@@ -142,19 +148,24 @@ func (b *sealedBucket) leaveAsBefore(t *testing.T, x indexed) {
 	}
 }
 
+// readCopy returns what the host can read of a copy.
+func (b *sealedBucket) readCopy(t *testing.T, name string) ([]byte, error) {
+	t.Helper()
+	obj, err := b.srv.Client(t, b.srv.Host).GetObject(t.Context(), b.name, "rwm/trees/"+name, minio.GetObjectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer obj.Close()
+	return io.ReadAll(obj)
+}
+
 // fileData fails if the host can read a pack of file data from among the copies.
 func (b *sealedBucket) fileData(t *testing.T, x indexed) {
 	t.Helper()
-	host := b.srv.Client(t, b.srv.Host)
 	for _, name := range b.copies(t, "") {
-		obj, err := host.GetObject(t.Context(), b.name, "rwm/trees/"+name, minio.GetObjectOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if body, err := io.ReadAll(obj); err == nil && x.data[name] && len(body) > 0 {
+		if body, err := b.readCopy(t, name); err == nil && x.data[name] && len(body) > 0 {
 			t.Errorf("the host reads %d bytes of file data in %s", len(body), name)
 		}
-		_ = obj.Close()
 	}
 }
 
@@ -208,9 +219,9 @@ func TestForgedIndexOpensNoFileData(t *testing.T) {
 	}
 }
 
-// Where a tree or a pack cannot be read, what was left before is looked at all the same:
-// a host could spoil one to keep what it should not have. What passes stays, so that no
-// host reads all its files again for it.
+// Where a tree or a pack cannot be read, what was left before is looked at all the
+// same: a host could spoil one to keep what it should not have. What passes stays, so
+// that no host reads all its files again for it.
 func TestUnreadableTreesOpenNoFileData(t *testing.T) {
 	for name, cached := range map[string]bool{"the tree": false, "the pack": true} {
 		t.Run(name, func(t *testing.T) {

@@ -3,17 +3,13 @@ package restic
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/minio/minio-go/v7"
 
 	"github.com/cesnet/rwm/s3state"
 
@@ -34,14 +30,7 @@ const treeLikeFile = `{"nodes":[{"name":"x","type":"file","mode":420,"content":[
 func (b *sealedBucket) callFileATree(t *testing.T, like Snapshot, at time.Time) (key *engcrypto.Key) {
 	t.Helper()
 	id := engrestic.Hash([]byte(treeLikeFile))
-	type blob struct {
-		ID     string `json:"id"`
-		Type   string `json:"type"`
-		Offset uint   `json:"offset"`
-		Length uint   `json:"length"`
-		Plain  uint   `json:"uncompressed_length,omitempty"`
-	}
-	packs := map[string][]blob{}
+	packs := map[string][]blobInIndex{}
 	s := openAt(t, b.host, WithoutCache())
 	defer s.Close()
 	forged := false
@@ -53,7 +42,7 @@ func (b *sealedBucket) callFileATree(t *testing.T, like Snapshot, at time.Time) 
 				kind, forged = "tree", true
 			}
 			name := p.PackID.String()
-			packs[name] = append(packs[name], blob{p.ID.String(), kind, p.Offset, p.Length, p.UncompressedLength})
+			packs[name] = append(packs[name], called(kind, p))
 		})
 		if err != nil {
 			return err
@@ -65,29 +54,15 @@ func (b *sealedBucket) callFileATree(t *testing.T, like Snapshot, at time.Time) 
 	if err != nil || !forged {
 		t.Fatal(forged, err)
 	}
-	var list []any
-	for name, blobs := range packs {
-		list = append(list, map[string]any{"id": name, "blobs": blobs})
-	}
-	text, err := json.Marshal(map[string]any{"packs": list})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.putIndex(t, key, text)
+	b.putIndex(t, key, packs)
 	return key
 }
 
 // readCopies returns the text of all blobs that the host can read among the copies.
 func (b *sealedBucket) readCopies(t *testing.T, key *engcrypto.Key) (texts []string) {
 	t.Helper()
-	host := b.srv.Client(t, b.srv.Host)
 	for _, name := range b.copies(t, "") {
-		obj, err := host.GetObject(t.Context(), b.name, "rwm/trees/"+name, minio.GetObjectOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(obj)
-		_ = obj.Close()
+		body, err := b.readCopy(t, name)
 		if err != nil {
 			t.Fatal(err)
 		}

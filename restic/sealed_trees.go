@@ -76,7 +76,8 @@ func newestTrees(list snapshotList) engrestic.IDs {
 }
 
 // treePacks are packs that hold the trees below roots, and nothing but trees: in one
-// that an old restic has mixed, a host would get file data. After an error they are nil.
+// that an old restic has mixed, a host would get file data. After an error they are
+// nil.
 func (s *Session) treePacks(ctx context.Context, roots engrestic.IDs) (packs map[string]bool, key *engcrypto.Key, err error) {
 	// The prune has dropped the index of the object that it used.
 	repo, err := s.fresh(ctx, s.opts.engine(), true)

@@ -104,7 +104,7 @@ func (c *StorageCheck) problem(reason string) {
 	c.Problems = append(c.Problems, s3state.Difference{Reason: reason})
 }
 
-// noRepository tells that none ever was there, as far as the repository itself can
+// noRepository reports whether there never was a repository, as far as that itself can
 // tell.
 func noRepository(err error) bool {
 	return !errors.Is(err, restic.ErrDamaged) && (errors.Is(err, restic.ErrNoRepository) || errors.Is(err, s3state.ErrNoState))

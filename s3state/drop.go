@@ -137,15 +137,7 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 		}
 	}
 	if opts.DryRun {
-		keep, err := choose(time.Time{}, nil)
-		if err == nil {
-			err = s.countDrop(ctx, bucket, keep, res)
-			res.KeptVersions = keep.kept
-		}
-		if err == nil {
-			err = s.dropUploads(ctx, bucket, s.now(), true, res)
-		}
-		return res, err
+		return res, s.wouldDrop(ctx, bucket, choose, res)
 	}
 	interim, err := s.saveInterim(ctx, bucket, rep)
 	if isFull(err) {
@@ -179,7 +171,26 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	if err := s.dropUploads(ctx, bucket, interim.Time, false, res); err != nil {
 		return res, dropError(err, res)
 	}
+	return res, s.replaceInterim(ctx, bucket, interim, keep, res, rep)
+}
 
+// wouldDrop counts what DropVersions would remove.
+func (s *Store) wouldDrop(ctx context.Context, bucket string, choose func(time.Time, *SavedState) (*keepSet, error), res *DropResult) error {
+	keep, err := choose(time.Time{}, nil)
+	if err != nil {
+		return err
+	}
+	err = s.countDrop(ctx, bucket, keep, res)
+	res.KeptVersions = keep.kept
+	if err != nil {
+		return err
+	}
+	return s.dropUploads(ctx, bucket, s.now(), true, res)
+}
+
+// replaceInterim saves the final state once everything is removed, and removes the
+// interim one unless it names objects that were lost meanwhile.
+func (s *Store) replaceInterim(ctx context.Context, bucket string, interim *SavedState, keep *keepSet, res *DropResult, rep *reporter) error {
 	// The interim state lists the removed versions, and must not be in the list of the
 	// state that replaces it.
 	isInterim := func(v *Version) bool { return v.Key == interim.Key }
@@ -191,14 +202,14 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	final, err := s.save(ctx, bucket, isInterim, rep)
 	if isFull(err) {
 		res.Full = true
-		return res, nil
+		return nil
 	}
 	if err != nil {
-		return res, fmt.Errorf("drop versions of bucket %s: everything is removed and the state %q is saved; saving the final one failed: %w", bucket, interim.Key, err)
+		return fmt.Errorf("drop versions of bucket %s: everything is removed and the state %q is saved; saving the final one failed: %w", bucket, interim.Key, err)
 	}
 	res.State = final
 	if res.Lost > 0 {
-		return res, nil
+		return nil
 	}
 	err = s.dropStates(ctx, bucket, interim, final, rep)
 	if errors.Is(err, ErrAccessDenied) && s.locksNew(ctx, bucket) {
@@ -208,9 +219,9 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 		}
 	}
 	if err != nil {
-		return res, fmt.Errorf("drop versions of bucket %s: everything is done except removing the interim state %q: %w", bucket, interim.Key, err)
+		return fmt.Errorf("drop versions of bucket %s: everything is done except removing the interim state %q: %w", bucket, interim.Key, err)
 	}
-	return res, nil
+	return nil
 }
 
 // refuseLockedDrop looks before anything is removed whether object lock keeps some of

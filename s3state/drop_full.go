@@ -16,7 +16,7 @@ var ErrFull = errors.New("the bucket is full")
 // fullCodes are what servers answer to a write beyond a quota.
 var fullCodes = []string{"QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage", "ServiceQuotaExceeded"}
 
-// isFull tells the errors of a write for which there was no room.
+// isFull reports whether a write failed for lack of room.
 func isFull(err error) bool {
 	var r minio.ErrorResponse
 	return errors.As(err, &r) && (slices.Contains(fullCodes, r.Code) || r.StatusCode == http.StatusInsufficientStorage)

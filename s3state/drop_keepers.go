@@ -73,7 +73,7 @@ func (s *Store) keepers(ctx context.Context, bucket string, opts DropOptions, no
 			}
 			if proof.Spent {
 				// Nobody knows whether it counts, and the states before it, too.
-				return false, fmt.Errorf("%w: the states to keep cannot all be proved: that of %s: %s", ErrUnconfirmed, st.Time.UTC().Format(time.RFC3339), proof.Reason)
+				return false, fmt.Errorf("%w: %w: the states to keep cannot all be proved, first that of %s: %s", ErrUnconfirmed, ErrNotProved, st.Time.UTC().Format(time.RFC3339), proof.Reason)
 			}
 			if confirmed = proof.Verdict == Proved; !confirmed {
 				s.log.Warn("a saved state is not counted, for the repository does not hold then", "bucket", bucket, "key", st.Key, "version", st.VersionID, "reason", proof.Reason)

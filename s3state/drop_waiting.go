@@ -3,7 +3,7 @@ package s3state
 // waiting keeps versions and delete markers that are to be removed later, in a spool.
 type waiting struct{ manifest manifest }
 
-// aMarker tells the markers in a spool from versions.
+// aMarker distinguishes the markers in a spool from versions.
 const aMarker = "marker"
 
 func (w *waiting) add(v Version) error {

@@ -116,7 +116,7 @@ func (e *BatchError) add(f KeyError) {
 	}
 }
 
-// hopeless tells the errors that every further request would meet, too.
+// hopeless reports whether every further request would meet the same error.
 func hopeless(err error) bool {
 	return errors.Is(err, ErrCredentials) || errors.Is(err, ErrNoBucket) || errors.Is(err, ErrUnreachable)
 }

@@ -27,13 +27,13 @@ import (
 //	SHA-256 in restic's names   always, once the bytes were read; a checksum that
 //	                            the server has verified stands for reading them
 
-// uploadedInParts tells the ETags of multipart uploads ("…-12").
+// uploadedInParts reports whether an ETag is that of a multipart upload ("…-12").
 func uploadedInParts(etag string) bool {
 	return strings.Contains(s3versions.BareETag(etag), "-")
 }
 
-// inRepository tells restic's own objects, which restic never uploads in parts and
-// never writes twice with other content.
+// inRepository reports whether a key is that of one of restic's own objects, which
+// restic never uploads in parts and never writes twice with other content.
 func inRepository(key string) bool { return key == "config" || resticID(key) != "" }
 
 // granularity is what a time without a fraction may have been cut to.

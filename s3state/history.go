@@ -75,8 +75,8 @@ type HistoryOptions struct {
 	// Gap is the quiet time that separates two steps; 0 for ten minutes.
 	Gap time.Duration
 	// ListOnly reads no objects but saved states. Otherwise the newest 4096 keys, as
-	// many indexes, snapshots and locks, at most 256 MiB of each, are read. ReadAll reads
-	// all.
+	// many indexes, snapshots and locks, at most 256 MiB of each, are read. ReadAll
+	// reads all.
 	ListOnly, ReadAll bool
 	// Prover proves moments, with the repository's password: then only one that it has
 	// proved is named as good. It is asked for the newest, and for earlier ones until
@@ -91,10 +91,10 @@ type HistoryOptions struct {
 	// ProvedUntil is the last moment that an earlier History has proved, if there was
 	// one.
 	ProvedUntil time.Time
-	// Inspector is called with the latest moment that was proved; without a Prover, with
-	// the last good moment that the listing shows. It is called again if the bucket is
-	// listed again. It may return a function that judges what is read, or nil. An error
-	// aborts History.
+	// Inspector is called with the latest moment that was proved; without a Prover,
+	// with the last good moment that the listing shows. It is called again if the
+	// bucket is listed again. It may return a function that judges what is read, or
+	// nil. An error aborts History.
 	Inspector func(ctx context.Context, good time.Time) (Inspect, error)
 	// Measure measures snapshots that were saved again with another tree, as a rewrite
 	// does, in place of the original. Those for which its budget does not suffice are

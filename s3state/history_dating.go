@@ -31,9 +31,15 @@ func (c *snapshotClaim) name() string {
 	return stateVersionName(&SavedState{Key: c.key, VersionID: c.version})
 }
 
-// ahead is how far the clock of a host may be ahead before a snapshot's time is taken
-// for a lie, and how much earlier than others a snapshot may be that was written later.
-const ahead = 30 * time.Minute
+const (
+	// ahead is how far the clock of a host may be ahead before a snapshot's time is
+	// taken for a lie. Clocks are an hour or two off after a change of the time zone, or
+	// to summer time. By such a lie an attacker gains nothing of what was saved before:
+	// the retention removes for it what the host saves in those hours.
+	ahead = 3 * time.Hour
+	// behind is how much earlier than others a snapshot may be that was written later.
+	behind = 30 * time.Minute
+)
 
 // dated finds the snapshots whose times are lies that made the host's own retention
 // remove real ones: of each day, week or month the retention keeps the last. So it
@@ -62,7 +68,7 @@ func (h *timeline) dated() []Suspicion {
 			// A changed copy has the time of its original.
 			original, known := times["snapshots/"+c.Original]
 			copied := known && original.Equal(c.Time) || !known && c.Original != "" && c.written.Before(dropped)
-			misdated[i] = !copied && (future || newest.Sub(c.Time) > ahead)
+			misdated[i] = !copied && (future || newest.Sub(c.Time) > behind)
 			if !future && c.Time.After(newest) {
 				newest = c.Time
 			}

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// recent keeps the newest of the versions that could be read, of each kind by itself: an
-// attacker who writes many or large ones of one kind keeps none of another from being
-// read.
+// recent keeps the newest of the versions that could be read, of each kind by itself:
+// an attacker who writes many or large ones of one kind keeps none of another from
+// being read.
 type recent struct {
 	all   []Version
 	held  [readKinds]int // of them

@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// errVanished aborts what works on one listing of a bucket when something that was in it
-// is gone for good, as a lifecycle rule or an admin leaves it: what remains of the
+// errVanished aborts what works on one listing of a bucket when something that was in
+// it is gone for good, as a lifecycle rule or an admin leaves it: what remains of the
 // listing contradicts itself. With a new listing it would be as if they had been
 // earlier.
 var errVanished = errors.New("a version that was listed was removed meanwhile")

@@ -87,8 +87,8 @@ func TestLegalHoldIsNoLock(t *testing.T) {
 }
 
 // Trying out what the three can do leaves objects that their writers locked for seconds
-// in GOVERNANCE. A renewal of everything leaves them to lifecycle: on Ceph 16 the keeper
-// cannot lock them in COMPLIANCE, and would fail each day.
+// in GOVERNANCE. A renewal of everything leaves them to lifecycle: on Ceph 16 the
+// keeper cannot lock them in COMPLIANCE, and would fail each day.
 func TestFreezeLeavesCanariesAlone(t *testing.T) {
 	t.Parallel()
 	r := newRenewal(t, s3test.Dialect("rgw"))

@@ -21,7 +21,7 @@ var lateDate = time.Unix(1<<32-1, 0).UTC()
 // tooLate are dates that a server may fail to store: beyond 31 bits, and beyond 32.
 var tooLate = []time.Time{time.Date(2039, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2107, 1, 1, 0, 0, 0, 0, time.UTC)}
 
-// lateLocks tells what a server makes of locks that end late.
+// lateLocks is how a server treats locks that end late.
 type lateLocks int
 
 const (
@@ -30,7 +30,7 @@ const (
 	lateLost                     // it stores an end in the past
 )
 
-// tryLate finds out, with the admin's credentials, what becomes of a lock that is
+// tryLate finds out, with the admin's credentials, how the server treats a lock that is
 // extended to a late date. Nothing of it stays locked: it is tried in GOVERNANCE, and
 // only after a lock of seconds could be bypassed. now is the server's time.
 func (s *Store) tryLate(ctx context.Context, bucket string, now time.Time) (lateLocks, error) {

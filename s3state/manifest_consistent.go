@@ -82,7 +82,7 @@ func (c *consistency) end(p *manifest) (*Difference, error) {
 	return c.first, err
 }
 
-// compare tells of each key of m whether a delete marker is its latest entry.
+// compare tells fn for each key of m whether a delete marker is its latest entry.
 func (c *consistency) compare(m *manifest, fn func(key string, marked bool)) error {
 	w, err := newWalk(&c.marked, func(entry) error { return nil })
 	if err != nil {

@@ -128,7 +128,7 @@ func (r *resumingReader) explain(err error) error {
 	return s3err.Wrap(err, "read %q version %s from bucket %s", r.key, version, r.bucket)
 }
 
-// refusedAlone tells errors that concern a single object: it is gone, archived,
+// refusedAlone reports whether an error concerns a single object: it is gone, archived,
 // encrypted with a key the caller lacks, or not readable for the caller. A writer can
 // make the server refuse an object, and must not keep the others from being read.
 func refusedAlone(err error) bool {

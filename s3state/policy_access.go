@@ -124,7 +124,7 @@ func (a *accessor) note(action string, expected Outcome, harm bool, err error) O
 	return r.Outcome
 }
 
-// reached tells errors that come only after permission was granted.
+// reached reports whether an error is one that comes only after permission was granted.
 func reached(err error) bool {
 	switch s3err.Code(err) {
 	case "BucketNotEmpty", "MalformedXML", "MalformedPolicy", "MalformedACLError", "InvalidArgument":

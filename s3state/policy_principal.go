@@ -135,7 +135,7 @@ func shortName(principal string) string {
 	return principal
 }
 
-// oneUser tells the ARN of a single user or role from that of a whole account
+// oneUser reports whether an ARN names a single user or role, not a whole account
 // (…:root), a group or a pattern.
 func oneUser(arn string) bool {
 	parts := strings.SplitN(arn, ":", 6)

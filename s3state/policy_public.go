@@ -69,13 +69,14 @@ func (s *Store) accessBlock(ctx context.Context, bucket string) (accessBlock, er
 	return b, xml.Unmarshal(data, &b.accessBlockXML) // the root's name is another one on RGW
 }
 
-// publicACLsIgnored tells what putPublicAccessBlock sets.
+// publicACLsIgnored reports whether the bucket ignores public ACLs, as
+// putPublicAccessBlock sets it.
 func (s *Store) publicACLsIgnored(ctx context.Context, bucket string) (bool, error) {
 	b, err := s.accessBlock(ctx, bucket)
 	return b.IgnorePublicAcls, err
 }
 
-// noSuchFeature tells the errors of servers that lack the feature.
+// noSuchFeature reports whether an error is that of a server without the feature.
 func noSuchFeature(err error) bool {
 	switch s3err.Code(err) {
 	case "NotImplemented", "MethodNotAllowed", "APINotSupported", "InvalidRequest":

@@ -61,7 +61,7 @@ func localName(key string) (string, error) {
 	return name, nil
 }
 
-// diskFull tells the error that every further file would meet, too.
+// diskFull reports whether every further file would meet the same error.
 func diskFull(err *fs.PathError) bool {
 	return errors.Is(err, syscall.ENOSPC)
 }

@@ -27,7 +27,7 @@ var referring = []string{"snapshots/", "index/"}
 // state.
 var ErrChanging = errors.New("the bucket changes too fast")
 
-// errAgain says why a capture has to be begun again.
+// errAgain says why a capture has to start again.
 type errAgain struct{ why string }
 
 func (e *errAgain) Error() string { return e.why }

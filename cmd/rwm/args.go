@@ -75,8 +75,8 @@ func (o *orderer) noteFlag(flag *kong.Flag, value string) {
 	}
 }
 
-// takesID tells a version ID from flags: those of Ceph RGW are random, and one in 64
-// begins with a dash.
+// takesID reports whether an argument that begins with a dash is a version ID, not
+// flags: the IDs of Ceph RGW are random, and one in 64 begins so.
 func (o *orderer) takesID(arg string) bool {
 	n := len(o.words)
 	if len(arg) < 16 || arg[0] != '-' || n >= len(o.node.Positional) || !o.node.Positional[n].Tag.Has("id") {

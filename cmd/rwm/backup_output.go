@@ -195,7 +195,9 @@ func (s jsonSummary) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(s.result)
+	result := *s.result
+	result.ParentID, result.Errors, result.ErrorCount = restic.ID{}, nil, 0 // not in restic's
+	body, err := json.Marshal(&result)
 	if err != nil {
 		return nil, err
 	}

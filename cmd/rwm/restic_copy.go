@@ -29,7 +29,7 @@ func (c resticCopyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	defer a.closeBoth(dst, src)
+	defer a.close(dst, src)
 	r, err := src.CopyTo(a.ctx, dst, restic.CopyOptions{Filter: c.many(c.IDs), OnEvent: a.onCopyEvent})
 	a.bar.end()
 	if r == nil {

@@ -56,22 +56,16 @@ func (a *app) raiseFloor() {
 	}
 }
 
-// close unlocks. An error of it matters only if nothing else went wrong.
-func (a *app) close(s *restic.Session) {
+// close unlocks, several repositories at the same time; nil is none. An error of it
+// matters only if nothing else went wrong.
+func (a *app) close(sessions ...*restic.Session) {
 	a.bar.end()
-	if err := s.Close(); err != nil {
-		a.warn("rwm: closing the repository: %v", err)
-	}
-}
-
-// closeBoth closes two sessions at the same time.
-func (a *app) closeBoth(one, two *restic.Session) {
-	a.bar.end()
-	sessions := [...]*restic.Session{one, two}
-	var errs [len(sessions)]error
+	errs := make([]error, len(sessions))
 	var closing sync.WaitGroup
 	for i, s := range sessions {
-		closing.Go(func() { errs[i] = s.Close() })
+		if s != nil {
+			closing.Go(func() { errs[i] = s.Close() })
+		}
 	}
 	closing.Wait()
 	for _, err := range errs {
@@ -127,11 +121,7 @@ func (a *app) openBoth(first, second *repository) (one, two *restic.Session, err
 		a.raiseFloor()
 		return one, two, nil
 	}
-	for _, s := range []*restic.Session{one, two} {
-		if s != nil {
-			a.close(s)
-		}
-	}
+	a.close(one, two)
 	return nil, nil, err
 }
 

@@ -214,7 +214,7 @@ func goodText(h *s3state.History) string {
 
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
-// showNotes tells the marks that do not count.
+// showNotes lists the marks that do not count.
 func (a *app) showNotes(h *s3state.History) {
 	if h.TotalNotes == 0 {
 		return

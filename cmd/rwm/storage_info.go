@@ -106,7 +106,7 @@ func (a *app) showInfo(info *s3state.Info, proof s3state.Proof) {
 	}
 }
 
-// showSettings tells what the bucket does by itself.
+// showSettings prints what the bucket does by itself.
 func (a *app) showSettings(set *s3state.Settings) {
 	if set == nil {
 		return

@@ -66,7 +66,7 @@ func wholeDays(flag, text string) (int, error) {
 	return int(d / (24 * time.Hour)), nil
 }
 
-// sayLocked tells of a bucket's lock, if it has one.
+// sayLocked prints a bucket's lock, if it has one.
 func (a *app) sayLocked(bucket string, l *s3state.Lock, proof *s3state.LockProof) {
 	if l == nil {
 		return

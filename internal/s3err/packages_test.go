@@ -195,7 +195,7 @@ func TestOneCauseIsOneSentinel(t *testing.T) {
 	}
 }
 
-// What one cause is called in two packages, and what it was called before, is one error.
+// What two packages call one cause, and what it was called before, is one error.
 func TestOneCauseOfTwoNames(t *testing.T) {
 	for _, group := range [][]error{
 		{restic.ErrDamaged, s3state.ErrDamaged, s3state.ErrCorrupt, &restic.BrokenError{}},

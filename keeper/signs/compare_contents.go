@@ -10,8 +10,8 @@ import (
 
 // contents reads the beginnings of some of the changed and renamed files, half of each
 // kind, chosen at random: an attacker who knew which ones would make some harmless
-// changes that are chosen before all others. Of what was renamed, only what looks random
-// counts. Files that came in the place of others count as changed.
+// changes that are chosen before all others. Of what was renamed, only what looks
+// random counts. Files that came in the place of others count as changed.
 func (c *comparison) contents(ctx context.Context) error {
 	renamed := c.candidates(c.renamed)
 	changed := c.candidates(slices.Concat(c.changed, c.replaced))

@@ -1,0 +1,47 @@
+package s3state
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// A clock that is off by an hour or two, as after a change to summer time or of the time
+// zone, makes no lies of a host's snapshots, though the retention then removes others of
+// the same day. One that goes back by a day does.
+func TestClocksThatAreOff(t *testing.T) {
+	for _, c := range []struct {
+		off  time.Duration
+		from int // the first backup of that clock
+		lies bool
+	}{
+		{time.Hour, 7, false}, {-time.Hour, 7, false}, {2 * time.Hour, 7, false}, {-2 * time.Hour, 7, false},
+		{time.Hour, 0, false}, {-26 * time.Hour, 7, true}, {-50 * time.Hour, 7, true},
+	} {
+		h := newTimeline("b")
+		// Three backups a day, and a retention that keeps the last of each day.
+		last := make(map[string]int)
+		for i := range 15 {
+			written := at(i * 8 * 3600)
+			claimed := written
+			if i >= c.from {
+				claimed = claimed.Add(c.off)
+			}
+			key := func(n int) string { return fmt.Sprintf("snapshots/%064x", n) }
+			h.claims = append(h.claims, snapshotClaim{SnapshotClaim{Time: claimed, Group: "host", Tree: fmt.Sprint(i)}, key(i), "v", written})
+			day := claimed.Format(time.DateOnly)
+			gone := i
+			if before, ok := last[day]; ok {
+				if !claimed.Before(h.claims[before].Time) {
+					gone, last[day] = before, i
+				}
+				h.gone.note(key(gone), written.Add(time.Minute))
+			} else {
+				last[day] = i
+			}
+		}
+		if found := h.dated(); len(found) > 0 != c.lies {
+			t.Errorf("%s from the backup %d on: %+v", c.off, c.from, found)
+		}
+	}
+}
