@@ -102,7 +102,7 @@ func (e *aheadTree) decode() {
 }
 
 // decodeLike is decode for a tree that is expected to be like the last one at its path.
-func (e *aheadTree) decodeLike(last *decodedTree) {
+func (e *aheadTree) decodeLike(last *engineNodesTree) {
 	if e.like = decodeTreeLike(e.raw, last); e.like == nil {
 		e.decode()
 		return

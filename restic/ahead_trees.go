@@ -40,8 +40,8 @@ type treeAhead struct {
 	wants func(name string, n *engdata.Node) bool
 	// prepare, if not nil, does with a loaded tree what can be done beside the walk.
 	prepare func(t *aheadTree)
-	once    bool       // the walk goes through a tree only the first time it comes to it
-	last    *lastTrees // with once: what trees are decoded like
+	once    bool                              // the walk goes through a tree only the first time it comes to it
+	last    *lastTrees[string, *engdata.Node] // with once: what trees are decoded like
 	// early says that loading begins before the lock is held. A tree that fails is
 	// loaded again when the walk comes to it.
 	early bool
@@ -73,7 +73,7 @@ type aheadTree struct {
 
 	// like is the tree with the spans of its nodes, and last the one it was decoded
 	// like; nil if it was decoded by itself.
-	like, last *decodedTree
+	like, last *engineNodesTree
 
 	// from forRewrite
 	stable bool  // encoding it again changes nothing
@@ -102,7 +102,7 @@ func ordered(above string, number uint32) string {
 func newTreeAhead(ctx context.Context, repo blobLoader) *treeAhead {
 	return &treeAhead{
 		ctx: ctx, repo: repo, limit: max(4*int(repo.Connections()), 8),
-		trees: make(map[engrestic.ID]*aheadTree), last: newLastTrees(),
+		trees: make(map[engrestic.ID]*aheadTree), last: newLastTrees[string, *engdata.Node](),
 	}
 }
 

@@ -50,7 +50,11 @@ func open(ctx context.Context, loc Location, stack *tracker, o options, password
 	if err != nil {
 		return nil, err
 	}
-	return newSession(loc, stack, o, op)
+	s, err := newSession(loc, stack, o, op)
+	if err == nil {
+		writeLastKey(lastKey(&o, loc), op.keyID.String())
+	}
+	return s, err
 }
 
 func keyNames(ctx context.Context, be engbackend.Backend) (names []string, err error) {

@@ -43,7 +43,14 @@ const (
 // hide.
 //
 // The config is asked for beside the first key, and is here before the key is derived.
+// The key that opened the repository the last time comes first, too, and both are then
+// asked for beside the listing.
 func openKeys(ctx context.Context, loc Location, stack *tracker, o options, password string) (*opened, error) {
+	ahead, err := askAhead(ctx, stack, readLastKey(lastKey(&o, loc)))
+	if err != nil {
+		return nil, err
+	}
+	defer ahead.stop()
 	names, err := keyNames(ctx, stack)
 	if err != nil {
 		return nil, err
@@ -51,10 +58,15 @@ func openKeys(ctx context.Context, loc Location, stack *tracker, o options, pass
 	if len(names) == 0 {
 		return nil, noKeys(ctx, loc, stack)
 	}
-	sortKeys(names, keyTimes(stack), o.keyHint)
-	config := loadAhead(ctx, stack, engbackend.Handle{Type: engbackend.ConfigFile})
-	defer config.stop()
-	t := keyTrial{loc: loc, stack: stack, o: o, password: password, config: config}
+	t := keyTrial{loc: loc, stack: stack, o: o, password: password, ahead: ahead}
+	hint := o.keyHint
+	if ahead != nil {
+		hint, t.config = ahead.name, ahead.config
+	} else {
+		t.config = loadAhead(ctx, stack, engbackend.Handle{Type: engbackend.ConfigFile})
+		defer t.config.stop()
+	}
+	sortKeys(names, keyTimes(stack), hint)
 	size := 1 // as a rule the first one opens it
 	for rest := names[:min(len(names), maxKeysRead)]; len(rest) > 0; size = min(2*size, keysAtOnce) {
 		batch := rest[:min(size, len(rest))]
@@ -123,6 +135,7 @@ type keyTrial struct {
 	o        options
 	password string
 	config   *aheadLoad // nil if it was not asked for
+	ahead    *keyAhead  // nil if no key was asked for ahead
 
 	spent   uint64 // of maxKDFTotal
 	wrong   int    // keys that do not open with the password
@@ -147,6 +160,9 @@ func (t *keyTrial) load(ctx context.Context, names []string) []loadedKey {
 }
 
 func (t *keyTrial) loadKey(ctx context.Context, name string) (raw []byte, err error) {
+	if raw, ok := t.ahead.load(ctx, name); ok {
+		return raw, nil
+	}
 	h := engbackend.Handle{Type: engbackend.KeyFile, Name: name}
 	for range 2 { // what was damaged on the way is right the second time
 		err = t.stack.Load(ctx, h, 0, 0, func(rd io.Reader) error {

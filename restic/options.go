@@ -51,8 +51,9 @@ const (
 )
 
 // WithCacheDir keeps the local copies of indexes, snapshots and trees below dir, in one
-// directory per repository. The default is the directory rwm/restic in the user's cache
-// directory (os.UserCacheDir); without one there is no cache.
+// directory per repository, and the name of the key that opened each bucket the last
+// time. The default is the directory rwm/restic in the user's cache directory
+// (os.UserCacheDir); without one there is no cache.
 func WithCacheDir(dir string) Option { return func(o *options) { o.cacheDir = dir } }
 
 // WithLockDir sets the directory in which the processes on this host show each other

@@ -151,9 +151,11 @@ func FuzzEngineTree(f *testing.F) {
 		f.Add([]byte(raw))
 	}
 	last := decodeTreeLike(treeText(f, sampleNodes()...), nil)
+	bare := decodeBareLike(treeText(f, sampleNodes()...), nil)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		compareWithEngine(t, raw)
 		compareLike(t, raw, last)
+		compareBareLike(t, raw, bare)
 	})
 }
 

@@ -10,14 +10,19 @@ import (
 // likeTrees bounds, in bytes, the trees that a walk keeps to decode others like them.
 const likeTrees = 16 << 20
 
-// decodedTree is a tree with the place of each node's text in it. Its nodes are shared
-// with other trees: nobody changes them.
-type decodedTree struct {
+// decodedTree is a tree with the place of each node's text in it. What its nodes refer
+// to is shared with other trees: nobody changes it.
+type decodedTree[N any] struct {
 	raw    []byte
-	nodes  []*engdata.Node
+	nodes  []N
 	spans  []nodeSpan
 	stable bool // encoding it again gives raw
 }
+
+type (
+	engineNodesTree = decodedTree[*engdata.Node]
+	bareTree        = decodedTree[TreeNode] // without fingerprints
+)
 
 // nodeSpan is where the text of a node begins and ends.
 type nodeSpan struct {
@@ -25,83 +30,152 @@ type nodeSpan struct {
 	same       bool // node and text are those of the tree that it was decoded like
 }
 
-func (d *decodedTree) text(i int) []byte { return d.raw[d.spans[i].start:d.spans[i].end] }
+func (d *decodedTree[N]) text(i int) []byte { return d.raw[d.spans[i].start:d.spans[i].end] }
 
 // lastTrees holds the last tree that was decoded for each path. From one snapshot to
 // the next most entries of a directory stay as they are, and what has the same text
 // need not be decoded again.
-type lastTrees struct {
+type lastTrees[K comparable, N any] struct {
 	mu    sync.Mutex
-	trees map[string]*decodedTree
+	trees map[K]*decodedTree[N]
 	used  int64
 }
 
-func newLastTrees() *lastTrees { return &lastTrees{trees: make(map[string]*decodedTree)} }
+func newLastTrees[K comparable, N any]() *lastTrees[K, N] {
+	return &lastTrees[K, N]{trees: make(map[K]*decodedTree[N])}
+}
 
-func (l *lastTrees) at(path string) *decodedTree {
+func (l *lastTrees[K, N]) at(path K) *decodedTree[N] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.trees[path]
 }
 
-// keep keeps a tree instead of the last one at its path. Once there is no more room,
-// further paths are not remembered.
-func (l *lastTrees) keep(path string, d *decodedTree) {
+// keep keeps a tree instead of the last one at its path, and reports whether it does.
+// Once there is no more room, further paths are not remembered.
+func (l *lastTrees[K, N]) keep(path K, d *decodedTree[N]) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	used := l.used + aheadTreeCost*int64(len(d.raw))
+	used := l.with(path, len(d.raw))
+	if used > likeTrees {
+		return false
+	}
+	l.trees[path], l.used = d, used
+	return true
+}
+
+// fits reports whether keep would keep a tree of that size.
+func (l *lastTrees[K, N]) fits(path K, size int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.with(path, size) <= likeTrees
+}
+
+// with is what would be used with a tree of that size. The caller holds mu.
+func (l *lastTrees[K, N]) with(path K, size int) int64 {
+	used := l.used + aheadTreeCost*int64(size)
 	if last := l.trees[path]; last != nil {
 		used -= aheadTreeCost * int64(len(last.raw))
 	}
-	if used <= likeTrees {
-		l.trees[path], l.used = d, used
+	return used
+}
+
+// likeness follows the last tree, if there is one, while one like it is decoded.
+type likeness[N any] struct {
+	last *decodedTree[N]
+	next int // its node that probably comes next
+}
+
+// same returns the last tree's node whose text comes next, and steps over it.
+func (l *likeness[N]) same(p *treeParser) (n N, ok bool) {
+	if l.last == nil || l.next == len(l.last.nodes) {
+		return n, false
 	}
+	text := l.last.text(l.next)
+	if !bytes.HasPrefix(p.raw[p.pos:], text) {
+		return n, false
+	}
+	n = l.last.nodes[l.next]
+	p.pos += len(text)
+	l.next++
+	return n, true
+}
+
+// other records that a node called name was there instead.
+func (l *likeness[N]) other(name string, nameOf func(*N) string) {
+	for l.last != nil && l.next < len(l.last.nodes) && nameOf(&l.last.nodes[l.next]) <= name {
+		l.next++
+	}
+}
+
+// room is how many nodes to expect.
+func (l *likeness[N]) room(most int) int {
+	if l.last == nil {
+		return 0
+	}
+	return min(len(l.last.nodes)+1, most)
 }
 
 // decodeTreeLike is decodeEngineTree for a tree that is expected to have many nodes of
 // another one, nil if there is none. It returns nil for what it leaves to the engine.
-func decodeTreeLike(raw []byte, last *decodedTree) *decodedTree {
-	p := likeParser{engineParser: engineParser{treeParser: treeParser{raw: raw}, room: engineRoom(raw)}}
-	if p.tree = last; last == nil {
-		p.tree = &decodedTree{}
-	}
-	p.nodes = make([]*engdata.Node, 0, min(len(p.tree.nodes)+1, p.room))
-	p.spans = make([]nodeSpan, 0, cap(p.nodes))
-	if !p.list(p.add) {
-		return nil
-	}
-	return &decodedTree{raw: raw, nodes: p.nodes, spans: p.spans}
-}
-
-type likeParser struct {
-	engineParser
-	tree  *decodedTree
-	next  int // of the nodes of tree: the one that probably comes next
-	spans []nodeSpan
-}
-
-func (p *likeParser) add() bool {
-	if len(p.nodes) == p.room {
-		return false
-	}
-	p.space()
-	span := nodeSpan{start: p.pos}
-	var n *engdata.Node
-	if span.same = p.next < len(p.tree.nodes) && bytes.HasPrefix(p.raw[p.pos:], p.tree.text(p.next)); span.same {
-		n = p.tree.nodes[p.next]
-		p.pos += len(p.tree.text(p.next))
-		p.next++
-	} else {
-		// in memory of its own, or it would keep that of its whole tree
-		n, p.ids = new(engdata.Node), nil
-		if !p.node(n) {
+func decodeTreeLike(raw []byte, last *engineNodesTree) *engineNodesTree {
+	p := engineParser{treeParser: treeParser{raw: raw}, room: engineRoom(raw)}
+	like := likeness[*engdata.Node]{last: last}
+	d := &engineNodesTree{raw: raw, nodes: make([]*engdata.Node, 0, like.room(p.room))}
+	d.spans = make([]nodeSpan, 0, cap(d.nodes))
+	ok := p.list(func() bool {
+		if len(d.nodes) == p.room {
 			return false
 		}
-		for p.next < len(p.tree.nodes) && p.tree.nodes[p.next].Name <= n.Name {
-			p.next++
+		p.space()
+		span := nodeSpan{start: p.pos}
+		n, same := like.same(&p.treeParser)
+		if span.same = same; !same {
+			// in memory of its own, or it would keep that of its whole tree
+			n, p.ids = new(engdata.Node), nil
+			if !p.node(n) {
+				return false
+			}
+			like.other(n.Name, func(n **engdata.Node) string { return (*n).Name })
 		}
+		span.end, p.last = p.pos, n
+		d.nodes, d.spans = append(d.nodes, n), append(d.spans, span)
+		return true
+	})
+	if !ok {
+		return nil
 	}
-	span.end = p.pos
-	p.nodes, p.spans, p.last = append(p.nodes, n), append(p.spans, span), n
-	return true
+	return d
+}
+
+// decodeBareLike is the same for nodes without fingerprints. It returns nil for what
+// encoding/json has to decode.
+func decodeBareLike(raw []byte, last *bareTree) *bareTree {
+	p := treeParser{raw: raw, bare: true}
+	like := likeness[TreeNode]{last: last}
+	d := &bareTree{raw: raw}
+	if d.nodes = make([]TreeNode, 0, like.room(len(raw))); last == nil {
+		d.nodes = make([]TreeNode, 0, bytes.Count(raw, []byte(`"name":`)))
+	}
+	d.spans = make([]nodeSpan, 0, cap(d.nodes))
+	ok := p.list(func() bool {
+		p.space()
+		span := nodeSpan{start: p.pos}
+		n, same := like.same(&p)
+		d.nodes = append(d.nodes, n)
+		if span.same = same; !same {
+			n := &d.nodes[len(d.nodes)-1]
+			if !p.node(n) {
+				return false
+			}
+			like.other(n.Name, func(n *TreeNode) string { return n.Name })
+		}
+		span.end = p.pos
+		d.spans = append(d.spans, span)
+		return true
+	})
+	if !ok {
+		return nil
+	}
+	return d
 }

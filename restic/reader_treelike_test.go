@@ -11,7 +11,7 @@ import (
 )
 
 // compareLike decodes a tree by itself and like another.
-func compareLike(t *testing.T, raw []byte, last *decodedTree) *decodedTree {
+func compareLike(t *testing.T, raw []byte, last *engineNodesTree) *engineNodesTree {
 	t.Helper()
 	want, ok := decodeEngineTree(raw)
 	got := decodeTreeLike(raw, last)
@@ -32,6 +32,17 @@ func compareLike(t *testing.T, raw []byte, last *decodedTree) *decodedTree {
 	return got
 }
 
+// compareBareLike is compareLike without fingerprints.
+func compareBareLike(t *testing.T, raw []byte, last *bareTree) *bareTree {
+	t.Helper()
+	want, ok := (&treeParser{raw: raw, bare: true}).tree()
+	got := decodeBareLike(raw, last)
+	if ok != (got != nil) || ok && !reflect.DeepEqual(got.nodes, want) {
+		t.Fatalf("decoded otherwise than by itself: %s", raw)
+	}
+	return got
+}
+
 // Trees are decoded like those before them as they are by themselves, whatever has
 // changed, and what is broken is refused as it is then.
 func TestTreesLikeOthers(t *testing.T) {
@@ -44,7 +55,8 @@ func TestTreesLikeOthers(t *testing.T) {
 		n.Name = fmt.Sprintf("%03d", i)
 		nodes = append(nodes, &n)
 	}
-	var last *decodedTree
+	var last *engineNodesTree
+	var bare *bareTree
 	same := 0
 	for range 200 {
 		n := *nodes[rng.IntN(len(nodes))]
@@ -70,7 +82,8 @@ func TestTreesLikeOthers(t *testing.T) {
 		broken := bytes.Clone(raw[:len(raw)-rng.IntN(2)*rng.IntN(len(raw))])
 		broken[rng.IntN(len(broken))] ^= byte(1 << rng.IntN(7))
 		compareLike(t, broken, last)
-		last = compareLike(t, raw, last)
+		compareBareLike(t, broken, bare)
+		last, bare = compareLike(t, raw, last), compareBareLike(t, raw, bare)
 		if last == nil {
 			t.Fatalf("left to the engine: %s", raw)
 		}
@@ -88,15 +101,15 @@ func TestTreesLikeOthers(t *testing.T) {
 // What is kept is bounded, and the last tree of a path takes the place of the one
 // before it.
 func TestLastTreesAreBounded(t *testing.T) {
-	l := newLastTrees()
+	l := newLastTrees[string, *engdata.Node]()
 	raw := make([]byte, likeTrees/aheadTreeCost/4)
 	for i := range 100 {
-		l.keep(fmt.Sprint(i%5), &decodedTree{raw: raw, stable: i >= 95})
+		l.keep(fmt.Sprint(i%5), &engineNodesTree{raw: raw, stable: i >= 95})
 	}
 	if len(l.trees) != 4 || l.used > likeTrees || l.used != 4*aheadTreeCost*int64(len(raw)) || !l.at("3").stable || l.at("4") != nil {
 		t.Errorf("%d trees, %d bytes", len(l.trees), l.used)
 	}
-	l.keep("3", &decodedTree{raw: make([]byte, likeTrees)})
+	l.keep("3", &engineNodesTree{raw: make([]byte, likeTrees)})
 	if l.used > likeTrees || l.at("3") == nil {
 		t.Error("a tree that is too large took the place of another")
 	}

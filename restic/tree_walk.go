@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"runtime"
 	"slices"
 	"sync"
@@ -22,11 +23,16 @@ type walkedTree struct {
 	id engrestic.ID
 	// raw is the text of the tree, valid until the function of the walk returns.
 	raw []byte
-	// nodes have no fingerprints. With an error they are those before it.
+	// nodes have no fingerprints. With an error they are those before it. Nobody changes
+	// them: other trees may have the same.
 	nodes []TreeNode
+	spans []nodeSpan // of nodes; nil if they were not decoded like others
 	// err says why the tree cannot be loaded or decoded.
 	err error
 }
+
+// walked reports whether a node was in a tree that the function of the walk has seen.
+func (t *walkedTree) walked(i int) bool { return t.spans != nil && t.spans[i].same }
 
 // typeName returns the type of a node as the tree has it.
 func (t *walkedTree) typeName(i int) string {
@@ -49,10 +55,10 @@ func (t *walkedTree) typeName(i int) string {
 // It does what the engine's StreamTrees does with a decoder that is about ten times as
 // fast.
 func walkTrees(ctx context.Context, repo blobLoader, roots engrestic.IDs, bar *engprogress.Counter, skip func(engrestic.ID) bool, fn func(*walkedTree) error) error {
-	w := &treesWalk{repo: repo, bar: bar, skip: skip, fn: fn, below: make([]int, len(roots))}
+	w := &treesWalk{repo: repo, bar: bar, skip: skip, fn: fn, below: make([]int, len(roots)), last: newLastTrees[uint64, TreeNode](), seed: maphash.MakeSeed()}
 	w.wake = sync.NewCond(&w.mu)
 	for i, id := range slices.Backward(roots) {
-		w.next = append(w.next, waitingTree{id, i})
+		w.next = append(w.next, waitingTree{id: id, root: i})
 		w.below[i] = 1
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -71,6 +77,8 @@ type treesWalk struct {
 	skip func(engrestic.ID) bool
 	fn   func(*walkedTree) error
 	huge sync.Mutex // held while a huge tree is decoded
+	last *lastTrees[uint64, TreeNode]
+	seed maphash.Seed
 
 	mu    sync.Mutex
 	wake  *sync.Cond    // more is waiting, or the walk has ended
@@ -83,6 +91,7 @@ type treesWalk struct {
 type waitingTree struct {
 	id   engrestic.ID
 	root int
+	path uint64 // a hash of it, by which trees are expected to be alike
 }
 
 func (w *treesWalk) end() {
@@ -100,9 +109,9 @@ func (w *treesWalk) work(ctx context.Context) error {
 		if !ok {
 			return ctx.Err()
 		}
-		var below engrestic.IDs
+		var below []waitingTree
 		var err error
-		if buf, below, err = w.load(ctx, at.id, buf); err != nil {
+		if buf, below, err = w.load(ctx, at, buf); err != nil {
 			return err
 		}
 		w.finish(at, below)
@@ -140,12 +149,12 @@ func (w *treesWalk) count(root int) {
 	}
 }
 
-func (w *treesWalk) finish(at waitingTree, below engrestic.IDs) {
+func (w *treesWalk) finish(at waitingTree, below []waitingTree) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.busy--
-	for _, id := range slices.Backward(below) {
-		w.next = append(w.next, waitingTree{id, at.root})
+	for _, tree := range slices.Backward(below) {
+		w.next = append(w.next, tree)
 		w.below[at.root]++
 	}
 	w.count(at.root)
@@ -153,15 +162,20 @@ func (w *treesWalk) finish(at waitingTree, below engrestic.IDs) {
 }
 
 // load loads a tree and returns the trees below it.
-func (w *treesWalk) load(ctx context.Context, id engrestic.ID, buf []byte) (_ []byte, below engrestic.IDs, err error) {
-	if size, ok := w.repo.LookupBlobSize(engrestic.TreeBlob, id); ok && size > hugeTree {
+func (w *treesWalk) load(ctx context.Context, at waitingTree, buf []byte) (_ []byte, below []waitingTree, err error) {
+	if size, ok := w.repo.LookupBlobSize(engrestic.TreeBlob, at.id); ok && size > hugeTree {
 		w.huge.Lock()
 		defer w.huge.Unlock()
 		buf = nil
 	}
-	t := &walkedTree{id: id}
-	if t.raw, t.err = w.repo.LoadBlob(ctx, engrestic.TreeBlob, id, buf); t.err == nil {
-		t.nodes, t.err = decodeTreeBare(t.raw)
+	t := &walkedTree{id: at.id}
+	var like *bareTree
+	if t.raw, t.err = w.repo.LoadBlob(ctx, engrestic.TreeBlob, at.id, buf); t.err == nil {
+		if like = decodeBareLike(t.raw, w.last.at(at.path)); like != nil {
+			t.nodes, t.spans = like.nodes, like.spans
+		} else {
+			t.nodes, t.err = decodeTreeSlowly(t.raw)
+		}
 		if cap(t.raw) > cap(buf) && cap(t.raw) <= hugeTree {
 			buf = t.raw
 		}
@@ -174,20 +188,27 @@ func (w *treesWalk) load(ctx context.Context, id engrestic.ID, buf []byte) (_ []
 	}
 	for i := range t.nodes {
 		if n := &t.nodes[i]; n.Type == NodeDir && n.Subtree != nil && *n.Subtree != (ID{}) {
-			below = append(below, engrestic.ID(*n.Subtree))
+			path := (at.path ^ maphash.String(w.seed, n.Name)) * 0x9E3779B97F4A7C15
+			below = append(below, waitingTree{engrestic.ID(*n.Subtree), at.root, path})
 		}
 	}
-	return buf, below, nil
+	return w.keep(at, like, buf), below, nil
 }
 
-// decodeTreeBare decodes a tree without fingerprints. With an error come the nodes
-// before it.
-func decodeTreeBare(raw []byte) ([]TreeNode, error) {
-	p := treeParser{raw: raw, bare: true}
-	if nodes, ok := p.tree(); ok {
-		return nodes, nil
+// keep keeps a tree for those like it, and returns buf if that is still free.
+func (w *treesWalk) keep(at waitingTree, like *bareTree, buf []byte) []byte {
+	if like == nil || !w.last.fits(at.path, len(like.raw)) {
+		return buf
 	}
-	return decodeTreeSlowly(raw)
+	if cap(like.raw) > 2*len(like.raw) {
+		like.raw = bytes.Clone(like.raw) // it lies in the buffer of a larger one
+		w.last.keep(at.path, like)
+		return buf
+	}
+	if w.last.keep(at.path, like) {
+		return nil
+	}
+	return buf
 }
 
 // findUsedBlobs adds the trees below roots, and all blobs of their files, to used.
@@ -209,7 +230,7 @@ func findUsedBlobs(ctx context.Context, repo blobLoader, roots engrestic.IDs, us
 		mu.Lock()
 		defer mu.Unlock()
 		for i := range t.nodes {
-			if t.nodes[i].Type != NodeFile {
+			if t.nodes[i].Type != NodeFile || t.walked(i) {
 				continue
 			}
 			for _, id := range t.nodes[i].Content {
