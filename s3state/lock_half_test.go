@@ -186,3 +186,31 @@ func TestFreezeWhileLifecycleRemoves(t *testing.T) {
 		t.Errorf("%s", fmt.Sprint(n, " of those that lifecycle was to remove are there"))
 	}
 }
+
+// The record of renewals of one bucket is not taken for another: it would be locked for
+// as long as the first, for good.
+func TestRenewRefusesAnotherBucketsLedger(t *testing.T) {
+	t.Parallel()
+	r := newRenewalOf(t, LockOptions{Days: 300})
+	r.backUp()
+	r.mustRenew(RenewOptions{Suspicious: nothing})
+	first := r.bucket
+	r.bucket = r.srv.Bucket(t)
+	if _, err := r.admin.Create(r.ctx, r.bucket, r.srv.Host.Name, CreateOptions{Lock: &LockOptions{Days: 5}, Keeper: r.srv.Host2.Name}); err != nil {
+		t.Fatal(err)
+	}
+	r.put("config", "c")
+	r.later(time.Hour)
+	before := fmt.Sprint(r.locks())
+	if _, err := r.renew(RenewOptions{Suspicious: nothing}); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), first) || !strings.Contains(err.Error(), "nothing was renewed") {
+		t.Errorf("%v", err)
+	}
+	if after := fmt.Sprint(r.locks()); after != before {
+		t.Errorf("%s\nbefore %s", after, before)
+	}
+	r.bucket = first
+	r.later(60 * Day)
+	if res := r.mustRenew(RenewOptions{Suspicious: nothing}); !res.Kept() || res.Days != 300 {
+		t.Errorf("%+v", res)
+	}
+}

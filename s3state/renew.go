@@ -138,6 +138,9 @@ func (s *Store) Renew(ctx context.Context, bucket string, opts RenewOptions) (*R
 
 func (r *renewer) run(ctx context.Context) error {
 	r.res.Bucket, r.res.Time = r.bucket, r.s.now()
+	if err := r.opts.Ledger.of(r.bucket); err != nil {
+		return err
+	}
 	if err := r.promise(ctx); err != nil {
 		return err
 	}
