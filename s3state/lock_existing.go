@@ -57,7 +57,7 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	defer rep.close()
 	res := &LockBucketResult{Bucket: bucket}
 	fail := func(err error) (*LockBucketResult, error) {
-		return res, fmt.Errorf("lock bucket %s: %w", bucket, err)
+		return res, endedEarly(ctx, fmt.Errorf("lock bucket %s: %w", bucket, err), "lock bucket", bucket)
 	}
 	want, err := opts.Lock.filled()
 	if err != nil {
@@ -114,11 +114,11 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	m.lockBucket(ctx, nil)
 	m.endProof(ctx)
 	res.LockProof = m.proof
-	if m.err != nil {
-		return res, m.err
-	}
-	res.Lock, err = s.Lock(ctx, bucket)
-	return res, err
+	m.step("read the lock", func() (err error) {
+		res.Lock, err = s.Lock(ctx, bucket)
+		return err
+	})
+	return res, m.err
 }
 
 // statementsBeside are those statements of a policy that stay beside wanted, which
