@@ -133,7 +133,7 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 		if n := len(names) - 5; n > 0 {
 			names, more = names[:5], fmt.Sprintf(" and %d more", n)
 		}
-		a.warning(fmt.Sprintf("bucket %s has repositories at prefixes (%s%s), of which nothing is proved here: check them by `rwm restic -r`", r.Bucket, printable(strings.Join(names, ", ")), more))
+		a.warning(fmt.Sprintf("bucket %s has repositories at prefixes (%s%s), of which nothing is proved here: check them with the option -r of restic", r.Bucket, printable(strings.Join(names, ", ")), more))
 	}
 	a.say("%s (%s), %d of them read: %s", count(r.Objects, "object"), formatBytes(r.Bytes), read, a.paint(checkText(r)))
 }
