@@ -109,7 +109,7 @@ func reopen(ctx context.Context, loc Location, stack *tracker, o options, repo *
 		return nil, fmt.Errorf("reading back the new repository: %w", err)
 	}
 	k.config = view.config
-	return newSession(loc, stack, o, &opened{again, k, ID(repo.KeyID())})
+	return newSession(loc, stack, o, &opened{again, k, KeyInfo{ID: ID(repo.KeyID())}})
 }
 
 // refuseExisting looks for a config, keys and snapshots.

@@ -38,16 +38,16 @@ func (s *Session) Keys(ctx context.Context) ([]KeyInfo, error) {
 	err := s.run(ctx, access{}, func(ctx context.Context, repo *engrepository.Repository) error {
 		var mu sync.Mutex
 		return engrestic.ParallelList(ctx, repo, engrestic.KeyFile, repo.Connections(), func(ctx context.Context, id engrestic.ID, _ int64) error {
-			info := KeyInfo{ID: ID(id), Current: ID(id) == s.KeyID()}
-			k, err := engrepository.LoadKey(ctx, repo, id)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if err != nil {
+			info := s.openedWith // a key's name is the hash of its content: that stays
+			if info.ID != ID(id) || info.Created.IsZero() {
+				k, err := engrepository.LoadKey(ctx, repo, id)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				info = keyInfo(ID(id), k)
 				info.Err = err
-			} else {
-				info.User, info.Host, info.Created = k.Username, k.Hostname, k.Created
 			}
+			info.Current = info.ID == s.KeyID()
 			mu.Lock()
 			defer mu.Unlock()
 			keys = append(keys, info)
@@ -61,6 +61,14 @@ func (s *Session) Keys(ctx context.Context) ([]KeyInfo, error) {
 		return slices.Compare(a.ID[:], b.ID[:])
 	})
 	return keys, err
+}
+
+// keyInfo describes a key, or says no more than its ID if k is nil.
+func keyInfo(id ID, k *engrepository.Key) KeyInfo {
+	if k == nil {
+		return KeyInfo{ID: id}
+	}
+	return KeyInfo{ID: id, User: k.Username, Host: k.Hostname, Created: k.Created}
 }
 
 // AddKey adds another password to the repository and verifies that it works.

@@ -52,7 +52,7 @@ func open(ctx context.Context, loc Location, stack *tracker, o options, password
 	}
 	s, err := newSession(loc, stack, o, op)
 	if err == nil {
-		writeLastKey(lastKey(&o, loc), op.keyID.String())
+		writeLastKey(lastKey(&o, loc), op.key.ID.String())
 	}
 	return s, err
 }
@@ -114,7 +114,8 @@ func newSession(loc Location, stack *tracker, o options, op *opened) (*Session, 
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.aborting, s.abort = context.WithCancelCause(context.Background())
-	s.keyID.Store(&op.keyID)
+	s.openedWith = op.key
+	s.keyID.Store(&op.key.ID)
 	s.version.Store(uint64(cfg.Version))
 	s.cache = openCache(&o, loc, cfg.ID)
 	return s, nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -185,5 +186,40 @@ func TestRequestsOfAnOpening(t *testing.T) {
 		if lines := requestLines(t, srv); len(lines) != 4 {
 			t.Error(strings.Join(lines, "\n"))
 		}
+	}
+}
+
+// The key that opened the session is not read again to be listed; any other is.
+func TestKeysReadsNoKeyTwice(t *testing.T) {
+	srv := s3test.Start(t)
+	loc := newBucket(t, srv)
+	s, err := Init(t.Context(), loc, testPassword, WithoutCache())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AddKey(t.Context(), "another", KeyOptions{User: "u", Host: "h"}); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := s.Keys(t.Context())
+	if err != nil || len(whole) != 2 || whole[0].Created.IsZero() || whole[1].User != "u" || whole[1].Host != "h" {
+		t.Fatal(err, whole)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openAgain(t, loc, WithoutCache())
+	srv.ResetRequests(t)
+	keys, err := again.Keys(t.Context())
+	if err != nil || !slices.Equal(keys, whole) {
+		t.Errorf("%v\n%+v, want\n%+v", err, keys, whole)
+	}
+	read := 0
+	for _, line := range requestLines(t, srv) {
+		if strings.HasPrefix(line, "GET ") && strings.Contains(line, "/keys/") {
+			read++
+		}
+	}
+	if read != 1 {
+		t.Errorf("%d keys were read: %s", read, strings.Join(requestLines(t, srv), "\n"))
 	}
 }

@@ -89,7 +89,7 @@ func openKeys(ctx context.Context, loc Location, stack *tracker, o options, pass
 type opened struct {
 	repo  *engrepository.Repository
 	known *known
-	keyID ID
+	key   KeyInfo
 }
 
 // sortKeys puts the hinted key first, then the oldest. Keys of unknown age come last.
@@ -185,7 +185,7 @@ func (t *keyTrial) try(ctx context.Context, name string, k loadedKey) (*opened, 
 		return nil, nil
 	}
 	if err == nil { // the key is right
-		return t.open(ctx, name, master)
+		return t.open(ctx, name, k.raw, master)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -250,10 +250,15 @@ func (t *keyTrial) unlock(ctx context.Context, k loadedKey) (*engcrypto.Key, err
 	return master, nil
 }
 
-// open gives the engine the master key that the key called name holds.
-func (t *keyTrial) open(ctx context.Context, name string, master *engcrypto.Key) (*opened, error) {
+// open gives the engine the master key that the key called name, with the content raw,
+// holds.
+func (t *keyTrial) open(ctx context.Context, name string, raw []byte, master *engcrypto.Key) (*opened, error) {
 	id, err := ParseID(name)
 	if err != nil {
+		return nil, err
+	}
+	var file engrepository.Key
+	if err := json.Unmarshal(raw, &file); err != nil {
 		return nil, err
 	}
 	k, err := wrapMaster(master, nil)
@@ -265,7 +270,7 @@ func (t *keyTrial) open(ctx context.Context, name string, master *engcrypto.Key)
 	switch {
 	case err == nil:
 		k.config = view.config
-		return &opened{repo, k, id}, nil
+		return &opened{repo, k, keyInfo(id, &file)}, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	}

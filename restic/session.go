@@ -39,9 +39,10 @@ type Session struct {
 	writes *engrepository.Repository // object a writer is using
 	shut   bool
 
-	keyID   atomic.Pointer[ID] // changes with the password
-	version atomic.Uint64      // changes with a migration
-	view    snapshotView       // what is known of the snapshots
+	openedWith KeyInfo            // its ID only, if the session made the repository
+	keyID      atomic.Pointer[ID] // changes with the password
+	version    atomic.Uint64      // changes with a migration
+	view       snapshotView       // what is known of the snapshots
 	// object whose index is not to be used any more
 	spoiled atomic.Pointer[engrepository.Repository]
 

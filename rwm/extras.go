@@ -2,7 +2,10 @@ package rwm
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"slices"
+	"strings"
 
 	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
@@ -11,7 +14,11 @@ import (
 // parseExtras reads extra `restic backup` arguments with the flags the command
 // line has, and refuses those that have no place in a configured backup.
 func parseExtras(lists ...[]string) (*resticflags.BackupArgs, error) {
-	args, err := resticflags.ParseBackup(slices.Concat(lists...))
+	return parseExtrasIn(os.Getenv, lists...)
+}
+
+func parseExtrasIn(env resticflags.Env, lists ...[]string) (*resticflags.BackupArgs, error) {
+	args, err := resticflags.ParseBackupIn(env, slices.Concat(lists...))
 	if err != nil {
 		return nil, err
 	}
@@ -35,4 +42,29 @@ func parseExtras(lists ...[]string) (*resticflags.BackupArgs, error) {
 		return nil, err
 	}
 	return args, restic.ValidateOptions(opts...)
+}
+
+// checkVariables returns an error if arguments that are right by themselves are not so
+// with the environment variables that stand for flags.
+func checkVariables(lists ...[]string) error {
+	_, err := parseExtras(lists...)
+	if err == nil {
+		return nil
+	}
+	if _, alone := parseExtrasIn(resticflags.NoEnv, lists...); alone != nil {
+		return nil //nolint:nilerr // reported for the list
+	}
+	for _, name := range resticflags.Variables() {
+		only := func(variable string) string {
+			if variable == name {
+				return os.Getenv(name)
+			}
+			return ""
+		}
+		if _, err := parseExtrasIn(only, lists...); err != nil {
+			text := strings.TrimPrefix(err.Error(), "$"+name+": ")
+			return &ConfigError{Msg: fmt.Sprintf("environment variable %s: %s", name, text)}
+		}
+	}
+	return &ConfigError{Msg: fmt.Sprintf("environment variables %s: %v", strings.Join(resticflags.Variables(), ", "), err)}
 }

@@ -41,8 +41,27 @@ func takeRunLock(path string, now time.Time) (*runLock, error) {
 	// Only for the message of the run that comes second: failing to write it is no
 	// reason to stop.
 	host, _ := os.Hostname()
-	_ = os.WriteFile(path, fmt.Appendf(nil, "%d %s %s\n", os.Getpid(), now.Format(time.RFC3339), host), lockFileMode)
-	return &runLock{file}, nil
+	lock := &runLock{file}
+	lock.write(fmt.Appendf(nil, "%d %s %s\n", os.Getpid(), now.Format(time.RFC3339), host))
+	return lock, nil
+}
+
+// write replaces the content of the lock file. If something else has its name by now,
+// it is left alone: a link would lead to any file of the user who runs the backup.
+func (l *runLock) write(text []byte) {
+	file, err := os.OpenFile(l.file.Path(), os.O_WRONLY|openSafely, 0)
+	if err != nil {
+		return
+	}
+	defer file.Close() //nolint:errcheck // only for the message of another run
+	locked, err := l.file.Stat()
+	now, nowErr := file.Stat()
+	if err != nil || nowErr != nil || !os.SameFile(locked, now) {
+		return
+	}
+	if file.Truncate(0) == nil {
+		_, _ = file.Write(text)
+	}
 }
 
 // checkLockFile refuses what is no lock file, before it is opened: opening a named
@@ -58,27 +77,26 @@ func checkLockFile(path string) error {
 		return fmt.Errorf("%s is not a regular file but %s", path, describeMode(info.Mode()))
 	}
 	// Before it is locked: on Windows nobody can read it afterwards.
-	if text, err := readSafely(path); err == nil && !isLockFile.Match(text) {
+	file, err := os.OpenFile(path, os.O_RDONLY|openSafely, 0)
+	if err != nil {
+		return nil
+	}
+	defer file.Close() //nolint:errcheck // opened for reading
+	if !isLockFile.Match(readSome(file)) {
 		return fmt.Errorf("%s is not a lock file: it has other content", path)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		// Earlier versions made it readable by everybody. That it cannot be
 		// changed, because another user owns it, is no reason to stop.
-		_ = os.Chmod(path, lockFileMode)
+		_ = file.Chmod(lockFileMode)
 	}
 	return nil
 }
 
-// readSafely reads a small file without waiting for anything.
-func readSafely(path string) ([]byte, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|openSafely, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() //nolint:errcheck // opened for reading
+func readSome(file *os.File) []byte {
 	text := make([]byte, 4096)
 	n, _ := file.Read(text) // an empty file is io.EOF
-	return text[:n], nil
+	return text[:n]
 }
 
 func describeMode(mode fs.FileMode) string {
@@ -99,18 +117,19 @@ func describeMode(mode fs.FileMode) string {
 // release frees the lock. The file is emptied, not removed: removing it would
 // let two later runs lock two different files.
 func (l *runLock) release() {
-	_ = os.Truncate(l.file.Path(), 0)
+	l.write(nil)
 	_ = l.file.Close()
 }
 
 func lockHolder(path string) *RunLockedError {
 	result := &RunLockedError{Path: path}
-	text, err := readSafely(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|openSafely, 0)
 	if err != nil {
 		return result
 	}
+	defer file.Close() //nolint:errcheck // opened for reading
 	var since string
-	if n, _ := fmt.Fscan(strings.NewReader(string(text)), &result.PID, &since, &result.Host); n == 3 {
+	if n, _ := fmt.Fscan(strings.NewReader(string(readSome(file))), &result.PID, &since, &result.Host); n == 3 {
 		result.Since, _ = time.Parse(time.RFC3339, since)
 		return result
 	}

@@ -132,3 +132,33 @@ func TestRunLockSparesOtherFiles(t *testing.T) {
 	}
 	lock.release()
 }
+
+// Where others may write beside the lock file, they can put a link in its place while a
+// run holds it. What that leads to is not touched.
+func TestRunLockFollowsNoLink(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		harness.NotHere(t, "an open file cannot be replaced")
+	}
+	dir := t.TempDir()
+	path, other := filepath.Join(dir, "rwm.lock"), filepath.Join(dir, "other")
+	const content = "content of another file"
+	if err := os.WriteFile(other, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []func(string, string) error{os.Symlink, os.Link} {
+		lock, err := takeRunLock(path, time.Now())
+		if err == nil {
+			err = errors.Join(os.Remove(path), link(other, path))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		lock.release()
+		if got, err := os.ReadFile(other); err != nil || string(got) != content {
+			t.Errorf("the other file holds %q, %v", got, err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

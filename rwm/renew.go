@@ -35,7 +35,9 @@ func (m *Manager) RenewLocks(ctx context.Context, bucket string, opts s3state.Re
 	if m.knows(bucket) && opts.Needed == nil && opts.Freeze == "" {
 		var err error
 		if opts.Needed, opts.Freeze, err = m.liveNeeds(ctx); err != nil {
-			return nil, err
+			return nil, &s3state.StepError{
+				Op: "renew the locks of", Bucket: bucket, Step: "look at what the snapshots need", Err: err, Left: "nothing was changed", Next: "run the same again",
+			}
 		}
 	}
 	return m.store.Renew(ctx, bucket, opts)

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"runtime"
 	"slices"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/internal/s3config"
 	"github.com/cesnet/rwm/restic"
 )
@@ -70,10 +70,27 @@ func (c *Config) validateRuns() error {
 	for _, name := range c.BackupNames() {
 		errs = append(errs, c.validateBackup(name, c.Backups[name])...)
 	}
-	if _, err := parseExtras(c.BackupExtras); err != nil {
+	if _, err := parseExtrasIn(resticflags.NoEnv, c.BackupExtras); err != nil {
 		errs = append(errs, c.source.at("backup_extras", "%s", err))
 	}
+	errs = append(errs, c.validateVariables()...)
 	return errors.Join(append(errs, c.validateRetention()...)...)
+}
+
+// validateVariables checks the environment variables that stand for flags, each once:
+// the file is not to blame for them.
+func (c *Config) validateVariables() (errs []error) {
+	lists := [][]string{c.BackupExtras}
+	for _, name := range c.BackupNames() {
+		lists = append(lists, slices.Concat(c.BackupExtras, c.Backups[name].Extras))
+	}
+	for _, list := range lists {
+		err := checkVariables(list)
+		if err != nil && !slices.ContainsFunc(errs, func(known error) bool { return known.Error() == err.Error() }) {
+			errs = append(errs, err)
+		}
+	}
+	return errs
 }
 
 func (c *Config) validateOrder() (errs []error) {
@@ -131,13 +148,8 @@ func (c *Config) validateBackup(name string, backup Backup) (errs []error) {
 
 // validateExtras refuses for a single backup what holds for the whole client.
 func (c *Config) validateExtras(backup Backup) error {
-	args, err := parseExtras(backup.Extras)
-	if err != nil {
-		return err
-	}
-	// What the environment says is in both, so it makes no difference.
-	none, err := parseExtras(nil)
-	if err == nil && !reflect.DeepEqual(args.HTTP, none.HTTP) {
+	args, err := parseExtrasIn(resticflags.NoEnv, backup.Extras)
+	if err == nil && args.HTTP.Given() {
 		return errors.New("--cacert, --tls-client-cert, --insecure-tls and --http-user-agent apply to all requests; put them into backup_extras")
 	}
 	return err

@@ -148,7 +148,7 @@ func (s *Store) Adopt(ctx context.Context, bucket, targetUser string, opts Adopt
 	defer rep.close()
 	a, err := s.adoption(ctx, bucket, targetUser, opts)
 	if err != nil {
-		return nil, fmt.Errorf("adopt %s: %w; nothing was changed", bucket, err)
+		return nil, endedEarly(ctx, fmt.Errorf("adopt %s: %w; nothing was changed", bucket, err), "adopt", bucket)
 	}
 	res := &AdoptResult{Plan: a.plan}
 	switch {
@@ -192,7 +192,9 @@ func (a *adoption) prove(ctx context.Context, res *AdoptResult) (err error) {
 		return nil
 	}
 	if res.Access, err = a.opts.Host.Access(ctx, a.bucket, AccessOptions{As: RoleHost}); err != nil {
-		return fmt.Errorf("adopt %s: all steps are done, but what the host can do is not proved: %w", a.bucket, err)
+		return ended(ctx, fmt.Errorf("adopt %s: all steps are done, but what the host can do is not proved: %w", a.bucket, err), StepError{
+			Op: "adopt", Bucket: a.bucket, Step: "prove what the host can do", Done: res.Done, Next: "run storage-access with the host's credentials",
+		})
 	}
 	if res.Access.OK {
 		return nil

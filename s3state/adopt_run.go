@@ -146,14 +146,13 @@ func (a *adoption) run(ctx context.Context, rep *reporter, res *AdoptResult) err
 	m.endProof(ctx)
 	res.Done, res.LockProof = slices.Clone(m.done), m.proof
 	res.Check = m.checkPoliced(ctx)
-	if m.err != nil {
-		return m.err
-	}
-	var err error
-	if res.Lock, err = a.s.Lock(ctx, a.bucket); err == nil && !res.Lock.Enabled {
-		res.Lock = nil
-	}
-	return err
+	m.step("read the lock", func() (err error) {
+		if res.Lock, err = a.s.Lock(ctx, a.bucket); err == nil && !res.Lock.Enabled {
+			res.Lock = nil
+		}
+		return err
+	})
+	return m.err
 }
 
 // privateACL leaves only the owner in a bucket's ACL.

@@ -105,11 +105,18 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
 	res := &DropResult{Bucket: bucket}
+	err := s.dropVersions(ctx, bucket, opts, res, rep)
+	return res, ended(ctx, err, StepError{Op: opDrop, Bucket: bucket, Step: stepLook, Left: "nothing was removed", Next: "run the same again"})
+}
+
+const opDrop = "drop versions of bucket"
+
+func (s *Store) dropVersions(ctx context.Context, bucket string, opts DropOptions, res *DropResult, rep *reporter) error {
 	if err := s.requireVersioned(ctx, bucket); err != nil {
-		return res, err
+		return err
 	}
 	if err := s.requireOwner(ctx, bucket); err != nil {
-		return res, fmt.Errorf("drop versions of bucket %s: %w; nothing was changed", bucket, err)
+		return fmt.Errorf("drop versions of bucket %s: %w; nothing was changed", bucket, err)
 	}
 	var checked keepSet
 	if opts.RequireComplete {
@@ -119,7 +126,7 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 			return err
 		})
 		if err != nil {
-			return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
+			return fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
 		}
 	}
 	choose := func(now time.Time, interim *SavedState) (*keepSet, error) {
@@ -133,45 +140,45 @@ func (s *Store) DropVersions(ctx context.Context, bucket string, opts DropOption
 	}
 	if opts.RequireComplete && !opts.Reviewed {
 		if err := s.refuseLockedDrop(ctx, bucket, choose); err != nil {
-			return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
+			return fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
 		}
 	}
 	if opts.DryRun {
-		return res, s.wouldDrop(ctx, bucket, choose, res)
+		return s.wouldDrop(ctx, bucket, choose, res)
 	}
 	interim, err := s.saveInterim(ctx, bucket, rep)
 	if isFull(err) {
 		var keep *keepSet
 		if keep, err = choose(time.Time{}, nil); err != nil {
-			return res, err
+			return err
 		}
 		if interim, err = s.dropWhenFull(ctx, bucket, keep, res, rep); err != nil {
-			return res, dropError(err, res)
+			return dropError(ctx, err, res)
 		}
 	}
 	if err != nil {
-		return res, fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
+		return fmt.Errorf("drop versions of bucket %s: nothing was removed: %w", bucket, err)
 	}
 	res.State = interim
 	if interim.Time, err = s.savedAt(ctx, interim); err != nil {
-		return res, dropError(err, res)
+		return dropError(ctx, err, res)
 	}
 	keep, err := choose(interim.Time, interim)
 	if err != nil {
-		return res, err
+		return err
 	}
 	if err := s.keepCurrent(ctx, interim, keep); err != nil {
-		return res, dropError(err, res)
+		return dropError(ctx, err, res)
 	}
 	if err := s.dropOld(ctx, bucket, interim, keep, res, rep); err != nil {
-		return res, dropError(err, res)
+		return dropError(ctx, err, res)
 	}
 	res.KeptVersions = keep.kept
 	rep.emit(StepDone{Bucket: bucket, Step: "remove old versions, delete markers and states"})
 	if err := s.dropUploads(ctx, bucket, interim.Time, false, res); err != nil {
-		return res, dropError(err, res)
+		return dropError(ctx, err, res)
 	}
-	return res, s.replaceInterim(ctx, bucket, interim, keep, res, rep)
+	return s.replaceInterim(ctx, bucket, interim, keep, res, rep)
 }
 
 // wouldDrop counts what DropVersions would remove.
@@ -205,7 +212,9 @@ func (s *Store) replaceInterim(ctx context.Context, bucket string, interim *Save
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("drop versions of bucket %s: everything is removed and the state %q is saved; saving the final one failed: %w", bucket, interim.Key, err)
+		return ended(ctx, fmt.Errorf("drop versions of bucket %s: everything is removed and the state %q is saved; saving the final one failed: %w", bucket, interim.Key, err), StepError{
+			Op: opDrop, Bucket: bucket, Step: "save the final state", Left: fmt.Sprintf("everything is removed, and the state %q is saved", interim.Key), Next: "run the same again",
+		})
 	}
 	res.State = final
 	if res.Lost > 0 {
@@ -219,7 +228,9 @@ func (s *Store) replaceInterim(ctx context.Context, bucket string, interim *Save
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("drop versions of bucket %s: everything is done except removing the interim state %q: %w", bucket, interim.Key, err)
+		return ended(ctx, fmt.Errorf("drop versions of bucket %s: everything is done except removing the interim state %q: %w", bucket, interim.Key, err), StepError{
+			Op: opDrop, Bucket: bucket, Step: "remove the interim state", Left: fmt.Sprintf("everything is done except removing the interim state %q", interim.Key), Next: "run the same again",
+		})
 	}
 	return nil
 }
@@ -297,13 +308,16 @@ func (s *Store) savedAt(ctx context.Context, st *SavedState) (at time.Time, err 
 	return at, err
 }
 
-func dropError(err error, res *DropResult) error {
-	gone := fmt.Sprintf("gone: %s, %s and %s; what is current is untouched; run it again",
+func dropError(ctx context.Context, err error, res *DropResult) error {
+	left := fmt.Sprintf("gone: %s, %s and %s; what is current is untouched",
 		plural.Of(res.OldVersions, "old version"), plural.Of(res.DeleteMarkers, "delete marker"), plural.Of(res.States, "state"))
+	gone := left + "; run it again"
 	var batch *BatchError
 	if errors.As(err, &batch) {
 		batch.Next = gone
 		return batch
 	}
-	return fmt.Errorf("drop versions of bucket %s: %w (%s)", res.Bucket, err, gone)
+	return ended(ctx, fmt.Errorf("drop versions of bucket %s: %w (%s)", res.Bucket, err, gone), StepError{
+		Op: opDrop, Bucket: res.Bucket, Step: "remove old versions", Left: left, Next: "run it again",
+	})
 }

@@ -38,8 +38,11 @@ func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (
 	if err := s3versions.CheckBucketName(bucket); err != nil {
 		return res, err
 	}
+	fail := func(err error) (*DeleteResult, error) {
+		return res, endedEarly(ctx, fmt.Errorf("delete bucket %s: %w", bucket, err), "delete bucket", bucket)
+	}
 	if err := s.requireOwner(ctx, bucket); err != nil {
-		return res, fmt.Errorf("delete bucket %s: %w; nothing was changed", bucket, err)
+		return fail(fmt.Errorf("%w; nothing was changed", err))
 	}
 	// Removing what is not locked would bring back to life what markers hide.
 	if err := s.refuseLocked(ctx, bucket, func(concerned func(Version) error) error {
@@ -52,7 +55,7 @@ func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (
 			return nil
 		})
 	}); err != nil {
-		return res, fmt.Errorf("delete bucket %s: %w", bucket, err)
+		return fail(err)
 	}
 	// The host may go on writing for as long as the bucket exists.
 	for pass := 0; ; pass++ {
@@ -63,7 +66,10 @@ func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (
 				batch.Next = fmt.Sprintf("versions and markers gone: %d; the bucket is still there", res.Versions+res.DeleteMarkers)
 				return res, batch
 			}
-			return res, fmt.Errorf("delete bucket %s (versions and markers gone: %d): %w", bucket, res.Versions+res.DeleteMarkers, err)
+			gone := fmt.Sprintf("versions and markers gone: %d; the bucket is still there", res.Versions+res.DeleteMarkers)
+			return res, ended(ctx, fmt.Errorf("delete bucket %s (%s): %w", bucket, gone, err), StepError{
+				Op: "delete bucket", Bucket: bucket, Step: "remove the versions", Left: gone, Next: "run the same again",
+			})
 		}
 		if n == 0 || pass == 4 {
 			break
@@ -80,7 +86,8 @@ func (s *Store) Delete(ctx context.Context, bucket string, opts DeleteOptions) (
 		if errors.Is(err, ErrNotEmpty) {
 			err = fmt.Errorf("%w; something is still writing to it, or holds locks on its objects", err)
 		}
-		return res, err
+		return res, ended(ctx, err, StepError{Op: "delete bucket", Bucket: bucket, Step: "remove the bucket",
+			Left: "everything in it is gone, and the bucket may be", Next: "if storage-list shows it, run the same again"})
 	}
 	s.bucketIsNew(bucket)
 	res.BucketRemoved = true
@@ -113,10 +120,11 @@ func (s *Store) removeAll(ctx context.Context, bucket string, res *DeleteResult,
 }
 
 func (s *Store) abortUploads(ctx context.Context, bucket string) (aborted int) {
-	for u := range s.client.ListIncompleteUploads(ctx, bucket, "", true) {
-		if u.Err != nil {
-			return aborted
-		}
+	all, err := s.oldUploads(ctx, bucket, s.now().AddDate(100, 0, 0), &DropResult{})
+	if err != nil {
+		return 0
+	}
+	for _, u := range all {
 		if s.abortUpload(ctx, bucket, u) == nil {
 			aborted++
 		}

@@ -1,6 +1,7 @@
 package s3state
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -39,6 +40,7 @@ type StepError struct {
 	Bucket string
 	Step   string   // what failed
 	Done   []string // what was done before and is still there
+	Left   string   // what is left behind, where Done does not tell
 	Next   string   // what to do next
 	Err    error
 }
@@ -49,13 +51,34 @@ func (e *StepError) Error() string {
 	if len(e.Done) > 0 {
 		fmt.Fprintf(&b, "; done so far: %s", strings.Join(e.Done, ", "))
 	}
-	if e.Next != "" {
-		fmt.Fprintf(&b, "; %s", e.Next)
+	for _, text := range []string{e.Left, e.Next} {
+		if text != "" {
+			fmt.Fprintf(&b, "; %s", text)
+		}
 	}
 	return b.String()
 }
 
 func (e *StepError) Unwrap() error { return e.Err }
+
+// ended makes e of an error that the end of ctx caused: whoever interrupted an
+// operation cannot know what it left. Errors that say so already stay as they are.
+func ended(ctx context.Context, err error, e StepError) error {
+	if err == nil || ctx.Err() == nil || errors.As(err, new(*StepError)) || errors.As(err, new(*BatchError)) {
+		return err
+	}
+	if e.Err = err; errors.Is(err, ctx.Err()) {
+		e.Err = ctx.Err() // without the place, which e names
+	}
+	return &e
+}
+
+// endedEarly is ended for an operation that has not changed anything yet.
+func endedEarly(ctx context.Context, err error, op, bucket string) error {
+	return ended(ctx, err, StepError{Op: op, Bucket: bucket, Step: stepLook, Left: "nothing was changed", Next: "run the same again"})
+}
+
+const stepLook = "look at what is there"
 
 // KeyError is the failure of one version in an operation on many.
 type KeyError struct {

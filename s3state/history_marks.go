@@ -43,6 +43,7 @@ type suspicions struct {
 	sorted bool
 	// reviewed is until when marks were looked at: those lose their names first.
 	reviewed time.Time
+	most     int // held with their names; 0 for mostMarks
 }
 
 // summedBy is what marks have in common that are summed up.
@@ -56,11 +57,13 @@ type summedBy struct {
 // result.
 const mostMarks = 50_000
 
+func (l *suspicions) bound() int { return cmp.Or(l.most, mostMarks) }
+
 func (l *suspicions) add(s Suspicion) {
 	l.total++
 	l.sorted = false
 	l.list = append(l.list, heldMark{at: s.Time, key: s.Key, version: s.VersionID, reason: unique.Make(s.Reason), n: 1, kind: s.kind})
-	if len(l.list) >= 2*mostMarks {
+	if len(l.list) >= 2*l.bound() {
 		l.trim()
 	}
 }
@@ -79,7 +82,7 @@ func (l *suspicions) sort() {
 // trim sums up those that a person has looked at, and then the latest.
 func (l *suspicions) trim() {
 	l.sort()
-	over := max(len(l.list)-mostMarks, 0)
+	over := max(len(l.list)-l.bound(), 0)
 	reviewed, _ := slices.BinarySearchFunc(l.list, l.reviewed, func(m heldMark, t time.Time) int {
 		if m.at.After(t) {
 			return 1

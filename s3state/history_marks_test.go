@@ -78,6 +78,7 @@ func TestMarksAreSmall(t *testing.T) {
 // settled, hide no attack that comes after or between them.
 func TestManyMarksHideNothing(t *testing.T) {
 	const reviewed, good, attack = 1000, 50_000, 90_000
+	most := harness.SizeRaced(1000, 5000, mostMarks)
 	object := func(dir string, i int, version string, seconds int) Version {
 		id := fmt.Sprintf("%064x", i)
 		key := dir + "/" + id
@@ -94,17 +95,18 @@ func TestManyMarksHideNothing(t *testing.T) {
 	for _, c := range []struct {
 		what string
 		of   func(i int) []Version
-		n    int
 	}{
-		{"reviewed", func(i int) []Version { return twice("data", i, 100+i%900) }, 2*mostMarks + 10},
-		{"proved", func(i int) []Version { return twice("data", i, 2000+i%40_000) }, 2*mostMarks + 10},
-		{"foreign", func(i int) []Version { return []Version{object("x", i, "1", 100+i%80_000)} }, 2*mostMarks + 10},
-		{"from before there was anything to lose", func(i int) []Version { return twice("keys", i, 60) }, 2*mostMarks + 10},
-	}[:harness.SizeRaced(1, 4, 4)] {
+		{"reviewed", func(i int) []Version { return twice("data", i, 100+i%900) }},
+		{"proved", func(i int) []Version { return twice("data", i, 2000+i%40_000) }},
+		{"foreign", func(i int) []Version { return []Version{object("x", i, "1", 100+i%80_000)} }},
+		{"from before there was anything to lose", func(i int) []Version { return twice("keys", i, 60) }},
+	} {
 		h := newTimeline("b")
+		h.found.most, h.strangers.most = most, most
+		n := 2*most + 10
 		h.review(HistoryOptions{ReviewedUntil: at(reviewed), Prover: func(context.Context, *View, func(string) bool) (*Proof, error) { return nil, nil }})
 		h.take([]Version{{Key: "config", VersionID: "1", IsLatest: true, Size: 155, LastModified: at(40)}})
-		for i := range c.n {
+		for i := range n {
 			h.take(c.of(i))
 		}
 		for i := range 3 {
@@ -121,8 +123,8 @@ func TestManyMarksHideNothing(t *testing.T) {
 		if len(h.res.Suspicions) == 0 || h.res.Suspicions[0].Time.Before(at(attack)) || h.res.Total > 4 {
 			t.Errorf("%s: %d marks, %+v", c.what, h.res.Total, h.res.Suspicions)
 		}
-		if h.res.TotalNotes != c.n || len(h.res.Notes) != maxListed {
-			t.Errorf("%s: %d notes, %d listed, want %d", c.what, h.res.TotalNotes, len(h.res.Notes), c.n)
+		if h.res.TotalNotes != n || len(h.res.Notes) != maxListed {
+			t.Errorf("%s: %d notes, %d listed, want %d", c.what, h.res.TotalNotes, len(h.res.Notes), n)
 		}
 	}
 }
@@ -133,12 +135,13 @@ func TestMarksSummedUp(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	for range harness.SizeRaced(1, 2, 20) {
+	for range harness.SizeRaced(10, 20, 20) {
+		most := harness.SizeRaced(1000, 5000, mostMarks)
 		reviewed := at(r.IntN(20_000))
-		l := suspicions{reviewed: reviewed}
+		l := suspicions{reviewed: reviewed, most: most}
 		var all []time.Time
 		over := 1 + r.IntN(30_000)
-		for range 2*mostMarks + r.IntN(2*mostMarks) {
+		for range 2*most + r.IntN(2*most) {
 			m := Suspicion{Time: at(r.IntN(over)).Add(time.Duration(r.IntN(1e9))), Key: "k", Reason: [...]string{"a", "b"}[r.IntN(2)]}
 			all = append(all, m.Time)
 			l.add(m)

@@ -46,7 +46,7 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	defer rep.close()
 	res := &LockBucketResult{Bucket: bucket}
 	fail := func(err error) (*LockBucketResult, error) {
-		return res, fmt.Errorf("lock bucket %s: %w", bucket, err)
+		return res, endedEarly(ctx, fmt.Errorf("lock bucket %s: %w", bucket, err), "lock bucket", bucket)
 	}
 	want, err := opts.Lock.filled()
 	if err != nil {
@@ -95,11 +95,11 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	m.lockBucket(ctx, nil)
 	m.endProof(ctx)
 	res.LockProof = m.proof
-	if m.err != nil {
-		return res, m.err
-	}
-	res.Lock, err = s.Lock(ctx, bucket)
-	return res, err
+	m.step("read the lock", func() (err error) {
+		res.Lock, err = s.Lock(ctx, bucket)
+		return err
+	})
+	return res, m.err
 }
 
 // moveCommand copies a bucket, on the server, into a new one that is locked from the

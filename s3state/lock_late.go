@@ -48,7 +48,8 @@ func (s *Store) tryLate(ctx context.Context, bucket string, now time.Time) (late
 		return lateUnknown, refusedOr(err)
 	}
 	defer func() {
-		ctx := context.WithoutCancel(ctx)
+		ctx, cancel := afterwards(ctx)
+		defer cancel()
 		if s.removeBypassing(ctx, bucket, key, version) != nil {
 			_ = s.hide(ctx, bucket, key)
 		}

@@ -140,6 +140,11 @@ func (c *lockCanary) remove(ctx context.Context) bool {
 	select {
 	case <-wait.C:
 	case <-ctx.Done():
+		// Its lock has not ended; a marker hides it.
+		late, cancel := afterwards(ctx)
+		defer cancel()
+		_ = c.s.hide(late, c.bucket, c.key)
+		return false
 	}
 	var errs []error
 	for _, version := range c.all {

@@ -226,5 +226,9 @@ func (a *accessor) otherBucket(ctx context.Context) (name string, remove func(),
 	if err := buckets.Make(ctx, a.s.client, name, minio.MakeBucketOptions{}); err != nil {
 		return "", nil, err
 	}
-	return name, func() { _ = a.s.client.RemoveBucket(context.WithoutCancel(ctx), name) }, nil
+	return name, func() {
+		ctx, cancel := afterwards(ctx)
+		defer cancel()
+		_ = a.s.client.RemoveBucket(ctx, name)
+	}, nil
 }

@@ -52,20 +52,23 @@ func (s *Store) Create(ctx context.Context, bucket, targetUser string, opts Crea
 	if err := checkNewName(bucket); err != nil {
 		return nil, err
 	}
+	fail := func(err error) (*CreateResult, error) {
+		return nil, endedEarly(ctx, fmt.Errorf("create %s: %w", bucket, err), "create", bucket)
+	}
 	lock, err := opts.Lock.copied()
 	if err != nil {
-		return nil, fmt.Errorf("create %s: %w", bucket, err)
+		return fail(err)
 	}
 	admin, target, err := s.principals(ctx, targetUser)
 	if err != nil {
-		return nil, fmt.Errorf("create %s: %w", bucket, err)
+		return fail(err)
 	}
 	keeper, err := keeperPrincipal(opts.Keeper, admin, target)
 	if err != nil {
-		return nil, fmt.Errorf("create %s: %w", bucket, err)
+		return fail(err)
 	}
 	if err := s.refuseExisting(ctx, bucket); err != nil {
-		return nil, fmt.Errorf("create %s: %w", bucket, err)
+		return fail(err)
 	}
 	m := &maker{s: s, rep: rep, op: "create", bucket: bucket, lock: lock, seal: seal{on: opts.Sealed},
 		next: "remove the bucket with storage-delete, then create it again"}
@@ -82,16 +85,21 @@ func (s *Store) Create(ctx context.Context, bucket, targetUser string, opts Crea
 	m.lockBucket(ctx, forms)
 	check := m.police(ctx, forms)
 	m.endProof(ctx)
+	var has *Lock
+	if lock != nil {
+		m.next = "the bucket is as it should be"
+		m.step("read the lock", func() (err error) {
+			has, err = s.Lock(ctx, bucket)
+			return err
+		})
+	}
 	if m.err != nil {
 		return nil, m.err
 	}
-	res := &CreateResult{
+	return &CreateResult{
 		Bucket: bucket, Admin: check.Admin, Target: check.Target, Keeper: check.Keeper, PublicAccessBlock: m.pab, Check: check, LockProof: m.proof,
-	}
-	if lock != nil {
-		res.Lock, err = s.Lock(ctx, bucket)
-	}
-	return res, err
+		Lock: has,
+	}, nil
 }
 
 func (s *Store) refuseExisting(ctx context.Context, bucket string) error {

@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -35,13 +36,18 @@ func (m *maker) step(name string, fn func() error) {
 	}
 	if err := fn(); err != nil {
 		m.err = &StepError{Op: m.op, Bucket: m.bucket, Step: name, Done: m.done, Err: err}
-		if len(m.done) > 0 {
+		if len(m.done) > 0 || unanswered(err) {
 			m.err.(*StepError).Next = m.next
 		}
 		return
 	}
 	m.done = append(m.done, name)
 	m.rep.emit(StepDone{Bucket: m.bucket, Step: name})
+}
+
+// unanswered reports whether a request may have arrived though its answer did not.
+func unanswered(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnreachable)
 }
 
 func (m *maker) setPolicy(ctx context.Context, policy string) error {
@@ -88,6 +94,10 @@ func (m *maker) makeBucket(ctx context.Context, region string) {
 		})
 		return s3err.Wrap(err, "bucket %s", m.bucket)
 	})
+	var step *StepError
+	if errors.As(m.err, &step) && len(step.Done) == 0 && unanswered(m.err) {
+		step.Left, step.Next = "the bucket may have been made", "if storage-list shows it, "+m.next
+	}
 }
 
 // protect turns on what must be on before the host may write.

@@ -61,7 +61,10 @@ func (m *maker) setTried(ctx context.Context, texts []string) error {
 			if altered == nil {
 				altered = err
 			}
-			if undo := m.putBack(context.WithoutCancel(ctx), former); undo != nil {
+			late, cancel := afterwards(ctx)
+			undo := m.putBack(late, former)
+			cancel()
+			if undo != nil {
 				return fmt.Errorf("%w; the former policy could not be put back: %w", err, undo)
 			}
 		case !refusesForm(err):

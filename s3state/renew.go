@@ -122,6 +122,10 @@ func (s *Store) Renew(ctx context.Context, bucket string, opts RenewOptions) (*R
 	defer r.close()
 	began := time.Now()
 	err := r.run(ctx)
+	err = ended(ctx, err, StepError{
+		Op: "renew the locks of", Bucket: bucket, Step: "renew", Left: fmt.Sprintf("renewed: %d of %s", r.res.Renewed, plural.Of(r.res.Needed, "version")),
+		Next: "run the same again",
+	})
 	if flushed := opts.Ledger.flush(); flushed != nil {
 		err = errors.Join(err, flushed)
 	}

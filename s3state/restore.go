@@ -91,7 +91,8 @@ func (s *Store) Restore(ctx context.Context, opts RestoreOptions) (*RestoreResul
 			r.manifest.close()
 		}
 	}()
-	err := r.run(ctx)
+	// What ends after the target was made says what is in it.
+	err := endedEarly(ctx, r.run(ctx), "restore into", opts.Target)
 	r.res.Seconds = time.Since(r.res.Started).Seconds()
 	return r.res, err
 }
@@ -207,7 +208,9 @@ func (r *restorer) fill(ctx context.Context) error {
 		m.makeBucket(ctx, "")
 		if m.err == nil {
 			if err := r.requireNew(ctx); err != nil {
-				return fmt.Errorf("restore into %s: %w", r.opts.Target, err)
+				return ended(ctx, fmt.Errorf("restore into %s: %w", r.opts.Target, err), StepError{
+					Op: "restore into", Bucket: r.opts.Target, Step: "look into the new bucket", Done: m.done, Next: m.next,
+				})
 			}
 		}
 	}

@@ -60,16 +60,24 @@ func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadRe
 	defer rep.close()
 	started := time.Now()
 	res := &DownloadResult{Source: opts.Source, Dir: opts.Dir, Moment: opts.Moment}
-	defer func() { res.Seconds = time.Since(started).Seconds() }()
+	// What ends after the first object says what is in the directory.
+	err := endedEarly(ctx, s.download(ctx, opts, res, rep), opDownload, opts.Source)
+	res.Seconds = time.Since(started).Seconds()
+	return res, err
+}
+
+const opDownload = "download from bucket"
+
+func (s *Store) download(ctx context.Context, opts DownloadOptions, res *DownloadResult, rep *reporter) error {
 	if opts.Dir == "" {
-		return res, fmt.Errorf("%w: no directory given", ErrInvalid)
+		return fmt.Errorf("%w: no directory given", ErrInvalid)
 	}
 	if err := s.requireVersioned(ctx, opts.Source); err != nil {
-		return res, err
+		return err
 	}
 	p, saved, leftOut, err := s.restorable(ctx, opts.Source, opts.Moment, rep)
 	if err != nil {
-		return res, err
+		return err
 	}
 	defer p.close()
 	res.Locks, res.LocksLeftOut = p.locks, leftOut
@@ -78,7 +86,7 @@ func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadRe
 	}
 	root, err := openTarget(opts.Dir, opts.Source, res.Moment)
 	if err != nil {
-		return res, err
+		return err
 	}
 	defer func() {
 		if root != nil {
@@ -90,18 +98,18 @@ func (s *Store) Download(ctx context.Context, opts DownloadOptions) (*DownloadRe
 		err = tolerate(err)
 	}
 	if err != nil {
-		return res, err
+		return err
 	}
 	if root == nil {
 		if root, err = makeTarget(opts.Dir, opts.Source, res.Moment); err != nil {
-			return res, err
+			return err
 		}
 	}
 	d := &downloader{s: s, opts: opts, res: res, rep: rep, manifest: p, root: root}
 	if err := d.run(ctx); err != nil {
-		return res, err
+		return err
 	}
-	return res, root.Remove(downloadMark)
+	return root.Remove(downloadMark)
 }
 
 type downloader struct {
@@ -161,7 +169,8 @@ func (d *downloader) run(ctx context.Context) error {
 		d.failed.Next = inPlace + "; run the same again to go on"
 		return &d.failed
 	case context.Cause(ctx) != nil:
-		return fmt.Errorf("download from bucket %s: %w; %s, run the same again to go on", d.opts.Source, context.Cause(ctx), inPlace)
+		err := fmt.Errorf("download from bucket %s: %w; %s, run the same again to go on", d.opts.Source, context.Cause(ctx), inPlace)
+		return ended(ctx, err, StepError{Op: opDownload, Bucket: d.opts.Source, Step: "copy the objects", Left: inPlace, Next: "run the same again to go on"})
 	}
 	return err
 }

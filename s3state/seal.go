@@ -56,7 +56,7 @@ func (s *Store) Seal(ctx context.Context, bucket string, opts SealOptions) (*Sea
 	defer rep.close()
 	p, err := s.sealable(ctx, bucket)
 	if err != nil {
-		return nil, fmt.Errorf("seal %s: %w", bucket, err)
+		return nil, endedEarly(ctx, fmt.Errorf("seal %s: %w", bucket, err), "seal", bucket)
 	}
 	m := p.maker(s, rep, "seal")
 	m.step("deny reading data", func() error { return m.setSealed(ctx, p.policy) })
@@ -77,7 +77,9 @@ func (s *Store) Unseal(ctx context.Context, bucket string, opts UnsealOptions) (
 	s = s.made()
 	rep := newReporter(opts.OnEvent)
 	defer rep.close()
-	fail := func(err error) (*SealResult, error) { return nil, fmt.Errorf("unseal %s: %w", bucket, err) }
+	fail := func(err error) (*SealResult, error) {
+		return nil, endedEarly(ctx, fmt.Errorf("unseal %s: %w", bucket, err), "unseal", bucket)
+	}
 	if opts.For < MinUnsealed || opts.For > MaxUnsealed {
 		return fail(fmt.Errorf("%w: %s is not between %s and %d days; nothing was changed", ErrInvalid, opts.For, MinUnsealed, MaxUnsealed/Day))
 	}

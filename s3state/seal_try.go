@@ -28,8 +28,10 @@ func (s *Store) tryTimes(ctx context.Context, m *maker, p *sealable) (now time.T
 	defer func() {
 		// What remains is two hidden objects of a few bytes, and statements that the
 		// next Seal or Unseal removes.
+		ctx, cancel := afterwards(ctx)
+		defer cancel()
 		for _, key := range []string{past, future} {
-			_ = s.hide(context.WithoutCancel(ctx), p.bucket, key)
+			_ = s.hide(ctx, p.bucket, key)
 		}
 	}()
 	for _, key := range []string{past, future} {
@@ -61,7 +63,9 @@ func (s *Store) tryTimes(ctx context.Context, m *maker, p *sealable) (now time.T
 	}
 	err = s.judgeTimes(ctx, p.bucket, past, future)
 	// The trial ends here, whether it succeeded or not.
-	if undo := m.setSealed(context.WithoutCancel(ctx), p.policy); err == nil {
+	late, cancel := afterwards(ctx)
+	defer cancel()
+	if undo := m.setSealed(late, p.policy); err == nil {
 		err = undo
 	}
 	return now, err
@@ -100,11 +104,15 @@ func (s *Store) get(ctx context.Context, bucket, key string) error {
 }
 
 // head returns the time of an object's last change.
-func (s *Store) head(ctx context.Context, bucket, key string) (time.Time, error) {
-	resp, err := s.s3.Send(ctx, s3versions.Request{Method: http.MethodHead, Bucket: bucket, Key: key})
-	if err != nil {
-		return time.Time{}, err
-	}
-	defer resp.Body.Close()
-	return http.ParseTime(resp.Header.Get("Last-Modified"))
+func (s *Store) head(ctx context.Context, bucket, key string) (at time.Time, err error) {
+	err = s.s3.Retry(ctx, bucket, "read "+key, 0, func(ctx context.Context) error {
+		resp, err := s.s3.Send(ctx, s3versions.Request{Method: http.MethodHead, Bucket: bucket, Key: key})
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		at, err = http.ParseTime(resp.Header.Get("Last-Modified"))
+		return err
+	})
+	return at, err
 }

@@ -123,7 +123,9 @@ func (s *Store) changeSetting(ctx context.Context, query string, req s3versions.
 	_, err := s.s3.Call(ctx, req)
 	if known {
 		// Also after an error: the answer may have been lost, not the request.
-		if after, ok := s.settingAfter(context.WithoutCancel(ctx), bucket, query, watched[i].none, before, req.Body); ok {
+		late, cancel := afterwards(ctx)
+		defer cancel()
+		if after, ok := s.settingAfter(late, bucket, query, watched[i].none, before, req.Body); ok {
 			s.onSetting(bucket, watched[i].name, before, after)
 		}
 	}

@@ -1,6 +1,7 @@
 package s3state
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -80,6 +81,15 @@ func WithRequestTimeout(d time.Duration) Option {
 			s.timeout = d
 		}
 	}
+}
+
+// tidyTime bounds what is still done after an operation's context has ended.
+const tidyTime = 20 * time.Second
+
+// afterwards is the context for leaving a bucket as it should be: it goes on when ctx
+// has ended, but not for as long as a server that does not answer is asked otherwise.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
 }
 
 // WithRetries sets how often a request is tried in all when its failure may be

@@ -134,7 +134,7 @@ func (c *copier) many(op string, list func(start func(func() error)) error) erro
 	g.Wait() //nolint:errcheck // failures are in failed
 	fail(err)
 	if err := c.ctx.Err(); err != nil {
-		return err
+		failed.Failed = []error{err} // the others are consequences
 	}
 	if len(failed.Failed) > 0 {
 		failed.Done = c.result.Copied

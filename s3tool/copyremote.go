@@ -1,6 +1,7 @@
 package s3tool
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"strings"
@@ -49,7 +50,10 @@ func (c *copier) copyObject(from, to Location) error {
 	source := minio.CopySrcOptions{Bucket: o.Bucket, Object: o.Key, VersionID: o.asked, MatchETag: o.ETag}
 	target := minio.CopyDestOptions{Bucket: to.Bucket, Object: to.Key}
 	if o.Size <= maxCopySize {
-		_, err = c.tool.client.CopyObject(c.ctx, target, source)
+		err = c.tool.again(c.ctx, to.Bucket, "copy", completeTimeout, func(ctx context.Context) error {
+			info, err := c.tool.client.CopyObject(ctx, target, source)
+			return confirmed(info.ETag, err)
+		})
 	} else if _, err = c.tool.client.ComposeObject(c.ctx, target, source); minio.ToErrorResponse(err).Code == "AccessDenied" {
 		// Ceph RGW lets only an object's owner copy parts of it, but copies any size at
 		// once.

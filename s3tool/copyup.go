@@ -2,6 +2,7 @@ package s3tool
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -79,8 +80,10 @@ func (c *copier) upload(path string, to Location) error {
 	}
 	e := Copied{Source: path, Destination: to.String(), Bytes: info.Size()}
 	if info.Size() <= c.tool.partSize {
-		_, err = c.tool.client.PutObject(c.ctx, to.Bucket, to.Key, f, info.Size(), minio.PutObjectOptions{
-			DisableMultipart: true, SendContentMd5: true,
+		err = c.tool.again(c.ctx, to.Bucket, "upload", sendTimeout, func(ctx context.Context) error {
+			info, err := c.tool.client.PutObject(ctx, to.Bucket, to.Key, io.NewSectionReader(f, 0, info.Size()), info.Size(),
+				minio.PutObjectOptions{DisableMultipart: true, SendContentMd5: true})
+			return confirmed(info.ETag, err)
 		})
 	} else {
 		e.Resumed, err = c.tool.uploadParts(c.ctx, f, info.Size(), to)

@@ -40,7 +40,11 @@ func (t *Tool) uploadParts(ctx context.Context, f io.ReaderAt, size int64, to Lo
 	}
 	if u == nil {
 		u = &upload{partSize: t.partSizeFor(size)}
-		if u.id, err = t.core.NewMultipartUpload(ctx, to.Bucket, to.Key, minio.PutObjectOptions{}); err != nil {
+		err := t.again(ctx, to.Bucket, "begin an upload", 0, func(ctx context.Context) (err error) {
+			u.id, err = t.core.NewMultipartUpload(ctx, to.Bucket, to.Key, minio.PutObjectOptions{})
+			return confirmed(u.id, err)
+		})
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -72,8 +76,36 @@ func (t *Tool) uploadParts(ctx context.Context, f io.ReaderAt, size int64, to Lo
 	if err := g.Wait(); err != nil {
 		return 0, t.abandon(ctx, to, u, listed, err)
 	}
-	_, err = t.core.CompleteMultipartUpload(ctx, to.Bucket, to.Key, u.id, parts, minio.PutObjectOptions{})
-	return saved.Load(), err
+	return saved.Load(), t.complete(ctx, to, u.id, parts)
+}
+
+// complete makes the object of its parts. After an answer that was lost, the upload may
+// be gone because it is complete.
+func (t *Tool) complete(ctx context.Context, to Location, id string, parts []minio.CompletePart) error {
+	tries := 0
+	return t.again(ctx, to.Bucket, "complete an upload", completeTimeout, func(ctx context.Context) error {
+		tries++
+		_, err := t.core.CompleteMultipartUpload(ctx, to.Bucket, to.Key, id, parts, minio.PutObjectOptions{})
+		if tries > 1 && minio.ToErrorResponse(err).Code == "NoSuchUpload" {
+			if o, serr := t.Stat(ctx, to); serr == nil && o.ETag == etagOf(parts) {
+				return nil
+			}
+		}
+		return err
+	})
+}
+
+// etagOf is the ETag of an object made of parts.
+func etagOf(parts []minio.CompletePart) string {
+	sum := md5.New() //nolint:gosec // see above
+	for _, p := range parts {
+		digest, err := hex.DecodeString(strings.Trim(p.ETag, `"`))
+		if err != nil {
+			return "" // not an MD5
+		}
+		sum.Write(digest)
+	}
+	return fmt.Sprintf("%x-%d", sum.Sum(nil), len(parts))
 }
 
 // abandon says what becomes of a failed upload. One that the next call could not find
@@ -99,12 +131,16 @@ func (t *Tool) uploadPart(ctx context.Context, to Location, u *upload, number in
 	if have, ok := u.parts[number]; ok && have.Size == section.Size() && strings.Trim(have.ETag, `"`) == hex.EncodeToString(digest) {
 		return have.ETag, true, nil
 	}
-	if _, err := section.Seek(0, io.SeekStart); err != nil {
-		return "", false, err
-	}
-	part, err := t.core.PutObjectPart(ctx, to.Bucket, to.Key, u.id, number, section, section.Size(),
-		minio.PutObjectPartOptions{Md5Base64: base64.StdEncoding.EncodeToString(digest)})
-	return part.ETag, false, err
+	err = t.again(ctx, to.Bucket, "upload a part", sendTimeout, func(ctx context.Context) error {
+		if _, err := section.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		part, err := t.core.PutObjectPart(ctx, to.Bucket, to.Key, u.id, number, section, section.Size(),
+			minio.PutObjectPartOptions{Md5Base64: base64.StdEncoding.EncodeToString(digest)})
+		etag = part.ETag
+		return confirmed(etag, err)
+	})
+	return etag, false, err
 }
 
 // partSizeFor keeps the parts of a file below S3's number of them.
@@ -117,7 +153,11 @@ func (t *Tool) partSizeFor(size int64) int64 {
 // unfinished finds the newest upload of the key that was not completed. Credentials
 // that may not list uploads, as a host's, start a new one.
 func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (u *upload, listed bool, err error) {
-	list, err := t.core.ListMultipartUploads(ctx, to.Bucket, to.Key, "", "", "", 1000)
+	var list minio.ListMultipartUploadsResult
+	err = t.again(ctx, to.Bucket, "list uploads", 0, func(ctx context.Context) (err error) {
+		list, err = t.core.ListMultipartUploads(ctx, to.Bucket, to.Key, "", "", "", 1000)
+		return err
+	})
 	if permanent(err) && minio.ToErrorResponse(err).Code != "NoSuchBucket" {
 		return nil, false, nil
 	}
@@ -135,7 +175,11 @@ func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (u *uplo
 	}
 	u = &upload{id: newest.UploadID, parts: map[int]minio.ObjectPart{}}
 	for marker, more := 0, true; more; {
-		page, err := t.core.ListObjectParts(ctx, to.Bucket, to.Key, u.id, marker, 1000)
+		var page minio.ListObjectPartsResult
+		err := t.again(ctx, to.Bucket, "list parts", 0, func(ctx context.Context) (err error) {
+			page, err = t.core.ListObjectParts(ctx, to.Bucket, to.Key, u.id, marker, 1000)
+			return err
+		})
 		if err != nil {
 			return nil, true, nil //nolint:nilerr // finished or aborted meanwhile: start anew
 		}

@@ -2,11 +2,15 @@ package s3tool
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/minio/minio-go/v7"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cesnet/rwm/internal/events"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 // RemoveOptions configures Remove.
@@ -66,7 +70,9 @@ func (r *removal) one(ctx context.Context, at Location) (*RemoveResult, error) {
 		}
 	}
 	if !r.opts.DryRun {
-		err := r.tool.client.RemoveObject(ctx, at.Bucket, at.Key, minio.RemoveObjectOptions{VersionID: at.VersionID})
+		err := r.tool.again(ctx, at.Bucket, "remove", 0, func(ctx context.Context) error {
+			return r.tool.client.RemoveObject(ctx, at.Bucket, at.Key, minio.RemoveObjectOptions{VersionID: at.VersionID})
+		})
 		if err != nil {
 			return nil, explain(err, "remove", at)
 		}
@@ -75,56 +81,91 @@ func (r *removal) one(ctx context.Context, at Location) (*RemoveResult, error) {
 	return &RemoveResult{Removed: 1}, nil
 }
 
+// deleteBatch is how many objects one request removes. A server works through them one
+// after the other: several small requests at once are faster than one large one.
+const deleteBatch = 250
+
 // all lists and removes in batches, both at once.
 func (r *removal) all(ctx context.Context, at Location) (*RemoveResult, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	failed := &PartialError{Op: "remove " + at.String()}
-	queue := make(chan minio.ObjectInfo)
-	var listErr error
-	go func() {
-		defer close(queue)
-		listErr = r.each(ctx, at, func(o minio.ObjectInfo) bool {
-			select {
-			case queue <- o:
-				return true
-			case <-ctx.Done():
-				return false
-			}
-		})
-	}()
-	result := &RemoveResult{}
-	done := func(o minio.ObjectInfo) {
-		result.Removed++
-		r.events.Emit(Removed{Location{at.Bucket, o.Key, o.VersionID}})
-	}
-	if r.opts.DryRun {
-		for o := range queue {
-			done(o)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	b := &batches{removal: r, at: at, result: &RemoveResult{}, failed: &PartialError{Op: "remove " + at.String()}, stop: stop}
+	b.group.SetLimit(r.tool.parallel)
+	var open []s3versions.Version
+	send := func() {
+		if batch := open; len(batch) > 0 && ctx.Err() == nil {
+			b.group.Go(func() error { b.remove(ctx, batch); return nil })
 		}
-	} else {
-		for o := range r.tool.client.RemoveObjectsWithResult(ctx, at.Bucket, queue, minio.RemoveObjectsOptions{}) {
-			if o.Err != nil {
-				failed.Failed = append(failed.Failed, explain(o.Err, "remove", Location{at.Bucket, o.ObjectName, o.ObjectVersionID}))
-				continue
-			}
-			done(minio.ObjectInfo{Key: o.ObjectName, VersionID: o.ObjectVersionID})
+		open = nil
+	}
+	err := r.each(ctx, at, func(v s3versions.Version) bool {
+		if open = append(open, v); len(open) == deleteBatch {
+			send()
 		}
-		for range queue { //nolint:revive // the listing has to end before its error is read
+		return ctx.Err() == nil
+	})
+	send()
+	b.group.Wait() //nolint:errcheck // failures are in failed
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	if err != nil && !errors.Is(err, errAllFail) {
+		b.failed.Failed = append(b.failed.Failed, err)
+	}
+	if len(b.failed.Failed) > 0 {
+		b.failed.Done = b.result.Removed
+		return b.result, b.failed
+	}
+	return b.result, nil
+}
+
+// errAllFail ends a removal of which every further request would fail like one before.
+var errAllFail = errors.New("further requests would fail too")
+
+// batches are the requests of one removal.
+type batches struct {
+	*removal
+	at    Location
+	group errgroup.Group
+	stop  context.CancelCauseFunc
+
+	mu     sync.Mutex
+	result *RemoveResult
+	failed *PartialError
+}
+
+func (b *batches) remove(ctx context.Context, batch []s3versions.Version) {
+	var errs []error
+	var whole error // of the request
+	if !b.opts.DryRun {
+		errs, whole = b.tool.versions.Delete(ctx, b.at.Bucket, batch)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if whole != nil && ctx.Err() != nil {
+		return
+	}
+	for i, v := range batch {
+		at, err := Location{b.at.Bucket, v.Key, v.VersionID}, whole
+		if err == nil && errs != nil {
+			err = errs[i]
+		}
+		if err != nil {
+			b.failed.Failed = append(b.failed.Failed, explain(err, "remove", at))
+			continue
+		}
+		b.result.Removed++
+		b.events.Emit(Removed{at})
+	}
+	for _, hopeless := range []error{ErrCredentials, ErrNoBucket, ErrUnreachable} {
+		if errors.Is(whole, hopeless) {
+			b.stop(errAllFail)
 		}
 	}
-	if listErr != nil {
-		failed.Failed = append(failed.Failed, listErr)
-	}
-	if len(failed.Failed) > 0 {
-		failed.Done = result.Removed
-		return result, failed
-	}
-	return result, nil
 }
 
 // each calls fn for what is to be removed until it returns false.
-func (r *removal) each(ctx context.Context, at Location, fn func(minio.ObjectInfo) bool) error {
+func (r *removal) each(ctx context.Context, at Location, fn func(s3versions.Version) bool) error {
 	if r.opts.Versions {
 		for v, err := range r.tool.Versions(ctx, at) {
 			if err != nil {
@@ -133,7 +174,7 @@ func (r *removal) each(ctx context.Context, at Location, fn func(minio.ObjectInf
 			if !r.opts.Recursive && v.Key != at.Key {
 				return nil // the first key that only begins with it
 			}
-			if !fn(minio.ObjectInfo{Key: v.Key, VersionID: v.VersionID}) {
+			if !fn(v) {
 				return ctx.Err()
 			}
 		}
@@ -143,7 +184,7 @@ func (r *removal) each(ctx context.Context, at Location, fn func(minio.ObjectInf
 		if err != nil {
 			return err
 		}
-		if !fn(minio.ObjectInfo{Key: e.Key}) {
+		if !fn(s3versions.Version{Key: e.Key}) {
 			return ctx.Err()
 		}
 	}

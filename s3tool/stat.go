@@ -30,7 +30,11 @@ func (t *Tool) Stat(ctx context.Context, at Location) (*Object, error) {
 	if err := at.object(); err != nil {
 		return nil, err
 	}
-	info, err := t.client.StatObject(ctx, at.Bucket, at.Key, minio.StatObjectOptions{VersionID: at.VersionID})
+	var info minio.ObjectInfo
+	err := t.again(ctx, at.Bucket, "stat", 0, func(ctx context.Context) (err error) {
+		info, err = t.client.StatObject(ctx, at.Bucket, at.Key, minio.StatObjectOptions{VersionID: at.VersionID})
+		return err
+	})
 	if err != nil {
 		return nil, explain(err, "stat", at)
 	}

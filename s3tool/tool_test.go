@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
@@ -42,7 +43,7 @@ func newWorld(t *testing.T, versioning bool) *world {
 
 func (f *world) tool(client *minio.Client) *s3tool.Tool {
 	return s3tool.New(client, s3tool.WithPartSize(5<<20), s3tool.WithParallel(4),
-		s3tool.WithVersions(s3versions.New(client, s3versions.WithTransport(f.faults))))
+		s3tool.WithVersions(s3versions.New(client, s3versions.WithTransport(f.faults), s3versions.WithRetries(4, time.Millisecond))))
 }
 
 func (f *world) url(key string) string { return "s3://" + f.bucket + "/" + key }

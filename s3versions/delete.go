@@ -19,9 +19,10 @@ import (
 const MaxDelete = 1000
 
 // Delete removes versions and delete markers by Key and VersionID, at most [MaxDelete],
-// in one request. It returns what became of each: nil if it is gone, also if it was
-// gone before. The other error concerns the whole request; what it removed is unknown
-// then.
+// in one request. Without a VersionID it removes the object of that key, whose versions
+// a versioned bucket keeps. It returns what became of each: nil if it is gone, also if
+// it was gone before. The other error concerns the whole request; what it removed is
+// unknown then.
 //
 // A server works through a request one key after the other: several small ones at once
 // are faster than one large one, and stay clear of timeouts.
@@ -66,10 +67,12 @@ func (c *Client) Delete(ctx context.Context, bucket string, versions []Version) 
 }
 
 func (c *Client) deleteOne(ctx context.Context, bucket string, v *Version) error {
+	query := url.Values{}
+	if v.VersionID != "" {
+		query.Set("versionId", v.VersionID)
+	}
 	err := c.Retry(ctx, bucket, "delete", 0, func(ctx context.Context) error {
-		resp, err := c.Send(ctx, Request{
-			Method: http.MethodDelete, Bucket: bucket, Key: v.Key, Query: url.Values{"versionId": {v.VersionID}},
-		})
+		resp, err := c.Send(ctx, Request{Method: http.MethodDelete, Bucket: bucket, Key: v.Key, Query: query})
 		if err != nil {
 			return err
 		}
@@ -87,7 +90,7 @@ func gone(err error) bool { return errors.Is(s3err.Classify(err), ErrNoObject) }
 
 type deleteObject struct {
 	Key       string
-	VersionID string `xml:"VersionId"`
+	VersionID string `xml:"VersionId,omitempty"`
 }
 
 type deleteRequest struct {
@@ -159,9 +162,16 @@ func (r *deleteReply) match(bucket string, objects []deleteObject) []error {
 		}
 		answers[deleteObject{e.Key, e.VersionID}] = err
 	}
+	byKey := make(map[string]error) // for those without a version ID: servers add one
+	for o, err := range answers {
+		byKey[o.Key] = err
+	}
 	errs := make([]error, len(objects))
 	for n, o := range objects {
 		err, ok := answers[o]
+		if !ok && o.VersionID == "" {
+			err, ok = byKey[o.Key]
+		}
 		if !ok {
 			err = errNotAnswered
 		}

@@ -84,10 +84,21 @@ func (t *runTeller) change(ctx context.Context, failed bool, title, text string)
 		return // the next run tells it
 	}
 	if failed {
-		t.warn(os.WriteFile(mark, []byte(time.Now().Format(time.RFC3339)+"\n"), 0o600))
+		t.warn(makeMark(mark))
 	} else {
 		t.warn(os.Remove(mark))
 	}
+}
+
+// makeMark makes a file that is not there. It follows no link: others may be able to
+// write where the lock file is.
+func makeMark(name string) error {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(file, time.Now().Format(time.RFC3339))
+	return errors.Join(err, file.Close())
 }
 
 func (t *runTeller) warn(err error) {

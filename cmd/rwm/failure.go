@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
+	"github.com/cesnet/rwm/s3tool"
 )
 
 // printFailure writes the error that ended the run: one line, a second one with
@@ -49,13 +51,20 @@ func interruptedText(err error, message string) string {
 	if errors.Is(err, restic.ErrLockLeft) {
 		return "interrupted; a lock is left behind, which `rwm restic unlock` removes"
 	}
+	var some *s3tool.PartialError
+	if errors.As(err, &some) {
+		return fmt.Sprintf("interrupted: %s: %d done; run the same again to go on", some.Op, some.Done)
+	}
 	var step *s3state.StepError
 	var batch *s3state.BatchError
 	if errors.As(err, &step) || errors.As(err, &batch) || strings.Contains(message, "run it again") || strings.Contains(message, "run the same again") {
-		return "interrupted: " + message
+		return "interrupted: " + withoutCause.Replace(message)
 	}
 	return "interrupted"
 }
+
+// withoutCause drops what the first word says already.
+var withoutCause = strings.NewReplacer(": "+errInterrupted.Error(), "", ": "+context.Canceled.Error(), "")
 
 func failureText(err error) string {
 	var own *exitError

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cesnet/rwm/s3state"
+	"github.com/cesnet/rwm/s3tool"
 )
 
 // Who interrupts a change still learns what is left behind.
@@ -19,9 +20,10 @@ func TestInterruptedTellsWhatIsLeft(t *testing.T) {
 	}{
 		{context.Canceled, "interrupted"},
 		{fmt.Errorf("read x: %w", context.Canceled), "interrupted"},
-		{step, "interrupted: restore rescue: copy the objects: context canceled; run the same restore again"},
+		{&s3tool.PartialError{Op: "remove s3://b", Failed: []error{context.Canceled}, Done: 3}, "interrupted: remove s3://b: 3 done; run the same again to go on"},
+		{step, "interrupted: restore rescue: copy the objects; run the same restore again"},
 		{fmt.Errorf("drop versions of bucket b: %w (5 old versions are gone; run it again)", context.Canceled),
-			"interrupted: drop versions of bucket b: context canceled (5 old versions are gone; run it again)"},
+			"interrupted: drop versions of bucket b (5 old versions are gone; run it again)"},
 	} {
 		if got := interruptedText(c.err, failureText(c.err)); got != c.want {
 			t.Errorf("%q, not %q", got, c.want)

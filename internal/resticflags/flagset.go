@@ -1,11 +1,12 @@
 package resticflags
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -14,17 +15,25 @@ import (
 // flagSet makes flags of the fields of target, a pointer to one of this package's
 // structs. It reads the tags that the command line gives to kong, so that a
 // program that imports the library needs no kong.
-func flagSet(target any) (*pflag.FlagSet, error) {
+func flagSet(target any, env Env) (*flags, error) {
 	set := pflag.NewFlagSet("restic backup", pflag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	set.Usage = func() {}
-	return set, addFlags(set, reflect.ValueOf(target).Elem())
+	f := &flags{FlagSet: set, env: env, bad: map[string]error{}}
+	return f, f.addAll(reflect.ValueOf(target).Elem())
 }
 
-func addFlags(set *pflag.FlagSet, structure reflect.Value) error {
+// flags are a set of flags, and what is wrong with their environment variables.
+type flags struct {
+	*pflag.FlagSet
+	env Env
+	bad map[string]error // by flag; matters if that is not given
+}
+
+func (set *flags) addAll(structure reflect.Value) error {
 	for field, value := range structure.Fields() {
 		if field.Anonymous {
-			if err := addFlags(set, value); err != nil {
+			if err := set.addAll(value); err != nil {
 				return err
 			}
 			continue
@@ -32,14 +41,25 @@ func addFlags(set *pflag.FlagSet, structure reflect.Value) error {
 		if _, positional := field.Tag.Lookup("arg"); positional {
 			continue
 		}
-		if err := addFlag(set, field, value.Addr().Interface()); err != nil {
+		if err := set.add(field, value.Addr().Interface()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func addFlag(set *pflag.FlagSet, field reflect.StructField, to any) error {
+// badVariable is the error of the first flag that is not given and whose variable makes
+// no sense.
+func (set *flags) badVariable() (err error) {
+	set.VisitAll(func(f *pflag.Flag) {
+		if bad := set.bad[f.Name]; bad != nil && !f.Changed && err == nil {
+			err = bad
+		}
+	})
+	return err
+}
+
+func (set *flags) add(field reflect.StructField, to any) error {
 	name, short := flagName(field), field.Tag.Get("short")
 	switch to := to.(type) {
 	case *bool:
@@ -66,13 +86,24 @@ func addFlag(set *pflag.FlagSet, field reflect.StructField, to any) error {
 		return fmt.Errorf("--%s: no flag can be a %s", name, field.Type)
 	}
 	flag := set.Lookup(name)
-	if env := os.Getenv(field.Tag.Get("env")); env != "" {
-		if err := setDefault(flag, env); err != nil {
-			return fmt.Errorf("$%s: %w", field.Tag.Get("env"), err)
+	if variable := field.Tag.Get("env"); variable != "" {
+		if text := set.env(variable); text != "" {
+			if err := setDefault(flag, text); err != nil {
+				set.bad[name] = fmt.Errorf("$%s: %q: %w", variable, text, reason(err))
+			}
 		}
 	}
 	flag.Value = checked{flag.Value, field, name}
 	return nil
+}
+
+// reason drops the name of the function that could not read a number.
+func reason(err error) error {
+	var number *strconv.NumError
+	if errors.As(err, &number) {
+		return number.Err
+	}
+	return err
 }
 
 // setDefault gives the flag the value that it has if it is not on the command line.

@@ -3,6 +3,8 @@ package resticflags
 import (
 	"errors"
 	"fmt"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -22,20 +24,46 @@ type BackupArgs struct {
 // ParseBackup reads args as the arguments of `restic backup`, by the rules of
 // pflag, which restic itself uses. Nothing is read, printed or exited: files
 // named by the flags are opened by [BackupArgs]'s methods later.
-func ParseBackup(args []string) (*BackupArgs, error) {
+func ParseBackup(args []string) (*BackupArgs, error) { return ParseBackupIn(os.Getenv, args) }
+
+// Env gives the value of an environment variable, "" if it is not set.
+type Env func(variable string) string
+
+// NoEnv is an empty environment.
+func NoEnv(string) string { return "" }
+
+// ParseBackupIn is [ParseBackup] in another environment.
+func ParseBackupIn(env Env, args []string) (*BackupArgs, error) {
 	var parsed BackupArgs
-	set, err := flagSet(&parsed)
+	set, err := flagSet(&parsed, env)
 	if err != nil {
 		return nil, fmt.Errorf("flags of restic backup: %w", err)
 	}
 	if err := set.Parse(args); err != nil {
-		return nil, parseError(set, args, err)
+		return nil, parseError(set.FlagSet, args, err)
+	}
+	if err := set.badVariable(); err != nil {
+		return nil, err
 	}
 	parsed.Paths = set.Args()
 	if parsed.Host == "" {
 		parsed.Host = parsed.Hostname
 	}
 	return &parsed, nil
+}
+
+// Variables lists the environment variables that stand for flags of `restic backup`.
+func Variables() []string { return variables(reflect.TypeFor[BackupArgs]()) }
+
+func variables(structure reflect.Type) (names []string) {
+	for field := range structure.Fields() {
+		if field.Anonymous {
+			names = append(names, variables(field.Type)...)
+		} else if name := field.Tag.Get("env"); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // parseError says what was wrong in the words of the command line.
