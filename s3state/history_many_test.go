@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 // However many keys an attacker writes and deletes, and snapshots with false times: a
@@ -14,7 +16,7 @@ func TestManyOfEachAreJudged(t *testing.T) {
 	h := newTimeline("b")
 	begun := at(0)
 	h.take([]Version{{Key: "config", VersionID: "1", Size: 155, ETag: "c", IsLatest: true, LastModified: begun}})
-	const n = 150_000
+	n := harness.SizeRaced(5_000, 50_000, 150_000)
 	for i := range n {
 		key := fmt.Sprintf("keys/%064x", i)
 		written := begun.Add(time.Duration(i) * time.Second)
@@ -35,9 +37,9 @@ func TestManyOfEachAreJudged(t *testing.T) {
 		h.claims = append(h.claims, c)
 	}
 	for i := 0; i < 2*n; i += 2 {
-		h.gone.note(h.claims[i].key, begun.Add(2*n*time.Second))
+		h.gone.note(h.claims[i].key, begun.Add(time.Duration(2*n)*time.Second))
 	}
-	if found := len(h.dated()); found < n-7200 {
+	if found := len(h.dated()); found < n-3601 {
 		t.Errorf("%d snapshots are marked", found)
 	}
 }
@@ -148,7 +150,7 @@ func compareKeys(a, b snapshotClaim) int {
 func TestManyWrittenTwice(t *testing.T) {
 	var seen twice
 	name := func(i int) string { return fmt.Sprintf("snapshots/%064x", i) }
-	const n = 3 * mostTwice
+	const n = mostTwice * 7 / 4
 	for i := range n {
 		seen.note(&Version{Key: name(i)})
 		if i%3 > 0 {
