@@ -125,9 +125,14 @@ func (c storageLockCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
+	renew := s3state.RenewOptions{Lock: lock}
+	// Before anything is changed: what is locked has to be renewed.
+	if renew.Ledger, err = openLedger(m, c.Bucket, ""); err != nil {
+		return err
+	}
 	r, err := m.Storage().LockBucket(a.ctx, c.Bucket, s3state.LockBucketOptions{Lock: *lock, Keeper: c.Keeper, OnEvent: a.onStorageEvent})
 	if err != nil {
-		return err
+		return errors.Join(err, renew.Ledger.Close())
 	}
 	if a.cli.JSON {
 		out := map[string]any{"bucket": r.Bucket, "keeper": r.Keeper, "lock": r.Lock}
@@ -147,7 +152,7 @@ func (c storageLockCmd) Run(a *app) (err error) {
 			a.say("a lifecycle rule of others stays: %s", printable(rule))
 		}
 	}
-	return a.renew(m, c.Bucket, "", s3state.RenewOptions{Lock: lock})
+	return a.renew(m, c.Bucket, renew)
 }
 
 // lockOf proves how a bucket is locked; nil if it is not, or the credentials, as a

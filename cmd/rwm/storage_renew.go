@@ -52,20 +52,26 @@ func (c storageRenewCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.renew(m, c.Bucket, c.Ledger, opts)
-}
-
-// renew renews locks and shows what came of it. ledger is "" for the file in the cache
-// directory.
-func (a *app) renew(m *rwm.Manager, bucket, ledger string, opts s3state.RenewOptions) (err error) {
-	if ledger == "" {
-		if ledger, err = m.RenewLedgerPath(bucket); err != nil {
-			return err
-		}
-	}
-	if opts.Ledger, err = s3state.OpenRenewLedger(ledger); err != nil {
+	if opts.Ledger, err = openLedger(m, c.Bucket, c.Ledger); err != nil {
 		return err
 	}
+	return a.renew(m, c.Bucket, opts)
+}
+
+// openLedger opens the record of a bucket's renewals; file is "" for the one in the
+// cache directory.
+func openLedger(m *rwm.Manager, bucket, file string) (*s3state.RenewLedger, error) {
+	if file == "" {
+		var err error
+		if file, err = m.RenewLedgerPath(bucket); err != nil {
+			return nil, fmt.Errorf("%w; nothing was changed", err)
+		}
+	}
+	return s3state.OpenRenewLedger(file)
+}
+
+// renew renews locks, shows what came of it and closes the ledger.
+func (a *app) renew(m *rwm.Manager, bucket string, opts s3state.RenewOptions) (err error) {
 	defer func() { err = errors.Join(err, opts.Ledger.Close()) }()
 	opts.OnEvent = a.onStorageEvent
 	r, err := m.RenewLocks(a.ctx, bucket, opts)
