@@ -225,20 +225,34 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 		return err
 	}
 	found := false
+	// The next reason of the same kind is news again, even if it comes before the next
+	// pass.
+	acknowledged := func(code string) {
+		found = true
+		r.Told = r.Told.without(code)
+	}
 	for _, a := range r.open() {
 		if alarm == a.ID || alarm == "all" {
-			a.Acked, found = &Ack{k.now(), by, note}, true
+			a.Acked = &Ack{k.now(), by, note}
+			acknowledged("alarm-" + a.ID)
 		}
 	}
 	if marks := r.unreviewed(); len(marks) > 0 && (alarm == "history" || alarm == "all") {
-		r.Review.Until, found = marks[len(marks)-1].Time, true
+		r.Review.Until = marks[len(marks)-1].Time
+		acknowledged("history")
 		r.JudgedFor = "" // the last good moment may be a later one now
 	}
 	if marks := r.changedSettings(); len(marks) > 0 && (alarm == "settings" || alarm == "all") {
-		r.Review.SettingsUntil, found = marks[len(marks)-1].Time, true
+		r.Review.SettingsUntil, r.LockAccepted = marks[len(marks)-1].Time, true
+		acknowledged("settings")
+	}
+	if r.Weakened != "" && (alarm == "settings" || alarm == "all") {
+		r.LockAccepted = true
+		acknowledged(string(TaskRenew))
 	}
 	if !r.Lost.IsZero() && (alarm == "state" || alarm == "all") {
-		r.Lost, found = time.Time{}, true
+		r.Lost = time.Time{}
+		acknowledged("state-lost")
 	}
 	if !found {
 		return fmt.Errorf("storage %s: %w: %q; rwm keep status lists what is open", storage, ErrUnknownAlarm, alarm)

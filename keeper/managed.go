@@ -31,6 +31,12 @@ type managed struct {
 	password string
 	notes    []string // warnings of the manager
 
+	// lock is how this pass has found the bucket locked; nil if not as it should be.
+	// accept is set once a person has looked at changes of it: a shorter lock than before
+	// is taken over if it keeps moments for that long.
+	lock   *s3state.Lock
+	accept time.Duration
+
 	listing *s3state.Listing // that of the survey, if the history can use it
 	newest  time.Time        // moment of the survey
 
@@ -174,14 +180,21 @@ func (s *managed) Renew(ctx context.Context, freeze string) (r *Renewal, err err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	res, err := s.m.RenewLocks(ctx, s.bucket, s3state.RenewOptions{
+	opts := s3state.RenewOptions{
 		Ledger: ledger, Freeze: freeze, Suspicious: func(context.Context) (string, error) { return "", nil },
-	})
+	}
+	if l := s.lock; s.accept > 0 && l != nil && l.Promise() >= s.accept {
+		opts.Lock = &s3state.LockOptions{Days: l.Days, GraceDays: l.RetainDays - l.Days, Mode: l.Mode}
+	}
+	res, err := s.m.RenewLocks(ctx, s.bucket, opts)
 	if err != nil {
 		return nil, err
 	}
-	return &Renewal{Extended: res.Renewed, Needed: res.Needed, Young: res.Young, Floor: res.Floor, Kept: res.Kept(), Problems: res.Problems}, nil
+	return &Renewal{Extended: res.Renewed, Needed: res.Needed, Young: res.Young, Floor: res.Floor, Kept: res.Kept(), Problems: res.Problems,
+		Weakened: res.Weakened, Wrong: res.Wrong}, nil
 }
+
+func (s *managed) acceptLock(least time.Duration) { s.accept = least }
 
 func (s *managed) Forget(ctx context.Context, policy restic.Policy) (*Forgotten, error) {
 	if s.cfg.sealed() {

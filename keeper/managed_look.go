@@ -17,13 +17,17 @@ func (s *managed) Policy(ctx context.Context) (*PolicyResult, error) {
 		return nil, err
 	}
 	r := &PolicyResult{OK: c.OK, Problems: c.Problems}
+	s.lock = nil
 	l, err := s.m.Storage().Lock(ctx, s.bucket)
 	switch {
 	case errors.Is(err, s3state.ErrNotLocked):
 	case err != nil:
 		r.Unknown = "whether it is locked could not be read: " + err.Error()
 	case l.Enabled:
-		r.Locked = true
+		r.Locked, r.Keeps = true, l.Promise()
+		if len(l.Problems) == 0 {
+			s.lock = l
+		}
 		r.OK = r.OK && len(l.Problems) == 0
 		r.Problems = append(slices.Clone(r.Problems), l.Problems...)
 	}

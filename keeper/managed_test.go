@@ -254,7 +254,7 @@ func TestLockedBucketWithTheKeepersRights(t *testing.T) {
 	}
 	w.parse(fmt.Sprintf(`state_dir: %s
 storages:
-  web1: {s3_endpoint_url: "%s", s3_access_key: %s, s3_secret_key: %s, restic_bucket: %s, restic_password: pw-web1}
+  web1: {s3_endpoint_url: "%s", s3_access_key: %s, s3_secret_key: %s, restic_bucket: %s, restic_password: pw-web1, promise: 9d}
 `, filepath.Join(w.dir, "state"), w.URL, w.Host2.AccessKey, w.Host2.SecretKey, bucket))
 	session, err := w.host("web1").InitRepository(t.Context())
 	if err != nil {

@@ -190,7 +190,7 @@ func (v *visit) work(ctx context.Context) {
 func (v *visit) allowed(t Task) bool {
 	switch t {
 	case TaskRenew:
-		return v.r.Locked
+		return v.r.Locked || !v.cfg.Policy.On()
 	case TaskForget:
 		return !v.r.frozen()
 	case TaskDrop:

@@ -36,7 +36,7 @@ admin_config: admin.conf
 storages:
   locked: {%s, retention: {keep-within: 10d}}
   host: {%s}
-  off: {%s, policy: off, history: off, prove: off, signs: off, drill: off, read_all_within: off}
+  off: {%s, policy: off, renew: off, history: off, prove: off, signs: off, drill: off, read_all_within: off}
 `, filepath.Join(w.dir, "state"), keys(w.Host2.AccessKey, w.Host2.SecretKey), keys(w.Host.AccessKey, w.Host.SecretKey), keys(w.Host.AccessKey, w.Host.SecretKey)))
 	w.cfg.Storages["web1"] = w.cfg.Storages["locked"] // as host names it
 	session, err := w.host("web1").InitRepository(t.Context())

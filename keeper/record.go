@@ -28,6 +28,12 @@ type record struct {
 
 	Locked bool      `json:"locked,omitempty"`
 	Floor  time.Time `json:"floor,omitzero"`
+	// Keeps is how long the bucket's lock keeps every moment restorable, as last seen.
+	Keeps time.Duration `json:"keeps,omitempty"`
+	// Weakened is what the last renewal found the settings to promise less than before;
+	// LockAccepted says that a person has looked at that.
+	Weakened     string `json:"weakened,omitempty"`
+	LockAccepted bool   `json:"lock_accepted,omitempty"`
 	// FrozenRenewal says that the last renewal extended everything.
 	FrozenRenewal bool `json:"frozen_renewal,omitempty"`
 

@@ -99,13 +99,14 @@ func status(name string, cfg *StorageConfig, admin, keeperConf string, r *record
 	if t := r.Tasks[TaskProve]; t != nil {
 		s.ProvedAt = t.Proved
 	}
-	j := &judge{Status: s, cfg: cfg, r: r, now: now, admin: "rwm --config " + admin, keep: "rwm keep --config " + keeperConf}
+	j := &judge{Status: s, cfg: cfg, r: r, now: now, admin: "rwm --config " + admin, keep: "rwm keep --config " + keeperConf, keeper: keeperConf}
 	j.backups()
 	j.passes()
 	j.alarms()
 	j.marks()
 	j.settings()
 	j.lost()
+	j.promise()
 	for _, t := range tasks {
 		j.task(t)
 	}
@@ -121,7 +122,8 @@ type judge struct {
 	r           *record
 	now         time.Time
 	admin, keep string
-	out         bool // the bucket cannot be listed
+	keeper      string // the configuration
+	out         bool   // the bucket cannot be listed
 }
 
 func (j *judge) red(code, command, format string, args ...any) {
@@ -186,6 +188,20 @@ func (j *judge) settings() {
 		len(list), list[0].Time.UTC().Format(time.RFC3339), list[0].Reason, j.keep, j.Storage)
 }
 
+// promise reports that the bucket's own rule removes what is to be restorable.
+func (j *judge) promise() {
+	if p := j.cfg.Promise; j.r.Locked && Span(j.r.Keeps) < p && j.r.Keeps > 0 {
+		j.red("promise", j.admin+" storage-lock "+j.Bucket+" --lock "+wholeDays(p),
+			"Every moment of the last %s has to be restorable (promise), but the bucket's lock keeps them for %s only: lock it for longer, or promise less in %s.", p, Span(j.r.Keeps), j.keeper)
+	}
+}
+
+// wholeDays is a length of time as storage-lock takes it.
+func wholeDays(p Span) string {
+	const day = 24 * time.Hour
+	return fmt.Sprintf("%dd", (time.Duration(p)+day-1)/day)
+}
+
 // lost reports that alarms may have been lost.
 func (j *judge) lost() {
 	if !j.r.Lost.IsZero() {
@@ -198,7 +214,7 @@ func (j *judge) lost() {
 // task returns the status of a task and adds what is red about it.
 func (j *judge) task(t Task) {
 	every := j.cfg.every(t)
-	if t == TaskRenew && !j.r.Locked || t == TaskDrop && j.r.Locked {
+	if t == TaskRenew && !j.r.Locked && j.cfg.Policy.On() || t == TaskDrop && j.r.Locked {
 		every = Never() // a locked bucket lets old versions lapse by itself
 	}
 	r := j.r.Tasks[t]

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,6 +39,9 @@ func (v *visit) policy(ctx context.Context) (Outcome, string, error) {
 	}
 	if !p.OK {
 		v.r.Locked = v.r.Locked || p.Locked
+		if p.Locked {
+			v.r.Keeps = p.Keeps
+		}
 		return Failed, oneLine(strings.Join(p.Problems, "; ")), nil
 	}
 	switch {
@@ -48,7 +52,7 @@ func (v *visit) policy(ctx context.Context) (Outcome, string, error) {
 		// does not do what it says.
 		return Failed, "the bucket was locked, and is not any more", nil
 	}
-	v.r.Locked = p.Locked
+	v.r.Locked, v.r.Keeps = p.Locked, p.Keeps
 	return Proved, "", nil
 }
 
@@ -136,11 +140,26 @@ func endOf(t time.Time) time.Time {
 // renew extends the locks of what is needed; of everything while an alarm is open.
 func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
 	freeze := v.freeze()
+	if a, ok := v.storage.(lockAccepter); ok && v.r.LockAccepted && freeze == "" {
+		a.acceptLock(time.Duration(v.cfg.Promise))
+	}
 	r, err := v.storage.Renew(ctx, freeze)
+	if errors.Is(err, ErrNotLocked) && !v.cfg.Policy.On() {
+		// Nothing else has asked whether it is locked.
+		if !v.r.Locked {
+			return Proved, "the bucket is not locked", nil
+		}
+		return Failed, "the bucket was locked, and is not any more", nil
+	}
 	if err != nil {
 		return NotProved, "", err
 	}
-	v.r.Floor, v.r.FrozenRenewal = r.Floor, freeze != ""
+	v.r.Locked = true
+	v.r.Floor, v.r.FrozenRenewal, v.r.Weakened = r.Floor, freeze != "", r.Weakened
+	v.r.LockAccepted = v.r.LockAccepted && r.Weakened != ""
+	if r.Wrong != "" {
+		v.shortened(r.Wrong)
+	}
 	text := fmt.Sprintf("%d of %s extended", r.Extended, plural.Of(r.Needed, "version"))
 	if r.Young > 0 {
 		text += fmt.Sprintf(", %d %s new and left to the next pass", r.Young, plural.Are(r.Young))
@@ -148,10 +167,27 @@ func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
 	if freeze != "" {
 		text += ", deleted ones too: " + freeze
 	}
-	if !r.Kept {
+	switch {
+	case !r.Kept:
 		return Failed, oneLine(strings.Join(append([]string{text}, r.Problems...), "; ")), nil
+	case r.Weakened != "" && freeze == "":
+		return Failed, oneLine(text + "; everything was kept, deleted objects too, since " + r.Weakened), nil
 	}
 	return Proved, oneLine(text), nil
+}
+
+// lockAccepter is a Storage that can renew for a shorter lock than before, if it keeps
+// moments for at least so long.
+type lockAccepter interface{ acceptLock(least time.Duration) }
+
+// shortened records that locks were shorter than renewals had made them. No run of RWM
+// does that, and nobody should be able to: until a person has looked at it, it freezes
+// like a change of the settings.
+func (v *visit) shortened(text string) {
+	if v.r.Review.Settings == nil {
+		v.r.Review.Settings = &s3state.KnownSettings{}
+	}
+	v.r.Review.Settings.Shortened(text, v.r.task(TaskRenew).Proved, v.k.now())
 }
 
 // freeze is the reason why nothing may lapse; "" if there is none.

@@ -84,6 +84,8 @@ type PolicyResult struct {
 	// lock could not be read; "" if it could.
 	Locked  bool
 	Unknown string
+	// Keeps is how long the lock keeps every moment restorable; 0 if it is not known.
+	Keeps time.Duration
 	// Settings are the bucket's settings as they were found; nil if they are not
 	// watched.
 	Settings map[string][]string
@@ -149,6 +151,10 @@ type Renewal struct {
 	Floor    time.Time // until when everything needed is locked
 	Kept     bool      // the bucket keeps its promise
 	Problems []string  // why it does not
+	// Weakened says what the bucket's settings promise less than the earlier renewals
+	// kept, which this one kept, too. Wrong says that locks were found shorter than
+	// earlier renewals had made them. "" if nothing.
+	Weakened, Wrong string
 }
 
 // Forgotten is the result of forgetting and pruning.

@@ -69,6 +69,14 @@ func (t *told) same(o *told) bool {
 	return t == o || t != nil && o != nil && t.Green == o.Green && slices.Equal(t.Codes, o.Codes)
 }
 
+// without is what people know, but for one reason.
+func (t *told) without(code string) *told {
+	if t == nil {
+		return nil
+	}
+	return &told{t.Green, slices.DeleteFunc(slices.Clone(t.Codes), func(c string) bool { return c == code })}
+}
+
 // change returns what to tell about a storage, or nil if people know it already. A
 // first pass that finds nothing wrong is no news.
 func change(known *told, s *Status) (*Change, *told) {

@@ -10,7 +10,8 @@ import (
 type AdoptOptions struct {
 	s3state.AdoptOptions
 	// Renew configures the renewal that locks what is in the bucket already, if Lock of
-	// the embedded options is set. AdoptStorage sets its Lock.
+	// the embedded options is set. AdoptStorage sets its Lock, and Renew of the embedded
+	// options.
 	Renew s3state.RenewOptions
 }
 
@@ -29,15 +30,19 @@ type AdoptResult struct {
 // errors come with a result, whose Plan says what was found.
 func (m *Manager) AdoptStorage(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptResult, error) {
 	m = m.made()
-	r, err := m.store.Adopt(ctx, bucket, targetUser, opts.AdoptOptions)
-	if r == nil {
+	res := &AdoptResult{}
+	opts.Renew.Lock = opts.Lock
+	renew := func(ctx context.Context) (err error) {
+		res.Renewed, err = m.RenewLocks(ctx, bucket, opts.Renew)
+		return err
+	}
+	opts.AdoptOptions.Renew = renew
+	var err error
+	if res.AdoptResult, err = m.store.Adopt(ctx, bucket, targetUser, opts.AdoptOptions); res.AdoptResult == nil {
 		return nil, err
 	}
-	res := &AdoptResult{AdoptResult: r}
-	if err != nil || opts.DryRun || opts.Lock == nil {
+	if err != nil || opts.DryRun || opts.Lock == nil || res.Renewed != nil {
 		return res, err
 	}
-	opts.Renew.Lock = opts.Lock
-	res.Renewed, err = m.RenewLocks(ctx, bucket, opts.Renew)
-	return res, err
+	return res, renew(ctx) // the bucket was locked before
 }

@@ -13,11 +13,11 @@ import (
 )
 
 // RenewLocks is [s3state.Store.Renew]. For the configured bucket, if its repository's
-// password is configured too, it renews only the locks of objects that the live
-// snapshots need and of what does not belong to that repository, such as another one at
-// a prefix. It also judges the history with the password. A broken repository is
-// suspicious. If the repository could not be examined, the locks are renewed without
-// the password, and a [Warning] says so.
+// password is configured too, it renews only the locks of objects that the repository's
+// indexes and snapshots name, and of what does not belong to that repository, such as
+// another one at a prefix. It also judges the history with the password. A broken
+// repository is suspicious. If the repository could not be examined, the locks are
+// renewed without the password, and a [Warning] says so.
 //
 // RenewLocks sets Needed and Suspicious of the options unless the caller did.
 func (m *Manager) RenewLocks(ctx context.Context, bucket string, opts s3state.RenewOptions) (*s3state.RenewResult, error) {
@@ -34,7 +34,7 @@ func (m *Manager) RenewLocks(ctx context.Context, bucket string, opts s3state.Re
 	}
 	if m.knows(bucket) && opts.Needed == nil && opts.Freeze == "" {
 		var err error
-		if opts.Needed, opts.Freeze, err = m.liveNeeds(ctx); err != nil {
+		if opts.Needed, opts.Freeze, err = m.inUse(ctx); err != nil {
 			return nil, &s3state.StepError{
 				Op: "renew the locks of", Bucket: bucket, Step: "look at what the snapshots need", Err: err, Left: "nothing was changed", Next: "run the same again",
 			}
@@ -43,13 +43,15 @@ func (m *Manager) RenewLocks(ctx context.Context, bucket string, opts s3state.Re
 	return m.store.Renew(ctx, bucket, opts)
 }
 
-// liveNeeds finds what the live snapshots of the configured repository need. broken
-// says what is missing. Both are zero if that cannot be found out.
-func (m *Manager) liveNeeds(ctx context.Context) (needed func(string) bool, broken string, err error) {
+// inUse finds what the configured repository uses: what its snapshots need, and what
+// else its indexes name. The next backup may refer to any of that without writing it
+// again, and so without giving it a new lock. broken says what is missing. Both are zero
+// if that cannot be found out.
+func (m *Manager) inUse(ctx context.Context) (needed func(string) bool, broken string, err error) {
 	loc, err := m.locationForCheck(ctx, s3state.Moment{})
 	if err == nil {
 		var n *restic.Needed
-		n, _, err = restic.Needs(ctx, loc, m.cfg.ResticPassword, restic.NeedsOptions{Live: true}, m.sessionOptions([]restic.Option{restic.WithoutCache()})...)
+		n, _, err = restic.Needs(ctx, loc, m.cfg.ResticPassword, restic.NeedsOptions{}, m.sessionOptions([]restic.Option{restic.WithoutCache()})...)
 		if err == nil {
 			// What else is in the bucket, such as a repository at a prefix, the
 			// password says nothing of.

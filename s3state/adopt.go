@@ -25,6 +25,9 @@ type AdoptOptions struct {
 	// Replace drops statements of the policy, grants of the ACL and lifecycle rules
 	// that cannot be kept. Without it they are a reason not to adopt.
 	Replace bool
+	// Renew is called with a lock, if there is something to lock: see
+	// LockBucketOptions.Renew.
+	Renew func(ctx context.Context) error
 	// DryRun changes nothing: the result has the plan.
 	DryRun bool
 	// Approve is called before anything is changed, unless the plan has no steps. An
@@ -137,9 +140,9 @@ func (e *NotAdoptableError) Is(target error) bool { return target == ErrNotAdopt
 // leaves the bucket as it was or safer. After a failure, a *StepError, call Adopt
 // again: it continues. A bucket that is as it should be is not changed.
 //
-// AdoptOptions.Lock does not lock what is in the bucket already: call Renew next. If
-// the server cannot lock an existing bucket, the error wraps ErrNoLock, and nothing but
-// versioning was changed.
+// What is in the bucket already is locked by AdoptOptions.Renew. If the server cannot
+// lock an existing bucket, the error wraps ErrNoLock, and nothing but versioning was
+// changed.
 //
 // Errors: ErrNotAdoptable, ErrPolicy, ErrNoLock, ErrLockFails, *StepError.
 func (s *Store) Adopt(ctx context.Context, bucket, targetUser string, opts AdoptOptions) (*AdoptResult, error) {

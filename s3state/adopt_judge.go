@@ -135,14 +135,19 @@ func (a *adoption) judgeDeny(raw json.RawMessage, g grant) (AdoptFate, string) {
 	if c := checkPolicy(a.bucket, &f); !c.OK {
 		return AdoptRefused, "with it the policy would not pass the check: " + strings.Join(c.Problems, "; ")
 	}
-	// A Deny of more actions or resources is in the wanted policy already.
-	for _, st := range a.wanted().statements() {
-		if st.Effect == "Deny" && st.Condition == nil && len(g.other) == 0 && sameSet(st.Principal["AWS"], g.principals) &&
-			sameSet(st.Except["AWS"], g.except) && subset(g.actions, st.Action) && subset(g.resources, st.Resource) {
-			return AdoptReplaced, "a wider one is set"
-		}
+	if a.wanted().denies(g) {
+		return AdoptReplaced, "a wider one is set"
 	}
 	return AdoptKept, ""
+}
+
+// denies reports whether the policy has a Deny of what g denies, or of more. One for
+// everybody but some replaces one that leaves out fewer: a role would be missing there.
+func (p rolesPolicy) denies(g grant) bool {
+	return slices.ContainsFunc(p.statements(), func(st policyStatement) bool {
+		return st.Effect == "Deny" && st.Condition == nil && len(g.other) == 0 && sameSet(st.Principal["AWS"], g.principals) &&
+			subset(g.except, st.Except["AWS"]) && (g.except == nil) == (st.Except == nil) && subset(g.actions, st.Action) && subset(g.resources, st.Resource)
+	})
 }
 
 func subset(a, b []string) bool {

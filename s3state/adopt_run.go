@@ -112,7 +112,7 @@ func (a *adoption) isLocked() bool {
 
 // run carries out the steps of the plan.
 func (a *adoption) run(ctx context.Context, rep *reporter, res *AdoptResult) error {
-	m := &maker{s: a.s, rep: rep, op: "adopt", bucket: a.bucket, lock: a.lock, seal: a.seal, keptRules: a.keptRules,
+	m := &maker{s: a.s, rep: rep, op: "adopt", bucket: a.bucket, lock: a.lock, seal: a.seal, keptRules: a.keptRules, renew: a.opts.Renew,
 		next: "what is done is safe to keep; run the same again", resumed: true}
 	for _, step := range a.plan.Steps {
 		switch step.Name {

@@ -152,6 +152,9 @@ func (s *Store) readDefaultRetention(ctx context.Context, bucket string, l *Lock
 	return nil
 }
 
+// neverRemoved is the problem of a bucket whose old versions stay for ever.
+const neverRemoved = "old versions are never removed: there is no lifecycle rule for them"
+
 // judge finds N and what is wrong.
 func (l *Lock) judge() {
 	if !l.Enabled {
@@ -178,7 +181,7 @@ func (l *Lock) judge() {
 	case l.Days == 0:
 		// Of N+G with the default grace, this is N.
 		l.Days = max(min(l.RetainDays*3/4, l.RetainDays-2), 0)
-		problem("old versions are never removed: there is no lifecycle rule for them")
+		problem(neverRemoved)
 	case l.RetainDays-l.Days < 2:
 		problem("new versions are locked for %s, which must be two more at least than the %s after which lifecycle removes old ones", plural.Of(l.RetainDays, "day"), plural.Of(l.Days, "day"))
 		l.Days = max(l.RetainDays-2, 0)

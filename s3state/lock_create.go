@@ -57,11 +57,15 @@ func (m *maker) lockBucket(ctx context.Context, forms func(ceph bool) []roles) {
 		}
 		return m.proveLate(ctx, m.canary.until.Add(-m.canary.lasts))
 	})
-	m.step("set the lifecycle", func() error {
-		return m.s.putRules(ctx, m.bucket, m.keptRules, m.lock.Days)
-	})
 	m.step("lock what is written", func() error {
 		return m.s.putDefaultRetention(ctx, m.bucket, m.lock.Mode, m.lock.retainDays())
+	})
+	if m.renew != nil {
+		// If that fails half-way, no rule removes what it has not come to.
+		m.step("lock what is there", func() error { return m.renew(ctx) })
+	}
+	m.step("set the lifecycle", func() error {
+		return m.s.putRules(ctx, m.bucket, m.keptRules, m.lock.Days)
 	})
 	m.step("check the lock", func() error {
 		l, err := m.s.Lock(ctx, m.bucket)

@@ -2,9 +2,11 @@ package s3state
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/cesnet/rwm/internal/s3err"
 )
@@ -14,7 +16,11 @@ type LockBucketOptions struct {
 	Lock LockOptions
 	// Keeper gets the keeper's access, a user name or an ARN; empty for the one that
 	// the policy names, if any.
-	Keeper  string
+	Keeper string
+	// Renew is called once new versions are locked and before the lifecycle rule is
+	// set, so that what it locks is not removed by the rule first. It is the place to
+	// call Store.Renew. An error ends LockBucket; calling it again continues.
+	Renew   func(ctx context.Context) error
 	OnEvent func(Event)
 }
 
@@ -25,13 +31,18 @@ type LockBucketResult struct {
 	Lock      *Lock
 	LockProof *LockProof // nil if the bucket had a default retention before
 	Check     *PolicyCheck
+	// Lapses says that the lifecycle rule removes old versions sooner than they were
+	// removed until now, if at all.
+	Lapses bool
 	// KeptRules describe the lifecycle rules of others, which stay beside the lock's.
 	KeptRules []string
 }
 
 // LockBucket gives a policed bucket object lock, a default retention and a lifecycle
 // rule, or changes those it has, as Create does for a new one. It takes the admin's
-// credentials. What is in the bucket already is not locked by that: call Renew next.
+// credentials. What is in the bucket already is not locked by that, but by
+// LockBucketOptions.Renew. The rule then removes old versions that nothing has locked:
+// moments more than LockOptions.Days ago can no longer be restored.
 //
 // The lock is tried out before anything is locked for long. A step that fails leaves
 // those before it in place, and the *StepError names them: none takes a right away from
@@ -78,10 +89,18 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 	if err != nil {
 		return fail(fmt.Errorf("%w; nothing was changed", err))
 	}
+	who := roles{check.Admin, check.Target, res.Keeper, check.all}
+	statements, err := s.statementsBeside(ctx, rolesPolicy{bucket: bucket, lock: &want, seal: check.seal()}.of(who), check)
+	if err != nil {
+		return fail(fmt.Errorf("%w; nothing was changed", err))
+	}
 	for i := range kept {
 		res.KeptRules = append(res.KeptRules, fmt.Sprintf("%q: %s", s3err.Clip(kept[i].ID), &kept[i]))
 	}
-	m := &maker{s: s, rep: rep, op: "lock", bucket: bucket, lock: &want, keptRules: kept, seal: check.seal(), next: "run the same again", resumed: true}
+	before := has.shortest()
+	res.Lapses = before == 0 || before > want.Days
+	m := &maker{s: s, rep: rep, op: "lock", bucket: bucket, lock: &want, keptRules: kept, kept: statements, seal: check.seal(),
+		renew: opts.Renew, next: "run the same again", resumed: true}
 	if !has.Enabled {
 		m.step("turn on object lock", func() error {
 			err := s.turnOnLock(ctx, bucket, want.Mode, moveCommand(bucket, "", &want, opts.Keeper))
@@ -91,7 +110,7 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 			return err
 		})
 	}
-	res.Check = m.police(ctx, only(roles{check.Admin, check.Target, res.Keeper, check.all}))
+	res.Check = m.police(ctx, only(who))
 	m.lockBucket(ctx, nil)
 	m.endProof(ctx)
 	res.LockProof = m.proof
@@ -100,6 +119,42 @@ func (s *Store) LockBucket(ctx context.Context, bucket string, opts LockBucketOp
 		return err
 	})
 	return res, m.err
+}
+
+// statementsBeside are those statements of a policy that stay beside wanted, which
+// replaces it: a Deny that the check accepts and wanted does not have. check is that of
+// the policy.
+func (s *Store) statementsBeside(ctx context.Context, wanted rolesPolicy, check *PolicyCheck) (kept []json.RawMessage, err error) {
+	config, err := s.bucketConfig(ctx, wanted.bucket)
+	if err != nil {
+		return nil, err
+	}
+	if wanted.ceph, err = s.isCeph(ctx, wanted.bucket); err != nil {
+		return nil, err
+	}
+	statements, grants, err := splitPolicy(config.policy)
+	if err != nil {
+		return nil, err
+	}
+	former := []string{check.Admin, check.Target, check.Keeper}
+	now := []string{wanted.admin, wanted.target, wanted.keeper}
+	for i, g := range grants {
+		switch {
+		case g.effect != "Deny" || isSeal(wanted.bucket, g) || isTrial(wanted.bucket, g) || wanted.denies(g):
+			continue
+		case len(g.principals) == 1 && slices.Contains(former, g.principals[0]) && !slices.Contains(now, g.principals[0]):
+			continue // the keeper is another one now
+		case sameSet(g.principals, []string{wanted.admin}):
+			continue // that of the bypass, which wanted has in GOVERNANCE
+		}
+		f := *config
+		f.policy = []byte(withKept(wanted.statements(), statements[i:i+1]))
+		if c := checkPolicy(wanted.bucket, &f); !c.OK {
+			return nil, fmt.Errorf("%w: statement %d (%s) cannot stay: %s", ErrPolicy, i+1, g, c.Problems[0])
+		}
+		kept = append(kept, statements[i])
+	}
+	return kept, nil
 }
 
 // moveCommand copies a bucket, on the server, into a new one that is locked from the

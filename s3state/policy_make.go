@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,7 +23,9 @@ type maker struct {
 	pab        bool
 	lock       *LockOptions // nil for a bucket without object lock; filled
 	seal       seal
-	keptRules  []storedRule // of the lifecycle, beside that of the lock
+	keptRules  []storedRule                // of the lifecycle, beside that of the lock
+	kept       []json.RawMessage           // statements of the policy, beside those of the roles
+	renew      func(context.Context) error // see LockBucketOptions.Renew
 	proof      *LockProof
 	canary     *lockCanary
 	resumed    bool   // an earlier run made the bucket
@@ -124,7 +127,7 @@ func (m *maker) police(ctx context.Context, forms func(ceph bool) []roles) *Poli
 		if err != nil {
 			return err
 		}
-		return m.setTried(ctx, rolesPolicy{bucket: m.bucket, ceph: ceph, lock: m.lock, seal: m.seal}.variants(forms(ceph), nil))
+		return m.setTried(ctx, rolesPolicy{bucket: m.bucket, ceph: ceph, lock: m.lock, seal: m.seal}.variants(forms(ceph), m.kept))
 	})
 	return m.checkPoliced(ctx)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cesnet/rwm/internal/plural"
@@ -13,7 +14,7 @@ import (
 // RenewOptions select what stays locked.
 type RenewOptions struct {
 	// Needed reports whether a current object, given by its key, is needed. With the
-	// repository's password, restic.Needs tells what the live snapshots need. nil means
+	// repository's password, restic.Needs tells what the indexes name. nil means
 	// that all current objects are needed. It is not called for locks and saved states;
 	// the newest state is always needed.
 	Needed func(key string) bool
@@ -69,9 +70,15 @@ type RenewResult struct {
 	// zero if something is not locked at all.
 	Floor time.Time `json:"floor,omitzero"`
 	// Problems are the reasons why the lock does not keep its promise.
-	Problems []string  `json:"problems,omitempty"`
-	Time     time.Time `json:"time"`    // of the run, by the clock of the Store or, if that is behind, the server's
-	Seconds  float64   `json:"seconds"` // how long it took
+	Problems []string `json:"problems,omitempty"`
+	// Weakened says what the bucket's settings promise less than the ledger does, and
+	// Wrong, how many locks were shorter than the ledger says. Both are of Problems, and
+	// reasons to renew everything, also if Frozen gives another one.
+	Weakened string `json:"weakened,omitempty"`
+	Wrong    string `json:"wrong,omitempty"`
+
+	Time    time.Time `json:"time"`    // of the run, by the clock of the Store or, if that is behind, the server's
+	Seconds float64   `json:"seconds"` // how long it took
 }
 
 // Kept reports that every needed object is locked for as long as promised. Young
@@ -135,6 +142,9 @@ func (s *Store) Renew(ctx context.Context, bucket string, opts RenewOptions) (*R
 
 func (r *renewer) run(ctx context.Context) error {
 	r.res.Bucket, r.res.Time = r.bucket, r.s.now()
+	if err := r.opts.Ledger.of(r.bucket); err != nil {
+		return err
+	}
 	if err := r.promise(ctx); err != nil {
 		return err
 	}
@@ -166,7 +176,7 @@ func (r *renewer) run(ctx context.Context) error {
 		r.distrusted = true
 		r.opts.Ledger.forget()
 		text := fmt.Sprintf("%d of %s whose lock was proved %s not locked for as long as the record of renewals says", wrong, plural.Of(r.res.Proved, "version"), plural.Are(wrong))
-		r.res.Problems = append(r.res.Problems, text)
+		r.res.Problems, r.res.Wrong = append(r.res.Problems, text), text
 		if r.res.Frozen == "" {
 			r.res.Frozen = text
 		}
@@ -186,6 +196,10 @@ func (r *renewer) promise(ctx context.Context) error {
 		return err
 	}
 	r.res.Problems = append(r.res.Problems, l.Problems...)
+	if i := slices.Index(r.res.Problems, neverRemoved); i >= 0 && r.opts.Lock != nil {
+		// What is asked for is kept without the rule, which storage-lock sets last.
+		r.res.Problems = slices.Delete(r.res.Problems, i, i+1)
+	}
 	want := promiseOf(l)
 	if l.beyond && r.opts.Lock == nil {
 		// No command of RWM sets that. Nobody could ever remove what was locked so.
@@ -202,7 +216,7 @@ func (r *renewer) promise(ctx context.Context) error {
 		want = renewPromise{Days: o.Days, RetainDays: o.retainDays(), Mode: o.Mode}
 	} else if known := r.opts.Ledger.promise(); known.stronger(want) {
 		r.weakened = fmt.Sprintf("the bucket's settings promise %s and lock for %d (%s); they were %d and %d (%s)", plural.Of(want.Days, "day"), want.RetainDays, orNone(want.Mode), known.Days, known.RetainDays, known.Mode)
-		r.res.Problems = append(r.res.Problems, r.weakened)
+		r.res.Problems, r.res.Weakened = append(r.res.Problems, r.weakened), r.weakened
 		want = renewPromise{max(want.Days, known.Days), max(want.RetainDays, known.RetainDays), known.Mode}
 	}
 	if !l.Enabled || want.RetainDays == 0 {

@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cesnet/rwm/internal/s3err"
 )
 
 // RenewLedger remembers until when the versions of a bucket were locked by Renew, so
@@ -24,6 +27,7 @@ type RenewLedger struct {
 	file     *os.File
 	w        *bufio.Writer
 	entries  map[[16]byte]int64 // until, in seconds since 1970
+	bucket   string             // whose versions these are; "" in one of an older RWM
 	promised renewPromise
 	proof    FloorProof
 	lines    int // in the file
@@ -42,6 +46,7 @@ type FloorProof struct {
 
 // ledgerHeader is a line of the ledger that is about no version.
 type ledgerHeader struct {
+	Bucket string `json:"bucket,omitempty"`
 	renewPromise
 	FloorProof
 }
@@ -87,8 +92,8 @@ func (l *RenewLedger) take(line string) {
 	l.lines++
 	if strings.HasPrefix(line, "{") {
 		var h ledgerHeader
-		if json.Unmarshal([]byte(line), &h) == nil && h.Days >= 0 && h.RetainDays >= 0 && h.RetainDays <= maxLockDays {
-			l.promised, l.proof = h.renewPromise, h.FloorProof
+		if json.Unmarshal([]byte(line), &h) == nil && h.Days >= 0 && h.Days <= h.RetainDays && h.RetainDays <= maxLockDays {
+			l.bucket, l.promised, l.proof = cmp.Or(h.Bucket, l.bucket), h.renewPromise, h.FloorProof
 		}
 		return
 	}
@@ -128,6 +133,21 @@ func (l *RenewLedger) set(key, version string, until time.Time) {
 
 func (l *RenewLedger) line(id [16]byte, until int64) {
 	_, _ = fmt.Fprintf(l.w, "%x %d\n", id, until)
+}
+
+// of makes it the ledger of a bucket, unless it is another one's already. What that one
+// promises would be kept here too, and nobody can undo a lock.
+func (l *RenewLedger) of(bucket string) error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bucket != "" && l.bucket != bucket {
+		return fmt.Errorf("%w: %s is the record of renewals of bucket %s; give bucket %s one of its own; nothing was renewed", ErrInvalid, l.path, s3err.Clip(l.bucket), bucket)
+	}
+	l.bucket = bucket
+	return nil
 }
 
 func (l *RenewLedger) promise() renewPromise {
@@ -189,7 +209,7 @@ func ReadRenewLedger(path string) (Promise, FloorProof, error) {
 }
 
 func (l *RenewLedger) header() {
-	line, _ := json.Marshal(ledgerHeader{l.promised, l.proof}) // numbers, times and a string
+	line, _ := json.Marshal(ledgerHeader{l.bucket, l.promised, l.proof}) // numbers, times and a string
 	_, _ = l.w.Write(append(line, '\n'))
 }
 
@@ -252,7 +272,7 @@ func (l *RenewLedger) compact() error {
 			l.line(id, until)
 		}
 	}
-	if err := errors.Join(l.w.Flush(), f.Close()); err != nil {
+	if err := errors.Join(l.w.Flush(), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("record of renewals: %w", err)
 	}
 	return os.Rename(f.Name(), l.path)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,9 @@ type renewer struct {
 
 	todo   *manifest // the versions that are needed
 	failed BatchError
+	// lapsing are the versions that lifecycle may remove while this runs, unless they
+	// are renewed first.
+	lapsing map[[16]byte]struct{}
 
 	mu      sync.Mutex
 	done    int64
@@ -56,6 +60,7 @@ func (r *renewer) list(ctx context.Context) error {
 	r.todo = &manifest{}
 	r.failed = BatchError{Op: "renew the locks of", Bucket: r.bucket}
 	r.prove, r.packs, r.claimed, r.done = nil, 0, 0, 0
+	r.lapsing = map[[16]byte]struct{}{}
 	res := &r.res
 	res.Needed, res.Bytes, res.Renewed, res.Known, res.Longer, res.Young, res.Failed, res.Floor = 0, 0, 0, 0, 0, 0, 0, time.Time{}
 	kept := &keepSet{}
@@ -85,6 +90,9 @@ func (r *renewer) list(ctx context.Context) error {
 				newest = entryFrom(v)
 			}
 			if r.needs(v, superseded, kept) {
+				if !v.IsLatest && !superseded.Add(time.Duration(r.res.Days)*Day).After(res.Time.Add(Day)) {
+					r.lapsing[keepID(v.Key, v.VersionID)] = struct{}{}
+				}
 				if err := r.todo.add(entryFrom(v)); err != nil {
 					return err
 				}
@@ -181,7 +189,9 @@ func (r *renewer) stopped() error {
 func (r *renewer) renewAll(ctx context.Context) error {
 	until := whole(r.res.Time).Add(time.Duration(r.res.RetainDays) * Day)
 	grace := time.Duration(r.res.RetainDays-r.res.Days) * Day
-	enough := until.Add(-grace / 2)
+	// A daily run comes an hour late now and then, so less than a day and a half is not
+	// enough. With a grace of two days that means each day, which is G/2.
+	enough := until.Add(max(grace/2, 3*Day/2) - grace)
 	err := r.each(ctx, r.todo.each, func(ctx context.Context, o entry) {
 		if r.res.Time.Sub(o.Modified) < tooYoung {
 			r.count(o, &r.res.Young, time.Time{}, nil)
@@ -195,6 +205,11 @@ func (r *renewer) renewAll(ctx context.Context) error {
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return // a consequence, not a cause
+		case err != nil && r.lapsed(o, err):
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.res.Needed, r.res.Bytes = r.res.Needed-1, r.res.Bytes-o.Size
+			return
 		case err != nil:
 			r.count(o, &r.res.Failed, locked, err)
 			return
@@ -228,6 +243,9 @@ func (r *renewer) extend(ctx context.Context, o entry, until time.Time) (locked 
 		return time.Time{}, false, s3err.Describe(err)
 	}
 	has, headErr := getRetention(ctx, r.c, r.bucket, o.Key, o.VersionID)
+	if s3err.Status(headErr) == http.StatusNotFound {
+		return time.Time{}, false, fmt.Errorf("%w: the version is gone", ErrNoObject)
+	}
 	if headErr != nil {
 		return time.Time{}, false, s3err.Describe(err)
 	}
@@ -248,6 +266,13 @@ func (r *renewer) extend(ctx context.Context, o entry, until time.Time) (locked 
 		return locked, false, fmt.Errorf("not locked: %w", s3err.Describe(err))
 	}
 	return locked, false, fmt.Errorf("locked until %s only: %w", locked.UTC().Format(time.RFC3339), s3err.Describe(err))
+}
+
+// lapsed reports whether err means that lifecycle has removed a version, rightly, since
+// it was listed. Nothing but a freeze would have kept it.
+func (r *renewer) lapsed(o entry, err error) bool {
+	_, may := r.lapsing[keepID(o.Key, o.VersionID)]
+	return may && (errors.Is(err, ErrNoObject) || s3err.Status(err) == http.StatusNotFound)
 }
 
 // readBack reads the lock of a version that was extended to a late date. A server that
@@ -349,7 +374,7 @@ func (r *renewer) proveKnown(ctx context.Context) (wrong int64, err error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		switch locked := has.locked(r.res.Mode); {
-		case err != nil && ctx.Err() != nil:
+		case err != nil && (ctx.Err() != nil || r.lapsed(o, err)):
 			return
 		case err != nil && s3err.Transient(err):
 			r.res.Failed++

@@ -98,6 +98,17 @@ func (k *KnownSettings) Made(setting string, before, after []string, at time.Tim
 	k.Settings[setting] = after
 }
 
+// Shortened records that locks of single versions were found shorter than a renewal
+// had made them, as text says; they were proved at the time since.
+func (k *KnownSettings) Shortened(text string, since, at time.Time) {
+	k.add(SettingChange{Setting: "lock of single versions", Since: since.UTC(), Seen: at, Removed: []string{text}})
+}
+
+func (k *KnownSettings) add(c SettingChange) {
+	k.Changes = append(k.Changes, c)
+	k.Changes = k.Changes[max(len(k.Changes)-mostChanges, 0):]
+}
+
 // take records the current value of a setting.
 func (k *KnownSettings) take(setting string, parts []string, now time.Time) {
 	if k.Settings == nil {
@@ -112,10 +123,7 @@ func (k *KnownSettings) take(setting string, parts []string, now time.Time) {
 	if !known || slices.Equal(was, parts) {
 		return
 	}
-	k.Changes = append(k.Changes, SettingChange{
-		Setting: setting, Since: k.Seen, Seen: now, Removed: without(was, parts), Added: without(parts, was),
-	})
-	k.Changes = k.Changes[max(len(k.Changes)-mostChanges, 0):]
+	k.add(SettingChange{Setting: setting, Since: k.Seen, Seen: now, Removed: without(was, parts), Added: without(parts, was)})
 }
 
 // without returns what of a is not in b.

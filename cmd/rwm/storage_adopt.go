@@ -206,11 +206,9 @@ func (a *app) showAdopted(r *rwm.AdoptResult, err error) {
 		a.say("bucket %s is policed: admin %s, target user %s", printable(r.Plan.Bucket), printable(r.Check.Admin), printable(r.Check.Target))
 	}
 	if r.Lock != nil && r.Lock.RetainDays > 0 {
-		a.sayLocked(r.Plan.Bucket, r.Lock, r.LockProof)
+		a.sayLocked(r.Plan.Bucket, r.Plan.Keeper, r.Lock, r.LockProof)
 	}
-	if r.Renewed != nil && r.Renewed.Needed > 0 {
-		a.showRenewed(r.Renewed)
-	}
+	a.showRenewed(r.Renewed)
 	switch {
 	case r.Access != nil:
 		a.showAccess(r.Access)

@@ -82,6 +82,6 @@ func (c storageCreateCmd) Run(a *app) error {
 	if r.Check.Sealed {
 		a.say("sealed: the host cannot read file data back")
 	}
-	a.sayLocked(r.Bucket, r.Lock, r.LockProof)
+	a.sayLocked(r.Bucket, r.Keeper, r.Lock, r.LockProof)
 	return nil
 }

@@ -58,7 +58,7 @@ func (c storageInfoCmd) Run(a *app) error {
 		return a.emit(out)
 	}
 	a.showInfo(info, proof)
-	a.showLock(floor, renewed)
+	a.showLock(floor, info.Check.Keeper, renewed)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -66,8 +67,9 @@ func wholeDays(flag, text string) (int, error) {
 	return int(d / (24 * time.Hour)), nil
 }
 
-// sayLocked prints a bucket's lock, if it has one.
-func (a *app) sayLocked(bucket string, l *s3state.Lock, proof *s3state.LockProof) {
+// sayLocked prints a bucket's lock, if it has one. keeper is a principal, "" without
+// one.
+func (a *app) sayLocked(bucket, keeper string, l *s3state.Lock, proof *s3state.LockProof) {
 	if l == nil {
 		return
 	}
@@ -85,7 +87,16 @@ func (a *app) sayLocked(bucket string, l *s3state.Lock, proof *s3state.LockProof
 		a.warning(printable(text))
 	}
 	grace := l.RetainDays - l.Days
-	a.say("run `rwm storage-renew %s` once a day; locks that are not renewed for %s fall short of the promised %s", printable(bucket), formatDays(grace), count(l.Days, "day"))
+	a.say("run %s once a day; locks that are not renewed for %s fall short of the promised %s", renewal(bucket, keeper), formatDays(grace), count(l.Days, "day"))
+}
+
+// renewal is the command that renews the locks of a bucket: where there is a keeper, it
+// is the keeper's, and the admin's keys are for no daily job.
+func renewal(bucket, keeper string) string {
+	if keeper == "" {
+		return fmt.Sprintf("`rwm storage-renew %s`", printable(bucket))
+	}
+	return fmt.Sprintf("rwm --config KEEPER.conf storage-renew %s", printable(bucket))
 }
 
 // formatDays is half of a number of days.
@@ -125,12 +136,23 @@ func (c storageLockCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
+<<<<<<< HEAD
 	renew := s3state.RenewOptions{Lock: lock}
 	// Before anything is changed: what is locked has to be renewed.
 	if renew.Ledger, err = openLedger(m, c.Bucket, ""); err != nil {
 		return err
 	}
 	r, err := m.Storage().LockBucket(a.ctx, c.Bucket, s3state.LockBucketOptions{Lock: *lock, Keeper: c.Keeper, OnEvent: a.onStorageEvent})
+=======
+	var renewed *s3state.RenewResult
+	r, err := m.Storage().LockBucket(a.ctx, c.Bucket, s3state.LockBucketOptions{
+		Lock: *lock, Keeper: c.Keeper, OnEvent: a.onStorageEvent, Renew: func(ctx context.Context) (err error) {
+			renewed, err = a.renew(ctx, m, c.Bucket, "", s3state.RenewOptions{Lock: lock})
+			return err
+		},
+	})
+	a.showBatch(err)
+>>>>>>> main
 	if err != nil {
 		return errors.Join(err, renew.Ledger.Close())
 	}
@@ -147,12 +169,20 @@ func (c storageLockCmd) Run(a *app) (err error) {
 		if r.Keeper != "" {
 			a.say("keeper %s", printable(r.Keeper))
 		}
-		a.sayLocked(r.Bucket, r.Lock, r.LockProof)
+		a.sayLocked(r.Bucket, r.Keeper, r.Lock, r.LockProof)
 		for _, rule := range r.KeptRules {
 			a.say("a lifecycle rule of others stays: %s", printable(rule))
 		}
+		if r.Lapses {
+			a.say("moments more than %s ago can no longer be restored: lifecycle removes what has not been current for that long", count(r.Lock.Days, "day"))
+		}
 	}
+<<<<<<< HEAD
 	return a.renew(m, c.Bucket, renew)
+=======
+	a.showRenewed(renewed)
+	return nil
+>>>>>>> main
 }
 
 // lockOf proves how a bucket is locked; nil if it is not, or the credentials, as a
@@ -171,7 +201,7 @@ func (a *app) lockOf(m *rwm.Manager, bucket string) (*s3state.LockFloor, error) 
 	return f, nil
 }
 
-func (a *app) showLock(f *s3state.LockFloor, renewed s3state.FloorProof) {
+func (a *app) showLock(f *s3state.LockFloor, keeper string, renewed s3state.FloorProof) {
 	if f == nil {
 		return
 	}
@@ -189,7 +219,7 @@ func (a *app) showLock(f *s3state.LockFloor, renewed s3state.FloorProof) {
 		case f.Unlocked > 0:
 			a.field("Locked until", a.paint("FAILED")+fmt.Sprintf(": %d of %d proved are not locked, such as %s", f.Unlocked, f.Proved, printable(f.Lowest)))
 		default:
-			a.field("Locked until", formatZoned(f.Floor)+yesNo(f.Kept(), "", a.suggestion(fmt.Sprintf(", less than is promised: run `rwm storage-renew %s`", printable(f.Bucket)))))
+			a.field("Locked until", formatZoned(f.Floor)+yesNo(f.Kept(), "", a.suggestion(", less than is promised: run "+renewal(f.Bucket, keeper))))
 		}
 		a.field("  proved now", fmt.Sprintf("%d of %d needed%s", f.Proved, f.Needed, yesNo(f.Sampled, ", all metadata and a sample of packs", "")))
 		switch {

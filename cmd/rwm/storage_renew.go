@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -24,8 +25,8 @@ func (storageRenewCmd) Help() string {
 Run it once a day, with the keeper's or the admin's credentials; docs/worm.md explains.
 
 All current objects are needed or, with the repository's password in the configuration,
-only those that its snapshots need. If anything in the bucket is suspicious, everything
-is renewed, including deleted objects, until the cause is dealt with.
+only those that its indexes and snapshots name. If anything in the bucket is suspicious,
+everything is renewed, including deleted objects, until the cause is dealt with.
 
   rwm --config keeper.conf storage-renew backups
 
@@ -52,6 +53,7 @@ func (c storageRenewCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+<<<<<<< HEAD
 	if opts.Ledger, err = openLedger(m, c.Bucket, c.Ledger); err != nil {
 		return err
 	}
@@ -76,14 +78,35 @@ func (a *app) renew(m *rwm.Manager, bucket string, opts s3state.RenewOptions) (e
 	opts.OnEvent = a.onStorageEvent
 	r, err := m.RenewLocks(a.ctx, bucket, opts)
 	a.bar.end()
+=======
+	r, err := a.renew(a.ctx, m, c.Bucket, c.Ledger, opts)
+>>>>>>> main
 	a.showBatch(err)
-	if r != nil && r.Needed > 0 {
-		a.showRenewed(r)
-	}
+	a.showRenewed(r)
 	return err
 }
 
+// renew renews locks. ledger is "" for the file in the cache directory.
+func (a *app) renew(ctx context.Context, m *rwm.Manager, bucket, ledger string, opts s3state.RenewOptions) (r *s3state.RenewResult, err error) {
+	if ledger == "" {
+		if ledger, err = m.RenewLedgerPath(bucket); err != nil {
+			return nil, err
+		}
+	}
+	if opts.Ledger, err = s3state.OpenRenewLedger(ledger); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, opts.Ledger.Close()) }()
+	opts.OnEvent = a.onStorageEvent
+	defer a.bar.end()
+	return m.RenewLocks(ctx, bucket, opts)
+}
+
+// showRenewed shows what came of a renewal, if anything was to be renewed.
 func (a *app) showRenewed(r *s3state.RenewResult) {
+	if r == nil || r.Needed == 0 {
+		return
+	}
 	if a.cli.JSON {
 		_ = a.emit(struct {
 			*s3state.RenewResult

@@ -106,7 +106,7 @@ func (c storageRestoreStateCmd) Run(a *app) error {
 		a.say("keeper %s", printable(r.Keeper))
 	}
 	if lock != nil {
-		a.say("locked: what is in it at any moment can be restored for %s; run `rwm storage-renew %s` once a day", count(lock.Days, "more day"), printable(r.Target))
+		a.say("locked: what is in it at any moment can be restored for %s; run %s once a day", count(lock.Days, "more day"), renewal(r.Target, r.Keeper))
 		if r.LockProof != nil && r.LockProof.Gap != "" {
 			a.warning(r.LockProof.Gap)
 		}
