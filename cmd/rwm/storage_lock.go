@@ -136,25 +136,22 @@ func (c storageLockCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-<<<<<<< HEAD
 	renew := s3state.RenewOptions{Lock: lock}
 	// Before anything is changed: what is locked has to be renewed.
 	if renew.Ledger, err = openLedger(m, c.Bucket, ""); err != nil {
 		return err
 	}
-	r, err := m.Storage().LockBucket(a.ctx, c.Bucket, s3state.LockBucketOptions{Lock: *lock, Keeper: c.Keeper, OnEvent: a.onStorageEvent})
-=======
+	defer func() { err = errors.Join(err, renew.Ledger.Close()) }()
 	var renewed *s3state.RenewResult
 	r, err := m.Storage().LockBucket(a.ctx, c.Bucket, s3state.LockBucketOptions{
 		Lock: *lock, Keeper: c.Keeper, OnEvent: a.onStorageEvent, Renew: func(ctx context.Context) (err error) {
-			renewed, err = a.renew(ctx, m, c.Bucket, "", s3state.RenewOptions{Lock: lock})
+			renewed, err = a.renew(ctx, m, c.Bucket, renew)
 			return err
 		},
 	})
 	a.showBatch(err)
->>>>>>> main
 	if err != nil {
-		return errors.Join(err, renew.Ledger.Close())
+		return err
 	}
 	if a.cli.JSON {
 		out := map[string]any{"bucket": r.Bucket, "keeper": r.Keeper, "lock": r.Lock}
@@ -177,12 +174,8 @@ func (c storageLockCmd) Run(a *app) (err error) {
 			a.say("moments more than %s ago can no longer be restored: lifecycle removes what has not been current for that long", count(r.Lock.Days, "day"))
 		}
 	}
-<<<<<<< HEAD
-	return a.renew(m, c.Bucket, renew)
-=======
 	a.showRenewed(renewed)
 	return nil
->>>>>>> main
 }
 
 // lockOf proves how a bucket is locked; nil if it is not, or the credentials, as a

@@ -44,7 +44,7 @@ func (c storageRenewCmd) options() (opts s3state.RenewOptions, err error) {
 	return opts, err
 }
 
-func (c storageRenewCmd) Run(a *app) error {
+func (c storageRenewCmd) Run(a *app) (err error) {
 	opts, err := c.options()
 	if err != nil {
 		return err
@@ -53,11 +53,14 @@ func (c storageRenewCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-<<<<<<< HEAD
 	if opts.Ledger, err = openLedger(m, c.Bucket, c.Ledger); err != nil {
 		return err
 	}
-	return a.renew(m, c.Bucket, opts)
+	defer func() { err = errors.Join(err, opts.Ledger.Close()) }()
+	r, err := a.renew(a.ctx, m, c.Bucket, opts)
+	a.showBatch(err)
+	a.showRenewed(r)
+	return err
 }
 
 // openLedger opens the record of a bucket's renewals; file is "" for the one in the
@@ -72,31 +75,8 @@ func openLedger(m *rwm.Manager, bucket, file string) (*s3state.RenewLedger, erro
 	return s3state.OpenRenewLedger(file)
 }
 
-// renew renews locks, shows what came of it and closes the ledger.
-func (a *app) renew(m *rwm.Manager, bucket string, opts s3state.RenewOptions) (err error) {
-	defer func() { err = errors.Join(err, opts.Ledger.Close()) }()
-	opts.OnEvent = a.onStorageEvent
-	r, err := m.RenewLocks(a.ctx, bucket, opts)
-	a.bar.end()
-=======
-	r, err := a.renew(a.ctx, m, c.Bucket, c.Ledger, opts)
->>>>>>> main
-	a.showBatch(err)
-	a.showRenewed(r)
-	return err
-}
-
-// renew renews locks. ledger is "" for the file in the cache directory.
-func (a *app) renew(ctx context.Context, m *rwm.Manager, bucket, ledger string, opts s3state.RenewOptions) (r *s3state.RenewResult, err error) {
-	if ledger == "" {
-		if ledger, err = m.RenewLedgerPath(bucket); err != nil {
-			return nil, err
-		}
-	}
-	if opts.Ledger, err = s3state.OpenRenewLedger(ledger); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, opts.Ledger.Close()) }()
+// renew renews locks, with the ledger of the options.
+func (a *app) renew(ctx context.Context, m *rwm.Manager, bucket string, opts s3state.RenewOptions) (*s3state.RenewResult, error) {
 	opts.OnEvent = a.onStorageEvent
 	defer a.bar.end()
 	return m.RenewLocks(ctx, bucket, opts)
