@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	engbackend "github.com/restic/restic/rwmlink/backend"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
+
+	"github.com/cesnet/rwm/internal/printable"
 )
 
 // otherLock is a lock of another session.
@@ -104,13 +105,7 @@ func (s *Session) ownProcess(l otherLock) bool {
 }
 
 // clip bounds a name in a lock, which its writer chose.
-func clip(name string) string {
-	const most = 256
-	if len(name) > most {
-		return strings.ToValidUTF8(name[:most], "") + "…"
-	}
-	return name
-}
+func clip(name string) string { return printable.Text(name, 256) }
 
 // expired reports whether a lock has not been refreshed for half an hour, which is
 // restic's rule. The time is the real one: a clock that the caller injects, which may

@@ -97,6 +97,8 @@ func TestConfigMistakes(t *testing.T) {
 		{"empty item", s3 + "backup_extras:\n  -\n", "c.yml:5: backup_extras[0]: is empty"},
 		{"no files", s3 + "backups:\n  h:\n", "c.yml:5: backups.h: has no filesdirs"},
 		{"syntax", "s3_access_key: [a\n", "c.yml:1: not valid YAML"},
+		{"tab", "\ta: b\n", "c.yml:1: not valid YAML: found character that cannot start any token; indent with spaces, not with tabs"},
+		{"tab later", s3 + "backups:\n  h:\n\tfilesdirs: [/h]\n", "c.yml:6: not valid YAML: found character that cannot start any token; indent with spaces, not with tabs"},
 		{"two documents", s3 + "---\na: b\n", "c.yml:4: a second YAML document begins here"},
 		{"text only", "hello\n", "c.yml:1: must have keys"},
 		{"retention key", s3 + "retention: {keep-dayly: 1}\n", "c.yml:4: retention.keep-dayly: is no retention option of restic forget; did you mean keep-daily?"},

@@ -106,7 +106,7 @@ func (e *evidence) judging(ctx context.Context, session *restic.Session) error {
 	if err != nil {
 		return err
 	}
-	e.known.Judging(identity + " with trees") // as verdicts have them since they have
+	e.known.Judging(identity + " with trees, by hashes") // what verdicts have since then
 	if identity != e.identity {
 		e.identity, e.read = identity, nil
 	}

@@ -2,11 +2,13 @@ package rwm
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cesnet/rwm/restic"
@@ -154,6 +156,9 @@ func inspector(ctx context.Context, session *restic.Session) s3state.Inspect {
 			return s3state.Verdict{}, err
 		}
 		var c content
+		if err == nil && what == s3state.TypeIndex && len(plain) > 16*len(body)+1<<20 {
+			err = restic.ErrDamaged // no proof takes it either
+		}
 		if err != nil || json.Unmarshal(plain, &c) != nil || !c.is(what, session) {
 			return s3state.Verdict{Suspicious: fmt.Sprintf("it is no %s of this repository's", what)}, nil
 		}
@@ -172,7 +177,7 @@ func inspector(ctx context.Context, session *restic.Session) s3state.Inspect {
 			return verdict, nil
 		}
 		if what == s3state.TypeLock {
-			return s3state.Verdict{NotExclusive: !*c.Exclusive, Lock: &s3state.LockClaim{Time: c.Time, Host: c.Hostname}}, nil
+			return s3state.Verdict{NotExclusive: !*c.Exclusive, Lock: &s3state.LockClaim{Time: c.Time, Host: hashOf(c.Hostname)}}, nil
 		}
 		return s3state.Verdict{}, nil
 	}
@@ -203,18 +208,36 @@ func (c *content) is(what s3state.FileType, session *restic.Session) bool {
 	case s3state.TypeLock:
 		return c.Exclusive != nil && c.PID != nil
 	case s3state.TypeSnapshot:
-		return c.Tree != nil
+		return c.Tree != nil && isID(c.Tree) && (c.Original == "" || isID(&c.Original))
 	case s3state.TypeConfig:
 		return c.ID == session.ID()
 	}
 	return true
 }
 
-// claim is what a snapshot says of itself.
+// isID reports whether a text is an ID, and writes it as restic does.
+func isID(text *string) bool {
+	id, err := restic.ParseID(*text)
+	if err == nil {
+		*text = id.String()
+	}
+	return err == nil
+}
+
+// claim is what a snapshot says of itself. It is held for every snapshot there was, and
+// remembered, so it has a hash of the host and paths, which may be very long.
 func (c *content) claim() *s3state.SnapshotClaim {
-	group := append([]string{c.Hostname}, slices.Sorted(slices.Values(c.Paths))...)
 	return &s3state.SnapshotClaim{
-		Time: c.Time, Group: strings.Join(group, "\x00"), Original: c.Original,
+		Time: c.Time, Group: hashOf(append([]string{c.Hostname}, slices.Sorted(slices.Values(c.Paths))...)...), Original: c.Original,
 		Tree: *c.Tree, Size: s3state.SnapshotSize{Entries: c.Summary.Files, Bytes: c.Summary.Bytes},
 	}
+}
+
+func hashOf(texts ...string) string {
+	h := sha256.New()
+	for _, text := range texts {
+		fmt.Fprintf(h, "%d ", len(text))
+		_, _ = io.WriteString(h, text)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }

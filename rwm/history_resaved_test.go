@@ -58,3 +58,37 @@ func TestHistoryOfRewrites(t *testing.T) {
 		t.Errorf("dropping: %v", err)
 	}
 }
+
+// A rewrite that gives a snapshot another time leaves what was in it, so the one that
+// it replaces was not displaced.
+func TestHistoryOfAnotherTime(t *testing.T) {
+	w := newWorld(t).policed()
+	s, err := w.manager().OpenRepository(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for day := range 3 {
+		w.AdvanceClock(t, 24*time.Hour)
+		w.write("files/new.txt", strings.Join(noise(50), " "))
+		at := time.Now().AddDate(0, 0, day+1)
+		if _, err := s.Backup(t.Context(), restic.BackupOptions{Paths: []string{w.files}, Time: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := w.snapshots()
+	second := list[1]
+	w.pass()
+	res, err := s.Rewrite(t.Context(), restic.RewriteOptions{
+		Filter: restic.SnapshotFilter{IDs: []string{second.ID.String()}}, NewTime: second.Time.Add(time.Hour), Forget: true,
+	})
+	if err != nil || len(res.Changed) != 1 {
+		t.Fatalf("%+v %v", res, err)
+	}
+	w.pass()
+	h := w.history(w.admin())
+	w.newest(h)
+	if h.Total != 0 {
+		t.Errorf("%v", h.Suspicions)
+	}
+}

@@ -71,12 +71,12 @@ func ParseConfig(r io.Reader, name string) (*Config, error) {
 	switch err := yamlDecoder.Decode(&document); {
 	case errors.Is(err, io.EOF): // an empty file
 	case err != nil:
-		return nil, syntaxError(name, err)
+		return nil, syntaxError(name, string(text), err)
 	}
 	if err := yamlDecoder.Decode(&second); err == nil {
 		return nil, &ConfigError{File: name, Line: second.Line, Msg: "a second YAML document begins here; only one is read"}
 	} else if !errors.Is(err, io.EOF) {
-		return nil, syntaxError(name, err)
+		return nil, syntaxError(name, string(text), err)
 	}
 	cfg := &Config{}
 	if len(document.Content) > 0 {
@@ -106,11 +106,16 @@ var yamlAnchor = regexp.MustCompile(`unknown anchor '.*' referenced`)
 
 // syntaxError gives the YAML parser's error our form, without what may be a
 // secret: an unquoted value that begins with * is taken for an anchor's name.
-func syntaxError(name string, err error) error {
+func syntaxError(name, text string, err error) error {
 	result := &ConfigError{File: name, Msg: "not valid YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		result.Line, _ = strconv.Atoi(m[1])
 		result.Msg = "not valid YAML: " + strings.TrimPrefix(err.Error(), m[0])
+	} else if strings.Contains(err.Error(), "found character") {
+		result.Line = 1 // the only one that the parser does not name
+	}
+	if lines := strings.Split(text, "\n"); result.Line > 0 && result.Line <= len(lines) && strings.HasPrefix(strings.TrimLeft(lines[result.Line-1], " "), "\t") {
+		result.Msg += "; indent with spaces, not with tabs"
 	}
 	result.Msg = yamlAnchor.ReplaceAllString(result.Msg, "a value that begins with * must be in quotes")
 	return result

@@ -71,12 +71,13 @@ func (m *Manager) inUse(ctx context.Context) (needed func(string) bool, broken s
 }
 
 // LastRenewal returns what the last renewal of a bucket's locks on this machine proved
-// at its end (see [Manager.RenewLedgerPath]). It is zero if there was none.
+// at its end (see [Manager.RenewLedgerPath]). It is zero if there was none, and where
+// the user has no directory for a record of it.
 func (m *Manager) LastRenewal(bucket string) (s3state.FloorProof, error) {
 	m = m.made()
 	path, err := m.RenewLedgerPath(bucket)
 	if err != nil {
-		return s3state.FloorProof{}, err
+		return s3state.FloorProof{}, nil //nolint:nilerr // there is no home, as in a service
 	}
 	_, proof, err := s3state.ReadRenewLedger(path)
 	return proof, err
@@ -102,7 +103,7 @@ func (m *Manager) RenewLedgerPath(bucket string) (string, error) {
 	m = m.made()
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("record of renewals: %w", err)
+		return "", fmt.Errorf("record of renewals: %w; set one of them, or name a file (storage-renew --ledger FILE)", err)
 	}
 	sum := sha256.Sum256([]byte(m.client.EndpointURL().String() + "\x00" + bucket))
 	return filepath.Join(dir, "rwm", "renewals", fmt.Sprintf("%x", sum[:16])), nil

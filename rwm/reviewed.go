@@ -70,7 +70,7 @@ func (m *Manager) KnownProof(bucket string) (s3state.Proof, error) {
 func (m *Manager) SetReviewed(bucket string, until time.Time) error {
 	m = m.made()
 	if m.reviews == "" {
-		return errors.New("there is no file to keep in what was reviewed")
+		return errors.New("there is no file to keep in what was reviewed; the command has one below $XDG_CONFIG_HOME or $HOME: set one of them")
 	}
 	if until.After(m.now()) {
 		return fmt.Errorf("%s is %w of the past: nobody can have looked at it", until.Format(time.RFC3339), ErrMoment)

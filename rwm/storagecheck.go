@@ -93,7 +93,7 @@ func (c *StorageCheck) decide(bucket string, inside error, opts s3state.CheckSto
 		if err != nil {
 			review = Review{}
 		}
-		if !c.OK {
+		if !c.OK && c.Proof.Reason == s3state.NoPassword {
 			c.Proof.Reason = m.whyNot(bucket, review)
 		}
 	}

@@ -61,6 +61,10 @@ type StorageCheck struct {
 	// incomplete: a state does not miss what was deleted before it was saved.
 	Suspicious     int
 	FirstSuspicion *Suspicion
+	// AtPrefixes are the prefixes at which there are or were repositories. Nothing of
+	// them is proved: OK is about the one at the bucket's root, and is not set if there
+	// is none.
+	AtPrefixes []string
 
 	whole    bool // the caller has proved it
 	since    int  // deletions since State was saved
@@ -86,15 +90,19 @@ func (c *StorageCheck) Err() error {
 }
 
 // decide sets OK.
-func (c *StorageCheck) decide(repository bool) {
+func (c *StorageCheck) decide(h *timeline) {
 	c.Proof = Proof{Verdict: NotProved, Reason: NoPassword}
+	repository := h == nil || h.repository // of a moment, there may be one
 	if !repository {
-		c.Proof.Reason = "there never was a repository in the bucket"
+		c.Proof.Reason = h.noRepository()
 	}
 	if c.Lapse != nil {
 		c.Proof.Reason = c.Lapse.String()
 	}
-	c.OK = c.Complete() && !repository && c.Lapse == nil
+	if h != nil {
+		c.AtPrefixes = h.prefixes.names()
+	}
+	c.OK = c.Complete() && !repository && len(c.AtPrefixes) == 0 && c.Lapse == nil
 }
 
 func (c *StorageCheck) suspicions(h *timeline) {
@@ -141,7 +149,7 @@ func (s *Store) checkStorage(ctx context.Context, bucket string, opts CheckStora
 	c := &StorageCheck{Bucket: bucket, whole: opts.Whole}
 	var p *manifest
 	var err error
-	repository := true
+	var h *timeline
 	given := opts.Moment != Moment{}
 	if given {
 		var saved *SavedState
@@ -178,14 +186,14 @@ func (s *Store) checkStorage(ctx context.Context, bucket string, opts CheckStora
 		now.h.reviewed = opts.ReviewedUntil
 		now.h.sum()
 		c.suspicions(now.h)
-		p, repository = now.manifest, now.h.repository
+		p, h = now.manifest, now.h
 	}
 	if opts.ReadPercent > 0 {
 		if err := s.readObjects(ctx, bucket, p, opts, c, last || given, rep); err != nil {
 			return nil, err
 		}
 	}
-	c.decide(repository)
+	c.decide(h)
 	return c, c.Err()
 }
 

@@ -23,7 +23,7 @@ func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOpt
 	if err := s.readAgain(ctx, bucket, now, c, last, rep); err != nil {
 		return c, err
 	}
-	c.decide(now.h.repository)
+	c.decide(now.h)
 	incomplete := func() error {
 		return fmt.Errorf("%w: %s (%s)", ErrStorageIncomplete, c.Problems[0], plural.Of(c.Total, "problem"))
 	}
@@ -58,6 +58,9 @@ func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOpt
 		}
 		c.suspicions(now.h)
 		if err := c.doubts(whole, now.h.repository); err != nil {
+			return c, err
+		}
+		if err := now.h.prefixes.doubt(opts.ReviewedUntil); err != nil {
 			return c, err
 		}
 	}

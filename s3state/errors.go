@@ -90,7 +90,7 @@ func (e KeyError) Error() string {
 	if e.VersionID == "" {
 		return fmt.Sprintf("%q: %v", e.Key, e.Err)
 	}
-	return fmt.Sprintf("%q version %s: %v", e.Key, e.VersionID, e.Err)
+	return fmt.Sprintf("%q version %s: %v", e.Key, s3err.Word(e.VersionID), e.Err)
 }
 
 func (e KeyError) Unwrap() error { return e.Err }

@@ -145,8 +145,8 @@ type HistoryOptions struct {
 // A mark takes some 220 bytes until the history ends, since only then is it known which
 // marks are settled and which are shown; a name that was written twice takes some 30.
 // At most 100,000 marks, 100,000 objects that do not belong and 200,000 names are held;
-// of further marks only how many there were in each minute. The result holds only what
-// it shows.
+// of further marks only how many there were in each minute, and of further names 16 MiB
+// for all. The result holds only what it shows.
 //
 // Errors: ErrNotVersioned, ErrBadListing, and those of Prover and Inspector.
 func (s *Store) History(ctx context.Context, bucket string, opts HistoryOptions) (*History, error) {

@@ -10,8 +10,8 @@ import (
 // SnapshotClaim is what a snapshot claims about itself.
 type SnapshotClaim struct {
 	Time time.Time
-	// Group is the host and the paths: a retention chooses among the snapshots of one
-	// group.
+	// Group stands for the host and the paths: a retention chooses among the snapshots
+	// of one group. It is held for every snapshot, so it should be a hash.
 	Group string
 	// Original is the snapshot that it is a changed copy of, "" if none.
 	Original string
@@ -73,54 +73,105 @@ func (h *timeline) dated() []Suspicion {
 				newest = c.Time
 			}
 		}
-		for i, c := range group {
-			if victim, ok := h.displaced(group, misdated, i); misdated[i] && ok {
-				found = append(found, Suspicion{
-					Time: c.written, Key: c.key, VersionID: c.version,
-					Reason: fmt.Sprintf("a snapshot written %s claims the time %s, and the one before it (%s) was then removed as if by the retention",
-						c.written.UTC().Format(time.RFC3339), c.Time.UTC().Format(time.RFC3339), victim.key),
-				})
-			}
-		}
+		found = append(found, h.displacing(group, misdated)...)
 	}
 	return found
 }
 
-// displaced finds a snapshot that was there before group[i] was written, went later,
-// and has no real one between it and group[i].
-func (h *timeline) displaced(group []snapshotClaim, misdated []bool, i int) (*snapshotClaim, bool) {
-	liar := &group[i]
-	var real *snapshotClaim // the last one before what the liar claims
-	for j := range group {
-		c := &group[j]
-		if misdated[j] || c.written.After(liar.written) || c.Time.After(liar.Time) {
+// displacing finds the misdated snapshots of a group, sorted by when they were written,
+// for which a genuine one was removed. An attacker writes any number of either, so none
+// is compared with all others.
+func (h *timeline) displacing(group []snapshotClaim, misdated []bool) (found []Suspicion) {
+	copies := copiesOf(group)
+	var there []int // the genuine ones written so far, in the order of what they claim
+	next := 0
+	for i := range group {
+		liar := &group[i]
+		if !misdated[i] {
 			continue
 		}
-		if gone, ok := h.gone.of(c.key); ok && gone.Before(liar.written) {
+		for ; next < len(group) && !group[next].written.After(liar.written); next++ {
+			if !misdated[next] {
+				there = claimed(there, group, next)
+			}
+		}
+		at := endOfClaims(there, group, liar.Time)
+		for at > 0 && h.goneBefore(&group[there[at-1]], liar.written) {
+			there = slices.Delete(there, at-1, at)
+			at--
+		}
+		if at == 0 {
 			continue
 		}
-		if real == nil || c.Time.After(real.Time) {
-			real = c
-		}
-	}
-	if real == nil {
-		return nil, false
-	}
-	at, ok := h.gone.of(real.key)
-	outlived := true
-	if end, gone := h.gone.of(liar.key); gone && !end.After(at) {
-		outlived = false
-	}
-	// It may have been changed (by tag, rewrite or repair): then what it became is
-	// there, and all of a chain of changes name the first.
-	for j := range group {
-		c := &group[j]
-		if c.Original == "" || !c.Time.Equal(real.Time) || !c.written.After(real.written) {
+		victim := &group[there[at-1]] // the last one before what the liar claims
+		gone, ok := h.gone.of(victim.key)
+		if end, also := h.gone.of(liar.key); !ok || copies.changed(victim) || also && !end.After(gone) {
 			continue
 		}
-		if "snapshots/"+c.Original == real.key || c.Original == real.Original {
-			ok = false
+		if liar.Tree != "" && liar.Tree == victim.Tree {
+			// It has what the other had, as after a rewrite with another time, and may
+			// be displaced itself.
+			misdated[i] = false
+			there = claimed(there, group, i)
+			continue
+		}
+		found = append(found, Suspicion{
+			Time: liar.written, Key: liar.key, VersionID: liar.version,
+			Reason: fmt.Sprintf("a snapshot written %s claims the time %s, and the one before it (%s) was then removed as if by the retention",
+				liar.written.UTC().Format(time.RFC3339), liar.Time.UTC().Format(time.RFC3339), victim.key),
+		})
+	}
+	return found
+}
+
+func (h *timeline) goneBefore(c *snapshotClaim, at time.Time) bool {
+	gone, ok := h.gone.of(c.key)
+	return ok && gone.Before(at)
+}
+
+// claimed adds a snapshot to those in the order of what they claim; before those that
+// claim the same.
+func claimed(order []int, group []snapshotClaim, n int) []int {
+	at, _ := slices.BinarySearchFunc(order, group[n].Time, func(i int, t time.Time) int { return group[i].Time.Compare(t) })
+	return slices.Insert(order, at, n)
+}
+
+// endOfClaims is how many of them claim a time or an earlier one.
+func endOfClaims(order []int, group []snapshotClaim, t time.Time) int {
+	at, _ := slices.BinarySearchFunc(order, t, func(i int, t time.Time) int {
+		if group[i].Time.After(t) {
+			return 1
+		}
+		return -1
+	})
+	return at
+}
+
+// copies are when changed copies of snapshots were written, the last of each.
+type copies map[copyOf]time.Time
+
+type copyOf struct {
+	original string
+	second   int64
+	nano     int
+}
+
+func copiesOf(group []snapshotClaim) copies {
+	all := make(copies)
+	for i := range group {
+		if c := &group[i]; c.Original != "" {
+			of := copyOf{c.Original, c.Time.Unix(), c.Time.Nanosecond()}
+			all[of] = later(all[of], c.written)
 		}
 	}
-	return real, ok && outlived
+	return all
+}
+
+// changed reports whether a snapshot was changed by tag, rewrite or repair: then what it
+// became is there, and all of a chain of changes name the first.
+func (a copies) changed(c *snapshotClaim) bool {
+	is := func(original string) bool {
+		return original != "" && a[copyOf{original, c.Time.Unix(), c.Time.Nanosecond()}].After(c.written)
+	}
+	return is(resticID(c.key)) || is(c.Original)
 }

@@ -120,10 +120,17 @@ func (l *suspicions) sum(m *heldMark) {
 	s.at, s.span, s.n = first, uint16((last.Sub(first)+unit-1)/unit), s.n+1
 }
 
-// remove takes back the marks on a version. One that was summed up stays.
-func (l *suspicions) remove(key, version string) {
+// remove takes back the marks on versions, by their keepIDs. One that was summed up
+// stays.
+func (l *suspicions) remove(versions map[[16]byte]struct{}) {
+	if len(versions) == 0 {
+		return
+	}
 	n := len(l.list)
-	l.list = slices.DeleteFunc(l.list, func(m heldMark) bool { return m.key == key && m.version == version })
+	l.list = slices.DeleteFunc(l.list, func(m heldMark) bool {
+		_, ok := versions[keepID(m.key, m.version)]
+		return ok
+	})
 	l.total -= n - len(l.list)
 }
 

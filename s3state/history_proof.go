@@ -255,7 +255,7 @@ func (h *timeline) moments() []time.Time {
 // person can settle.
 func (h *timeline) prove(ctx context.Context, p *search) error {
 	if !h.repository {
-		h.proof = &Proof{Verdict: NotProved, Reason: "there never was a repository in the bucket"}
+		h.proof = &Proof{Verdict: NotProved, Reason: h.noRepository()}
 		h.good = time.Time{}
 		return nil
 	}

@@ -30,7 +30,7 @@ type Verdict struct {
 	Snapshot *SnapshotClaim
 }
 
-// LockClaim is when a lock says that it was made, and on which host.
+// LockClaim is when a lock says that it was made, and on which host, or a hash of that.
 type LockClaim struct {
 	Time time.Time
 	Host string
@@ -44,8 +44,10 @@ const (
 	// readLargest is more than any index or other object that is read: an index file
 	// has up to 50,000 entries.
 	readLargest = 32 << 20
-	readAtOnce  = 8
-	largestPack = 512 << 20
+	// readLargestLock is many times what a lock takes.
+	readLargestLock = 64 << 10
+	readAtOnce      = 8
+	largestPack     = 512 << 20
 )
 
 // reading judges objects by their content, beyond the listing.
@@ -106,6 +108,7 @@ func (s *Store) readMetadata(ctx context.Context, bucket string, h *timeline, in
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	h.clearRight()
 	if err := r.judgeLocks(ctx, opts.Settings); err != nil {
 		return err
 	}
@@ -127,7 +130,7 @@ func (r *reading) read(ctx context.Context, v *Version) (verdict Verdict, ok boo
 	if verdict, ok := r.remembered(v, r.inspect != nil); ok {
 		return verdict, true, nil
 	}
-	if v.Size > readLargest {
+	if v.Size > readLargest || what == TypeLock && v.Size > readLargestLock {
 		return Verdict{Suspicious: fmt.Sprintf("it is too large (%d bytes) for a %s", v.Size, what)}, true, nil
 	}
 	body := bytes.NewBuffer(make([]byte, 0, v.Size))

@@ -25,8 +25,9 @@ func (m *minute) n(t FileType, c Change) int64 { return m.counts[countKey{t, c}]
 
 // steps joins minutes into steps, and judges what only many changes show.
 func (h *timeline) steps(gap time.Duration) {
+	made := h.madeBy()
 	for _, g := range h.keysGone {
-		if !h.failedInit(g.written) {
+		if !g.written.Before(made) {
 			marker := &Version{Key: g.key, VersionID: g.marker, LastModified: g.gone}
 			h.evidence.deleted(TypeKey, marker, &Version{LastModified: g.written})
 		}
@@ -124,6 +125,9 @@ func (h *timeline) sum() {
 			}
 			strangers.add(m, standing)
 		}
+	}
+	for _, m := range h.prefixes.notes() {
+		strangers.add(&m, Noted)
 	}
 	r.Notes, r.TotalNotes = settled.with(&strangers), settled.total+strangers.total
 	r.Gone = h.goneSince(later(h.good, h.provedUntil))
@@ -242,13 +246,14 @@ type keyGone struct {
 	gone, written time.Time
 }
 
-// failedInit reports whether a key was left behind by an attempt to make the
-// repository: the one that succeeded wrote another key later, and then the config.
-func (h *timeline) failedInit(written time.Time) bool {
+// madeBy is when the last key was written before the first config, zero if none was. A
+// key that is older was left behind by an attempt to make the repository: the one that
+// succeeded wrote another key later, and then the config.
+func (h *timeline) madeBy() (last time.Time) {
 	for _, at := range h.keys {
-		if at.After(written) && !at.After(h.config) {
-			return true
+		if !at.After(h.config) && at.After(last) {
+			last = at
 		}
 	}
-	return false
+	return last
 }

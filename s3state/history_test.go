@@ -75,6 +75,11 @@ func TestHistoryNamesTheLastGoodMoment(t *testing.T) {
 			r.put("locks/"+strings.Repeat("0", 64), "l")
 			r.del(r.packs[0])
 		},
+		"with a lock that is too large": func(r *fakeRestic) {
+			lock := r.blob("locks", strings.Repeat("l", readLargestLock+1))
+			r.del(r.packs[0])
+			r.del(lock)
+		},
 		"an index that is too large": func(r *fakeRestic) { r.put("index/"+strings.Repeat("5", 64), strings.Repeat("x", readLargest+1)) },
 		"an index that is none":      func(r *fakeRestic) { r.put("index/"+strings.Repeat("5", 64), strings.Repeat("x", 200)) },
 		"a snapshot that is none":    func(r *fakeRestic) { r.put("snapshots/"+strings.Repeat("5", 64), strings.Repeat("x", 200)) },

@@ -13,14 +13,16 @@ type timeline struct {
 	minutes    map[int64]*minute
 	strangers  suspicions // objects that do not belong, if this is a repository
 	repository bool
+	prefixes   atPrefixes
 	configs    []replacedConfig
 	evidence   lockEvidence
 	unread     recent // candidates for reading
 	confirmed  bool   // only confirmed states are named as good
 
-	overwrote recent      // what has replaced other content, to be read
-	config    time.Time   // when the first config was written
-	keys      []time.Time // when keys were
+	overwrote recent                // what has replaced other content, to be read
+	rightOnes map[[16]byte]struct{} // of them
+	config    time.Time             // when the first config was written
+	keys      []time.Time           // when keys were
 	keysGone  []keyGone
 	gone      snapshotsGone
 	claims    []snapshotClaim // what snapshots say of themselves
@@ -175,6 +177,9 @@ func (h *timeline) change(v, older *Version) {
 	case c != Deleted && (t == TypeKey || t == TypeIndex || t == TypeSnapshot):
 		h.unread.add(v)
 	}
+	if t == TypeOther {
+		h.prefixes.note(v, c)
+	}
 	if t == TypeOther && c != Deleted {
 		h.strangers.add(mark(v, "it does not belong to a restic repository", markStranger))
 	}
@@ -226,8 +231,16 @@ func mark(v *Version, reason string, kind markKind) Suspicion {
 // migration.
 func (h *timeline) right(c *replacedConfig) { c.right = true }
 
-// rightContent clears the marks on a version that was read and is what its name says: a
-// repeated request, another way to upload, or a repair.
+// rightContent notes that a version was read and is what its name says: a repeated
+// request, another way to upload, or a repair. clearRight clears the marks on it.
 func (h *timeline) rightContent(v *Version) {
-	h.found.remove(v.Key, v.VersionID)
+	if h.rightOnes == nil {
+		h.rightOnes = make(map[[16]byte]struct{})
+	}
+	h.rightOnes[keepID(v.Key, v.VersionID)] = struct{}{}
+}
+
+func (h *timeline) clearRight() {
+	h.found.remove(h.rightOnes)
+	h.rightOnes = nil
 }

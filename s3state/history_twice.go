@@ -5,14 +5,23 @@ import (
 	"hash/maphash"
 )
 
-// mostTwice bounds how many keys are remembered.
-const mostTwice = 200_000
+// mostTwice bounds how many keys are remembered one by one. A Bloom filter of mostBits
+// has the others: whom it names wrongly is read, and it leaves out none. A host can
+// write tiny objects twice by the hundred thousand; were then all taken for written
+// twice, every pack of the repository would be read.
+const (
+	mostTwice = 200_000
+	mostBits  = 1 << 27 // 16 MiB; of ten million keys, it names one in 200 wrongly
+	bitsOfKey = 4
+)
 
-// twice remembers which keys were written more than once, also if they were deleted in
-// between: what is current may be what an attacker has put over an object. It holds
-// hashes of the keys: two keys with the same one cost a reading that was not needed.
+// twice remembers which of restic's objects were written more than once, also if they
+// were deleted in between: what is current may be what an attacker has put over an
+// object. It holds hashes of the keys: two keys with the same one cost a reading that
+// was not needed.
 type twice struct {
 	keys map[uint64]struct{}
+	more []uint64 // the filter, nil if it is not needed
 	seed maphash.Seed
 	last string
 }
@@ -22,23 +31,47 @@ func (t *twice) note(v *Version) {
 	if v.DeleteMarker {
 		return
 	}
-	if t.last == v.Key && len(t.keys) < mostTwice {
-		if t.keys == nil {
-			t.keys, t.seed = make(map[uint64]struct{}), maphash.MakeSeed()
-		}
-		t.keys[maphash.String(t.seed, v.Key)] = struct{}{}
+	if t.last == v.Key && inRepository(v.Key) {
+		t.add(v.Key)
 	}
 	t.last = v.Key
 }
 
-// written reports whether a key was written more than once. If there are too many to
-// remember, all were.
+func (t *twice) add(key string) {
+	if t.keys == nil {
+		t.keys, t.seed = make(map[uint64]struct{}), maphash.MakeSeed()
+	}
+	hash := maphash.String(t.seed, key)
+	if len(t.keys) < mostTwice {
+		t.keys[hash] = struct{}{}
+		return
+	}
+	if t.more == nil {
+		t.more = make([]uint64, mostBits/64)
+	}
+	for n := range uint64(bitsOfKey) {
+		bit := bitOf(hash, n)
+		t.more[bit/64] |= 1 << (bit % 64)
+	}
+}
+
+func bitOf(hash, n uint64) uint64 { return (hash + n*(hash>>32|1)) % mostBits }
+
+// written reports whether a key was written more than once.
 func (t *twice) written(key string) bool {
 	if len(t.keys) == 0 {
 		return false // nor is there a seed
 	}
-	_, ok := t.keys[maphash.String(t.seed, key)]
-	return ok || len(t.keys) >= mostTwice
+	hash := maphash.String(t.seed, key)
+	if _, ok := t.keys[hash]; ok || t.more == nil {
+		return ok
+	}
+	for n := range uint64(bitsOfKey) {
+		if bit := bitOf(hash, n); t.more[bit/64]&(1<<(bit%64)) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // listTwice lists a bucket for it.

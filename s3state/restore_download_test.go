@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -70,6 +71,22 @@ func TestDownload(t *testing.T) {
 	}
 	if _, err := w.admin.Download(w.ctx, opts); !errors.Is(err, ErrTargetExists) {
 		t.Errorf("into a foreign directory: %v", err)
+	}
+}
+
+// A key may be as long as a file system allows.
+func TestDownloadOfLongNames(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("n", 255)
+	w.put("config", "c")
+	w.put(long, "a")
+	w.put("dir/"+long, "b")
+	want := contents(t, w.admin, w.bucket)
+	st := w.save()
+	dir := filepath.Join(t.TempDir(), "d")
+	_, err := w.admin.Download(w.ctx, DownloadOptions{Source: w.bucket, Moment: Moment{StateKey: st.Key, StateVersion: st.VersionID}, Dir: dir})
+	if got := readDir(t, dir); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v: %d of %d files", err, len(got), len(want))
 	}
 }
 

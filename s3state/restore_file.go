@@ -2,6 +2,7 @@ package s3state
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,7 +31,7 @@ func (d *downloader) object(ctx context.Context, o entry) (fileResult, error) {
 			return fileResult{}, err
 		}
 	}
-	part := name + ".rwm-part"
+	part := partName(name)
 	f, err := d.root.Create(part)
 	if err != nil {
 		return fileResult{}, err
@@ -52,10 +53,18 @@ func (d *downloader) object(ctx context.Context, o entry) (fileResult, error) {
 	return fileResult{hashed: hashed}, err
 }
 
+// partName is what a file is called until its bytes were checked. The names of keys may
+// be as long as a file system allows.
+func partName(name string) string {
+	return filepath.Join(filepath.Dir(name), fmt.Sprintf("%x%s", sha256.Sum256([]byte(name)), partSuffix))
+}
+
+const partSuffix = ".rwm-part"
+
 // localName turns a key into a path below the target directory, if it is one.
 func localName(key string) (string, error) {
 	name := filepath.FromSlash(key)
-	if !fs.ValidPath(key) || !filepath.IsLocal(name) || strings.ContainsRune(key, 0) || strings.HasSuffix(key, ".rwm-part") || key == downloadMark {
+	if !fs.ValidPath(key) || !filepath.IsLocal(name) || strings.ContainsRune(key, 0) || strings.HasSuffix(key, partSuffix) || key == downloadMark {
 		return "", errors.New("the key is not a valid file name")
 	}
 	return name, nil

@@ -37,11 +37,11 @@ func (sr *StateReader) entry() (Version, error) {
 	case e.VersionID == "" || len(e.VersionID) > 1024:
 		return Version{}, fmt.Errorf("%w: key %q has version id %q", ErrBadState, s3err.Clip(e.Key), s3err.Clip(e.VersionID))
 	case len(e.ETag) > maxETag:
-		return Version{}, fmt.Errorf("%w: key %q version %s has an ETag of %d bytes", ErrBadState, s3err.Clip(e.Key), s3err.Clip(e.VersionID), len(e.ETag))
+		return Version{}, fmt.Errorf("%w: key %q version %s has an ETag of %d bytes", ErrBadState, s3err.Clip(e.Key), s3err.Word(e.VersionID), len(e.ETag))
 	case e.IsLatest == nil:
-		return Version{}, fmt.Errorf("%w: key %q version %s does not say whether it is the latest", ErrBadState, s3err.Clip(e.Key), s3err.Clip(e.VersionID))
+		return Version{}, fmt.Errorf("%w: key %q version %s does not say whether it is the latest", ErrBadState, s3err.Clip(e.Key), s3err.Word(e.VersionID))
 	case !sr.markers && (e.Size == nil || *e.Size < 0):
-		return Version{}, fmt.Errorf("%w: key %q version %s has no valid size", ErrBadState, s3err.Clip(e.Key), s3err.Clip(e.VersionID))
+		return Version{}, fmt.Errorf("%w: key %q version %s has no valid size", ErrBadState, s3err.Clip(e.Key), s3err.Word(e.VersionID))
 	}
 	v.IsLatest = *e.IsLatest
 	if !sr.markers {
@@ -49,7 +49,7 @@ func (sr *StateReader) entry() (Version, error) {
 	}
 	var err error
 	if v.LastModified, err = parseStateTime(e.LastModified); err != nil {
-		return Version{}, fmt.Errorf("%w: key %q version %s: LastModified is not a time: %q", ErrBadState, s3err.Clip(e.Key), s3err.Clip(e.VersionID), s3err.Clip(e.LastModified))
+		return Version{}, fmt.Errorf("%w: key %q version %s: LastModified is not a time: %q", ErrBadState, s3err.Clip(e.Key), s3err.Word(e.VersionID), s3err.Clip(e.LastModified))
 	}
 	return v, nil
 }

@@ -68,6 +68,34 @@ func TestReadPythonState(t *testing.T) {
 	}
 }
 
+// A host chooses the names of states. None of them breaks what is made of the results.
+func TestClaimedTimesSurviveJSON(t *testing.T) {
+	w := newWorld(t)
+	w.put("config", "c")
+	for _, claimed := range []string{"2026-11-01T00:00:00+24:00", "2026-11-01T00:00:00+23:60", "0000-01-01T00:00:00+24:00", "9999-12-31T23:59:59.999999-23:59"} {
+		w.put(statePrefix+claimed+stateSuffix, "no state")
+		_, _ = w.admin.VerifyState(w.ctx, w.bucket, statePrefix+claimed+stateSuffix, "")
+	}
+	h, err := w.admin.History(w.ctx, w.bucket, HistoryOptions{})
+	if err != nil || len(h.States) != 4 {
+		t.Fatalf("%v %+v", err, h)
+	}
+	if _, err := json.Marshal(h); err != nil {
+		t.Error(err)
+	}
+	for _, claimed := range []string{"2026-11-01T00:00:00+24:00", "2026-11-01T00:00:00-23:60"} {
+		sr := ReadState(strings.NewReader(`{"bucket_name":"b","time_start":"` + claimed + `","versions":[],"delete_markers":[]}`))
+		for _, err := range sr.All() {
+			if !errors.Is(err, ErrBadState) {
+				t.Errorf("%s: %v", claimed, err)
+			}
+		}
+		if _, err := json.Marshal(sr.Header()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestBadStates(t *testing.T) {
 	entry := `{"Key": "k", "VersionId": "v", "IsLatest": true, "Size": 1, "LastModified": "2024-05-01T09:59:00+00:00"}`
 	with := func(versions string) string {

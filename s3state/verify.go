@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cesnet/rwm/internal/plural"
+	"github.com/cesnet/rwm/internal/s3err"
 )
 
 // Verification is the comparison of a saved state with the version history,
@@ -62,7 +63,7 @@ func (d Difference) String() string {
 	if d.VersionID == "" {
 		return fmt.Sprintf("%q: %s", d.Key, d.Reason)
 	}
-	return fmt.Sprintf("%q version %s: %s", d.Key, d.VersionID, d.Reason)
+	return fmt.Sprintf("%q version %s: %s", d.Key, s3err.Word(d.VersionID), d.Reason)
 }
 
 // first is the first contradiction, for the end of a sentence.
@@ -119,7 +120,7 @@ func (e *MissingVersionsError) Error() string {
 			b.WriteString("; …")
 			break
 		}
-		fmt.Fprintf(&b, "; %q version %s: %s", m.Key, m.VersionID, m.Reason)
+		fmt.Fprintf(&b, "; %q version %s: %s", m.Key, s3err.Word(m.VersionID), m.Reason)
 	}
 	b.WriteString("; nothing was created, choose another state")
 	return b.String()

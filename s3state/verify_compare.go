@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
 
@@ -215,7 +216,7 @@ func (v *verifier) entry(e *Version) {
 		v.missing(v.want, "it was overwritten in place, as happens to this version ID while versioning is suspended")
 	case v.want.ETag != "" && e.ETag != "" && s3versions.BareETag(e.ETag) != s3versions.BareETag(v.want.ETag):
 		v.forged = true
-		v.missing(v.want, fmt.Sprintf("its ETag is %s, not %s", s3versions.BareETag(e.ETag), s3versions.BareETag(v.want.ETag)))
+		v.missing(v.want, fmt.Sprintf("its ETag is %s, not %s", s3versions.BareETag(e.ETag), s3err.Word(s3versions.BareETag(v.want.ETag))))
 	}
 	v.ok = current
 	if later {

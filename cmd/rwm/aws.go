@@ -97,7 +97,10 @@ func writeAWSConfig() (string, error) {
 		return "", err
 	}
 	_, err = f.WriteString("[default]\ns3 =\n    addressing_style = path\n")
-	return f.Name(), errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return f.Name(), err
 }
 
 // awsEnv is our environment without any AWS setting of the user's, which might

@@ -60,6 +60,6 @@ func (a *app) onCopyEvent(ev restic.Event) {
 	case copied.Skipped:
 		a.detail("skipping source snapshot %s, was already copied to snapshot %s", copied.Source.ID.Short(), copied.Copy.Short())
 	default:
-		a.say("snapshot %s of %v at %s copied as %s", copied.Source.ID.Short(), copied.Source.Paths, formatTime(copied.Source.Time), copied.Copy.Short())
+		a.say("snapshot %s of %v at %s copied as %s", copied.Source.ID.Short(), oneLines(copied.Source.Paths), formatTime(copied.Source.Time), copied.Copy.Short())
 	}
 }

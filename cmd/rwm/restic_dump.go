@@ -50,13 +50,42 @@ func (c resticDumpCmd) Run(a *app) error {
 	return c.toFile(a.ctx, func(w io.Writer) error { return s.Dump(a.ctx, opts, w) })
 }
 
+// toFile leaves a file that is there alone until there is something to write: a
+// misspelt path or snapshot costs nobody an earlier dump.
 func (c resticDumpCmd) toFile(ctx context.Context, dump func(io.Writer) error) error {
-	f, err := readfile.Create(ctx, c.Target, 0o666)
-	if err != nil {
+	out := &lateFile{open: func() (io.WriteCloser, error) { return readfile.Create(ctx, c.Target, 0o666) }}
+	err := dump(out)
+	if err == nil {
+		err = out.make() // an empty file was dumped
+	}
+	if out.file == nil {
 		return err
 	}
-	if err := errors.Join(dump(f), f.Close()); err != nil {
+	if err = errors.Join(err, out.file.Close()); err != nil {
 		return fmt.Errorf("%s is not complete: %w", c.Target, err)
 	}
 	return nil
+}
+
+// lateFile is opened with the first byte.
+type lateFile struct {
+	open func() (io.WriteCloser, error)
+	file io.WriteCloser
+}
+
+func (f *lateFile) make() (err error) {
+	if f.file == nil {
+		var file io.WriteCloser
+		if file, err = f.open(); err == nil {
+			f.file = file
+		}
+	}
+	return err
+}
+
+func (f *lateFile) Write(p []byte) (int, error) {
+	if err := f.make(); err != nil {
+		return 0, err
+	}
+	return f.file.Write(p)
 }

@@ -74,7 +74,7 @@ func (a *app) onRestoreEvent(ev restic.Event, target string) {
 	switch ev := ev.(type) {
 	case restic.RestoreStarted:
 		sn := ev.Snapshot
-		a.say("restoring snapshot %s of %v at %s by %s@%s to %s", sn.ID.Short(), sn.Paths, sn.Time, sn.Username, sn.Hostname, target)
+		a.say("restoring snapshot %s of %v at %s by %s@%s to %s", sn.ID.Short(), oneLines(sn.Paths), sn.Time, oneLine(sn.Username), oneLine(sn.Hostname), target)
 	case restic.RestoreStatus:
 		a.restoreStatus(ev)
 	case restic.RestoreError:

@@ -50,11 +50,7 @@ func (c storageAdoptCmd) Run(a *app) (err error) {
 		return err
 	}
 	if opts.Lock != nil && !c.DryRun {
-		ledger, err := m.RenewLedgerPath(c.Bucket)
-		if err != nil {
-			return err
-		}
-		if opts.Renew.Ledger, err = s3state.OpenRenewLedger(ledger); err != nil {
+		if opts.Renew.Ledger, err = openLedger(m, c.Bucket, ""); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, opts.Renew.Ledger.Close()) }()

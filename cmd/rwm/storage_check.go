@@ -95,6 +95,9 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 			"verdict": r.Proof.Verdict, "proof": r.Proof, "complete": r.Complete(),
 			"problems": newJSONDifferences(r.Problems), "total_problems": r.Total, "suspicious": r.Suspicious,
 		}
+		if len(r.AtPrefixes) > 0 {
+			out["at_prefixes"] = r.AtPrefixes
+		}
 		if r.State != nil && r.State.Key != "" {
 			out["state"] = newJSONState(*r.State)
 		}
@@ -107,7 +110,7 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 	case r.State == nil:
 		a.say("bucket %s: there is no saved state that the version history confirms, so it shows only what was overwritten", r.Bucket)
 	default:
-		a.say("bucket %s, compared with the state %s saved %s", r.Bucket, r.State.Key, formatZoned(r.State.Time))
+		a.say("bucket %s, compared with the state %s saved %s", r.Bucket, printable(r.State.Key), formatZoned(r.State.Time))
 	}
 	if c := r.Repository; c != nil {
 		a.say("restic's check: %s, %s, %s, %d of them read, %s", count(c.Snapshots, "snapshot"), count(c.Trees, "tree"), count(c.Packs, "pack"), c.PacksRead, count(c.Errors, "error"))
@@ -124,6 +127,13 @@ func (a *app) showStorageCheck(r *rwm.StorageCheck, past bool) {
 	}
 	if r.Suspicious > 0 {
 		a.warning(fmt.Sprintf("the history of bucket %s shows what no run of restic does (%d in all), first %s; see `rwm storage-history %s`", r.Bucket, r.Suspicious, r.FirstSuspicion, r.Bucket))
+	}
+	if len(r.AtPrefixes) > 0 {
+		names, more := r.AtPrefixes, ""
+		if n := len(names) - 5; n > 0 {
+			names, more = names[:5], fmt.Sprintf(" and %d more", n)
+		}
+		a.warning(fmt.Sprintf("bucket %s has repositories at prefixes (%s%s), of which nothing is proved here: check them with the option -r of restic", r.Bucket, printable(strings.Join(names, ", ")), more))
 	}
 	a.say("%s (%s), %d of them read: %s", count(r.Objects, "object"), formatBytes(r.Bytes), read, a.paint(checkText(r)))
 }

@@ -136,10 +136,16 @@ func (c storageLockCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
+	renew := s3state.RenewOptions{Lock: lock}
+	// Before anything is changed: what is locked has to be renewed.
+	if renew.Ledger, err = openLedger(m, c.Bucket, ""); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, renew.Ledger.Close()) }()
 	var renewed *s3state.RenewResult
 	r, err := m.Storage().LockBucket(a.ctx, c.Bucket, s3state.LockBucketOptions{
 		Lock: *lock, Keeper: c.Keeper, OnEvent: a.onStorageEvent, Renew: func(ctx context.Context) (err error) {
-			renewed, err = a.renew(ctx, m, c.Bucket, "", s3state.RenewOptions{Lock: lock})
+			renewed, err = a.renew(ctx, m, c.Bucket, renew)
 			return err
 		},
 	})

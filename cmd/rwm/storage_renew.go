@@ -44,7 +44,7 @@ func (c storageRenewCmd) options() (opts s3state.RenewOptions, err error) {
 	return opts, err
 }
 
-func (c storageRenewCmd) Run(a *app) error {
+func (c storageRenewCmd) Run(a *app) (err error) {
 	opts, err := c.options()
 	if err != nil {
 		return err
@@ -53,23 +53,30 @@ func (c storageRenewCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	r, err := a.renew(a.ctx, m, c.Bucket, c.Ledger, opts)
+	if opts.Ledger, err = openLedger(m, c.Bucket, c.Ledger); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opts.Ledger.Close()) }()
+	r, err := a.renew(a.ctx, m, c.Bucket, opts)
 	a.showBatch(err)
 	a.showRenewed(r)
 	return err
 }
 
-// renew renews locks. ledger is "" for the file in the cache directory.
-func (a *app) renew(ctx context.Context, m *rwm.Manager, bucket, ledger string, opts s3state.RenewOptions) (r *s3state.RenewResult, err error) {
-	if ledger == "" {
-		if ledger, err = m.RenewLedgerPath(bucket); err != nil {
-			return nil, err
+// openLedger opens the record of a bucket's renewals; file is "" for the one in the
+// cache directory.
+func openLedger(m *rwm.Manager, bucket, file string) (*s3state.RenewLedger, error) {
+	if file == "" {
+		var err error
+		if file, err = m.RenewLedgerPath(bucket); err != nil {
+			return nil, fmt.Errorf("%w; nothing was changed", err)
 		}
 	}
-	if opts.Ledger, err = s3state.OpenRenewLedger(ledger); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, opts.Ledger.Close()) }()
+	return s3state.OpenRenewLedger(file)
+}
+
+// renew renews locks, with the ledger of the options.
+func (a *app) renew(ctx context.Context, m *rwm.Manager, bucket string, opts s3state.RenewOptions) (*s3state.RenewResult, error) {
 	opts.OnEvent = a.onStorageEvent
 	defer a.bar.end()
 	return m.RenewLocks(ctx, bucket, opts)

@@ -3,6 +3,7 @@ package s3err
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
@@ -64,4 +65,13 @@ func Clip(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:120], "") + "…"
+}
+
+// Word is a version ID for the middle of a sentence. One that a saved state names may be
+// any text, which must not look like a line of the program's own.
+func Word(id string) string {
+	if strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
+		return strconv.Quote(Clip(id))
+	}
+	return Clip(id)
 }

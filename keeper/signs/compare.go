@@ -18,8 +18,8 @@ type Source interface {
 
 // CompareOptions configures [Compare].
 type CompareOptions struct {
-	// Read is how many changed files are read at their beginning, one or two blobs
-	// each; 0 reads none.
+	// Read is how many changed files are read where they begin to differ, one to three
+	// blobs each; 0 reads none.
 	Read int
 	// Limit is how many changed files are looked at, and as many new and deleted ones;
 	// 0 means 200,000. New and deleted files beyond it are counted only.

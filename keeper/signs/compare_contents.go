@@ -6,10 +6,12 @@ import (
 	"hash/maphash"
 	"slices"
 	"strings"
+
+	"github.com/cesnet/rwm/restic"
 )
 
-// contents reads the beginnings of some of the changed and renamed files, half of each
-// kind, chosen at random: an attacker who knew which ones would make some harmless
+// contents reads some of the changed and renamed files where they begin to differ, half
+// of each kind, chosen at random: an attacker who knew which ones would make some harmless
 // changes that are chosen before all others. Of what was renamed, only what looks
 // random counts. Files that came in the place of others count as changed.
 func (c *comparison) contents(ctx context.Context) error {
@@ -39,11 +41,12 @@ func (c *comparison) contents(ctx context.Context) error {
 	return nil
 }
 
-// candidates are the pairs whose beginnings differ and tell something.
+// candidates are the pairs that differ at their beginnings, or after them by most of the
+// rest.
 func (c *comparison) candidates(pairs []pair) []pair {
 	list := slices.DeleteFunc(slices.Clone(pairs), func(p pair) bool {
-		return len(p.old.content) == 0 || len(p.now.content) == 0 ||
-			p.old.content[0] == p.now.content[0] || p.now.size < leastSize
+		_, _, ok := p.differ()
+		return !ok || p.now.size < leastSize
 	})
 	seed := maphash.MakeSeed()
 	slices.SortFunc(list, func(a, b pair) int {
@@ -54,10 +57,40 @@ func (c *comparison) candidates(pairs []pair) []pair {
 
 func (p pair) order(seed maphash.Seed) uint64 { return maphash.String(seed, p.now.path) }
 
+// differ finds the first blobs that are not in the other content. Where the beginning
+// stayed, most of the rest must be gone: what grows, or is written to here and there, as
+// logs and databases are, tells nothing.
+func (p pair) differ() (old, now int, ok bool) {
+	if len(p.old.content) == 0 || len(p.now.content) == 0 {
+		return 0, 0, false
+	}
+	if p.old.content[0] != p.now.content[0] {
+		return 0, 0, true
+	}
+	old, gone := without(p.old.content, p.now.content)
+	now, come := without(p.now.content, p.old.content)
+	return old, now, come > 0 && gone > 0 && 2*gone >= len(p.old.content)-1
+}
+
+// without finds the first of the blobs that others lack, and counts those.
+func without(blobs, others []restic.ID) (first, n int) {
+	there := make(map[restic.ID]bool, len(others))
+	for _, id := range others {
+		there[id] = true
+	}
+	for i, id := range slices.Backward(blobs) {
+		if !there[id] {
+			first, n = i, n+1
+		}
+	}
+	return first, n
+}
+
 // look reads a pair. It is suspect if the new content is random, and turned if the old
 // one had a known type besides.
 func (c *comparison) look(ctx context.Context, p pair) (suspect bool, err error) {
-	now, err := c.src.Blob(ctx, p.now.content[0])
+	was, is, _ := p.differ()
+	now, err := c.src.Blob(ctx, p.now.content[is])
 	if err != nil {
 		return false, err
 	}
@@ -65,9 +98,24 @@ func (c *comparison) look(ctx context.Context, p pair) (suspect bool, err error)
 	if len(now) < leastSize || !random(now) && !random(now[len(now)/2:]) {
 		return false, nil
 	}
-	old, err := c.src.Blob(ctx, p.old.content[0])
-	if err != nil || !spoilt(old, now) || !known(old) {
-		return random(now) && !known(now), err
+	old, err := c.src.Blob(ctx, p.old.content[was])
+	if err != nil {
+		return false, err
+	}
+	var turned bool
+	if is == 0 {
+		turned, suspect = spoilt(old, now) && known(old), random(now) && !known(now)
+	} else if suspect = random(now) && len(old) >= leastSize && !random(old) && !random(old[len(old)/2:]); suspect {
+		// What is in the middle has no type of its own; the file has that of its
+		// beginning, which it kept.
+		var first []byte
+		if first, err = c.src.Blob(ctx, p.old.content[0]); err != nil {
+			return false, err
+		}
+		turned = known(first)
+	}
+	if !turned {
+		return suspect, nil
 	}
 	c.Turned++
 	if len(c.TurnedPaths) < mostPaths {

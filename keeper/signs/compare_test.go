@@ -179,6 +179,44 @@ func TestTurned(t *testing.T) {
 	}
 }
 
+// An attacker who leaves the first blob of files and replaces the rest is seen, and what
+// grows, or is written to in places, is not taken for that.
+func TestTurnedBehindTheBeginning(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before, after []string // blobs
+		read, turned  bool
+	}{
+		"the rest to noise":            {[]string{text(1, 3000), text(2, 3000), text(3, 3000)}, []string{text(1, 3000), noise(4, 3000), noise(5, 3000)}, true, true},
+		"half to noise":                {[]string{text(1, 3000), text(2, 3000), text(3, 3000)}, []string{text(1, 3000), text(2, 3000), noise(5, 3000)}, true, true},
+		"the rest to one blob":         {[]string{text(1, 3000), text(2, 3000), text(3, 3000)}, []string{text(1, 3000), noise(5, 9000)}, true, true},
+		"a rest that was noise":        {[]string{text(1, 3000), noise(2, 3000), noise(3, 3000)}, []string{text(1, 3000), noise(4, 3000), noise(5, 3000)}, true, false},
+		"the rest to other text":       {[]string{text(1, 3000), text(2, 3000), text(3, 3000)}, []string{text(1, 3000), text(4, 3000), text(5, 3000)}, true, false},
+		"grown":                        {[]string{text(1, 3000), text(2, 3000), text(3, 300)}, []string{text(1, 3000), text(2, 3000), noise(3, 3000), noise(4, 3000)}, true, false},
+		"grown by whole blobs":         {[]string{text(1, 3000), text(2, 3000)}, []string{text(1, 3000), text(2, 3000), noise(3, 3000), noise(4, 3000)}, false, false},
+		"one of many":                  {[]string{text(1, 3000), text(2, 3000), text(3, 3000), text(4, 3000)}, []string{text(1, 3000), text(2, 3000), noise(3, 3000), text(4, 3000)}, false, false},
+		"cut off":                      {[]string{text(1, 3000), text(2, 3000), text(3, 3000)}, []string{text(1, 3000)}, false, false},
+		"a beginning of no known type": {[]string{noise(1, 3000), text(2, 3000), text(3, 3000)}, []string{noise(1, 3000), noise(4, 3000), noise(5, 3000)}, true, false},
+	} {
+		s := newStore()
+		tree := func(blobs []string) restic.ID {
+			n := restic.TreeNode{Name: "a.dat", Type: restic.NodeFile}
+			for _, b := range blobs {
+				s.blobs[id(b)] = []byte(b)
+				n.Content = append(n.Content, id(b))
+				n.Size += uint64(len(b))
+			}
+			top := idOf([]restic.TreeNode{n})
+			s.trees[top] = []restic.TreeNode{n}
+			return top
+		}
+		got, err := signs.Compare(t.Context(), s, tree(c.before), tree(c.after), 1, 1, signs.CompareOptions{Read: 40})
+		if err != nil || got.Changed != 1 || (got.Read == 1) != c.read || (got.Turned == 1) != c.turned {
+			t.Errorf("%s: %v %+v", name, err, got)
+		}
+	}
+}
+
 func TestNotes(t *testing.T) {
 	t.Parallel()
 	for name, note := range map[string]bool{

@@ -13,7 +13,7 @@ type Kind string
 
 // The kinds of alarms.
 const (
-	KindTurned  Kind = "encrypted" // contents that no longer begin as their type does
+	KindTurned  Kind = "encrypted" // contents that no longer are what their type has
 	KindRenamed Kind = "renamed"   // to one new extension
 	KindChanged Kind = "changed"   // very many, to what does not compress
 	KindDrift   Kind = "drift"     // a few each day, to what does not compress

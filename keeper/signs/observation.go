@@ -45,8 +45,8 @@ type Changes struct {
 	Extension     string `json:"extension,omitempty"`
 	WithExtension int    `json:"with_extension,omitempty"`
 
-	// Read files were compared by the beginnings of both contents; of these, Turned
-	// had a known type before and look random now. Candidates is how many could have
+	// Read files were compared where both contents begin to differ; of these, Turned
+	// had a known type before and look random there now. Candidates is how many could have
 	// been read.
 	Candidates int `json:"candidates"`
 	Read       int `json:"read"`

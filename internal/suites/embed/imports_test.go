@@ -27,7 +27,7 @@ var layers = map[string][]string{
 	"s3state":              {"s3versions", "internal/buckets", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/plural"},
 	"s3tool":               {"s3versions", "internal/buckets", "internal/s3err", "internal/events", "internal/readfile"},
 	"s3versions":           {"internal/reqctx", "internal/s3err"},
-	"restic":               {"s3versions", "internal/blobload", "internal/buckets", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/readfile", "internal/plural"},
+	"restic":               {"s3versions", "internal/blobload", "internal/buckets", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/readfile", "internal/plural", "internal/printable"},
 	"internal/buckets":     {"internal/s3err"},
 	"internal/reqctx":      {},
 	"internal/s3err":       {},
@@ -38,6 +38,7 @@ var layers = map[string][]string{
 	"internal/suggest":     {},
 	"internal/readfile":    {},
 	"internal/plural":      {},
+	"internal/printable":   {},
 	"internal/s3config":    {},
 }
 
