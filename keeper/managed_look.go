@@ -24,7 +24,7 @@ func (s *managed) Policy(ctx context.Context) (*PolicyResult, error) {
 	case err != nil:
 		r.Unknown = "whether it is locked could not be read: " + err.Error()
 	case l.Enabled:
-		r.Locked, r.Keeps = true, l.Promise()
+		r.Locked, r.KeepsSeconds = true, l.Promise().Seconds()
 		if len(l.Problems) == 0 {
 			s.lock = l
 		}

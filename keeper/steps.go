@@ -40,7 +40,7 @@ func (v *visit) policy(ctx context.Context) (Outcome, string, error) {
 	if !p.OK {
 		v.r.Locked = v.r.Locked || p.Locked
 		if p.Locked {
-			v.r.Keeps = p.Keeps
+			v.r.Keeps = p.keeps()
 		}
 		return Failed, oneLine(strings.Join(p.Problems, "; ")), nil
 	}
@@ -52,8 +52,12 @@ func (v *visit) policy(ctx context.Context) (Outcome, string, error) {
 		// does not do what it says.
 		return Failed, "the bucket was locked, and is not any more", nil
 	}
-	v.r.Locked, v.r.Keeps = p.Locked, p.Keeps
+	v.r.Locked, v.r.Keeps = p.Locked, p.keeps()
 	return Proved, "", nil
+}
+
+func (p *PolicyResult) keeps() time.Duration {
+	return time.Duration(p.KeepsSeconds * float64(time.Second))
 }
 
 func (v *visit) access(ctx context.Context) (Outcome, string, error) {

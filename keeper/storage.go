@@ -84,8 +84,9 @@ type PolicyResult struct {
 	// lock could not be read; "" if it could.
 	Locked  bool
 	Unknown string
-	// Keeps is how long the lock keeps every moment restorable; 0 if it is not known.
-	Keeps time.Duration
+	// KeepsSeconds is how long the lock keeps every moment restorable; 0 if it is not
+	// known.
+	KeepsSeconds float64
 	// Settings are the bucket's settings as they were found; nil if they are not
 	// watched.
 	Settings map[string][]string

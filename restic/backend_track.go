@@ -29,7 +29,7 @@ type tracker struct {
 
 	mu      sync.Mutex
 	locks   map[string]bool
-	early   map[string]bool // removed, while the engine still takes them
+	early   map[string]bool // released, while the engine still takes them
 	indexes map[string]bool
 
 	retries *broadcast
@@ -129,27 +129,30 @@ func (t *tracker) Remove(ctx context.Context, h engbackend.Handle) error {
 		return nil
 	}
 	if h.Type == engbackend.LockFile {
-		if t.removedEarly(h.Name) {
+		if t.isRemovedEarly(h.Name) {
 			return nil
 		}
-		limited, cancel := context.WithTimeout(ctx, lockTime)
-		defer cancel()
-		limited, done := t.forLock(limited)
-		defer done()
-		ctx = limited
+		return t.removeLock(ctx, h)
 	}
 	err := t.Backend.Remove(ctx, h)
-	if h.Type == engbackend.LockFile && (err == nil || t.IsNotExist(err)) {
+	if err == nil && h.Type == engbackend.IndexFile {
+		t.note(&t.indexes, h.Name, false)
+	}
+	return err
+}
+
+func (t *tracker) removeLock(ctx context.Context, h engbackend.Handle) error {
+	ctx, cancel := context.WithTimeout(ctx, lockTime)
+	defer cancel()
+	ctx, done := t.forLock(ctx)
+	defer done()
+	err := t.Backend.Remove(ctx, h)
+	if err == nil || t.IsNotExist(err) {
 		defer t.alive.forget(h.Name) // after release, which looks for it
 	}
 	if err == nil {
-		switch h.Type {
-		case engbackend.LockFile:
-			t.note(&t.locks, h.Name, false)
-			t.alive.release(h.Name)
-		case engbackend.IndexFile:
-			t.note(&t.indexes, h.Name, false)
-		}
+		t.note(&t.locks, h.Name, false)
+		t.alive.release(h.Name)
 	}
 	return err
 }
@@ -228,12 +231,13 @@ func (t *tracker) removeEarly() {
 	maps.Copy(t.early, t.locks)
 }
 
-// removedEarly reports whether a lock was removed before the engine, which now removes
-// it, held it.
-func (t *tracker) removedEarly(name string) bool {
+// isRemovedEarly reports whether the session removes a lock, or has, that the engine
+// now removes: it was released before the engine held it. The engine's end then makes
+// no request and no event, which could come after the session's end.
+func (t *tracker) isRemovedEarly(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.early[name] || t.locks[name] {
+	if !t.early[name] {
 		return false
 	}
 	delete(t.early, name)

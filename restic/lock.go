@@ -209,7 +209,7 @@ func (s *Session) unlocking(ctx context.Context, first func()) (err error) {
 		var errs []error
 		for _, name := range s.stack.leftLocks() {
 			h := engbackend.Handle{Type: engbackend.LockFile, Name: name}
-			if err := s.stack.Remove(context.Background(), h); err != nil && !s.stack.IsNotExist(err) {
+			if err := s.stack.removeLock(context.Background(), h); err != nil && !s.stack.IsNotExist(err) {
 				if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 					err = fmt.Errorf("no answer within %v", limit)
 				}

@@ -1,6 +1,7 @@
 package s3state
 
 import (
+	"cmp"
 	"context"
 	"hash/maphash"
 )
@@ -24,6 +25,7 @@ type twice struct {
 	more []uint64 // the filter, nil if it is not needed
 	seed maphash.Seed
 	last string
+	most int // remembered one by one; 0 for mostTwice
 }
 
 // note takes the next entry of a listing.
@@ -42,7 +44,7 @@ func (t *twice) add(key string) {
 		t.keys, t.seed = make(map[uint64]struct{}), maphash.MakeSeed()
 	}
 	hash := maphash.String(t.seed, key)
-	if len(t.keys) < mostTwice {
+	if len(t.keys) < cmp.Or(t.most, mostTwice) {
 		t.keys[hash] = struct{}{}
 		return
 	}
