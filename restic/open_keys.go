@@ -179,13 +179,13 @@ func (t *keyTrial) loadKey(ctx context.Context, name string) (raw []byte, err er
 // try opens the repository with a key. If it returns neither an error nor a result, the
 // next key is to be tried.
 func (t *keyTrial) try(ctx context.Context, name string, k loadedKey) (*opened, error) {
-	master, err := t.unlock(ctx, k)
+	file, master, err := t.unlock(ctx, k)
 	if errors.Is(err, errNotTried) {
 		t.untried++
 		return nil, nil
 	}
 	if err == nil { // the key is right
-		return t.open(ctx, name, k.raw, master)
+		return t.open(ctx, name, file, master)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -210,55 +210,51 @@ func (t *keyTrial) try(ctx context.Context, name string, k loadedKey) (*opened, 
 var errNotTried = errors.New("too costly")
 
 // unlock derives the user's key and unseals the master key with it, as the engine does
-// but on all processors: nothing else can go on meanwhile.
-func (t *keyTrial) unlock(ctx context.Context, k loadedKey) (*engcrypto.Key, error) {
+// but on all processors: nothing else can go on meanwhile. It also returns what the key
+// says of itself.
+func (t *keyTrial) unlock(ctx context.Context, k loadedKey) (*engrepository.Key, *engcrypto.Key, error) {
 	if k.err != nil {
-		return nil, k.err
+		return nil, nil, k.err
 	}
 	cost := keyCost(k.raw)
 	if t.spent+cost > maxKDFTotal {
-		return nil, errNotTried
+		return nil, nil, errNotTried
 	}
 	t.spent += cost
 	var file engrepository.Key
 	if err := json.Unmarshal(k.raw, &file); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	params := scrypt.Params{N: file.N, R: file.R, P: file.P}
 	derived, err := scrypt.Key(ctx, params, file.Salt, t.password, 64)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	user := &engcrypto.Key{}
 	rest := derived[copy(user.EncryptionKey[:], derived):]
 	copy(user.MACKey.R[:], rest[copy(user.MACKey.K[:], rest):])
 	if len(file.Data) < minStored { // the guard has seen to it
-		return nil, errors.New("its sealed part is too short")
+		return nil, nil, errors.New("its sealed part is too short")
 	}
 	nonce, sealed := file.Data[:user.NonceSize()], file.Data[user.NonceSize():]
 	plain, err := user.Open(nil, nonce, sealed, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	master := &engcrypto.Key{}
 	if err := json.Unmarshal(plain, master); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !master.Valid() {
-		return nil, errors.New("the master key in it is not valid")
+		return nil, nil, errors.New("the master key in it is not valid")
 	}
-	return master, nil
+	return &file, master, nil
 }
 
-// open gives the engine the master key that the key called name, with the content raw,
-// holds.
-func (t *keyTrial) open(ctx context.Context, name string, raw []byte, master *engcrypto.Key) (*opened, error) {
+// open gives the engine the master key that the key called name holds.
+func (t *keyTrial) open(ctx context.Context, name string, file *engrepository.Key, master *engcrypto.Key) (*opened, error) {
 	id, err := ParseID(name)
 	if err != nil {
-		return nil, err
-	}
-	var file engrepository.Key
-	if err := json.Unmarshal(raw, &file); err != nil {
 		return nil, err
 	}
 	k, err := wrapMaster(master, nil)
@@ -270,7 +266,7 @@ func (t *keyTrial) open(ctx context.Context, name string, raw []byte, master *en
 	switch {
 	case err == nil:
 		k.config = view.config
-		return &opened{repo, k, keyInfo(id, &file)}, nil
+		return &opened{repo, k, keyInfo(id, file)}, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	}

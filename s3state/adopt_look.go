@@ -3,16 +3,11 @@ package s3state
 import (
 	"context"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/cesnet/rwm/internal/s3err"
-	"github.com/cesnet/rwm/s3versions"
-	"github.com/minio/minio-go/v7"
 )
 
 // adoption is a bucket that is being turned into a policed one.
@@ -171,58 +166,21 @@ func (s *Store) findRepositories(ctx context.Context, bucket string) ([]string, 
 func (s *Store) repositoryAt(ctx context.Context, bucket, prefix string) (is bool, below []string, err error) {
 	var config, keys bool
 	entries := 0
-	for token := ""; ; {
-		page, err := s.listLevel(ctx, bucket, prefix, token)
+	for o, err := range s.s3.Objects(ctx, bucket, prefix, false) {
 		if err != nil {
 			return false, nil, s3err.Wrap(err, "list bucket %s", bucket)
 		}
-		for _, o := range page.Contents {
-			config = config || o.Key == prefix+"config"
+		switch name := strings.TrimPrefix(o.Key, prefix); {
+		case name == "config":
+			config = true
+		case name == "keys/":
+			keys = true
+		case o.Prefix && name != "rwm/":
+			below = append(below, o.Key)
 		}
-		for _, p := range page.CommonPrefixes {
-			switch name := strings.TrimPrefix(p.Prefix, prefix); name {
-			case "keys/":
-				keys = true
-			case "rwm/":
-			default:
-				below = append(below, p.Prefix)
-			}
-		}
-		entries += len(page.Contents) + len(page.CommonPrefixes)
-		if config && keys || entries >= maxListed || !page.IsTruncated || page.NextContinuationToken == token {
-			return config && keys, below, nil
-		}
-		token = page.NextContinuationToken
-	}
-}
-
-// listLevel lists the objects and directories directly below a prefix. minio-go takes
-// an error in an answer of status 200 for an empty list, and does not repeat a request
-// whose answer breaks off.
-func (s *Store) listLevel(ctx context.Context, bucket, prefix, token string) (*minio.ListBucketV2Result, error) {
-	query := url.Values{"list-type": {"2"}, "prefix": {prefix}, "delimiter": {"/"}, "encoding-type": {"url"}}
-	if token != "" {
-		query.Set("continuation-token", token)
-	}
-	text, err := s.s3.Call(ctx, s3versions.Request{Method: http.MethodGet, Bucket: bucket, Query: query})
-	if err != nil {
-		return nil, err
-	}
-	page := &minio.ListBucketV2Result{}
-	if err := xml.Unmarshal(text, page); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrBadListing, err)
-	}
-	if page.EncodingType == "url" {
-		for i := range page.Contents {
-			if page.Contents[i].Key, err = url.QueryUnescape(page.Contents[i].Key); err != nil {
-				return nil, fmt.Errorf("%w: %v", ErrBadListing, err)
-			}
-		}
-		for i := range page.CommonPrefixes {
-			if page.CommonPrefixes[i].Prefix, err = url.QueryUnescape(page.CommonPrefixes[i].Prefix); err != nil {
-				return nil, fmt.Errorf("%w: %v", ErrBadListing, err)
-			}
+		if entries++; config && keys || entries == maxListed {
+			break
 		}
 	}
-	return page, nil
+	return config && keys, below, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/cesnet/rwm/internal/buckets"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
+	"github.com/minio/minio-go/v7"
 )
 
 // DeleteOptions configures Delete.
@@ -120,7 +121,12 @@ func (s *Store) removeAll(ctx context.Context, bucket string, res *DeleteResult,
 }
 
 func (s *Store) abortUploads(ctx context.Context, bucket string) (aborted int) {
-	all, err := s.oldUploads(ctx, bucket, s.now().AddDate(100, 0, 0), &DropResult{})
+	var all []minio.ObjectMultipartInfo
+	err := s.uploads(ctx, bucket, func(u minio.ObjectMultipartInfo) {
+		if len(all) < mostUploads {
+			all = append(all, u)
+		}
+	})
 	if err != nil {
 		return 0
 	}

@@ -67,6 +67,23 @@ func mayGoOn(key string) bool { return !inRepository(key) }
 // oldUploads returns the uploads to abort: those that nothing can complete, and those
 // begun no later than limit. It notes the others in res.
 func (s *Store) oldUploads(ctx context.Context, bucket string, limit time.Time, res *DropResult) (old []minio.ObjectMultipartInfo, err error) {
+	err = s.uploads(ctx, bucket, func(u minio.ObjectMultipartInfo) {
+		young := u.Initiated.After(limit) && mayGoOn(u.Key)
+		if !young && len(old) < mostUploads {
+			old = append(old, u)
+			return
+		}
+		res.UploadsLeft++
+		if end := u.Initiated.AddDate(0, 0, uploadDays); young && end.After(res.UploadsLeftUntil) {
+			res.UploadsLeftUntil = end
+		}
+	})
+	return old, err
+}
+
+// uploads calls fn for every upload in parts that was not completed. It is none on a
+// server that cannot list them.
+func (s *Store) uploads(ctx context.Context, bucket string, fn func(minio.ObjectMultipartInfo)) error {
 	var page minio.ListMultipartUploadsResult
 	for {
 		key, id := page.NextKeyMarker, page.NextUploadIDMarker
@@ -75,24 +92,16 @@ func (s *Store) oldUploads(ctx context.Context, bucket string, limit time.Time, 
 			return err
 		})
 		if err != nil && noSuchFeature(err) {
-			return nil, nil
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, u := range page.Uploads {
-			young := u.Initiated.After(limit) && mayGoOn(u.Key)
-			if !young && len(old) < mostUploads {
-				old = append(old, u)
-				continue
-			}
-			res.UploadsLeft++
-			if end := u.Initiated.AddDate(0, 0, uploadDays); young && end.After(res.UploadsLeftUntil) {
-				res.UploadsLeftUntil = end
-			}
+			fn(u)
 		}
 		if !page.IsTruncated || page.NextKeyMarker == key && page.NextUploadIDMarker == id {
-			return old, nil
+			return nil
 		}
 	}
 }

@@ -61,8 +61,8 @@ func (e *StepError) Error() string {
 
 func (e *StepError) Unwrap() error { return e.Err }
 
-// ended makes e of an error that the end of ctx caused: whoever interrupted an
-// operation cannot know what it left. Errors that say so already stay as they are.
+// ended makes e of an error that the end of ctx caused: an operation that was
+// interrupted says what it left. Errors that say so already stay as they are.
 func ended(ctx context.Context, err error, e StepError) error {
 	if err == nil || ctx.Err() == nil || errors.As(err, new(*StepError)) || errors.As(err, new(*BatchError)) {
 		return err

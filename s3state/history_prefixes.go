@@ -1,8 +1,10 @@
 package s3state
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -88,15 +90,24 @@ func (a *atPrefixes) note(v *Version, c Change) {
 	}
 }
 
-// names are the prefixes at which there was a repository, in order.
-func (a *atPrefixes) names() (names []string) {
-	for _, name := range slices.Sorted(maps.Keys(a.all)) {
-		if a.all[name].repository() {
-			names = append(names, s3err.Clip(name))
+// repositories iterates over the prefixes at which there was a repository, in order;
+// those taken together come last, as "…".
+func (a *atPrefixes) repositories() iter.Seq2[string, *atPrefix] {
+	return func(yield func(string, *atPrefix) bool) {
+		for _, name := range slices.Sorted(maps.Keys(a.all)) {
+			if p := a.all[name]; p.repository() && !yield(name, p) {
+				return
+			}
+		}
+		if a.rest.repository() {
+			yield("…", &a.rest)
 		}
 	}
-	if a.rest.repository() {
-		names = append(names, "…")
+}
+
+func (a *atPrefixes) names() (names []string) {
+	for name := range a.repositories() {
+		names = append(names, s3err.Clip(name))
 	}
 	return names
 }
@@ -113,18 +124,12 @@ func (h *timeline) noRepository() string {
 func (a *atPrefixes) doubt(reviewed time.Time) error {
 	var gone int64
 	first := ""
-	add := func(name string, p *atPrefix) {
-		if p.repository() && p.last.After(reviewed) {
-			if first == "" {
-				first = name
-			}
+	for name, p := range a.repositories() {
+		if p.last.After(reviewed) {
+			first = cmp.Or(first, name)
 			gone += p.gone
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.all)) {
-		add(name, a.all[name])
-	}
-	add("…", &a.rest)
 	if gone == 0 {
 		return nil
 	}
@@ -135,14 +140,8 @@ func (a *atPrefixes) doubt(reviewed time.Time) error {
 // notes are for the history.
 func (a *atPrefixes) notes() (all []heldMark) {
 	const reason = "there is a repository at this prefix, which is neither proved nor judged here"
-	add := func(name string, p *atPrefix) {
-		if p.repository() {
-			all = append(all, heldMark{at: p.made, key: name, reason: unique.Make(reason), n: 1, kind: markNoted})
-		}
+	for name, p := range a.repositories() {
+		all = append(all, heldMark{at: p.made, key: name, reason: unique.Make(reason), n: 1, kind: markNoted})
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.all)) {
-		add(name, a.all[name])
-	}
-	add("…", &a.rest)
 	return all
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // mostTwice bounds how many keys are remembered one by one. A Bloom filter of mostBits
-// has the others: whom it names wrongly is read, and it leaves out none. A host can
+// has the others: what it names wrongly is read, and it leaves out none. A host can
 // write tiny objects twice by the hundred thousand; were then all taken for written
 // twice, every pack of the repository would be read.
 const (

@@ -141,7 +141,7 @@ func (w *world) policed(t *testing.T) func() error {
 	}
 }
 
-// Whoever interrupts an operation, at whatever request, learns what is left and what to
+// An operation that is interrupted, at whatever request, says what is left and what to
 // do next.
 func TestInterruptedSaysWhatIsLeft(t *testing.T) {
 	t.Parallel()

@@ -2,14 +2,7 @@ package s3tool
 
 import (
 	"context"
-	"encoding/xml"
-	"fmt"
-	"io"
 	"iter"
-	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -62,112 +55,16 @@ func (t *Tool) List(ctx context.Context, at Location, recursive bool) iter.Seq2[
 			yield(Entry{}, err)
 			return
 		}
-		for token := ""; ; {
-			page, err := t.listPage(ctx, at, recursive, token)
+		for o, err := range t.versions.Objects(ctx, at.Bucket, at.Key, recursive) {
 			if err != nil {
 				yield(Entry{}, explain(err, "list", at))
 				return
 			}
-			for _, e := range page.entries() {
-				if !yield(e, nil) {
-					return
-				}
-			}
-			if !page.IsTruncated {
+			if !yield(Entry(o), nil) {
 				return
 			}
-			if page.NextContinuationToken == "" || page.NextContinuationToken == token {
-				yield(Entry{}, fmt.Errorf("list %s: the server does not say how its list goes on", at))
-				return
-			}
-			token = page.NextContinuationToken
 		}
 	}
-}
-
-// maxListPage bounds one answer: a thousand keys of a kilobyte, encoded.
-const maxListPage = 16 << 20
-
-// listPage reads one page of a listing. minio-go does not repeat a request whose answer
-// breaks off.
-func (t *Tool) listPage(ctx context.Context, at Location, recursive bool, token string) (page *listing, err error) {
-	query := url.Values{"list-type": {"2"}, "prefix": {at.Key}, "encoding-type": {"url"}}
-	if !recursive {
-		query.Set("delimiter", "/")
-	}
-	if token != "" {
-		query.Set("continuation-token", token)
-	}
-	err = t.versions.Retry(ctx, at.Bucket, "list objects", 0, func(ctx context.Context) error {
-		resp, err := t.versions.Send(ctx, s3versions.Request{Method: http.MethodGet, Bucket: at.Bucket, Query: query})
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close() //nolint:errcheck // read only
-		page = &listing{}
-		if err := xml.NewDecoder(io.LimitReader(resp.Body, maxListPage)).Decode(page); err != nil {
-			return fmt.Errorf("%w: %w", s3versions.ErrTruncated, err)
-		}
-		return page.decode()
-	})
-	return page, err
-}
-
-// listing is an answer to ListObjectsV2.
-type listing struct {
-	XMLName               xml.Name `xml:"ListBucketResult"`
-	IsTruncated           bool
-	NextContinuationToken string
-	EncodingType          string
-	Contents              []struct {
-		Key          string
-		Size         int64
-		LastModified time.Time
-		ETag         string
-		StorageClass string
-	}
-	CommonPrefixes []struct{ Prefix string }
-}
-
-// decode undoes encoding-type=url. Servers write a space as + (and a plus as %2B), or as
-// %20 (and a plus perhaps as it is).
-func (l *listing) decode() error {
-	if l.EncodingType != "url" {
-		return nil
-	}
-	var keys []*string
-	for i := range l.Contents {
-		keys = append(keys, &l.Contents[i].Key)
-	}
-	for i := range l.CommonPrefixes {
-		keys = append(keys, &l.CommonPrefixes[i].Prefix)
-	}
-	unescape := url.QueryUnescape
-	if slices.ContainsFunc(keys, func(key *string) bool { return strings.Contains(*key, "%20") }) {
-		unescape = url.PathUnescape
-	}
-	for _, key := range keys {
-		plain, err := unescape(*key)
-		if err != nil {
-			return fmt.Errorf("%w: key %q is not encoded as was asked for", s3versions.ErrBadListing, *key)
-		}
-		*key = plain
-	}
-	return nil
-}
-
-func (l *listing) entries() []Entry {
-	entries := make([]Entry, 0, len(l.Contents)+len(l.CommonPrefixes))
-	for _, o := range l.Contents {
-		entries = append(entries, Entry{
-			Key: o.Key, Size: o.Size, LastModified: o.LastModified, ETag: strings.Trim(o.ETag, `"`), StorageClass: o.StorageClass,
-		})
-	}
-	for _, p := range l.CommonPrefixes {
-		entries = append(entries, Entry{Key: p.Prefix, Prefix: true})
-	}
-	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Key, b.Key) })
-	return entries
 }
 
 // Versions iterates over every version and delete marker whose key begins with at.Key,

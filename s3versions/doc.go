@@ -16,7 +16,8 @@
 //		fmt.Println(v.Key, v.VersionID, v.IsLatest, v.DeleteMarker)
 //	}
 //
-// [Client.Pages] gives the same in pages, [Client.Delete] removes versions for good,
+// [Client.Pages] gives the same in pages, [Client.Objects] what is current,
+// [Client.Delete] removes versions for good,
 // [Client.Copy] has the server copy one, and [Client.Send] and [Client.Call] send any
 // other request.
 //
@@ -46,6 +47,7 @@
 //	request.go          signing and sending one request, reading its error
 //	retry.go            which failures are transient, and repeating
 //	list.go             Versions, Pages
+//	objects.go          Objects
 //	list_parallel.go    the ranges of a large bucket, listed at once
 //	list_range.go       one range, page by page, each checked against the one before
 //	page.go             one page: encoded keys, bounds

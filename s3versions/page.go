@@ -96,23 +96,37 @@ func parseXML(data []byte, encoded bool) (*page, error) {
 	return &p.page, nil
 }
 
-// decodeKeys undoes encoding-type=url. Servers differ in how they write a
-// space: as + (AWS, where a plus is %2B) or as %20 (where a plus may be bare).
+// decodeKeys undoes encoding-type=url.
 func (p *page) decodeKeys() error {
-	percentSpace := slices.ContainsFunc(p.entries, func(v Version) bool { return strings.Contains(v.Key, "%20") })
+	keys := make([]*string, len(p.entries))
+	for i := range p.entries {
+		keys[i] = &p.entries[i].Key
+	}
+	if err := decodeKeys(keys); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if !utf8.ValidString(*key) {
+			return fmt.Errorf("%w: key %q is not UTF-8", ErrBadListing, s3err.Clip(*key))
+		}
+	}
+	return nil
+}
+
+// decodeKeys undoes encoding-type=url for the keys of one answer. Servers differ in how
+// they write a space: as + (AWS, where a plus is %2B) or as %20 (where a plus may be
+// bare).
+func decodeKeys(keys []*string) error {
 	decode := url.QueryUnescape
-	if percentSpace {
+	if slices.ContainsFunc(keys, func(key *string) bool { return strings.Contains(*key, "%20") }) {
 		decode = url.PathUnescape
 	}
-	for i := range p.entries {
-		key, err := decode(p.entries[i].Key)
+	for _, key := range keys {
+		plain, err := decode(*key)
 		if err != nil {
-			return fmt.Errorf("%w: key %q is not URL-encoded as was asked for", ErrBadListing, s3err.Clip(p.entries[i].Key))
+			return fmt.Errorf("%w: key %q is not URL-encoded as was asked for", ErrBadListing, s3err.Clip(*key))
 		}
-		if !utf8.ValidString(key) {
-			return fmt.Errorf("%w: key %q is not UTF-8", ErrBadListing, s3err.Clip(key))
-		}
-		p.entries[i].Key = key
+		*key = plain
 	}
 	return nil
 }

@@ -45,8 +45,11 @@ func (c *comparison) contents(ctx context.Context) error {
 // rest.
 func (c *comparison) candidates(pairs []pair) []pair {
 	list := slices.DeleteFunc(slices.Clone(pairs), func(p pair) bool {
+		if p.now.size < leastSize {
+			return true
+		}
 		_, _, ok := p.differ()
-		return !ok || p.now.size < leastSize
+		return !ok
 	})
 	seed := maphash.MakeSeed()
 	slices.SortFunc(list, func(a, b pair) int {
