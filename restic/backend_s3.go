@@ -19,6 +19,7 @@ import (
 	engutil "github.com/restic/restic/rwmlink/util"
 
 	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 type s3Location struct {
@@ -48,6 +49,7 @@ func (l *s3Location) backend(_ context.Context, o *options, _ bool) (engbackend.
 type s3Backend struct {
 	client      *minio.Client
 	core        minio.Core
+	lists       *s3versions.Client
 	bucket      string
 	prefix      string
 	layout      englayout.Layout
@@ -58,7 +60,6 @@ type s3Backend struct {
 
 	answered    atomic.Bool // the server has answered at least once
 	noChecksums atomic.Bool // the server refuses x-amz-checksum-sha256
-	listV1      atomic.Bool // the server does not know ListObjectsV2
 	ceph        atomic.Bool // the server has answered as Ceph RGW does
 	sealing     sealing
 	trees       treesHeld
@@ -70,7 +71,7 @@ var _ engbackend.Backend = (*s3Backend)(nil)
 func newS3Backend(l *s3Location, o *options) *s3Backend {
 	prefix := strings.Trim(l.prefix, "/")
 	b := &s3Backend{
-		client: l.client, core: minio.Core{Client: l.client}, bucket: l.bucket, prefix: prefix,
+		client: l.client, core: minio.Core{Client: l.client}, lists: lists(l.client, o), bucket: l.bucket, prefix: prefix,
 		layout: englayout.NewDefaultLayout(prefix, path.Join), connections: o.connections, stallAfter: o.stallAfter,
 		class: o.storageClass,
 	}

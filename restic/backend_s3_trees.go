@@ -89,19 +89,14 @@ func (b *s3Backend) leaveTrees(ctx context.Context, packs map[string]bool, may m
 }
 
 // treeCopies lists everything below treesDir, no matter who wrote it.
-func (b *s3Backend) treeCopies(ctx context.Context) (map[string]minio.ObjectInfo, error) {
+func (b *s3Backend) treeCopies(ctx context.Context) (map[string]s3versions.Object, error) {
 	prefix := b.treeKey("") + "/"
-	w, ctx := b.watch(ctx)
-	defer w.stop()
-	have := map[string]minio.ObjectInfo{}
-	for obj := range b.client.ListObjectsIter(ctx, b.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, UseV1: b.listV1.Load()}) {
-		if obj.Err != nil {
-			return nil, w.explain(b.fail("LIST", prefix, obj.Err), func() error { return b.fail("LIST", prefix, errStalled) })
-		}
-		w.touch()
+	have := map[string]s3versions.Object{}
+	err := b.list(ctx, prefix, true, func(obj s3versions.Object) error {
 		have[strings.TrimPrefix(obj.Key, prefix)] = obj
-	}
-	return have, ctx.Err()
+		return nil
+	})
+	return have, err
 }
 
 // mayCopy reports whether a pack of this name and size may be copied.
@@ -109,7 +104,7 @@ type mayCopy func(ctx context.Context, name string, size int64) (bool, error)
 
 // copyTrees copies one pack, unless old is that already. A host may write here too, so
 // a copy is compared with its pack. It returns false if may does.
-func (b *s3Backend) copyTrees(ctx context.Context, name string, old minio.ObjectInfo, there bool, may mayCopy) (bool, error) {
+func (b *s3Backend) copyTrees(ctx context.Context, name string, old s3versions.Object, there bool, may mayCopy) (bool, error) {
 	from, to := b.layout.Filename(engbackend.Handle{Type: engbackend.PackFile, Name: name}), b.treeKey(name)
 	var info minio.ObjectInfo
 	err := b.watched(ctx, "HEAD", from, func(ctx context.Context) (err error) {
@@ -122,11 +117,14 @@ func (b *s3Backend) copyTrees(ctx context.Context, name string, old minio.Object
 	if ok, err := may(ctx, name, info.Size); err != nil || !ok {
 		return false, err
 	}
-	if there && info.Size == old.Size && s3versions.BareETag(info.ETag) == s3versions.BareETag(old.ETag) {
+	if there && info.Size == old.Size && s3versions.BareETag(info.ETag) == old.ETag {
 		return true, nil
 	}
 	err = b.watched(ctx, "PUT", to, func(ctx context.Context) error {
-		_, err := b.client.CopyObject(ctx, minio.CopyDestOptions{Bucket: b.bucket, Object: to}, minio.CopySrcOptions{Bucket: b.bucket, Object: from})
+		copied, err := b.client.CopyObject(ctx, minio.CopyDestOptions{Bucket: b.bucket, Object: to}, minio.CopySrcOptions{Bucket: b.bucket, Object: from})
+		if err == nil && copied.ETag == "" { // an error in an answer of status 200
+			err = errors.New("the server does not confirm the copy")
+		}
 		return err
 	})
 	return err == nil, err

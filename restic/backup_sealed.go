@@ -7,13 +7,12 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/minio/minio-go/v7"
-
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 
 	"github.com/cesnet/rwm/internal/plural"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 // parentTrees reads the trees of a backup's parent. To a sealed host one that is not in
@@ -65,7 +64,7 @@ func (s *Session) readableParent(ctx context.Context, repo *engrepository.Reposi
 	if !ok {
 		return list[0]
 	}
-	var left map[string]minio.ObjectInfo
+	var left map[string]s3versions.Object
 	refused := 0
 	for i, sn := range list {
 		if sn.Tree == nil {

@@ -2,6 +2,7 @@ package restic
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -140,5 +141,51 @@ func TestForgetListsWhatTheServerRefuses(t *testing.T) {
 	srv.ClearFaults(t)
 	if left := keys(t, s, ObjectSnapshot); len(left) != 2 {
 		t.Errorf("%d snapshots left", len(left))
+	}
+}
+
+// TestPruneBelievesNoListThatIsAnError answers the listing of snapshots with an error in
+// an answer of status 200. Taken for an empty list, it has a prune remove everything.
+func TestPruneBelievesNoListThatIsAnError(t *testing.T) {
+	srv := s3test.Start(t)
+	for name, c := range map[string]struct {
+		fault s3test.Fault
+		want  error
+	}{
+		"for a moment": {fault: s3test.Fault{Times: 2}},
+		"refused":      {fault: s3test.Fault{Code: "AccessDenied"}, want: ErrAccessDenied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			plain := newBucket(t, srv).(*s3Location)
+			transport := &s3test.Faults{}
+			loc := S3(srv.ClientVia(t, srv.Admin, transport), plain.bucket, "")
+			s, err := Init(t.Context(), loc, testPassword, WithoutCache(), WithRetryFor(3*time.Second))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			history(t, s, 3)
+			snapshots, packs := keys(t, s, ObjectSnapshot), keys(t, s, ObjectPack)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if s, err = Open(t.Context(), loc, testPassword, WithoutCache(), WithRetryFor(3*time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			c.fault.Method, c.fault.Path, c.fault.Kind = http.MethodGet, "prefix=snapshots", s3test.ErrorIn200
+			transport.Inject(c.fault)
+			if _, err = s.Prune(t.Context(), PruneOptions{}); !errors.Is(err, c.want) {
+				t.Errorf("error %v, want %v", err, c.want)
+			}
+			if !slices.ContainsFunc(transport.Requests(), func(r s3test.Request) bool { return r.Fault != "" }) {
+				t.Error("nothing went wrong, so nothing was tested")
+			}
+			transport.Clear()
+			if n, m := len(keys(t, s, ObjectSnapshot)), len(keys(t, s, ObjectPack)); n != len(snapshots) || m != len(packs) {
+				t.Errorf("%d snapshots of %d, %d packs of %d are left", n, len(snapshots), m, len(packs))
+			}
+		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -29,10 +30,12 @@ type Client struct {
 	known *endpoints
 }
 
-// endpoints remembers where the requests of each bucket go.
+// endpoints remembers where the requests of each bucket go, and what the server can do.
 type endpoints struct {
 	mu sync.Mutex
 	of map[string]endpoint
+
+	listV1 atomic.Bool // it does not know ListObjectsV2
 }
 
 // Option changes how a Client works.

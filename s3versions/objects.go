@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cesnet/rwm/internal/s3err"
 )
 
 // Object is a current object, or a common prefix of some when a listing is not
@@ -26,9 +29,10 @@ type Object struct {
 
 // Objects iterates over the current objects whose key begins with prefix, page by page,
 // each in the order of keys. Unless it is recursive, keys that continue after the next
-// slash become one Object, their common prefix. An error ends it. (minio-go takes an
-// error in an answer of status 200 for an empty list, and does not repeat a request
-// whose answer breaks off.)
+// slash become one Object, their common prefix. An error ends it. A server that does not
+// know ListObjectsV2 is asked with ListObjects. (minio-go takes any other document in an
+// answer of status 200 for an empty list, and does not repeat a request whose answer
+// breaks off.)
 //
 // Errors: ErrNoBucket, ErrAccessDenied, ErrCredentials, ErrUnreachable, ErrBadListing.
 func (c *Client) Objects(ctx context.Context, bucket, prefix string, recursive bool) iter.Seq2[Object, error] {
@@ -38,17 +42,24 @@ func (c *Client) Objects(ctx context.Context, bucket, prefix string, recursive b
 			yield(Object{}, err)
 			return
 		}
-		query := url.Values{"list-type": {"2"}, "prefix": {prefix}, "encoding-type": {"url"}}
+		query := url.Values{"prefix": {prefix}, "encoding-type": {"url"}}
 		if !recursive {
 			query.Set("delimiter", "/")
 		}
-		for {
-			page, err := c.objectPage(ctx, bucket, query)
+		v1 := c.known.listV1.Load()
+		for next, first := "", true; ; first = false {
+			page, err := c.objectPage(ctx, bucket, query, v1, next)
+			if first && !v1 && s3err.Code(err) == "NotImplemented" {
+				v1 = true
+				c.known.listV1.Store(true)
+				page, err = c.objectPage(ctx, bucket, query, v1, next)
+			}
 			if err != nil {
 				yield(Object{}, err)
 				return
 			}
-			for _, o := range page.objects() {
+			all := page.objects()
+			for _, o := range all {
 				if !yield(o, nil) {
 					return
 				}
@@ -56,12 +67,14 @@ func (c *Client) Objects(ctx context.Context, bucket, prefix string, recursive b
 			if !page.IsTruncated {
 				return
 			}
-			next := page.NextContinuationToken
-			if next == "" || next == query.Get("continuation-token") {
+			last := next
+			if next = page.NextContinuationToken; v1 {
+				next = page.marker(all)
+			}
+			if next == "" || next == last {
 				yield(Object{}, fmt.Errorf("%w: the server does not say how its list goes on", ErrBadListing))
 				return
 			}
-			query.Set("continuation-token", next)
 		}
 	}
 }
@@ -69,15 +82,34 @@ func (c *Client) Objects(ctx context.Context, bucket, prefix string, recursive b
 // maxObjectPage bounds one answer: a thousand keys of a kilobyte, encoded.
 const maxObjectPage = 16 << 20
 
-func (c *Client) objectPage(ctx context.Context, bucket string, query url.Values) (page *objectPage, err error) {
+// objectPage asks for the page that begins at next; "" is the first.
+func (c *Client) objectPage(
+	ctx context.Context, bucket string, query url.Values, v1 bool, next string,
+) (page *objectPage, err error) {
+	query = maps.Clone(query)
+	goesOn := "marker"
+	if !v1 {
+		query.Set("list-type", "2")
+		goesOn = "continuation-token"
+	}
+	if next != "" {
+		query.Set(goesOn, next)
+	}
 	err = c.Retry(ctx, bucket, "list objects", 0, func(ctx context.Context) error {
 		resp, err := c.Send(ctx, Request{Method: http.MethodGet, Bucket: bucket, Query: query})
 		if err != nil {
 			return err
 		}
 		defer resp.Body.Close() //nolint:errcheck // read only
+		reply, err := io.ReadAll(io.LimitReader(resp.Body, maxObjectPage))
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrTruncated, err)
+		}
+		if err := errorInside(reply); err != nil {
+			return err
+		}
 		page = &objectPage{}
-		if err := xml.NewDecoder(io.LimitReader(resp.Body, maxObjectPage)).Decode(page); err != nil {
+		if err := xml.Unmarshal(reply, page); err != nil {
 			return fmt.Errorf("%w: %w", ErrTruncated, err)
 		}
 		return page.decode()
@@ -85,11 +117,12 @@ func (c *Client) objectPage(ctx context.Context, bucket string, query url.Values
 	return page, err
 }
 
-// objectPage is an answer to ListObjectsV2.
+// objectPage is an answer to ListObjectsV2 or ListObjects.
 type objectPage struct {
 	XMLName               xml.Name `xml:"ListBucketResult"`
 	IsTruncated           bool
 	NextContinuationToken string
+	NextMarker            string
 	EncodingType          string
 	Contents              []struct {
 		Key          string
@@ -101,11 +134,20 @@ type objectPage struct {
 	CommonPrefixes []struct{ Prefix string }
 }
 
+// marker is where ListObjects goes on after this page, or "" if that is unknown. Servers
+// name it only where there are common prefixes; otherwise it is the last key.
+func (p *objectPage) marker(all []Object) string {
+	if p.NextMarker != "" || len(all) == 0 {
+		return p.NextMarker
+	}
+	return all[len(all)-1].Key
+}
+
 func (p *objectPage) decode() error {
 	if p.EncodingType != "url" {
 		return nil
 	}
-	var keys []*string
+	keys := []*string{&p.NextMarker}
 	for i := range p.Contents {
 		keys = append(keys, &p.Contents[i].Key)
 	}

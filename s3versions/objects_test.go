@@ -7,11 +7,22 @@ import (
 	"testing"
 )
 
-// objectAnswers are answers to ListObjectsV2, by their continuation tokens.
+// objectAnswers are answers to ListObjectsV2, by their continuation tokens, or to
+// ListObjects by "v1 " and the marker.
 type objectAnswers map[string]string
 
 func (a objectAnswers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	fmt.Fprint(w, a[r.URL.Query().Get("continuation-token")])
+	query := r.URL.Query()
+	which := query.Get("continuation-token")
+	if query.Get("list-type") != "2" {
+		which = "v1 " + query.Get("marker")
+	}
+	answer, known := a[which]
+	if !known {
+		w.WriteHeader(http.StatusNotImplemented)
+		answer = "<Error><Code>NotImplemented</Code></Error>"
+	}
+	fmt.Fprint(w, answer)
 }
 
 // Objects gives keys as they are, however the server encodes them, and ends with an error
@@ -39,6 +50,17 @@ func TestObjects(t *testing.T) {
 			"2": page("<IsTruncated>true</IsTruncated><NextContinuationToken>2</NextContinuationToken>"),
 		}, nil, true},
 		{"an error", objectAnswers{"": "<Error><Code>InternalError</Code></Error>"}, nil, true},
+		{"a page of a proxy", objectAnswers{"": "<html></html>"}, nil, true},
+		{"nothing", objectAnswers{"": ""}, nil, true},
+		{"an older server", objectAnswers{
+			"v1 ":    page("<Contents><Key>a</Key></Contents><Contents><Key>b+c</Key></Contents><IsTruncated>true</IsTruncated>"),
+			"v1 b c": page("<Contents><Key>d</Key></Contents><IsTruncated>true</IsTruncated><NextMarker>e%2B/</NextMarker>"),
+			"v1 e+/": page("<Contents><Key>f</Key></Contents>"),
+		}, []string{"a", "b c", "d", "f"}, false},
+		{"an older server that goes in circles", objectAnswers{
+			"v1 ":  page("<Contents><Key>a</Key></Contents><IsTruncated>true</IsTruncated>"),
+			"v1 a": page("<Contents><Key>a</Key></Contents><IsTruncated>true</IsTruncated>"),
+		}, []string{"a", "a"}, true},
 		{"cut off", objectAnswers{"": "<ListBucketResult><Contents><Key>a</Key></Contents>"}, nil, true},
 		{"no encoding", objectAnswers{"": page("<Contents><Key>%zz</Key></Contents>")}, nil, true},
 	} {
