@@ -16,7 +16,8 @@ export CGO_ENABLED ?= 0
 export GOFLAGS := $(strip $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath)
 
 MODULES := . restic/link s3dev examples/embed
-GOTEST  := $(TOOLS)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
+INMEMORY := sh $(CURDIR)/internal/tools/inmemory.sh
+GOTEST  := $(INMEMORY) $(TOOLS)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg
 # lint vets everything; go test need not do so again.
 NOVET   := -vet=off
 

@@ -27,5 +27,5 @@ rgw-packages:
 test-rgw: rgw-packages tools ## the tests on a Ceph RGW made for the run
 	@if command -v ceph-mon >/dev/null && command -v ceph-osd >/dev/null && command -v radosgw >/dev/null; then \
 	  $(GO) build -o $(TOOLS)/withrgw ./internal/harness/rgw/cmd/withrgw && \
-	  $(TOOLS)/withrgw -- $(GOTEST) --jsonfile $(TOOLS)/test-rgw.json -- $(NOVET) -count=1 -p 3 -parallel 6 -timeout 20m -skip '$(RGW_SKIP)' $(RGW_SUITES); \
+	  $(INMEMORY) $(TOOLS)/withrgw -- $(GOTEST) --jsonfile $(TOOLS)/test-rgw.json -- $(NOVET) -count=1 -p 3 -parallel 6 -timeout 20m -skip '$(RGW_SKIP)' $(RGW_SUITES); \
 	else echo "SKIPPED, CEPH IS NOT INSTALLED: nothing was tested on Ceph RGW (make rgw-packages, as root on Debian)"; fi
