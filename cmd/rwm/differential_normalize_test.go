@@ -86,6 +86,10 @@ func (n normalizer) value(key string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		delete(v, "program_version")
+		if item, ok := v["item"].(string); ok && strings.HasSuffix(item, "/") && strings.HasPrefix(n.world.data, item) {
+			// other tests change the directories above, and so the length of their times
+			v["metadata_size"], v["metadata_size_in_repo"] = "SOME", "SOME"
+		}
 		for k, field := range v {
 			v[k] = n.value(k, field)
 		}
