@@ -229,3 +229,36 @@ func TestShortenedLocksAreTold(t *testing.T) {
 	must(t, w.keeper().Acknowledge("web1", "settings", "ann", ""))
 	green(t, w.pass())
 }
+
+// An attacker on the host makes so much to judge that each pass spends its budget on it.
+// The locks are renewed all the same.
+func TestRenewalHasABudgetOfItsOwn(t *testing.T) {
+	t.Parallel()
+	w := lockedWorld(t, &s3state.LockOptions{Days: 30}, "")
+	const days = 5
+	unlimited := w.cfg.Storages["web1"].Budget
+	for i := range 3 * days {
+		w.write("web1", "docs/1.txt", prose(i, 3000))
+		w.backup("web1")
+		if i%3 == 2 {
+			w.advance(day)
+			w.cfg.Storages["web1"].Budget = unlimited
+			report := w.pass()
+			green(t, report)
+			w.cfg.Storages["web1"].Budget.Requests = task(t, report.Storages[0], keeper.TaskHistory).Requests * 3 / 4
+		}
+	}
+	for i := range 3 {
+		w.write("web1", "docs/2.txt", prose(i, 3000))
+		w.backup("web1")
+		w.advance(day)
+		before := w.clock()
+		s := w.one()
+		if h := task(t, s, keeper.TaskHistory); h.Outcome != keeper.NotProved || !strings.Contains(h.Text, "budget") {
+			t.Fatalf("the budget was enough, so nothing was tested: %+v", h)
+		}
+		if r := task(t, s, keeper.TaskRenew); r.Outcome != keeper.Proved || r.Proved.Before(before) || s.Floor.Before(before.Add(30*day)) {
+			t.Errorf("%+v, floor %s", r, s.Floor)
+		}
+	}
+}

@@ -114,7 +114,7 @@ type visit struct {
 // visit goes over one storage. The error is about the state directory.
 func (k *Keeper) visit(ctx context.Context, name string) (v *visit, err error) {
 	v = &visit{k: k, name: name, cfg: k.cfg.Storages[name]}
-	ctx, meter, done := newMeter(ctx, v.cfg.Budget, k.base)
+	within, meter, done := newMeter(ctx, v.cfg.Budget, k.base)
 	defer done()
 	v.meter = meter
 	if v.r, err = k.state.load(name, v.cfg, k.now()); err == nil && !v.r.Lost.IsZero() {
@@ -127,7 +127,7 @@ func (k *Keeper) visit(ctx context.Context, name string) (v *visit, err error) {
 		v.status.Reds = append(v.status.Reds, Red{"state", "The state of earlier passes cannot be read: " + err.Error() + ".", "ls -l " + string(k.state)})
 		return v, err
 	}
-	v.work(ctx)
+	v.work(ctx, within)
 	v.r.LastPass = k.now()
 	err = k.state.save(name, v.r, true)
 	v.status = k.status(name, v.r)
@@ -139,7 +139,11 @@ func (k *Keeper) visit(ctx context.Context, name string) (v *visit, err error) {
 	return v, err
 }
 
-func (v *visit) work(ctx context.Context) {
+// work does what is due within the budget of ctx. The promise does not depend on it: an
+// attacker on the host can make so much to judge that no pass gets as far as the
+// renewal, and the locks would end. So that has a budget of its own if the first is
+// spent.
+func (v *visit) work(pass, ctx context.Context) {
 	var err error
 	err = events.Try(func() (err error) {
 		v.storage, err = v.k.open(ctx, v.name, v.cfg, v.meter)
@@ -168,8 +172,14 @@ func (v *visit) work(ctx context.Context) {
 		TaskRenew: v.renew, TaskForget: v.forget, TaskDrop: v.drop, TaskRead: v.read, TaskDrill: v.drill,
 	}
 	for _, t := range tasks {
-		if ctx.Err() != nil {
-			return
+		within := ctx
+		if t == TaskRenew && errors.Is(context.Cause(ctx), ErrBudget) {
+			var done func()
+			within, done = v.meter.grant(pass, v.cfg.Budget)
+			defer done()
+		}
+		if within.Err() != nil {
+			continue
 		}
 		every := v.cfg.every(t)
 		if t == TaskRead && every.On() {
@@ -181,7 +191,7 @@ func (v *visit) work(ctx context.Context) {
 		}
 		due := every.due(last, v.k.now()) || t == TaskProve && every.On() && v.provedAnyway()
 		if due && v.allowed(t) {
-			v.do(ctx, t, steps[t])
+			v.do(within, t, steps[t])
 		}
 	}
 }

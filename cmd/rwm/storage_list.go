@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cesnet/rwm/internal/plural"
 	"github.com/cesnet/rwm/s3state"
 )
 
@@ -12,7 +13,7 @@ type storageListCmd struct{}
 
 func (storageListCmd) Help() string {
 	return `The buckets of the configured identity. rwm storage-info explains what is wrong with a
-policy that FAILED.`
+policy that FAILED. UNKNOWN is a policy that could not be read; the exit code is 3 then.`
 }
 
 func (storageListCmd) Run(a *app) error {
@@ -25,23 +26,31 @@ func (storageListCmd) Run(a *app) error {
 		return err
 	}
 	g := &grid{header: []string{"NAME", "POLICY", "OWNER", "TARGET USER", "LOCK", ""}}
+	unread := 0
 	for _, b := range list {
 		row := newJSONBucket(b)
+		if b.Err != nil {
+			unread++
+		}
 		if a.cli.JSON {
 			_ = a.emit(row)
 			continue
 		}
-		seal := ""
+		policy, seal := "UNKNOWN", ""
 		if b.Check != nil {
-			seal = sealText(b.Check)
+			policy, seal = yesNo(row.PolicyOK, "OK", "FAILED"), sealText(b.Check)
 		}
-		g.add(printable(row.Name), yesNo(row.PolicyOK, "OK", "FAILED"), printable(cmp.Or(shortOwner(row.Owner), "-")), printable(cmp.Or(row.TargetUser, "-")), lockText(b.Lock), seal)
+		g.add(printable(row.Name), policy, printable(cmp.Or(shortOwner(row.Owner), "-")), printable(cmp.Or(row.TargetUser, "-")), lockText(b.Lock), seal)
 		if b.Err != nil {
 			a.warning(printable("bucket " + b.Name + ": " + b.Err.Error()))
 		}
 	}
 	if !a.cli.JSON {
 		a.show(g)
+	}
+	if unread > 0 {
+		err := fmt.Errorf("%d of %s could not be checked; the others were", unread, plural.Of(len(list), "bucket"))
+		return &exitError{exitIncomplete, err}
 	}
 	return nil
 }
