@@ -36,6 +36,7 @@ type managed struct {
 	// is taken over if it keeps moments for that long.
 	lock   *s3state.Lock
 	accept time.Duration
+	all    bool // all current objects are renewed
 
 	listing *s3state.Listing // that of the survey, if the history can use it
 	newest  time.Time        // moment of the survey
@@ -186,6 +187,9 @@ func (s *managed) Renew(ctx context.Context, freeze string) (r *Renewal, err err
 	if l := s.lock; s.accept > 0 && l != nil && l.Promise() >= s.accept {
 		opts.Lock = &s3state.LockOptions{Days: l.Days, GraceDays: l.RetainDays - l.Days, Mode: l.Mode}
 	}
+	if s.all {
+		opts.Needed = func(string) bool { return true }
+	}
 	res, err := s.m.RenewLocks(ctx, s.bucket, opts)
 	if err != nil {
 		return nil, err
@@ -193,6 +197,8 @@ func (s *managed) Renew(ctx context.Context, freeze string) (r *Renewal, err err
 	return &Renewal{Extended: res.Renewed, Needed: res.Needed, Young: res.Young, Floor: res.Floor, Kept: res.Kept(), Problems: res.Problems,
 		Weakened: res.Weakened, Wrong: res.Wrong}, nil
 }
+
+func (s *managed) renewAllCurrent() { s.all = true }
 
 func (s *managed) acceptLock(least time.Duration) { s.accept = least }
 

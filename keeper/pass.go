@@ -109,6 +109,8 @@ type visit struct {
 	storage Storage
 	status  *Status
 	proof   *Proof // by the history of this pass
+	// more gives a budget like that of the pass once more.
+	more func() (context.Context, func())
 }
 
 // visit goes over one storage. The error is about the state directory.
@@ -127,7 +129,8 @@ func (k *Keeper) visit(ctx context.Context, name string) (v *visit, err error) {
 		v.status.Reds = append(v.status.Reds, Red{"state", "The state of earlier passes cannot be read: " + err.Error() + ".", "ls -l " + string(k.state)})
 		return v, err
 	}
-	v.work(ctx, within)
+	v.more = func() (context.Context, func()) { return meter.grant(ctx, v.cfg.Budget) }
+	v.work(within)
 	v.r.LastPass = k.now()
 	err = k.state.save(name, v.r, true)
 	v.status = k.status(name, v.r)
@@ -143,7 +146,7 @@ func (k *Keeper) visit(ctx context.Context, name string) (v *visit, err error) {
 // attacker on the host can make so much to judge that no pass gets as far as the
 // renewal, and the locks would end. So that has a budget of its own if the first is
 // spent.
-func (v *visit) work(pass, ctx context.Context) {
+func (v *visit) work(ctx context.Context) {
 	var err error
 	err = events.Try(func() (err error) {
 		v.storage, err = v.k.open(ctx, v.name, v.cfg, v.meter)
@@ -175,7 +178,7 @@ func (v *visit) work(pass, ctx context.Context) {
 		within := ctx
 		if t == TaskRenew && errors.Is(context.Cause(ctx), ErrBudget) {
 			var done func()
-			within, done = v.meter.grant(pass, v.cfg.Budget)
+			within, done = v.more()
 			defer done()
 		}
 		if within.Err() != nil {

@@ -148,6 +148,12 @@ func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
 		a.acceptLock(time.Duration(v.cfg.Promise))
 	}
 	r, err := v.storage.Renew(ctx, freeze)
+	if a, ok := v.storage.(allRenewer); ok && err != nil && errors.Is(context.Cause(ctx), ErrBudget) {
+		again, done := v.more()
+		defer done()
+		a.renewAllCurrent()
+		r, err = v.storage.Renew(again, freeze)
+	}
 	if errors.Is(err, ErrNotLocked) && !v.cfg.Policy.On() {
 		// Nothing else has asked whether it is locked.
 		if !v.r.Locked {
@@ -183,6 +189,11 @@ func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
 // lockAccepter is a Storage that can renew for a shorter lock than before, if it keeps
 // moments for at least so long.
 type lockAccepter interface{ acceptLock(least time.Duration) }
+
+// allRenewer is a Storage that can renew all current objects without finding out which
+// of them the snapshots need. That takes requests for all that is in the repository, so
+// an attacker on the host can make it take more than a budget.
+type allRenewer interface{ renewAllCurrent() }
 
 // shortened records that locks were shorter than renewals had made them. No run of RWM
 // does that, and nobody should be able to: until a person has looked at it, it freezes

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cesnet/rwm/internal/harness"
 	engbackend "github.com/restic/restic/rwmlink/backend"
 	engdata "github.com/restic/restic/rwmlink/data"
 	engdump "github.com/restic/restic/rwmlink/dump"
@@ -62,8 +63,7 @@ func dumpSource(t *testing.T, rng *rand.Rand) string {
 // TestDumpAhead compares dumps with the engine's own, with limits so small that the
 // planner has to wait for the dumper, and the dumper often comes before it.
 func TestDumpAhead(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := harness.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	s, m := initMemory(t)
 	for range 3 {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cesnet/rwm/internal/harness"
 	engbackend "github.com/restic/restic/rwmlink/backend"
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
@@ -19,8 +20,7 @@ import (
 // TestFindAhead compares searches of snapshots that share directories with one that
 // reads every tree again, in the matches, their order and the requests.
 func TestFindAhead(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := harness.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 3))
 	s, m := initMemory(t)
 	dir := dumpSource(t, rng)

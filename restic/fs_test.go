@@ -14,6 +14,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/cesnet/rwm/internal/harness"
 	engbackend "github.com/restic/restic/rwmlink/backend"
 )
 
@@ -109,8 +110,7 @@ func TestFSIsAFileSystem(t *testing.T) {
 // Every way of reading gives the same bytes, several at a time too, and a sequential
 // read takes far fewer requests than there are blobs.
 func TestFSReadsAhead(t *testing.T) {
-	seed := rand.Uint64()
-	t.Log("seed", seed)
+	seed := harness.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	big := []byte(noise(16<<20, 9))
 	f, _, m := snapshotFS(t, fstest.MapFS{"big": {Data: big}}, "", "")

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/cesnet/rwm/internal/harness"
 	engdata "github.com/restic/restic/rwmlink/data"
 )
 
@@ -46,8 +47,7 @@ func compareBareLike(t *testing.T, raw []byte, last *bareTree) *bareTree {
 // Trees are decoded like those before them as they are by themselves, whatever has
 // changed, and what is broken is refused as it is then.
 func TestTreesLikeOthers(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := harness.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 7))
 	var nodes []*engdata.Node
 	for i := range 40 {

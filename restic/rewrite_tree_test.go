@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cesnet/rwm/internal/harness"
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
@@ -17,8 +18,7 @@ import (
 
 // TestTreeRewriter compares rewritten trees with those of the engine's walker.
 func TestTreeRewriter(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := harness.Seed(t)
 	s, _ := initMemory(t)
 	dir := dumpSource(t, rand.New(rand.NewPCG(seed, 4)))
 	for i := range 4 {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cesnet/rwm/internal/harness"
 	"github.com/cesnet/rwm/internal/objectlist"
 )
 
@@ -15,8 +16,7 @@ import (
 // which it is given: on servers that date to the second, with deletions, and with
 // uploads in parts.
 func TestNewestView(t *testing.T) {
-	seed := rand.Uint64()
-	t.Log("seed", seed)
+	seed := harness.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	now := time.Now().Truncate(time.Second)
 	given := 0

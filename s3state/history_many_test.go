@@ -46,8 +46,7 @@ func TestManyOfEachAreJudged(t *testing.T) {
 
 // What displaces genuine snapshots is found as by comparing each with all others.
 func TestDisplacedSnapshots(t *testing.T) {
-	seed := rand.Uint64()
-	t.Log("seed", seed)
+	seed := harness.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	marks := 0
 	for range 3000 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -192,7 +191,12 @@ func (r *renewer) renewAll(ctx context.Context) error {
 	// A daily run comes an hour late now and then, so less than a day and a half is not
 	// enough. With a grace of two days that means each day, which is G/2.
 	enough := until.Add(max(grace/2, 3*Day/2) - grace)
-	err := r.each(ctx, r.todo.each, func(ctx context.Context, o entry) {
+	// Old ones first, and those that were renewed before: if the time or the requests do
+	// not suffice for all, what a host has just written is still locked for long.
+	old := func(o entry) bool {
+		return r.res.Time.Sub(o.Modified) > grace/2 || !r.opts.Ledger.until(o.Key, o.VersionID).IsZero()
+	}
+	renew := func(ctx context.Context, o entry) {
 		if r.res.Time.Sub(o.Modified) < tooYoung {
 			r.count(o, &r.res.Young, time.Time{}, nil)
 			return
@@ -222,8 +226,21 @@ func (r *renewer) renewAll(ctx context.Context) error {
 			r.claim(o, locked)
 		}
 		r.count(o, counter, locked, nil)
-	})
-	return err
+	}
+	for _, first := range []bool{true, false} {
+		err := r.each(ctx, func(fn func(entry) error) error {
+			return r.todo.each(func(o entry) error {
+				if old(o) != first {
+					return nil
+				}
+				return fn(o)
+			})
+		}, renew)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // extend locks a version until a time, and says until when it is locked. The server
@@ -326,65 +343,9 @@ func (r *renewer) known(o entry, until time.Time) {
 	r.progress(false, r.res.Needed)
 }
 
-// claim notes until when a version should be locked: all metadata, and of the packs a
-// sample that gives each the same chance, is proved afterwards.
-func (r *renewer) claim(o entry, until time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.claimed++
-	c := claim{o, until}
-	if r.opts.All || TypeOf(o.Key) != TypePack {
-		r.prove = append(r.prove, c)
-	} else if r.packs++; r.packs <= sampledPacks {
-		r.prove = append(r.prove, c)
-		// Packs stand first, so that they can be replaced by their number.
-		last := len(r.prove) - 1
-		r.prove[r.packs-1], r.prove[last] = r.prove[last], r.prove[r.packs-1]
-	} else if i := rand.Int64N(r.packs); i < sampledPacks {
-		r.prove[i] = c
-	}
-}
-
 func (r *renewer) progress(proving bool, total int64) {
 	r.done++
 	if r.done%64 == 0 || r.done == total {
 		r.rep.emit(RenewProgress{r.bucket, r.done, total, r.res.Renewed, r.res.Failed, proving})
 	}
-}
-
-// proveKnown reads the locks of what the ledger vouches for, and counts those that are
-// shorter than it says. Once the ledger was wrong, it does so of what was just renewed:
-// a server may accept a renewal and forget it.
-func (r *renewer) proveKnown(ctx context.Context) (wrong int64, err error) {
-	r.res.Proved, r.res.Sampled = int64(len(r.prove)), int64(len(r.prove)) < r.claimed
-	r.done = 0
-	claims := make(map[string]time.Time, len(r.prove))
-	for _, c := range r.prove {
-		claims[c.Key+"\x00"+c.VersionID] = c.until
-	}
-	err = r.each(ctx, func(fn func(entry) error) error {
-		for _, c := range r.prove {
-			if err := fn(c.entry); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, func(ctx context.Context, o entry) {
-		has, err := getRetention(ctx, r.c, r.bucket, o.Key, o.VersionID)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		switch locked := has.locked(r.res.Mode); {
-		case err != nil && (ctx.Err() != nil || r.lapsed(o, err)):
-			return
-		case err != nil && s3err.Transient(err):
-			r.res.Failed++
-			r.failed.add(KeyError{o.Key, o.VersionID, s3err.Describe(err)})
-			return
-		case err != nil || locked.Before(claims[o.Key+"\x00"+o.VersionID]):
-			wrong++
-		}
-		r.answer++
-		r.progress(true, r.res.Proved)
-	})
-	return wrong, err
 }

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"flag"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strconv"
@@ -49,6 +50,21 @@ func Checks(t testing.TB, everyday int) {
 	}
 	set(strconv.Itoa(everyday))
 	t.Cleanup(func() { set(before) })
+}
+
+// Seed is a number to make a test's random input from. The log has it, and RWM_SEED in
+// the environment makes the same input again.
+func Seed(t testing.TB) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if text := os.Getenv("RWM_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("RWM_SEED=%s: %v", text, err)
+		}
+	}
+	t.Logf("RWM_SEED=%d", seed)
+	return seed
 }
 
 // OnlyForRelease skips a test that an everyday run has no time for. What it tests must

@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/scrypt"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 // Whatever the costs, the key is the one that restic's library derives.
 func TestSameKey(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := harness.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for _, p := range []Params{{2, 1, 1}, {16, 1, 1}, {1024, 8, 16}, {1 << 15, 8, 2}, {2, 33, 7}, {64, 3, 40}} {
 		salt := make([]byte, rng.IntN(80))
