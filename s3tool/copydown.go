@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/cesnet/rwm/internal/readfile"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 // down copies from the server to a local path. Files are made below an [os.Root]: no
@@ -153,8 +154,8 @@ func wrongBytes(o *Object, why string) error {
 
 // listBelow lists what is copied recursively. Nothing there is an error: it is a place
 // that was misspelt, or one object.
-func (c *copier) listBelow(from Location) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func (c *copier) listBelow(from Location) iter.Seq2[s3versions.Object, error] {
+	return func(yield func(s3versions.Object, error) bool) {
 		none := true
 		for e, err := range c.tool.List(c.ctx, from.below(), true) {
 			none = false
@@ -163,7 +164,7 @@ func (c *copier) listBelow(from Location) iter.Seq2[Entry, error] {
 			}
 		}
 		if none && from.Key != "" {
-			yield(Entry{}, fmt.Errorf("copy %s: %w: there is nothing below it", from.below(), ErrNoObject))
+			yield(s3versions.Object{}, fmt.Errorf("copy %s: %w: there is nothing below it", from.below(), ErrNoObject))
 		}
 	}
 }

@@ -35,32 +35,14 @@ func (t *Tool) Buckets(ctx context.Context) ([]Bucket, error) {
 	return buckets, nil
 }
 
-// Entry is an object, or a common prefix of some when a listing is not recursive.
-type Entry struct {
-	Key          string
-	Prefix       bool // Key ends with "/", and stands for the objects below it
-	Size         int64
-	LastModified time.Time
-	ETag         string // without quotes
-	StorageClass string
-}
-
 // List iterates over the current objects whose key begins with at.Key, in the order of
 // keys. Unless it is recursive, keys that continue after the next slash become one
-// Entry, their common prefix. An error ends it.
-func (t *Tool) List(ctx context.Context, at Location, recursive bool) iter.Seq2[Entry, error] {
+// [s3versions.Object], their common prefix. An error ends it.
+func (t *Tool) List(ctx context.Context, at Location, recursive bool) iter.Seq2[s3versions.Object, error] {
 	t = t.made()
-	return func(yield func(Entry, error) bool) {
-		if err := s3versions.CheckBucketName(at.Bucket); err != nil {
-			yield(Entry{}, err)
-			return
-		}
+	return func(yield func(s3versions.Object, error) bool) {
 		for o, err := range t.versions.Objects(ctx, at.Bucket, at.Key, recursive) {
-			if err != nil {
-				yield(Entry{}, explain(err, "list", at))
-				return
-			}
-			if !yield(Entry(o), nil) {
+			if !yield(o, explain(err, "list", at)) || err != nil {
 				return
 			}
 		}

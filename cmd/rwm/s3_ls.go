@@ -3,7 +3,7 @@ package main
 import (
 	"time"
 
-	"github.com/cesnet/rwm/s3tool"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 type s3LsCmd struct {
@@ -68,7 +68,7 @@ type jsonEntry struct {
 	StorageClass string     `json:"storage_class,omitempty"`
 }
 
-func newJSONEntry(e s3tool.Entry) jsonEntry {
+func newJSONEntry(e s3versions.Object) jsonEntry {
 	out := jsonEntry{Key: e.Key, Prefix: e.Prefix, Size: e.Size, ETag: e.ETag, StorageClass: e.StorageClass}
 	if !e.Prefix {
 		out.LastModified = &e.LastModified
