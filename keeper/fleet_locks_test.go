@@ -48,8 +48,7 @@ var errSealed = errors.New("the repository's password is not configured")
 func TestQuarter(t *testing.T) {
 	harness.NotShort(t)
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := harness.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 2))
 	f := newFleet(t, harness.SizeRaced(2, 6, 50), seed, "")
 	var locked, sealed []string

@@ -152,8 +152,8 @@ func TestNoFalseAlarms(t *testing.T) {
 	harness.NotShort(t)
 	t.Parallel()
 	hosts, days := harness.SizeRaced(3, 6, 60), harness.SizeRaced(20, 40, 92)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d, %d storage-days", seed, hosts*days)
+	seed := harness.Seed(t)
+	t.Logf("%d storage-days", hosts*days)
 	for _, extra := range []string{"sensitivity: normal", "read_types: false"} {
 		f := newFleet(t, hosts, seed, extra)
 		for range days {
@@ -239,8 +239,7 @@ var attacks = []attack{
 func TestAttacksAreRed(t *testing.T) {
 	harness.NotShort(t)
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := harness.Seed(t)
 	for _, readable := range []bool{true, false} {
 		whole := newFleet(t, harness.SizeRaced(1, 6, 30), seed, fmt.Sprintf("read_types: %t", readable))
 		whole.days(12 + int(seed%7))

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -217,10 +216,11 @@ func treesDiffer(t *testing.T, above string, a, b *lane, x, y ID) string {
 }
 
 func seeds(t *testing.T, few, many int) []uint64 {
-	list := []uint64{1}
-	for len(list) < harness.Size(few, many) {
-		list = append(list, rand.Uint64())
+	t.Helper()
+	list := make([]uint64, harness.Size(few, many))
+	first := harness.Seed(t)
+	for i := range list {
+		list[i] = first + uint64(i)
 	}
-	t.Log("seeds", list)
 	return list
 }

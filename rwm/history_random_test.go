@@ -25,12 +25,9 @@ import (
 // what it has read says the same as what reads everything. RWM_HISTORIES says how many,
 // RWM_SEED the first of them.
 func TestRandomHistories(t *testing.T) {
-	count, seed := harness.Size(6, 60), uint64(time.Now().UnixNano())
+	count, seed := harness.Size(6, 60), harness.Seed(t)
 	if n, err := strconv.Atoi(os.Getenv("RWM_HISTORIES")); err == nil {
 		count = n
-	}
-	if n, err := strconv.ParseUint(os.Getenv("RWM_SEED"), 10, 64); err == nil {
-		seed = n
 	}
 	for i := range uint64(count) {
 		t.Run(fmt.Sprintf("RWM_SEED=%d", seed+i), func(t *testing.T) {

@@ -132,8 +132,7 @@ func TestManyMarksHideNothing(t *testing.T) {
 // TestMarksSummedUp: whatever the order and the times of marks, their number and the
 // first that counts after any moment are what they are without a bound, to a minute.
 func TestMarksSummedUp(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := harness.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range harness.SizeRaced(10, 20, 20) {
 		most := harness.SizeRaced(1000, 5000, mostMarks)

@@ -56,15 +56,25 @@ func Checks(t testing.TB, everyday int) {
 // the environment makes the same input again.
 func Seed(t testing.TB) uint64 {
 	t.Helper()
-	seed := rand.Uint64()
+	seed, _ := FirstSeed(t, rand.Uint64())
+	return seed
+}
+
+// FirstSeed is for a test that makes many inputs, each from the seed after the one
+// before, and names them by their seeds: it is the first of these. It is usual, unless
+// RWM_SEED gives another one.
+func FirstSeed(t testing.TB, usual uint64) (first uint64, given bool) {
+	t.Helper()
+	first = usual
 	if text := os.Getenv("RWM_SEED"); text != "" {
 		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+		if first, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatalf("RWM_SEED=%s: %v", text, err)
 		}
+		given = true
 	}
-	t.Logf("RWM_SEED=%d", seed)
-	return seed
+	t.Logf("RWM_SEED=%d", first)
+	return first, given
 }
 
 // OnlyForRelease skips a test that an everyday run has no time for. What it tests must

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cesnet/rwm/internal/harness"
 )
 
 // randomText is any of the forms, and what is nearly one of them.
@@ -51,9 +53,7 @@ func same(a, b Object) bool {
 // What a list gives back is what a sorted slice would, whatever the texts are made of
 // and in whatever order the objects came.
 func TestList(t *testing.T) {
-	seed := rand.Uint64()
-	t.Log("seed", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := rand.New(rand.NewPCG(harness.Seed(t), 0))
 	for range 60 {
 		given := randomObjects(r, r.IntN(400))
 		want := slices.Clone(given)

@@ -33,12 +33,8 @@ type queued struct {
 // seed. One alone: go test -run 'TestAttacked/^17$'.
 func each(t *testing.T, what uint64, run func(*world)) {
 	harness.NotShort(t)
-	first, n := 1, harness.Size(50, 500)
-	if seed := os.Getenv("RWM_SEED"); seed != "" {
-		var err error
-		first, err = strconv.Atoi(seed)
-		must(t, err)
-	}
+	first, _ := harness.FirstSeed(t, 1)
+	n := harness.Size(50, 500)
 	dialects := []string{"aws", "rgw", "rgw18", "rgw20"}
 	if os.Getenv("RWM_TEST_S3") != "" {
 		dialects = []string{cmp.Or(os.Getenv("RWM_TEST_S3_DIALECT"), "rgw")} // a real one
@@ -52,15 +48,15 @@ func each(t *testing.T, what uint64, run func(*world)) {
 			break
 		}
 	}
-	for seed := first; seed < first+n; seed++ {
-		t.Run(strconv.Itoa(seed), func(t *testing.T) {
+	for seed := first; seed < first+uint64(n); seed++ {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
-			srv := servers[seed%len(servers)]
+			srv := servers[seed%uint64(len(servers))]
 			if srv.Controlled() {
 				srv.Lock()
 				defer srv.Unlock()
 			}
-			run(newWorld(t, srv, what+uint64(seed)))
+			run(newWorld(t, srv, what+seed))
 		})
 	}
 }

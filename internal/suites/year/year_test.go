@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"slices"
@@ -33,13 +34,10 @@ const together = 20
 // which no more years begin.
 func TestYear(t *testing.T) {
 	t.Parallel()
-	seed, n := uint64(time.Now().UnixNano())/together*together, harness.Size(200, 10_000)
-	if text := os.Getenv("RWM_SEED"); text != "" {
-		one, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seed, n = one, 1
+	n := harness.Size(200, 10_000)
+	seed, given := harness.FirstSeed(t, rand.Uint64()/together*together)
+	if given {
+		n = 1
 	}
 	if text := os.Getenv("RWM_YEARS"); text != "" {
 		years, err := strconv.Atoi(text)
