@@ -27,8 +27,9 @@ type renewer struct {
 	distrusted bool        // the ledger was wrong
 	lateLost   atomic.Bool // the server cannot store locks that end late
 
-	todo   *manifest // the versions that are needed
-	failed BatchError
+	// The versions that are needed: what was there before, and what is new.
+	old, fresh *manifest
+	failed     BatchError
 	// lapsing are the versions that lifecycle may remove while this runs, unless they
 	// are renewed first.
 	lapsing map[[16]byte]struct{}
@@ -48,15 +49,17 @@ type claim struct {
 }
 
 func (r *renewer) close() {
-	if r.todo != nil {
-		r.todo.close()
+	for _, m := range []*manifest{r.old, r.fresh} {
+		if m != nil {
+			m.close()
+		}
 	}
 }
 
 // list finds the versions that are needed.
 func (r *renewer) list(ctx context.Context) error {
 	r.close()
-	r.todo = &manifest{}
+	r.old, r.fresh = &manifest{}, &manifest{}
 	r.failed = BatchError{Op: "renew the locks of", Bucket: r.bucket}
 	r.prove, r.packs, r.claimed, r.done = nil, 0, 0, 0
 	r.lapsing = map[[16]byte]struct{}{}
@@ -92,7 +95,7 @@ func (r *renewer) list(ctx context.Context) error {
 				if !v.IsLatest && !superseded.Add(time.Duration(r.res.Days)*Day).After(res.Time.Add(Day)) {
 					r.lapsing[keepID(v.Key, v.VersionID)] = struct{}{}
 				}
-				if err := r.todo.add(entryFrom(v)); err != nil {
+				if err := r.add(entryFrom(v)); err != nil {
 					return err
 				}
 			}
@@ -100,11 +103,24 @@ func (r *renewer) list(ctx context.Context) error {
 		return nil
 	})
 	if err == nil && newest.Key != "" && res.Frozen == "" && !kept.has(newest.Key, newest.VersionID) {
-		err = r.todo.add(newest)
+		err = r.add(newest)
 	}
-	res.Needed, res.Bytes = r.todo.count, r.todo.bytes
+	res.Needed, res.Bytes = r.old.count+r.fresh.count, r.old.bytes+r.fresh.bytes
 	return err
 }
+
+// add notes a version to be renewed. Old ones come first, and those that were renewed
+// before: if the time or the requests do not suffice for all, what a host has just
+// written is still locked for long.
+func (r *renewer) add(o entry) error {
+	if r.res.Time.Sub(o.Modified) > r.grace()/2 || !r.opts.Ledger.until(o.Key, o.VersionID).IsZero() {
+		return r.old.add(o)
+	}
+	return r.fresh.add(o)
+}
+
+// grace is G, the time beyond the promise.
+func (r *renewer) grace() time.Duration { return time.Duration(r.res.RetainDays-r.res.Days) * Day }
 
 // needs reports whether a version has to stay locked. superseded is when it was
 // replaced or deleted, zero if it was not.
@@ -187,15 +203,10 @@ func (r *renewer) stopped() error {
 
 func (r *renewer) renewAll(ctx context.Context) error {
 	until := whole(r.res.Time).Add(time.Duration(r.res.RetainDays) * Day)
-	grace := time.Duration(r.res.RetainDays-r.res.Days) * Day
+	grace := r.grace()
 	// A daily run comes an hour late now and then, so less than a day and a half is not
 	// enough. With a grace of two days that means each day, which is G/2.
 	enough := until.Add(max(grace/2, 3*Day/2) - grace)
-	// Old ones first, and those that were renewed before: if the time or the requests do
-	// not suffice for all, what a host has just written is still locked for long.
-	old := func(o entry) bool {
-		return r.res.Time.Sub(o.Modified) > grace/2 || !r.opts.Ledger.until(o.Key, o.VersionID).IsZero()
-	}
 	renew := func(ctx context.Context, o entry) {
 		if r.res.Time.Sub(o.Modified) < tooYoung {
 			r.count(o, &r.res.Young, time.Time{}, nil)
@@ -227,20 +238,10 @@ func (r *renewer) renewAll(ctx context.Context) error {
 		}
 		r.count(o, counter, locked, nil)
 	}
-	for _, first := range []bool{true, false} {
-		err := r.each(ctx, func(fn func(entry) error) error {
-			return r.todo.each(func(o entry) error {
-				if old(o) != first {
-					return nil
-				}
-				return fn(o)
-			})
-		}, renew)
-		if err != nil {
-			return err
-		}
+	if err := r.each(ctx, r.old.each, renew); err != nil {
+		return err
 	}
-	return nil
+	return r.each(ctx, r.fresh.each, renew)
 }
 
 // extend locks a version until a time, and says until when it is locked. The server
