@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,7 +14,8 @@ type storageListCmd struct{}
 
 func (storageListCmd) Help() string {
 	return `The buckets of the configured identity. rwm storage-info explains what is wrong with a
-policy that FAILED. UNKNOWN is a policy that could not be read; the exit code is 3 then.`
+policy that FAILED. UNKNOWN is a policy that could not be read, and ? such a lock. The
+exit code is 3 then, unless it is only that these credentials may not read the lock.`
 }
 
 func (storageListCmd) Run(a *app) error {
@@ -49,8 +51,11 @@ func (storageListCmd) Run(a *app) error {
 		a.show(g)
 	}
 	if unread > 0 {
-		err := fmt.Errorf("%d of %s could not be checked; the others were", unread, plural.Of(len(list), "bucket"))
-		return &exitError{exitIncomplete, err}
+		text := fmt.Sprintf("%d of %s could not be checked", unread, plural.Of(len(list), "bucket"))
+		if unread < len(list) {
+			text += "; the others were"
+		}
+		return &exitError{exitIncomplete, errors.New(text)}
 	}
 	return nil
 }
