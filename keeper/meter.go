@@ -15,6 +15,9 @@ import (
 // ErrBudget: a pass has used up its budget for a storage. The next pass does the rest.
 var ErrBudget = errors.New("the budget of this pass is spent")
 
+// spent reports whether a budget was used up, and that is what ended ctx.
+func spent(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrBudget) }
+
 // meter counts what a pass spends on a storage, and stops it when that is too much: it
 // cancels the context, so that locks are still given back.
 type meter struct {

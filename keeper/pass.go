@@ -176,7 +176,7 @@ func (v *visit) work(ctx context.Context) {
 	}
 	for _, t := range tasks {
 		within := ctx
-		if t == TaskRenew && errors.Is(context.Cause(ctx), ErrBudget) {
+		if t == TaskRenew && spent(ctx) {
 			var done func()
 			within, done = v.more()
 			defer done()
@@ -214,25 +214,35 @@ func (v *visit) allowed(t Task) bool {
 
 type step func(ctx context.Context) (Outcome, string, error)
 
+// try does the step. A panic in it is an error: one storage's fault is not the others'.
+func (s step) try(ctx context.Context) (outcome Outcome, text string, err error) {
+	err = events.Try(func() (err error) {
+		outcome, text, err = s(ctx)
+		return err
+	})
+	return outcome, text, err
+}
+
 // do does a task and records how it went. It reports whether that is proved.
 func (v *visit) do(ctx context.Context, t Task, s step) bool {
 	v.k.emit(TaskStarted{v.name, t})
 	start, requests, bytes := v.k.now(), v.meter.requests.Load(), v.meter.bytes.Load()
 	began := time.Now()
-	var outcome Outcome
-	var text string
-	err := events.Try(func() (err error) { // one storage's fault is not the others'
-		outcome, text, err = s(ctx)
-		return err
-	})
+	outcome, text, err := s.try(ctx)
+	if t == TaskRenew && err != nil && spent(ctx) && v.renewAllCurrent() {
+		again, done := v.more()
+		defer done()
+		ctx = again // which says what ended it
+		outcome, text, err = s.try(ctx)
+	}
 	if err != nil {
-		if cause := context.Cause(ctx); errors.Is(cause, ErrBudget) {
-			err = cause
+		if spent(ctx) {
+			err = context.Cause(ctx)
 		}
 		outcome, text = NotProved, oneLine(err.Error())
 	}
 	tr := v.r.task(t)
-	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrBudget) {
+	if ctx.Err() != nil && !spent(ctx) {
 		return false // interrupted: the next pass does it, and nothing is known
 	}
 	tr.Tried, tr.Outcome, tr.Text = start, outcome, text

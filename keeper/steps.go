@@ -148,12 +148,6 @@ func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
 		a.acceptLock(time.Duration(v.cfg.Promise))
 	}
 	r, err := v.storage.Renew(ctx, freeze)
-	if a, ok := v.storage.(allRenewer); ok && err != nil && errors.Is(context.Cause(ctx), ErrBudget) {
-		again, done := v.more()
-		defer done()
-		a.renewAllCurrent()
-		r, err = v.storage.Renew(again, freeze)
-	}
 	if errors.Is(err, ErrNotLocked) && !v.cfg.Policy.On() {
 		// Nothing else has asked whether it is locked.
 		if !v.r.Locked {
@@ -194,6 +188,15 @@ type lockAccepter interface{ acceptLock(least time.Duration) }
 // of them the snapshots need. That takes requests for all that is in the repository, so
 // an attacker on the host can make it take more than a budget.
 type allRenewer interface{ renewAllCurrent() }
+
+// renewAllCurrent has the storage do so, if it can.
+func (v *visit) renewAllCurrent() bool {
+	a, ok := v.storage.(allRenewer)
+	if ok {
+		a.renewAllCurrent()
+	}
+	return ok
+}
 
 // shortened records that locks were shorter than renewals had made them. No run of RWM
 // does that, and nobody should be able to: until a person has looked at it, it freezes
