@@ -21,6 +21,10 @@ type access struct {
 	// was in the storage when run was called, and those of the snapshots that choose
 	// found.
 	index bool
+	// stored, if not nil, says that of data the task asks only whether a blob is there.
+	// It is set to what answers that, and the index that the task's object has is then
+	// of trees alone; or to nil if the object has the whole index.
+	stored **storedBlobs
 	// write waits for other writers of the session, and a read-only session refuses it.
 	// A writer with an index adds blobs: if it fails, its repository object is dropped.
 	write bool
@@ -183,7 +187,7 @@ func (s *Session) runOwn(ctx context.Context, a access, fn task) error {
 	if a.packing != nil {
 		packing = *a.packing
 	}
-	repo, err := s.fresh(ctx, packing, a.object != uncachedObject)
+	repo, stored, err := s.object(ctx, packing, a)
 	if err != nil {
 		return err
 	}
@@ -196,13 +200,16 @@ func (s *Session) runOwn(ctx context.Context, a access, fn task) error {
 			return err
 		}
 		if _, spoiled := aheadOf(ctx).hasIndex(repo); spoiled {
-			if repo, err = s.fresh(ctx, packing, a.object != uncachedObject); err != nil {
+			if repo, stored, err = s.object(ctx, packing, a); err != nil {
 				return err
 			}
 		}
 	}
 	if a.object == dryRunObject {
 		repo.SetDryRun()
+	}
+	if a.stored != nil {
+		*a.stored = stored
 	}
 	return s.locked(ctx, lock, func(ctx context.Context) error { return s.inOrder(ctx, a, repo, fn) })
 }
@@ -238,25 +245,27 @@ func (s *Session) ready(ctx context.Context, a access) (*engrepository.Repositor
 			packing = *a.packing
 		}
 	}
-	if err := s.ensureLock(ctx, packing, a.settles()); err != nil {
+	if err := s.ensureLock(ctx, packing, a); err != nil {
 		return nil, nil, err
 	}
 	if s.repo != nil && (s.repo == s.spoiled.Load() || s.engine != packing) {
 		s.poison()
 	}
-	if s.repo == nil {
-		s.engine = packing
-		repo, err := s.fresh(ctx, packing, true)
+	if s.repo == nil || a.stored != nil && !s.index {
+		repo, stored, err := s.object(ctx, packing, a)
 		if err != nil {
 			return nil, nil, err
 		}
-		s.repo, s.index = repo, false
+		s.repo, s.stored, s.engine, s.index = repo, stored, packing, false
 	}
 	if a.index {
 		whole, _ := aheadOf(ctx).hasIndex(s.repo)
-		if err := s.loadIndex(ctx, !a.write && !whole); err != nil {
+		if err := s.loadIndex(ctx, a, !a.write && !whole); err != nil {
 			return nil, nil, err
 		}
+	}
+	if a.stored != nil {
+		*a.stored = s.stored
 	}
 	return s.repo, s.lock, nil
 }
@@ -293,19 +302,33 @@ func (s *Session) forgetIndex(repo *engrepository.Repository) { s.spoiled.Store(
 // poison drops the repository object and all that was read through it. The caller holds
 // state.
 func (s *Session) poison() {
-	s.repo, s.index = nil, false
+	s.repo, s.stored, s.index = nil, nil, false
+}
+
+// object opens a new repository object for an operation. stored is nil unless the
+// operation asks for it.
+func (s *Session) object(ctx context.Context, packing engrepository.Options, a access) (repo *engrepository.Repository, stored *storedBlobs, err error) {
+	if a.stored != nil {
+		stored = newStoredBlobs(s)
+	}
+	repo, err = s.freshWith(ctx, packing, a.object != uncachedObject, stored)
+	return repo, stored, err
 }
 
 // fresh opens another repository object over the same backend with the known master
 // key: no request, no key derivation.
 func (s *Session) fresh(ctx context.Context, packing engrepository.Options, withCache bool) (*engrepository.Repository, error) {
-	var repo *engrepository.Repository
-	var err error
+	return s.freshWith(ctx, packing, withCache, nil)
+}
+
+// freshWith is fresh for an object that gets its index from stored, unless it is nil.
+func (s *Session) freshWith(ctx context.Context, packing engrepository.Options, withCache bool, stored *storedBlobs) (*engrepository.Repository, error) {
+	view := s.known.view(s.stack)
 	if withCache && s.cache != nil {
-		repo, err = s.known.openCached(ctx, s.stack, s.cache, s.logCache, packing)
-	} else {
-		repo, err = s.known.open(ctx, s.stack, packing)
+		view = s.known.viewCached(s.stack, s.cache, s.logCache)
 	}
+	view.stored = stored
+	repo, err := openWithKey(ctx, view, packing, s.known.password)
 	if err != nil {
 		return nil, fmt.Errorf("%s: opening the repository again: %w", s.loc, err)
 	}

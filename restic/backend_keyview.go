@@ -29,9 +29,14 @@ type keyView struct {
 	ahead  *aheadLoad // of the config, nil if it was not asked for yet
 	sizes  packSizes
 	cached bool // below is a checkedCache, which checks packs itself
+	// stored, if not nil, gives the engine an index of the trees alone.
+	stored *storedBlobs
 }
 
 func (v *keyView) List(ctx context.Context, t engbackend.FileType, fn func(engbackend.FileInfo) error) error {
+	if t == engbackend.IndexFile && v.stored.toLoad() {
+		return v.stored.list(ctx, v.sizes.repo.Load(), fn)
+	}
 	if v.done.Load() || t != engbackend.KeyFile {
 		return v.Backend.List(ctx, t, fn)
 	}
@@ -48,6 +53,9 @@ func (v *keyView) Load(ctx context.Context, h engbackend.Handle, length int, off
 		case h.Type == engbackend.ConfigFile:
 			return v.loadConfig(ctx, fn)
 		}
+	}
+	if index := v.stored.take(h); index != nil {
+		return fn(bytes.NewReader(index))
 	}
 	if h.Type == engbackend.PackFile && !v.cached {
 		return v.Backend.Load(ctx, h, length, offset, func(rd io.Reader) error {
@@ -131,14 +139,19 @@ func wrapMaster(master *engcrypto.Key, config []byte) (*known, error) {
 
 // open returns a repository object over be in a few milliseconds and without a request.
 func (k *known) open(ctx context.Context, be engbackend.Backend, engine engrepository.Options) (*engrepository.Repository, error) {
-	return openWithKey(ctx, &keyView{Backend: be, name: k.name, raw: k.raw, config: k.config}, engine, k.password)
+	return openWithKey(ctx, k.view(be), engine, k.password)
 }
 
-// openCached returns one that reads through a cache.
-func (k *known) openCached(ctx context.Context, be engbackend.Backend, c *engcache.Cache, log func(string, ...any), engine engrepository.Options) (*engrepository.Repository, error) {
-	view := &keyView{name: k.name, raw: k.raw, config: k.config, cached: true}
+func (k *known) view(be engbackend.Backend) *keyView {
+	return &keyView{Backend: be, name: k.name, raw: k.raw, config: k.config}
+}
+
+// viewCached returns one that reads through a cache.
+func (k *known) viewCached(be engbackend.Backend, c *engcache.Cache, log func(string, ...any)) *keyView {
+	view := k.view(nil)
+	view.cached = true
 	checked := &checkedCache{Backend: c.Wrap(be, log), direct: be, cache: c, sizes: &view.sizes}
 	checked.guard, _ = unwrap[*guard](be)
 	view.Backend = checked
-	return openWithKey(ctx, view, engine, k.password)
+	return view
 }

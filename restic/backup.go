@@ -62,9 +62,9 @@ func (s *Session) Backup(ctx context.Context, b BackupOptions) (*BackupResult, e
 	defer cancel()
 	run.guardSelect(cancel)
 
-	a := access{write: true, index: true, packing: &engine, sealed: true}
+	a := access{write: true, index: true, stored: &run.stored, packing: &engine, sealed: true}
 	if b.DryRun {
-		a = access{lock: noLock, object: dryRunObject, index: true, packing: &engine, sealed: true}
+		a = access{lock: noLock, object: dryRunObject, index: true, stored: &run.stored, packing: &engine, sealed: true}
 	}
 	err = s.run(ctx, a, run.make)
 	if err = errors.Join(err, run.stream.finish()); err != nil {
@@ -96,10 +96,12 @@ type backupRun struct {
 	stream  *stream // nil for files
 	em      *emitter
 	result  *BackupResult
+	stored  *storedBlobs // as in access
 }
 
 // make makes the snapshot.
-func (r *backupRun) make(ctx context.Context, repo *engrepository.Repository) error {
+func (r *backupRun) make(ctx context.Context, engine *engrepository.Repository) error {
+	repo := &backupRepository{engine, r.stored}
 	if r.Files != nil {
 		return r.makeFromFiles(ctx, repo)
 	}
@@ -109,7 +111,7 @@ func (r *backupRun) make(ctx context.Context, repo *engrepository.Repository) er
 	for _, m := range r.missing {
 		progress.failed(m.path, m.err)
 	}
-	parent, err := s.parent(ctx, repo, &r.BackupOptions, r.targets, r.host, r.at, func(text string) { r.em.Emit(Warning{Text: text}) })
+	parent, err := s.parent(ctx, engine, &r.BackupOptions, r.targets, r.host, r.at, func(text string) { r.em.Emit(Warning{Text: text}) })
 	if err != nil {
 		return err
 	}
@@ -139,11 +141,11 @@ func (r *backupRun) make(ctx context.Context, repo *engrepository.Repository) er
 		return err
 	}
 
-	trees := &parentTrees{repo: repo}
+	trees := &parentTrees{repo: engine}
 	arch := r.archiver(&sealedRepository{repo, trees}, source, byName, byInfo, progress)
 	var ahead *fastBackup
 	if r.fast(parent) {
-		ahead = r.newFastBackup(ctx, trees, source, byName, byInfo, progress)
+		ahead = r.newFastBackup(ctx, repo, trees, source, byName, byInfo, progress)
 		defer ahead.stop()
 		ahead.serve(arch)
 	}

@@ -17,7 +17,6 @@ import (
 	engarchiver "github.com/restic/restic/rwmlink/archiver"
 	engdata "github.com/restic/restic/rwmlink/data"
 	engfs "github.com/restic/restic/rwmlink/fs"
-	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 
 	"github.com/cesnet/rwm/internal/events"
@@ -44,7 +43,7 @@ type FileHeader struct {
 }
 
 // makeFromFiles makes a snapshot of the caller's sequence of files.
-func (r *backupRun) makeFromFiles(ctx context.Context, repo *engrepository.Repository) error {
+func (r *backupRun) makeFromFiles(ctx context.Context, repo *backupRepository) error {
 	progress := newBackupProgress(r.em, r.Items, r.result)
 	defer progress.stop()
 	warn := func(format string, args ...interface{}) {
@@ -73,7 +72,7 @@ func (r *backupRun) makeFromFiles(ctx context.Context, repo *engrepository.Repos
 	return r.saveFilesSnapshot(ctx, repo, w.paths(), tree)
 }
 
-func (r *backupRun) saveFilesSnapshot(ctx context.Context, repo *engrepository.Repository, paths []string, tree engrestic.ID) error {
+func (r *backupRun) saveFilesSnapshot(ctx context.Context, repo *backupRepository, paths []string, tree engrestic.ID) error {
 	sn, err := engdata.NewSnapshot(paths, r.Tags, r.host, r.at)
 	if err != nil {
 		return r.failure(ctx, err)
@@ -100,7 +99,7 @@ func (r *backupRun) saveFilesSnapshot(ctx context.Context, repo *engrepository.R
 // fileWriter stores the files of a sequence and collects the tree of their nodes.
 type fileWriter struct {
 	run      *backupRun
-	repo     *engrepository.Repository
+	repo     *backupRepository
 	saver    engrestic.BlobSaverWithAsync
 	byName   engarchiver.SelectByNameFunc
 	progress *backupProgress

@@ -98,7 +98,7 @@ func (s *Session) readableParent(ctx context.Context, repo *engrepository.Reposi
 // sealedRepository is the archiver's view of the repository: it reads the parent's
 // trees as parentTrees does.
 type sealedRepository struct {
-	*engrepository.Repository
+	*backupRepository
 	trees *parentTrees
 }
 
@@ -106,5 +106,5 @@ func (r *sealedRepository) LoadBlob(ctx context.Context, t engrestic.BlobType, i
 	if t == engrestic.TreeBlob {
 		return r.trees.load(ctx, id, buf)
 	}
-	return r.Repository.LoadBlob(ctx, t, id, buf)
+	return r.backupRepository.LoadBlob(ctx, t, id, buf)
 }

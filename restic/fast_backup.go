@@ -12,7 +12,6 @@ import (
 	engdata "github.com/restic/restic/rwmlink/data"
 	engfeature "github.com/restic/restic/rwmlink/feature"
 	engfs "github.com/restic/restic/rwmlink/fs"
-	engrepository "github.com/restic/restic/rwmlink/repository"
 	engrestic "github.com/restic/restic/rwmlink/restic"
 
 	"github.com/cesnet/rwm/restic/internal/unchanged"
@@ -25,7 +24,7 @@ import (
 // trees. The marker comes back in the tree the archiver makes; by that the right
 // tree is known in which the hidden entries belong.
 type fastBackup struct {
-	*engrepository.Repository
+	*backupRepository
 	trees  *parentTrees
 	source engfs.FS
 	walker *unchanged.Walker
@@ -57,9 +56,8 @@ func (r *backupRun) fast(parent *engdata.Snapshot) bool {
 }
 
 // newFastBackup starts looking ahead. stop must be called.
-func (r *backupRun) newFastBackup(ctx context.Context, trees *parentTrees, source engfs.FS, byName engarchiver.SelectByNameFunc, byInfo engarchiver.SelectFunc, p *backupProgress) *fastBackup {
-	repo := trees.repo
-	f := &fastBackup{Repository: repo, trees: trees, source: source, shown: map[string]*unchanged.View{}, views: map[uint64]*unchanged.View{}}
+func (r *backupRun) newFastBackup(ctx context.Context, repo *backupRepository, trees *parentTrees, source engfs.FS, byName engarchiver.SelectByNameFunc, byInfo engarchiver.SelectFunc, p *backupProgress) *fastBackup {
+	f := &fastBackup{backupRepository: repo, trees: trees, source: source, shown: map[string]*unchanged.View{}, views: map[uint64]*unchanged.View{}}
 	var selected func(path string, fi *engfs.ExtendedFileInfo) bool
 	if byInfo != nil {
 		selected = func(path string, fi *engfs.ExtendedFileInfo) bool { return byInfo(path, fi, source) }
@@ -70,10 +68,7 @@ func (r *backupRun) newFastBackup(ctx context.Context, trees *parentTrees, sourc
 			// that of a directory that is empty now.
 			return repo.LoadBlob(ctx, engrestic.TreeBlob, id, nil)
 		},
-		HasData: func(id engrestic.ID) bool {
-			_, ok := repo.LookupBlobSize(engrestic.DataBlob, id)
-			return ok
-		},
+		HasData:              repo.hasData,
 		SelectName:           byName,
 		Select:               selected,
 		DeviceIDForHardlinks: engfeature.Flag.Enabled(engfeature.DeviceIDForHardlinks),
@@ -122,12 +117,12 @@ func (f *fastBackup) LoadBlob(ctx context.Context, t engrestic.BlobType, id engr
 	if t == engrestic.TreeBlob {
 		return f.trees.load(ctx, id, buf)
 	}
-	return f.Repository.LoadBlob(ctx, t, id, buf)
+	return f.backupRepository.LoadBlob(ctx, t, id, buf)
 }
 
 // WithBlobUploader gives the archiver an uploader that completes trees.
 func (f *fastBackup) WithBlobUploader(ctx context.Context, fn func(ctx context.Context, uploader engrestic.BlobSaverWithAsync) error) error {
-	return f.Repository.WithBlobUploader(ctx, func(ctx context.Context, uploader engrestic.BlobSaverWithAsync) error {
+	return f.backupRepository.WithBlobUploader(ctx, func(ctx context.Context, uploader engrestic.BlobSaverWithAsync) error {
 		return fn(ctx, &fastUploader{uploader, f})
 	})
 }
@@ -145,7 +140,7 @@ func (f *fastBackup) SaveUnpacked(ctx context.Context, t engrestic.WriteableFile
 			return engrestic.ID{}, fmt.Errorf("snapshot: %w", err)
 		}
 	}
-	return f.Repository.SaveUnpacked(ctx, t, buf)
+	return f.backupRepository.SaveUnpacked(ctx, t, buf)
 }
 
 // complete adds to a snapshot and to a summary what the archiver did not see.

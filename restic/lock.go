@@ -39,11 +39,11 @@ func (s *Session) locked(ctx context.Context, lock *heldLock, fn func(ctx contex
 
 // ensureLock takes the shared lock unless it is held, with a repository object that
 // packs as said; settled is that of access. The caller holds state.
-func (s *Session) ensureLock(ctx context.Context, packing engrepository.Options, settled bool) error {
+func (s *Session) ensureLock(ctx context.Context, packing engrepository.Options, a access) error {
 	if s.opts.readOnly {
 		return nil
 	}
-	if s.lock != nil && s.lock.ctx.Err() == nil && settled {
+	if s.lock != nil && s.lock.ctx.Err() == nil && a.settles() {
 		if err := s.settle(ctx, packing); err != nil {
 			return err
 		}
@@ -57,22 +57,22 @@ func (s *Session) ensureLock(ctx context.Context, packing engrepository.Options,
 	// the holder of an exclusive lock may have changed everything meanwhile
 	s.poison()
 	s.view.forget()
-	repo, err := s.fresh(ctx, packing, true)
+	repo, stored, err := s.object(ctx, packing, a)
 	if err != nil {
 		return err
 	}
-	lock, err := s.acquire(ctx, repo, lockWish{early: !settled})
+	lock, err := s.acquire(ctx, repo, lockWish{early: !a.settles()})
 	if err != nil {
 		return err
 	}
 	s.lock = lock
 	whole, spoiled := aheadOf(ctx).hasIndex(repo)
 	if spoiled {
-		if repo, err = s.fresh(ctx, packing, true); err != nil {
+		if repo, stored, err = s.object(ctx, packing, a); err != nil {
 			return err
 		}
 	}
-	s.repo, s.engine, s.index = repo, packing, whole
+	s.repo, s.stored, s.engine, s.index = repo, stored, packing, whole
 	return nil
 }
 

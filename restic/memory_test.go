@@ -102,6 +102,25 @@ func (m *memory) plant(t testing.TB, ft engbackend.FileType, raw []byte) string 
 	return h.Name
 }
 
+// change gives an object other bytes under its old name.
+func (m *memory) change(t testing.TB, h engbackend.Handle, to func([]byte) []byte) {
+	t.Helper()
+	var raw []byte
+	err := m.Backend.Load(context.Background(), h, 0, 0, func(rd io.Reader) (err error) {
+		raw, err = io.ReadAll(rd)
+		return err
+	})
+	if err == nil {
+		err = m.Backend.Remove(context.Background(), h)
+	}
+	if err == nil {
+		err = m.Backend.Save(context.Background(), h, engbackend.NewByteReader(to(raw), m.Hasher()))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // plantLock stores a lock as another process would.
 func (m *memory) plantLock(t testing.TB, s *Session, lock *engrestic.Lock) string {
 	t.Helper()

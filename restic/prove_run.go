@@ -151,7 +151,7 @@ func (p *proof) run(ctx context.Context, password string, opts []Option) error {
 	if p.keyNames, err = keyNames(ctx, session.stack); err != nil {
 		return err
 	}
-	p.store = newObjectStore(p)
+	p.store = newObjectStore(session, p.keyFor, p.o.Suspect)
 	ledger := p.o.Ledger
 	if ledger == nil {
 		ledger = &Ledger{}

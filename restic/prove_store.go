@@ -23,7 +23,8 @@ const (
 	maxCachedPack = 512 << 20
 )
 
-// objectStore reads objects for a proof, from the cache where it can be believed.
+// objectStore reads objects for a proof and a backup, from the cache where it can be
+// believed.
 type objectStore struct {
 	direct engbackend.Backend // past the cache
 	cached engbackend.Backend // the same if there is no cache
@@ -34,12 +35,12 @@ type objectStore struct {
 	memory *semaphore.Weighted
 }
 
-func newObjectStore(p *proof) objectStore {
-	s := objectStore{direct: p.session.stack, cached: p.session.stack, key: p.keyFor, doubt: p.o.Suspect,
-		memory: semaphore.NewWeighted(proofMemory)}
-	if c := p.session.cache; c != nil {
-		s.cache, s.dir = c, filepath.Join(c.BaseDir(), p.session.ID())
-		s.cached = c.Wrap(p.session.stack, p.session.logCache)
+// newObjectStore returns one that reads a session's objects. doubt may be nil.
+func newObjectStore(from *Session, key func(engbackend.Handle) string, doubt func(key string) bool) objectStore {
+	s := objectStore{direct: from.stack, cached: from.stack, key: key, doubt: doubt, memory: semaphore.NewWeighted(proofMemory)}
+	if c := from.cache; c != nil {
+		s.cache, s.dir = c, filepath.Join(c.BaseDir(), from.ID())
+		s.cached = c.Wrap(from.stack, from.logCache)
 	}
 	return s
 }

@@ -55,8 +55,7 @@ func newSealer(t testing.TB, loc Location) *sealer {
 }
 
 func (s *sealer) seal(plain []byte) []byte {
-	nonce := engcrypto.NewRandomNonce()
-	return s.key.Seal(slices.Clone(nonce), nonce, plain, nil)
+	return sealText(s.key, plain)
 }
 
 // put writes raw as an object of a kind and returns its name.

@@ -35,6 +35,7 @@ type Session struct {
 	repo   *engrepository.Repository
 	engine engrepository.Options // how repo packs blobs
 	index  bool                  // repo has the index loaded
+	stored *storedBlobs          // if not nil, that index is of trees, and here is the rest
 	lock   *heldLock
 	writes *engrepository.Repository // object a writer is using
 	shut   bool

@@ -11,7 +11,14 @@ import (
 // loadIndex loads the index into s.repo unless it is there. With fresh set it is also
 // loaded if the storage has new index files, for instance because another host made a
 // backup. The caller holds state.
-func (s *Session) loadIndex(ctx context.Context, fresh bool) error {
+func (s *Session) loadIndex(ctx context.Context, a access, fresh bool) (err error) {
+	if s.stored != nil && a.stored == nil {
+		// the backup before needed only a part of it
+		if s.repo, err = s.fresh(ctx, s.engine, true); err != nil {
+			return err
+		}
+		s.stored, s.index = nil, false
+	}
 	if s.index && fresh {
 		grown, err := s.indexGrew(ctx)
 		if err != nil {
@@ -24,7 +31,7 @@ func (s *Session) loadIndex(ctx context.Context, fresh bool) error {
 			if s.repo, err = s.fresh(ctx, s.engine, true); err != nil {
 				return err
 			}
-			s.index = false
+			s.stored, s.index = nil, false
 		}
 	}
 	if s.index {
