@@ -1,6 +1,8 @@
 package rwm
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/cesnet/rwm/s3state"
 )
@@ -126,8 +130,16 @@ func (m *Manager) watchSettings(bucket string, review Review, opts *s3state.Hist
 	if opts.Settings = review.Settings; opts.Settings == nil {
 		opts.Settings = &s3state.KnownSettings{}
 	}
+	before, _ := json.Marshal(review.Settings) // numbers, times and strings
 	return func() {
-		if err := m.changeReview(bucket, func(r *Review) { r.Settings = opts.Settings }); err != nil {
+		err := m.changeReview(bucket, func(r *Review) {
+			// What another process has noted meanwhile stays: the next history compares
+			// with that.
+			if now, _ := json.Marshal(r.Settings); bytes.Equal(now, before) {
+				r.Settings = opts.Settings
+			}
+		})
+		if err != nil {
 			m.warn(fmt.Sprintf("the bucket's settings cannot be remembered, so the next history does not tell what was changed: %v", err))
 		}
 	}
@@ -156,7 +168,14 @@ func (m *Manager) readReviews() (map[string]Review, error) {
 	return all, nil
 }
 
+// changeReview changes the review of one bucket in the file, which is written whole: one
+// process after the other.
 func (m *Manager) changeReview(bucket string, change func(*Review)) error {
+	unlock, err := lockReviews(m.reviews)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	all, err := m.readReviews()
 	if err != nil {
 		return err
@@ -170,4 +189,26 @@ func (m *Manager) changeReview(bucket string, change func(*Review)) error {
 		return err
 	}
 	return replaceFile(m.reviews, append(text, '\n'))
+}
+
+// reviewsPatience is how long another process may take to change the file.
+const reviewsPatience = 30 * time.Second
+
+// lockReviews keeps other processes from changing the file of the reviews. The lock has
+// a file of its own beside it, which stays.
+func lockReviews(file string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, err
+	}
+	lock := flock.New(file+".lock", flock.SetPermissions(lockFileMode))
+	ctx, cancel := context.WithTimeout(context.Background(), reviewsPatience)
+	defer cancel()
+	_, err = lock.TryLockContext(ctx, 10*time.Millisecond)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("another process has held %s for %s", lock.Path(), reviewsPatience)
+	case err != nil && !errors.Is(err, errors.ErrUnsupported): // some file systems have no locks
+		return nil, fmt.Errorf("lock the file of reviews: %w", err)
+	}
+	return func() { _ = lock.Close() }, nil
 }
