@@ -1,6 +1,7 @@
 package restic
 
 import (
+	"encoding/binary"
 	"runtime"
 	"slices"
 	"sync"
@@ -84,7 +85,13 @@ func (s *knownIDs) has(id ID) bool {
 	if bin > 0 {
 		begin = shard.ends[bin-1]
 	}
-	return slices.Contains(shard.ids[begin:shard.ends[bin]], [30]byte(id[2:]))
+	first := binary.NativeEndian.Uint64(id[2:])
+	for i := begin; i < shard.ends[bin]; i++ {
+		if rest := &shard.ids[i]; binary.NativeEndian.Uint64(rest[:]) == first && *rest == [30]byte(id[2:]) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *knownIDs) len() (n int) {

@@ -108,8 +108,13 @@ func scanIndex(plain []byte, fn func(pack ID, blobs []indexBlob) error) error {
 
 // key steps over the name of a field and its colon.
 func (p *treeParser) key(name string) bool {
-	text, ok := p.plain()
-	return ok && string(text) == name && p.token(':')
+	p.space()
+	end := p.pos + 1 + len(name)
+	if end >= len(p.raw) || p.raw[p.pos] != '"' || string(p.raw[p.pos+1:end]) != name || p.raw[end] != '"' {
+		return false
+	}
+	p.pos = end + 1
+	return p.token(':')
 }
 
 // supersedes steps over what old versions of restic wrote first.

@@ -165,11 +165,15 @@ func (p *treeParser) number(limit uint64) (uint64, bool) {
 }
 
 func (p *treeParser) id(id *ID) bool {
-	text, ok := p.plain()
-	if !ok || len(text) != hex.EncodedLen(len(id)) {
+	if !p.token('"') {
 		return false
 	}
-	_, err := hex.Decode(id[:], text)
+	end := p.pos + hex.EncodedLen(len(id))
+	if end >= len(p.raw) || p.raw[end] != '"' {
+		return false
+	}
+	_, err := hex.Decode(id[:], p.raw[p.pos:end])
+	p.pos = end + 1
 	return err == nil
 }
 
