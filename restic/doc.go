@@ -35,6 +35,11 @@
 // long-running program should therefore open a session for each run, not one for its
 // whole life.
 //
+// A session may be used by several goroutines. What changes the repository waits, until
+// its context ends, for operations that it cannot run beside; Close waits for all. So a
+// function of yours that an operation calls (OnEvent, Select, a visitor) must not change
+// the repository by the same session, nor close it: each would wait for the other.
+//
 // # Locks
 //
 // Locks are restic's: this package and the restic command respect each other's. A
@@ -103,7 +108,7 @@ package restic
 //	                          where a repository is: bucket, directory, memory, the past
 //	lock*.go, unlock*.go      taking, refreshing, judging and removing locks
 //	process_*.go, signal_*.go whether a process runs; SIGHUP
-//	errors.go, explain.go, exitcode.go, item_error.go, leave_out.go
+//	errors.go, explain.go, exitcode.go, item_error.go, error_json.go, leave_out.go
 //	event.go, progress.go     events; the engine's output as events
 //
 //	backup*.go                Backup: options, source, parent, progress, result

@@ -52,6 +52,13 @@ func (t NodeType) String() string { return nodeTypeNames[t] }
 // MarshalText writes the type as String does.
 func (t NodeType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
+// UnmarshalText reads what MarshalText wrote. A name that restic does not have is
+// NodeUnknown, as in a tree.
+func (t *NodeType) UnmarshalText(text []byte) error {
+	*t = nodeType(text)
+	return nil
+}
+
 func newNode(path string, n *engdata.Node) Node {
 	out := Node{
 		Path: path, Name: n.Name, Type: nodeType([]byte(n.Type)), Mode: n.Mode,

@@ -51,7 +51,7 @@ type PruneResult struct {
 	// read them; 0 where no host is sealed.
 	TreePacks uint `json:"tree_packs,omitempty"`
 	// Failed are unused packs that could not be removed. The next prune tries again.
-	Failed []ItemError `json:"-"`
+	Failed []ItemError `json:"failed,omitempty"`
 }
 
 // PruneBlobs counts blobs.

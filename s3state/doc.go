@@ -66,7 +66,7 @@
 //
 // Files that belong together share a prefix; the first of them has what is exported.
 //
-//	store.go, event.go, errors.go   Store and its options, progress, errors
+//	store.go, event.go, errors*.go  Store and its options, progress, errors
 //	layout.go             restic's and RWM's key names
 //	moment.go, view*.go   Moment, and the objects of a bucket at one or several
 //	versions.go           the version listing, by package s3versions
