@@ -40,7 +40,7 @@ func orderArgs(root *kong.Node, args []string) ([]string, error) {
 	if o.empty != "" && !o.help {
 		return nil, usageError{fmt.Errorf("%s is empty: give it a value, or leave it out%s", o.empty, emptyHint)}
 	}
-	if o.help || len(o.node.Children) > 0 { // a group without a command shows what it has
+	if o.help || len(o.node.Children) > 0 && !o.lost { // a group without a command shows what it has
 		o.out = append(o.out, "--help")
 	}
 	if len(o.words) > 0 {
@@ -56,6 +56,8 @@ type orderer struct {
 	words []string   // arguments of the command
 	help  bool
 	empty string // the first flag or argument with an empty value
+	stray bool   // there was a flag that is unknown, and may take the next word
+	lost  bool   // so what follows is left to kong, whose error names the flag
 }
 
 const emptyHint = `; a shell makes "$NAME" empty when NAME is not set`
@@ -123,6 +125,11 @@ func (o *orderer) word(arg string) error {
 		o.help = true
 		return nil
 	}
+	if o.stray {
+		o.out = append(append(o.out, arg), o.rest...)
+		o.rest, o.lost = nil, true
+		return nil
+	}
 	return usageError{unknownCommand(o.node, arg)}
 }
 
@@ -137,6 +144,7 @@ func (o *orderer) long(arg string) {
 	if flag != nil && hasValue {
 		o.noteFlag(flag, value)
 	}
+	o.stray = o.stray || flag == nil && !hasValue
 	o.out = append(o.out, arg)
 }
 
@@ -147,6 +155,7 @@ func (o *orderer) short(arg string) {
 		tail := string(letters[i+1:])
 		switch {
 		case flag == nil:
+			o.stray = true
 			o.out = append(o.out, "-"+string(letters[i:]))
 			return
 		case strings.HasPrefix(tail, "="):
