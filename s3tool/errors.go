@@ -51,22 +51,26 @@ func explain(err error, op string, at Location) error {
 	if err == nil {
 		return nil
 	}
+	what := op
+	if at.Bucket != "" {
+		what += " " + at.String()
+	}
 	cause := s3err.Classify(err)
 	switch status := s3err.Status(err); {
 	case cause != nil:
 	case status == http.StatusMethodNotAllowed:
 		// S3's answer to a request for a version that is a delete marker.
-		return s3err.As(ErrNoObject, err, "%s %s: it is a delete marker", op, at)
+		return s3err.As(ErrNoObject, err, "%s: it is a delete marker", what)
 	case status == http.StatusNotFound:
 		cause = ErrNoObject
 	}
 	switch cause {
 	case nil:
-		return fmt.Errorf("%s %s: %w", op, at, err)
+		return fmt.Errorf("%s: %w", what, err)
 	case ErrNotEmpty:
-		return s3err.As(cause, err, "%s %s: %v; its objects and versions go with `rwm storage-delete %s`", op, at, cause, at.Bucket)
+		return s3err.As(cause, err, "%s: %v; its objects and versions go with `rwm storage-delete %s`", what, cause, at.Bucket)
 	case ErrUnreachable:
-		return s3err.As(cause, err, "%s %s: %v: %v", op, at, cause, err)
+		return s3err.As(cause, err, "%s: %v: %v", what, cause, err)
 	}
-	return s3err.As(cause, err, "%s %s: %v", op, at, cause)
+	return s3err.As(cause, err, "%s: %v", what, cause)
 }

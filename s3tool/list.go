@@ -26,7 +26,7 @@ func (t *Tool) Buckets(ctx context.Context) ([]Bucket, error) {
 		return err
 	})
 	if err != nil {
-		return nil, explain(err, "list", Location{Bucket: "*"})
+		return nil, explain(err, "list buckets", Location{})
 	}
 	buckets := make([]Bucket, len(infos))
 	for i, b := range infos {

@@ -278,3 +278,14 @@ func TestCatEndsWithItsContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A list of all buckets is of none in particular.
+func TestErrorOfBuckets(t *testing.T) {
+	f := newWorld(t, false)
+	wrong := f.server.Admin
+	wrong.SecretKey = "wrong"
+	_, err := f.tool(f.server.Client(t, wrong)).Buckets(t.Context())
+	if !errors.Is(err, s3tool.ErrCredentials) || !strings.HasPrefix(err.Error(), "list buckets: ") {
+		t.Error(err)
+	}
+}
