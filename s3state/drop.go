@@ -16,6 +16,8 @@ type DropOptions struct {
 	// listing, and removes nothing if something is missing or overwritten, if History
 	// marks anything, or if nothing confirms the current objects. The error is then an
 	// ErrUnconfirmed, and an ErrStorageIncomplete if something is known to be missing.
+	// Without it nothing is checked: of what an attacker has deleted or overwritten,
+	// the versions that would bring it back are removed.
 	RequireComplete bool
 	// Reviewed says that the admin has reviewed the History: its suspicions, deletions
 	// since the last confirmed state, and a missing proof no longer stop DropVersions.
