@@ -13,13 +13,17 @@ import (
 )
 
 // RenewLocks is [s3state.Store.Renew]. For the configured bucket, if its repository's
-// password is configured too, it renews only the locks of objects that the repository's
-// indexes and snapshots name, and of what does not belong to that repository, such as
-// another one at a prefix. It also judges the history with the password. A broken
-// repository is suspicious. If the repository could not be examined, the locks are
-// renewed without the password, and a [Warning] says so.
+// password is configured too, it also judges the history with the password, and a
+// broken repository is suspicious. If the repository could not be examined, the locks
+// are renewed without the password, and a [Warning] says so.
 //
-// RenewLocks sets Needed and Suspicious of the options unless the caller did.
+// It renews all that is current, also what neither an index nor a snapshot names: the
+// host writes those, and an attacker on it could hide them for the minutes of each
+// renewal, until the locks of everything else have ended. A caller's Needed may leave
+// something out; then the repository is not examined here.
+//
+// RenewLocks sets Suspicious of the options unless the caller did, and Freeze if the
+// repository is broken.
 func (m *Manager) RenewLocks(ctx context.Context, bucket string, opts s3state.RenewOptions) (*s3state.RenewResult, error) {
 	m = m.made()
 	defer m.events.Rethrow()
@@ -34,40 +38,34 @@ func (m *Manager) RenewLocks(ctx context.Context, bucket string, opts s3state.Re
 	}
 	if m.knows(bucket) && opts.Needed == nil && opts.Freeze == "" {
 		var err error
-		if opts.Needed, opts.Freeze, err = m.inUse(ctx); err != nil {
+		if opts.Freeze, err = m.broken(ctx); err != nil {
 			return nil, &s3state.StepError{
-				Op: "renew the locks of", Bucket: bucket, Step: "look at what the snapshots need", Err: err, Left: "nothing was changed", Next: "run the same again",
+				Op: "renew the locks of", Bucket: bucket, Step: "look whether the repository lacks anything", Err: err, Left: "nothing was changed", Next: "run the same again",
 			}
 		}
 	}
 	return m.store.Renew(ctx, bucket, opts)
 }
 
-// inUse finds what the configured repository uses: what its snapshots need, and what
-// else its indexes name. The next backup may refer to any of that without writing it
-// again, and so without giving it a new lock. broken says what is missing. Both are zero
-// if that cannot be found out.
-func (m *Manager) inUse(ctx context.Context) (needed func(string) bool, broken string, err error) {
+// broken says what the configured repository lacks; "" if nothing, or if that cannot be
+// found out.
+func (m *Manager) broken(ctx context.Context) (what string, err error) {
 	loc, err := m.locationForCheck(ctx, s3state.Moment{})
 	if err == nil {
-		var n *restic.Needed
-		n, _, err = restic.Needs(ctx, loc, m.cfg.ResticPassword, restic.NeedsOptions{}, m.sessionOptions([]restic.Option{restic.WithoutCache()})...)
-		if err == nil {
-			// What else is in the bucket, such as a repository at a prefix, the
-			// password says nothing of.
-			return func(key string) bool { return n.Has(key) || s3state.TypeOf(key) == s3state.TypeOther }, "", nil
-		}
+		_, err = restic.Prove(ctx, loc, m.cfg.ResticPassword, restic.ProveOptions{}, m.sessionOptions([]restic.Option{restic.WithoutCache()})...)
 	}
 	switch {
+	case err == nil:
+		return "", nil
 	case ctx.Err() != nil:
-		return nil, "", ctx.Err()
+		return "", ctx.Err()
 	case errors.Is(err, restic.ErrBroken):
-		return nil, err.Error(), nil
+		return err.Error(), nil
 	case noRepository(err):
-		return nil, "", nil
+		return "", nil
 	}
-	m.warn(fmt.Sprintf("all objects that are current are renewed, for what the snapshots need cannot be told: %v", err))
-	return nil, "", nil
+	m.warn(fmt.Sprintf("whether the repository lacks anything cannot be told: %v", err))
+	return "", nil
 }
 
 // LastRenewal returns what the last renewal of a bucket's locks on this machine proved

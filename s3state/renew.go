@@ -13,10 +13,11 @@ import (
 
 // RenewOptions select what stays locked.
 type RenewOptions struct {
-	// Needed reports whether a current object, given by its key, is needed. With the
-	// repository's password, restic.Needs tells what the indexes name. nil means
-	// that all current objects are needed. It is not called for locks and saved states;
-	// the newest state is always needed.
+	// Needed reports whether a current object, given by its key, is needed. nil means
+	// that all current objects are needed. What a host writes, such as an index, is no
+	// reason to leave one out: an attacker on it could hide it whenever the locks are
+	// renewed. It is not called for locks and saved states; the newest state is always
+	// needed.
 	Needed func(key string) bool
 	// KeepStates is how many of the newest saved states that the history confirms are
 	// kept restorable, whatever was deleted since; negative for all. KeepWithin keeps

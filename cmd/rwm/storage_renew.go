@@ -24,9 +24,9 @@ func (storageRenewCmd) Help() string {
 	return `Extends the locks of needed objects that have less than --lock plus half the grace left.
 Run it once a day, with the keeper's or the admin's credentials; docs/worm.md explains.
 
-All current objects are needed or, with the repository's password in the configuration,
-only those that its indexes and snapshots name. If anything in the bucket is suspicious,
-everything is renewed, including deleted objects, until the cause is dealt with.
+All current objects are needed. If anything in the bucket is suspicious, everything is
+renewed, including deleted objects, until the cause is dealt with. With the repository's
+password in the configuration, more of what is suspicious is found.
 
   rwm --config keeper.conf storage-renew backups
 
