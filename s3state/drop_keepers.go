@@ -14,7 +14,8 @@ import (
 )
 
 // keepers chooses the states to keep and reads what they name. States that cannot be
-// read, or are another bucket's, are not kept. KeepStates counts only those that the
+// read, or are another bucket's, are not kept; but if what came was not the state at all,
+// that is an ErrUnconfirmed. KeepStates counts only those that the
 // version history confirms and the Prover proves, or an attacker could push out the
 // genuine ones. now is the time by the server's clock, zero if it is not known exactly;
 // interim is no state to keep.
@@ -49,6 +50,10 @@ func (s *Store) keepers(ctx context.Context, bucket string, opts DropOptions, no
 	err = s.eachState(ctx, bucket, states, 1, func(st *SavedState, p **manifest) (bool, error) {
 		if errors.Is(st.Unreadable, errGone) {
 			return true, nil
+		}
+		if errors.Is(st.Unreadable, errNotIts) {
+			// Whether it counts nobody knows.
+			return false, fmt.Errorf("%w: %w", ErrUnconfirmed, st.Unreadable)
 		}
 		if st.Unreadable != nil {
 			s.log.Warn("a saved state cannot be read and is not kept", "bucket", bucket, "key", st.Key, "version", st.VersionID, "error", st.Unreadable)

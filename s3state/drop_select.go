@@ -32,12 +32,16 @@ func (s *Store) selectOld(ctx context.Context, bucket string, interim *SavedStat
 	err := s.listVersions(ctx, bucket, "", nil, func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]
-			if v.Key != key {
+			first := v.Key != key
+			if first {
 				if err := endKey(); err != nil {
 					return err
 				}
 				key, until = v.Key, time.Time{}
 			}
+			// The newest entry stands first. A server that marks none of a key as the
+			// latest has lost track of it, and what stands first is all there is.
+			current := v.IsLatest || first
 			gone := until
 			until = writtenUntil(v, until)
 			switch {
@@ -51,12 +55,12 @@ func (s *Store) selectOld(ctx context.Context, bucket string, interim *SavedStat
 				}
 				markers = append(markers, *v)
 			case keep.has(v.Key, v.VersionID), keep.hasEvidence(v, gone),
-				!v.IsLatest && !isState(v) && keep.within(gone), keep.everyState && isState(v):
+				!current && !isState(v) && keep.within(gone), keep.everyState && isState(v):
 				keptBelow = len(markers)
-				if !v.IsLatest {
+				if !current {
 					keep.kept++
 				}
-			case v.IsLatest && !isState(v):
+			case current && !isState(v):
 			case keep.hasCurrent(v):
 				// Deleted or overwritten since this began, maybe by an attacker.
 				keptBelow = len(markers)

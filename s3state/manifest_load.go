@@ -2,8 +2,13 @@ package s3state
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/cesnet/rwm/internal/s3err"
@@ -64,11 +69,26 @@ var errForeignState = fmt.Errorf("%w: it is the state of another bucket", ErrBad
 // loadManifest reads a saved state and says which version it was and when the
 // server received it.
 func (s *Store) loadManifest(ctx context.Context, bucket, key, versionID string) (*manifest, *SavedState, error) {
-	body, info, err := s.openObject(ctx, bucket, key, versionID)
+	return s.loadTallied(ctx, bucket, key, versionID, nil)
+}
+
+// loadTallied is loadManifest. came, if it is not nil, gets all that was read.
+func (s *Store) loadTallied(ctx context.Context, bucket, key, versionID string, came *tally) (*manifest, *SavedState, error) {
+	from, info, err := s.openObject(ctx, bucket, key, versionID)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer body.Close()
+	defer from.Close()
+	body := io.Reader(from)
+	if came != nil {
+		came.sum, came.metadata = md5.New(), info.Metadata
+		body = io.TeeReader(from, came)
+		// What the reader of a state does not need counts, too.
+		defer func() {
+			_, err := io.CopyN(io.Discard, body, mostLeft)
+			came.more = err == nil
+		}()
+	}
 	saved := &SavedState{Bucket: bucket, Key: key, VersionID: info.VersionID, Time: info.LastModified, Size: info.Size, ETag: info.ETag}
 	if saved.VersionID == "" {
 		saved.VersionID = versionID
@@ -92,6 +112,66 @@ func (s *Store) loadManifest(ctx context.Context, bucket, key, versionID string)
 		return nil, nil, named(fmt.Errorf("%w %q", errForeignState, s3err.Clip(p.header.BucketName)))
 	}
 	return p, saved, nil
+}
+
+// errNotIts means that what came for a state is not what the listing says of it, as when
+// a proxy gives a page of its own, or another version. It says nothing about the state.
+var errNotIts = s3err.Kind("what the server returned is not what it has recorded of it", ErrBadState)
+
+// loadListed is loadManifest of a state that was listed. The error is an errNotIts if
+// other bytes came, also when it is asked again.
+func (s *Store) loadListed(ctx context.Context, st *SavedState) (p *manifest, err error) {
+	for try := 1; ; try++ {
+		var came tally
+		p, _, err = s.loadTallied(ctx, st.Bucket, st.Key, st.VersionID, &came)
+		if err != nil && !errors.Is(err, ErrBadState) || came.is(ctx, s, st) {
+			return p, err
+		}
+		if err == nil {
+			p.close()
+		}
+		if try == s.attempts {
+			return nil, fmt.Errorf("state %q version %s in bucket %s: %w: %d bytes came", st.Key, s3err.Word(st.VersionID), st.Bucket, errNotIts, came.n)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Duration(try) * 100 * time.Millisecond):
+		}
+	}
+}
+
+// mostLeft bounds what is read of an object that is no state to find out what it is: a
+// host may have written gigabytes.
+const mostLeft = 64 << 20
+
+// tally is what was read of an object.
+type tally struct {
+	n        int64
+	sum      hash.Hash // MD5
+	more     bool      // the object may be longer
+	metadata map[string][]string
+}
+
+func (t *tally) Write(p []byte) (int, error) {
+	t.n += int64(len(p))
+	return t.sum.Write(p)
+}
+
+// is reports whether it is what was listed of a state, as far as size and ETag tell.
+func (t *tally) is(ctx context.Context, s *Store, st *SavedState) bool {
+	switch {
+	case t.sum == nil:
+		return false
+	case t.more:
+		return true
+	case t.n != st.Size:
+		return false
+	}
+	if !s3versions.IsMD5(st.ETag) || strings.EqualFold(hex.EncodeToString(t.sum.Sum(nil)), s3versions.BareETag(st.ETag)) {
+		return true
+	}
+	return encryptedElsewhere(t.metadata) || !s.etagsAreMD5(ctx, st.Bucket)
 }
 
 // manifestOf returns the objects of a bucket at a moment, and the saved state; for a

@@ -60,7 +60,7 @@ func (s *Store) verifyGroup(ctx context.Context, bucket string, r *ownRule, stat
 	compare := false
 	for i, st := range states {
 		st.Verification, st.Unreadable = nil, nil
-		manifests[i], _, err = s.loadManifest(ctx, bucket, st.Key, st.VersionID)
+		manifests[i], err = s.loadListed(ctx, st)
 		if errors.Is(err, ErrNoState) {
 			gone, listErr := s.gone(ctx, bucket, st.Key, st.VersionID)
 			if listErr != nil {
