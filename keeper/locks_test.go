@@ -260,8 +260,7 @@ func TestRenewalHasABudgetOfItsOwn(t *testing.T) {
 			t.Errorf("%+v, floor %s", r, s.Floor)
 		}
 	}
-	// Even to find out what the snapshots need takes more than that: all that is current
-	// is renewed.
+	// Even to find out whether the repository lacks anything takes more than that.
 	w.cfg.Storages["web1"].Budget.Requests = 95
 	w.advance(6 * day)
 	before := w.clock()
@@ -270,5 +269,34 @@ func TestRenewalHasABudgetOfItsOwn(t *testing.T) {
 		t.Errorf("%+v, floor %s", r, s.Floor)
 	} else if r.Requests <= 95 {
 		t.Errorf("%d requests were enough, so nothing was tested", r.Requests)
+	}
+}
+
+// What a person has looked at no longer keeps old versions from being dropped: else the
+// bucket would grow for ever after the first mark.
+func TestDropAfterAReview(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "web1")
+	w.set(time.Now().Add(-2 * day).Truncate(time.Second))
+	s := w.cfg.Storages["web1"]
+	s.Drop, s.Promise = keeper.Period(day), keeper.Span(day)
+	w.backup("web1")
+	w.advance(time.Hour)
+	green(t, w.pass())
+	client := w.Client(t, w.Host)
+	for o := range client.ListObjectsIter(t.Context(), s.ResticBucket, minio.ListObjectsOptions{Prefix: "snapshots/"}) {
+		must(t, client.RemoveObject(t.Context(), s.ResticBucket, o.Key, minio.RemoveObjectOptions{}))
+	}
+	w.backup("web1")
+	w.advance(day)
+	report := w.pass()
+	if got := codes(report.Storages[0]); !slices.Contains(got, "history") {
+		t.Fatalf("red for %v", got)
+	}
+	must(t, w.keeper().Acknowledge("web1", "all", "ann", "it was me"))
+	w.advance(day)
+	report = w.pass()
+	if drop := task(t, report.Storages[0], keeper.TaskDrop); drop.Outcome != keeper.Proved || drop.Proved.IsZero() {
+		t.Errorf("%+v", drop)
 	}
 }

@@ -38,6 +38,8 @@ type managed struct {
 	accept time.Duration
 	all    bool // all current objects are renewed
 
+	reviewed time.Time // until then a person has looked at the history
+
 	listing *s3state.Listing // that of the survey, if the history can use it
 	newest  time.Time        // moment of the survey
 
@@ -202,6 +204,8 @@ func (s *managed) renewAllCurrent() { s.all = true }
 
 func (s *managed) acceptLock(least time.Duration) { s.accept = least }
 
+func (s *managed) reviewedUntil(at time.Time) { s.reviewed = at }
+
 func (s *managed) Forget(ctx context.Context, policy restic.Policy) (*Forgotten, error) {
 	if s.cfg.sealed() {
 		return nil, errNoPassword
@@ -222,7 +226,7 @@ func (s *managed) Forget(ctx context.Context, policy restic.Policy) (*Forgotten,
 }
 
 func (s *managed) Drop(ctx context.Context, keep time.Duration) (*Dropped, error) {
-	d, err := s.m.DropVersions(ctx, s.bucket, s3state.DropOptions{RequireComplete: true, KeepWithin: keep})
+	d, err := s.m.DropVersions(ctx, s.bucket, s3state.DropOptions{RequireComplete: true, KeepWithin: keep, ReviewedUntil: s.reviewed})
 	if err != nil {
 		return nil, err
 	}

@@ -184,9 +184,9 @@ func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
 // moments for at least so long.
 type lockAccepter interface{ acceptLock(least time.Duration) }
 
-// allRenewer is a Storage that can renew all current objects without finding out which
-// of them the snapshots need. That takes requests for all that is in the repository, so
-// an attacker on the host can make it take more than a budget.
+// allRenewer is a Storage that can renew all current objects without finding out whether
+// the repository lacks anything. That takes requests for all that is in it, so an
+// attacker on the host can make it take more than a budget.
 type allRenewer interface{ renewAllCurrent() }
 
 // renewAllCurrent has the storage do so, if it can.
@@ -245,12 +245,19 @@ func (v *visit) drop(ctx context.Context) (Outcome, string, error) {
 	if t := v.r.task(TaskProve); t.Outcome != Proved || v.k.now().Sub(t.Proved) > 25*time.Hour {
 		return NotProved, "nothing was dropped, since the newest moment is not proved", nil
 	}
+	if r, ok := v.storage.(reviewer); ok {
+		r.reviewedUntil(v.r.Review.Until)
+	}
 	d, err := v.storage.Drop(ctx, time.Duration(v.cfg.Promise))
 	if err != nil {
 		return NotProved, "", err
 	}
 	return Proved, fmt.Sprintf("%s and %s dropped, %s", plural.Of(d.Versions, "version"), plural.Of(d.Markers, "delete marker"), plural.Of(d.Bytes, "byte")), nil
 }
+
+// reviewer is a Storage that can be told until when a person has looked at the history,
+// so that its Drop does not refuse for what was looked at.
+type reviewer interface{ reviewedUntil(at time.Time) }
 
 // period returns how often a task is done; reading is done slice by slice.
 func period(cfg *StorageConfig, t Task) time.Duration {
