@@ -1,10 +1,13 @@
 package restic
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -187,5 +190,65 @@ func TestPruneBelievesNoListThatIsAnError(t *testing.T) {
 				t.Errorf("%d snapshots of %d, %d packs of %d are left", n, len(snapshots), m, len(packs))
 			}
 		})
+	}
+}
+
+// cacheWithoutQuery answers lists of snapshots as the list of keys was, as a proxy's
+// cache does that does not look at the query.
+type cacheWithoutQuery struct {
+	mu   sync.Mutex
+	list []byte
+	used bool
+}
+
+func (c *cacheWithoutQuery) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	prefix := req.URL.Query().Get("prefix")
+	if err != nil || prefix != "keys/" && prefix != "snapshots/" {
+		return resp, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if prefix == "keys/" {
+		c.list = body
+	} else if c.list != nil {
+		body, c.used = c.list, true
+	}
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Del("Content-Length")
+	return resp, nil
+}
+
+// TestPruneBelievesNoListOfOtherObjects: a list without snapshots, as it is one of other
+// objects, has a prune remove everything.
+func TestPruneBelievesNoListOfOtherObjects(t *testing.T) {
+	srv := s3test.Start(t)
+	loc := newBucket(t, srv).(*s3Location)
+	s, err := Init(t.Context(), loc, testPassword, WithoutCache())
+	if err != nil {
+		t.Fatal(err)
+	}
+	history(t, s, 3)
+	packs := keys(t, s, ObjectPack)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	proxy := &cacheWithoutQuery{}
+	s, err = Open(t.Context(), S3(srv.ClientVia(t, srv.Admin, proxy), loc.bucket, ""), testPassword, WithoutCache(), WithRetryFor(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Prune(t.Context(), PruneOptions{}); err == nil || !proxy.used {
+		t.Errorf("error %v; the proxy has answered: %v", err, proxy.used)
+	}
+	proxy.list = nil
+	if n := len(keys(t, s, ObjectPack)); n != len(packs) {
+		t.Errorf("%d packs of %d are left", n, len(packs))
 	}
 }

@@ -34,6 +34,9 @@ type Object struct {
 // answer of status 200 for an empty list, and does not repeat a request whose answer
 // breaks off.)
 //
+// An answer to another request, as a proxy's cache may give, is an error, and so is one
+// that does not go on. To a prune, a list of other objects is a list without snapshots.
+//
 // Errors: ErrNoBucket, ErrAccessDenied, ErrCredentials, ErrUnreachable, ErrBadListing.
 func (c *Client) Objects(ctx context.Context, bucket, prefix string, recursive bool) iter.Seq2[Object, error] {
 	c = c.made()
@@ -47,6 +50,7 @@ func (c *Client) Objects(ctx context.Context, bucket, prefix string, recursive b
 			query.Set("delimiter", "/")
 		}
 		v1 := c.known.listV1.Load()
+		goesOn := progress{seen: make(map[string]bool)}
 		for next, first := "", true; ; first = false {
 			page, err := c.objectPage(ctx, bucket, query, v1, next)
 			if first && !v1 && s3err.Code(err) == "NotImplemented" {
@@ -59,20 +63,23 @@ func (c *Client) Objects(ctx context.Context, bucket, prefix string, recursive b
 				return
 			}
 			all := page.objects()
+			if err := goesOn.page(all); err != nil {
+				yield(Object{}, err)
+				return
+			}
 			for _, o := range all {
 				if !yield(o, nil) {
 					return
 				}
 			}
-			if !page.IsTruncated {
+			if !*page.IsTruncated {
 				return
 			}
-			last := next
 			if next = page.NextContinuationToken; v1 {
 				next = page.marker(all)
 			}
-			if next == "" || next == last {
-				yield(Object{}, fmt.Errorf("%w: the server does not say how its list goes on", ErrBadListing))
+			if err := goesOn.to(next); err != nil {
+				yield(Object{}, err)
 				return
 			}
 		}
@@ -112,15 +119,41 @@ func (c *Client) objectPage(
 		if err := xml.Unmarshal(reply, page); err != nil {
 			return fmt.Errorf("%w: %w", ErrTruncated, err)
 		}
-		return page.decode()
+		return page.check(query.Get("prefix"))
 	})
 	return page, err
+}
+
+// progress finds out whether a list goes on from page to page.
+type progress struct {
+	seen  map[string]bool // where pages began
+	first string          // the last page's first key
+}
+
+func (p *progress) page(all []Object) error {
+	if len(all) == 0 {
+		return nil
+	}
+	if all[0].Key == p.first {
+		return fmt.Errorf("%w: it repeats a page, which begins with %q", ErrBadListing, s3err.Clip(p.first))
+	}
+	p.first = all[0].Key
+	return nil
+}
+
+func (p *progress) to(next string) error {
+	if next == "" || p.seen[next] {
+		return fmt.Errorf("%w: the server does not say how its list goes on", ErrBadListing)
+	}
+	p.seen[next] = true
+	return nil
 }
 
 // objectPage is an answer to ListObjectsV2 or ListObjects.
 type objectPage struct {
 	XMLName               xml.Name `xml:"ListBucketResult"`
-	IsTruncated           bool
+	Prefix                string
+	IsTruncated           *bool
 	NextContinuationToken string
 	NextMarker            string
 	EncodingType          string
@@ -141,6 +174,42 @@ func (p *objectPage) marker(all []Object) string {
 		return p.NextMarker
 	}
 	return all[len(all)-1].Key
+}
+
+// check decodes the page and verifies that it answers a request for this prefix.
+func (p *objectPage) check(prefix string) error {
+	if p.IsTruncated == nil {
+		return fmt.Errorf("%w: the answer does not say whether it is the last page", ErrBadListing)
+	}
+	if err := p.decode(); err != nil {
+		return err
+	}
+	other := ""
+	if p.Prefix != "" && !isEncodingOf(p.Prefix, prefix) {
+		other = p.Prefix // all that tells an empty list from that of something else
+	}
+	for i := range p.Contents {
+		if !strings.HasPrefix(p.Contents[i].Key, prefix) {
+			other = p.Contents[i].Key
+		}
+	}
+	for i := range p.CommonPrefixes {
+		if !strings.HasPrefix(p.CommonPrefixes[i].Prefix, prefix) {
+			other = p.CommonPrefixes[i].Prefix
+		}
+	}
+	if other != "" {
+		return fmt.Errorf("%w: keys with prefix %q were asked for, and %q came back", ErrBadListing, prefix, s3err.Clip(other))
+	}
+	return nil
+}
+
+// isEncodingOf reports whether a server may mean plain by text: not all of them encode
+// what they repeat of the request, or in the same way.
+func isEncodingOf(text, plain string) bool {
+	path, err1 := url.PathUnescape(text)
+	query, err2 := url.QueryUnescape(text)
+	return text == plain || err1 == nil && path == plain || err2 == nil && query == plain
 }
 
 func (p *objectPage) decode() error {

@@ -1,9 +1,11 @@
 package s3versions
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -30,8 +32,12 @@ func (a objectAnswers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestObjects(t *testing.T) {
 	const end = "</ListBucketResult>"
 	page := func(rest string) string {
+		if !strings.Contains(rest, "<IsTruncated>") {
+			rest += "<IsTruncated>false</IsTruncated>"
+		}
 		return "<ListBucketResult><EncodingType>url</EncodingType>" + rest + end
 	}
+	const more = "<IsTruncated>true</IsTruncated><NextContinuationToken>%d</NextContinuationToken>"
 	for _, c := range []struct {
 		name    string
 		answers objectAnswers
@@ -60,7 +66,18 @@ func TestObjects(t *testing.T) {
 		{"an older server that goes in circles", objectAnswers{
 			"v1 ":  page("<Contents><Key>a</Key></Contents><IsTruncated>true</IsTruncated>"),
 			"v1 a": page("<Contents><Key>a</Key></Contents><IsTruncated>true</IsTruncated>"),
-		}, []string{"a", "a"}, true},
+		}, []string{"a"}, true},
+		{"circles of two", objectAnswers{"": page(fmt.Sprintf(more, 1)), "1": page(fmt.Sprintf(more, 2)), "2": page(fmt.Sprintf(more, 1))}, nil, true},
+		{"the same page for all", objectAnswers{
+			"":  page("<Contents><Key>a</Key></Contents>" + fmt.Sprintf(more, 1)),
+			"1": page("<Contents><Key>a</Key></Contents>" + fmt.Sprintf(more, 2)),
+		}, []string{"a"}, true},
+		{"an empty page between", objectAnswers{
+			"":  page("<Contents><Key>a</Key></Contents>" + fmt.Sprintf(more, 1)),
+			"1": page(fmt.Sprintf(more, 2)),
+			"2": page("<Contents><Key>b</Key></Contents>"),
+		}, []string{"a", "b"}, false},
+		{"no word whether it is all", objectAnswers{"": "<ListBucketResult><Contents><Key>a</Key></Contents>" + end}, nil, true},
 		{"cut off", objectAnswers{"": "<ListBucketResult><Contents><Key>a</Key></Contents>"}, nil, true},
 		{"no encoding", objectAnswers{"": page("<Contents><Key>%zz</Key></Contents>")}, nil, true},
 	} {
@@ -80,5 +97,32 @@ func TestObjects(t *testing.T) {
 				t.Errorf("%q, %v", got, err)
 			}
 		})
+	}
+}
+
+// A cache that does not look at the query gives the list of one prefix for that of
+// another.
+func TestObjectsOfAnotherPrefix(t *testing.T) {
+	for _, c := range []struct {
+		answer string
+		fails  bool
+	}{
+		{"<Prefix>snap+shots/</Prefix>", false},
+		{"<Prefix>snap%20shots%2F</Prefix>", false},
+		{"<Prefix>snap shots/</Prefix><Contents><Key>snap%20shots/1</Key></Contents>", false},
+		{"<Prefix/>", false}, // one that repeats nothing of the request
+		{"<Prefix>locks/</Prefix>", true},
+		{"<Contents><Key>keys/1</Key></Contents>", true},
+		{"<Contents><Key>snap%20shots/1</Key></Contents><Contents><Key>data/00/1</Key></Contents>", true},
+		{"<CommonPrefixes><Prefix>data/</Prefix></CommonPrefixes>", true},
+	} {
+		answers := objectAnswers{"": "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>" + c.answer + "</ListBucketResult>"}
+		var err error
+		for _, e := range fakeClient(t, answers).Objects(t.Context(), "bucket", "snap shots/", false) {
+			err = e
+		}
+		if errors.Is(err, ErrBadListing) != c.fails {
+			t.Errorf("%s: %v", c.answer, err)
+		}
 	}
 }
