@@ -17,6 +17,9 @@ func (s *Store) putSmall(ctx context.Context, bucket, key string, data []byte) (
 	err = s.s3.Retry(ctx, bucket, "put "+key, 0, func(ctx context.Context) error {
 		up, err := s.client.PutObject(ctx, bucket, key, bytes.NewReader(data), int64(len(data)),
 			minio.PutObjectOptions{SendContentMd5: true, DisableMultipart: true})
+		if err == nil && up.ETag == "" {
+			err = s3versions.ErrTruncated // S3 answers a PUT with an ETag
+		}
 		version = up.VersionID
 		return err
 	})

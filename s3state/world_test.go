@@ -26,6 +26,7 @@ type world struct {
 	host   *Store
 	bucket string
 	all    string // the action that means everything to the server; "" for "*"
+	saved  Moment // the state that withState has saved
 }
 
 func newWorld(t testing.TB, opts ...s3test.Option) *world {
