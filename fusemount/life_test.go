@@ -181,6 +181,9 @@ func TestContextUnmounts(t *testing.T) {
 	if mountedOn(dir) != "" {
 		t.Error("still mounted")
 	}
+	if _, err := Mount(ctx, newRepo(t), dir, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a mount that began after its context had ended: %v", err)
+	}
 }
 
 func TestSomebodyElseUnmounts(t *testing.T) {

@@ -72,6 +72,9 @@ func Mount(ctx context.Context, s *restic.Session, dir string, opts Options) (*F
 	if err := available(opts); err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil { // or it would be mounted, and unmounted at once
+		return nil, fmt.Errorf("mounting on %s: %w", dir, err)
+	}
 	path, err := prepare(dir, s.Location(), opts.Logger)
 	if err != nil {
 		return nil, err
