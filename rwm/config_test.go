@@ -185,6 +185,8 @@ func TestConfigWarnings(t *testing.T) {
 		{"", 0o604, []string{"mode 0604"}},
 		{"retention: {keep-daily: 3}", 0o400, []string{"keep-within"}},
 		{"retention: {keep-daily: 3, keep-within: 1d}", 0o600, nil},
+		{"metrics_file: /m/rwm.prom", 0o600, nil},
+		{"metrics_file: /m/rwm.txt", 0o600, []string{".prom"}},
 	} {
 		if runtime.GOOS == "windows" && test.mode != 0o600 {
 			continue

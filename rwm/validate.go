@@ -168,5 +168,8 @@ func (c *Config) Warnings() []string {
 	if _, ok := c.Retention["keep-within"]; !ok && len(c.Retention) > 0 {
 		warnings = append(warnings, "retention has no keep-within: snapshots made with a false clock can push out all the good ones")
 	}
+	if c.MetricsFile != "" && !strings.HasSuffix(c.MetricsFile, ".prom") {
+		warnings = append(warnings, "the name of metrics_file does not end in .prom, so node_exporter does not read it")
+	}
 	return warnings
 }

@@ -31,6 +31,9 @@ func (configCheckCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if _, err := newRunTeller(a, cfg); err != nil { // a run begins with it
+		return err
+	}
 	if a.cli.JSON {
 		return a.emit(d)
 	}
