@@ -16,13 +16,14 @@ import (
 
 // Ledger remembers, across proofs of one repository, which packs were compared with
 // the index, so that they are not read again: the name of a pack is the hash of its
-// content. It can be kept in a file where no host can write. It is safe for concurrent
-// use. The zero value knows nothing.
+// content, and a version of an object never changes. It can be kept in a file where no
+// host can write. It is safe for concurrent use. The zero value knows nothing.
 type Ledger struct {
 	mu         sync.Mutex
 	repository [sha256.Size]byte // of its ID and its master key
 	key        tagKey
-	packs      map[uint64]struct{} // tags of a pack and of what an index says of it
+	// packs are tags of a pack, its version, and what an index says of it.
+	packs map[uint64]struct{}
 }
 
 // open returns the key of the tags for a repository. What is known of another one is

@@ -34,8 +34,9 @@ func (p *proof) readPacks(ctx context.Context) error {
 		if !whole && !p.o.PackHeaders {
 			continue
 		}
-		tag := tags.mix(tags.tag((*[32]byte)(&info.id)), info.sum)
-		if !whole && p.o.Ledger.knowsPack(p.tagKey, tag) {
+		version, lasting := p.versionOf(packHandleOf(info.id))
+		tag := tags.mix(tags.mix(tags.tag((*[32]byte)(&info.id)), info.sum), tags.tag(&version))
+		if !whole && lasting && p.o.Ledger.knowsPack(p.tagKey, tag) {
 			continue
 		}
 		jobs = append(jobs, job{info, whole, tag})
@@ -54,6 +55,7 @@ func (p *proof) readPacks(ctx context.Context) error {
 			err := p.readPack(ctx, j.info, j.whole)
 			if err == nil {
 				p.o.Ledger.addPack(p.tagKey, j.tag)
+				p.store.renewed(j.info)
 				return nil
 			}
 			if ctx.Err() != nil || !p.lost(err) {
@@ -66,6 +68,19 @@ func (p *proof) readPacks(ctx context.Context) error {
 	err := group.Wait()
 	p.res.PacksRead = len(jobs)
 	return err
+}
+
+// versionOf returns a hash of the version of an object that is looked at, zero where
+// there are none. What was proved of one version says nothing about another one, which
+// an attacker may have put over it long ago, so that nothing else of it is left. lasting
+// is false for what can be overwritten in place.
+func (p *proof) versionOf(h engbackend.Handle) (hash [sha256.Size]byte, lasting bool) {
+	past, ok := p.loc.(*asOfLocation)
+	if !ok {
+		return hash, true
+	}
+	o, ok := past.objects.Get(p.keyFor(h))
+	return sha256.Sum256([]byte(o.VersionID)), ok && o.VersionID != "" && o.VersionID != "null"
 }
 
 // readPack compares the header of a pack with the index. Read whole, its content must

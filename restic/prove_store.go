@@ -138,5 +138,13 @@ func (s *objectStore) tidy(p *proof) {
 	}
 }
 
+// renewed throws away the copy of a pack that was not known: it may be one of another
+// version.
+func (s *objectStore) renewed(info *packInfo) {
+	if s.dir != "" && info.trees {
+		s.drop(treeHandle(info.id))
+	}
+}
+
 // drop throws away the copy of an object.
 func (s *objectStore) drop(h engbackend.Handle) { _ = os.Remove(s.cachePath(h)) }
