@@ -1,6 +1,7 @@
 package s3versions
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -331,5 +332,22 @@ func TestListingIsCancelled(t *testing.T) {
 	}
 	for range s.Versions(t.Context(), "bucket", "") {
 		break
+	}
+}
+
+// A cache that does not look at the query answers for another prefix, and an empty page
+// has no key that tells.
+func TestListingOfAnotherPrefix(t *testing.T) {
+	f := &fakeListing{mangle: func(page []byte, _ url.Values) []byte {
+		return bytes.Replace(page, []byte("<IsTruncated>"), []byte("<Prefix>keys/</Prefix><IsTruncated>"), 1)
+	}}
+	for prefix, want := range map[string]error{"keys/": nil, "snapshots/": ErrBadListing, "": ErrBadListing} {
+		var err error
+		for _, e := range fakeClient(t, f).Versions(t.Context(), "bucket", prefix) {
+			err = e
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("%q: %v", prefix, err)
+		}
 	}
 }

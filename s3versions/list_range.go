@@ -118,6 +118,10 @@ func (l *lister) request(ctx context.Context, max int, encoded bool) (*page, err
 // what belongs to the range.
 func (l *lister) accept(p *page) ([]Version, error) {
 	entries := p.entries
+	// An empty page of another prefix, or all of it, would else pass for this one.
+	if answersOther(p.prefix, l.rng.prefix) {
+		return nil, fmt.Errorf("%w: keys with prefix %q were asked for, and the answer is for %q", ErrBadListing, l.rng.prefix, s3err.Clip(p.prefix))
+	}
 	if !slices.IsSortedFunc(entries, func(a, b Version) int { return strings.Compare(a.Key, b.Key) }) {
 		// Versions and markers in two runs instead of one.
 		slices.SortStableFunc(entries, func(a, b Version) int {

@@ -185,7 +185,7 @@ func (p *objectPage) check(prefix string) error {
 		return err
 	}
 	other := ""
-	if p.Prefix != "" && !isEncodingOf(p.Prefix, prefix) {
+	if answersOther(p.Prefix, prefix) {
 		other = p.Prefix // all that tells an empty list from that of something else
 	}
 	for i := range p.Contents {
@@ -204,12 +204,14 @@ func (p *objectPage) check(prefix string) error {
 	return nil
 }
 
-// isEncodingOf reports whether a server may mean plain by text: not all of them encode
-// what they repeat of the request, or in the same way.
-func isEncodingOf(text, plain string) bool {
-	path, err1 := url.PathUnescape(text)
-	query, err2 := url.QueryUnescape(text)
-	return text == plain || err1 == nil && path == plain || err2 == nil && query == plain
+// answersOther reports whether the prefix that an answer repeats is another one than that
+// of the request. Not all servers encode what they repeat, or in the same way, and some
+// repeat nothing.
+func answersOther(repeated, prefix string) bool {
+	path, err1 := url.PathUnescape(repeated)
+	query, err2 := url.QueryUnescape(repeated)
+	same := repeated == prefix || err1 == nil && path == prefix || err2 == nil && query == prefix
+	return repeated != "" && !same && xmlSafe(prefix)
 }
 
 func (p *objectPage) decode() error {

@@ -18,6 +18,7 @@ import (
 // page is one answer to ListObjectVersions.
 type page struct {
 	entries     []Version
+	prefix      string // that of the request, as the server repeats it
 	truncated   bool
 	nextKey     string
 	nextVersion string

@@ -45,6 +45,10 @@ func fastPage(data []byte) (p *page, ok bool) {
 				return nil, false
 			}
 			p.truncated, sawTruncated = text == "true", true
+		case "Prefix":
+			if p.prefix, ok = s.text(name); !ok {
+				return nil, false
+			}
 		case "NextKeyMarker":
 			if p.nextKey, ok = s.text(name); !ok {
 				return nil, false

@@ -74,6 +74,8 @@ func (p *pageParser) result(name string) error {
 				p.page.truncated, err = parseBool(text)
 				sawTruncated = true
 			}
+		case "Prefix":
+			p.page.prefix, err = p.text(el)
 		case "NextKeyMarker":
 			p.page.nextKey, err = p.text(el)
 		case "NextVersionIdMarker":
