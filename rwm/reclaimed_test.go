@@ -108,7 +108,7 @@ func TestRenewKeepsOthersInTheBucket(t *testing.T) {
 	l := newLockedLife(t, s3state.LockOptions{Days: 6, GraceDays: 4})
 	l.backup(0)
 	client, bucket := l.Client(t, l.Host), l.config.ResticBucket
-	others := []string{"hosts/two/config", "hosts/two/data/00/" + strings.Repeat("00", 32), "files/of/rclone"}
+	others := []string{"hosts/two/config", "hosts/two/data/00/" + strings.Repeat("00", 32), "files/of/rclone", "rwm/config", "rwm/data/00/" + strings.Repeat("00", 32), "locks/of/doors"}
 	for _, key := range others {
 		if _, err := client.PutObject(t.Context(), bucket, key, strings.NewReader(key), int64(len(key)), minio.PutObjectOptions{SendContentMd5: true}); err != nil {
 			t.Fatal(err)

@@ -74,9 +74,15 @@ func resticID(key string) string {
 // isID reports whether a name is a SHA-256 in hexadecimal digits.
 func isID(text string) bool { return len(text) == 64 && strings.Trim(text, "0123456789abcdef") == "" }
 
-// partOfRepository excludes locks and saved states, which come and go.
+// partOfRepository excludes locks, saved states and what else RWM writes, which come and
+// go. What others have called like that, such as a repository at the prefix rwm/, is
+// none of these.
 func partOfRepository(key string) bool {
-	return !strings.HasPrefix(key, "locks/") && !strings.HasPrefix(key, "rwm/")
+	switch TypeOf(key) {
+	case TypeLock, TypeState, TypeCanary, TypeTree:
+		return false
+	}
+	return true
 }
 
 // Saved states are objects with these names in the bucket itself.
