@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 // BucketSummary is one line of List.
@@ -30,8 +33,7 @@ func (s *Store) List(ctx context.Context) ([]BucketSummary, error) {
 	var g errgroup.Group
 	g.SetLimit(min(s.parallel, 16))
 	for i, b := range buckets {
-		list[i].Name = b.Name
-		list[i].Created, _ = time.Parse(time.RFC3339Nano, b.CreationDate)
+		list[i].Name, list[i].Created = b.Name, b.Created
 		g.Go(func() error {
 			if list[i].Check, list[i].Err = s.CheckPolicy(ctx, b.Name); list[i].Err == nil {
 				list[i].Lock, list[i].Err = s.Lock(ctx, b.Name)
@@ -44,4 +46,10 @@ func (s *Store) List(ctx context.Context) ([]BucketSummary, error) {
 	}
 	_ = g.Wait() // errors are in the list
 	return list, ctx.Err()
+}
+
+// ownBuckets lists the caller's buckets and tells who the caller is.
+func (s *Store) ownBuckets(ctx context.Context) (Owner, []s3versions.Bucket, error) {
+	caller, all, err := s.s3.Buckets(ctx)
+	return caller, all, s3err.Wrap(err, "list buckets")
 }

@@ -216,22 +216,9 @@ func (s *Store) readNotifications(ctx context.Context, bucket string, set *Setti
 }
 
 func (s *Store) countUploads(ctx context.Context, bucket string, set *Settings) error {
-	// minio-go does not repeat a listing whose answer breaks off.
-	return s.s3.Retry(ctx, bucket, "list unfinished uploads", 0, func(ctx context.Context) error {
-		set.Uploads, set.UploadBytes, set.FirstUpload = 0, 0, time.Time{}
-		return s.countUploadsOnce(ctx, bucket, set)
-	})
-}
-
-func (s *Store) countUploadsOnce(ctx context.Context, bucket string, set *Settings) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for u := range s.client.ListIncompleteUploads(ctx, bucket, "", true) {
-		if u.Err != nil {
-			if noSuchFeature(u.Err) {
-				return nil
-			}
-			return u.Err
+	for u, err := range s.uploads(ctx, bucket) {
+		if err != nil {
+			return err
 		}
 		set.Uploads++
 		const measured = 100 // each takes a request

@@ -8,7 +8,6 @@ import (
 	"github.com/cesnet/rwm/internal/buckets"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
-	"github.com/minio/minio-go/v7"
 )
 
 // DeleteOptions configures Delete.
@@ -121,14 +120,14 @@ func (s *Store) removeAll(ctx context.Context, bucket string, res *DeleteResult,
 }
 
 func (s *Store) abortUploads(ctx context.Context, bucket string) (aborted int) {
-	var all []minio.ObjectMultipartInfo
-	err := s.uploads(ctx, bucket, func(u minio.ObjectMultipartInfo) {
-		if len(all) < mostUploads {
-			all = append(all, u)
+	var all []s3versions.Upload
+	for u, err := range s.uploads(ctx, bucket) {
+		if err != nil {
+			return 0
 		}
-	})
-	if err != nil {
-		return 0
+		if all = append(all, u); len(all) == mostUploads {
+			break
+		}
 	}
 	for _, u := range all {
 		if s.abortUpload(ctx, bucket, u) == nil {

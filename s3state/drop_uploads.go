@@ -2,14 +2,15 @@ package s3state
 
 import (
 	"context"
+	"iter"
 	"net/url"
 	"sync"
 	"time"
 
-	"github.com/minio/minio-go/v7"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 // dropUploads aborts the uploads in parts that were never completed. They take space,
@@ -66,48 +67,38 @@ func mayGoOn(key string) bool { return !inRepository(key) }
 
 // oldUploads returns the uploads to abort: those that nothing can complete, and those
 // begun no later than limit. It notes the others in res.
-func (s *Store) oldUploads(ctx context.Context, bucket string, limit time.Time, res *DropResult) (old []minio.ObjectMultipartInfo, err error) {
-	err = s.uploads(ctx, bucket, func(u minio.ObjectMultipartInfo) {
+func (s *Store) oldUploads(ctx context.Context, bucket string, limit time.Time, res *DropResult) (old []s3versions.Upload, err error) {
+	for u, err := range s.uploads(ctx, bucket) {
+		if err != nil {
+			return nil, err
+		}
 		young := u.Initiated.After(limit) && mayGoOn(u.Key)
 		if !young && len(old) < mostUploads {
 			old = append(old, u)
-			return
+			continue
 		}
 		res.UploadsLeft++
 		if end := u.Initiated.AddDate(0, 0, uploadDays); young && end.After(res.UploadsLeftUntil) {
 			res.UploadsLeftUntil = end
 		}
-	})
-	return old, err
+	}
+	return old, nil
 }
 
-// uploads calls fn for every upload in parts that was not completed. It is none on a
-// server that cannot list them.
-func (s *Store) uploads(ctx context.Context, bucket string, fn func(minio.ObjectMultipartInfo)) error {
-	var page minio.ListMultipartUploadsResult
-	for {
-		key, id := page.NextKeyMarker, page.NextUploadIDMarker
-		err := s.s3.Retry(ctx, bucket, "list unfinished uploads", 0, func(ctx context.Context) (err error) {
-			page, err = s.core.ListMultipartUploads(ctx, bucket, "", key, id, "", 1000)
-			return err
-		})
-		if err != nil && noSuchFeature(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for _, u := range page.Uploads {
-			fn(u)
-		}
-		if !page.IsTruncated || page.NextKeyMarker == key && page.NextUploadIDMarker == id {
-			return nil
+// uploads iterates over the uploads in parts that were not completed: none on a server
+// that cannot list them.
+func (s *Store) uploads(ctx context.Context, bucket string) iter.Seq2[s3versions.Upload, error] {
+	return func(yield func(s3versions.Upload, error) bool) {
+		for u, err := range s.s3.Uploads(ctx, bucket, "") {
+			if err != nil && noSuchFeature(err) || !yield(u, err) {
+				return
+			}
 		}
 	}
 }
 
 // abortUpload aborts one upload. One that has ended by itself is no error.
-func (s *Store) abortUpload(ctx context.Context, bucket string, u minio.ObjectMultipartInfo) error {
+func (s *Store) abortUpload(ctx context.Context, bucket string, u s3versions.Upload) error {
 	abort := func(key string) error {
 		return s.s3.Retry(ctx, bucket, "abort the upload of "+key, 0, func(ctx context.Context) error {
 			return s.core.AbortMultipartUpload(ctx, bucket, key, u.UploadID)
@@ -117,8 +108,7 @@ func (s *Store) abortUpload(ctx context.Context, bucket string, u minio.ObjectMu
 	if s3err.Code(err) != "NoSuchUpload" {
 		return s3err.Wrap(err, "abort an unfinished upload")
 	}
-	// Ceph RGW encodes keys in this listing, but does not say so, and minio-go leaves
-	// them encoded.
+	// Ceph RGW encodes keys in this listing, but does not say so.
 	if key, uerr := url.PathUnescape(u.Key); uerr == nil && key != u.Key {
 		err = abort(key)
 	}

@@ -3,36 +3,15 @@ package s3tool
 import (
 	"context"
 	"iter"
-	"time"
-
-	"github.com/minio/minio-go/v7"
 
 	"github.com/cesnet/rwm/s3versions"
 )
 
-// Bucket is one of the identity's own buckets.
-type Bucket struct {
-	Name    string
-	Created time.Time
-}
-
 // Buckets lists the buckets that the identity owns. Buckets of other identities are not
 // among them.
-func (t *Tool) Buckets(ctx context.Context) ([]Bucket, error) {
-	t = t.made()
-	var infos []minio.BucketInfo
-	err := t.again(ctx, "", "list buckets", 0, func(ctx context.Context) (err error) {
-		infos, err = t.client.ListBuckets(ctx)
-		return err
-	})
-	if err != nil {
-		return nil, explain(err, "list buckets", Location{})
-	}
-	buckets := make([]Bucket, len(infos))
-	for i, b := range infos {
-		buckets[i] = Bucket{Name: b.Name, Created: b.CreationDate}
-	}
-	return buckets, nil
+func (t *Tool) Buckets(ctx context.Context) ([]s3versions.Bucket, error) {
+	_, all, err := t.made().versions.Buckets(ctx)
+	return all, explain(err, "list buckets", Location{})
 }
 
 // List iterates over the current objects whose key begins with at.Key, in the order of

@@ -14,6 +14,9 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cesnet/rwm/internal/s3err"
+	"github.com/cesnet/rwm/s3versions"
 )
 
 // S3's limits (Amazon S3 User Guide, "Amazon S3 multipart upload limits").
@@ -153,21 +156,16 @@ func (t *Tool) partSizeFor(size int64) int64 {
 // unfinished finds the newest upload of the key that was not completed. Credentials
 // that may not list uploads, as a host's, start a new one.
 func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (u *upload, listed bool, err error) {
-	var list minio.ListMultipartUploadsResult
-	err = t.again(ctx, to.Bucket, "list uploads", 0, func(ctx context.Context) (err error) {
-		list, err = t.core.ListMultipartUploads(ctx, to.Bucket, to.Key, "", "", "", 1000)
-		return err
-	})
-	if permanent(err) && minio.ToErrorResponse(err).Code != "NoSuchBucket" {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	var newest *minio.ObjectMultipartInfo
-	for i, u := range list.Uploads {
+	var newest *s3versions.Upload
+	for u, err := range t.versions.Uploads(ctx, to.Bucket, to.Key) {
+		if permanent(err) && s3err.Code(err) != "NoSuchBucket" {
+			return nil, false, nil
+		}
+		if err != nil {
+			return nil, false, err
+		}
 		if isKey(u.Key, to.Key) && (newest == nil || u.Initiated.After(newest.Initiated)) {
-			newest = &list.Uploads[i]
+			newest = &u
 		}
 	}
 	if newest == nil {
@@ -196,7 +194,7 @@ func (t *Tool) unfinished(ctx context.Context, size int64, to Location) (u *uplo
 }
 
 // isKey reports whether a listing names the key, which was its prefix. Ceph RGW encodes
-// keys there as it is asked to, but does not say so, and minio-go leaves them encoded.
+// keys there as it is asked to, but does not say so.
 func isKey(listed, key string) bool {
 	decoded, err := url.PathUnescape(listed)
 	return listed == key || err == nil && decoded == key

@@ -156,7 +156,7 @@ func TestListAndVersions(t *testing.T) {
 		t.Errorf("an old version reads %q", got)
 	}
 	buckets, err := f.Buckets(t.Context())
-	if err != nil || !slices.ContainsFunc(buckets, func(b s3tool.Bucket) bool { return b.Name == f.bucket }) {
+	if err != nil || !slices.ContainsFunc(buckets, func(b s3versions.Bucket) bool { return b.Name == f.bucket }) {
 		t.Errorf("buckets: %v %v", buckets, err)
 	}
 }

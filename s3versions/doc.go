@@ -17,8 +17,8 @@
 //	}
 //
 // [Client.Pages] gives the same in pages, [Client.Objects] what is current,
-// [Client.Delete] removes versions for good,
-// [Client.Copy] has the server copy one, and [Client.Send] and [Client.Call] send any
+// [Client.Uploads] what was not completed and [Client.Buckets] the buckets;
+// [Client.Delete] removes versions for good, [Client.Copy] has the server copy one, and [Client.Send] and [Client.Call] send any
 // other request.
 //
 // # Listing
@@ -48,6 +48,7 @@
 //	retry.go            which failures are transient, and repeating
 //	list.go             Versions, Pages
 //	objects.go          Objects
+//	list_other.go       Uploads, Buckets; what a listing that is no error is
 //	list_parallel.go    the ranges of a large bucket, listed at once
 //	list_range.go       one range, page by page, each checked against the one before
 //	page.go             one page: encoded keys, bounds

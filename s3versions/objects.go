@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
-	"io"
 	"iter"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,9 +28,7 @@ type Object struct {
 // Objects iterates over the current objects whose key begins with prefix, page by page,
 // each in the order of keys. Unless it is recursive, keys that continue after the next
 // slash become one Object, their common prefix. An error ends it. A server that does not
-// know ListObjectsV2 is asked with ListObjects. (minio-go takes any other document in an
-// answer of status 200 for an empty list, and does not repeat a request whose answer
-// breaks off.)
+// know ListObjectsV2 is asked with ListObjects.
 //
 // An answer to another request, as a proxy's cache may give, is an error, and so is one
 // that does not go on. To a prune, a list of other objects is a list without snapshots.
@@ -86,13 +82,10 @@ func (c *Client) Objects(ctx context.Context, bucket, prefix string, recursive b
 	}
 }
 
-// maxObjectPage bounds one answer: a thousand keys of a kilobyte, encoded.
-const maxObjectPage = 16 << 20
-
 // objectPage asks for the page that begins at next; "" is the first.
 func (c *Client) objectPage(
 	ctx context.Context, bucket string, query url.Values, v1 bool, next string,
-) (page *objectPage, err error) {
+) (*objectPage, error) {
 	query = maps.Clone(query)
 	goesOn := "marker"
 	if !v1 {
@@ -102,26 +95,9 @@ func (c *Client) objectPage(
 	if next != "" {
 		query.Set(goesOn, next)
 	}
-	err = c.Retry(ctx, bucket, "list objects", 0, func(ctx context.Context) error {
-		resp, err := c.Send(ctx, Request{Method: http.MethodGet, Bucket: bucket, Query: query})
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close() //nolint:errcheck // read only
-		reply, err := io.ReadAll(io.LimitReader(resp.Body, maxObjectPage))
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrTruncated, err)
-		}
-		if err := errorInside(reply); err != nil {
-			return err
-		}
-		page = &objectPage{}
-		if err := xml.Unmarshal(reply, page); err != nil {
-			return fmt.Errorf("%w: %w", ErrTruncated, err)
-		}
-		return page.check(query.Get("prefix"))
+	return list(ctx, c, bucket, "list objects", query, func(p *objectPage) error {
+		return p.check(query.Get("prefix"))
 	})
-	return page, err
 }
 
 // progress finds out whether a list goes on from page to page.
