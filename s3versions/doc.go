@@ -18,8 +18,8 @@
 //
 // [Client.Pages] gives the same in pages, [Client.Objects] what is current,
 // [Client.Uploads] what was not completed and [Client.Buckets] the buckets;
-// [Client.Delete] removes versions for good, [Client.Copy] has the server copy one, and [Client.Send] and [Client.Call] send any
-// other request.
+// [Client.Delete] removes versions for good, [Client.Copy] has the server copy one, and
+// [Client.Send] and [Client.Call] send any other request.
 //
 // # Listing
 //

@@ -17,8 +17,8 @@ const maxList = 16 << 20
 var errNoWayOn = fmt.Errorf("%w: the server does not say how its list goes on", ErrBadListing)
 
 // list asks for one answer of a listing: a document of T's XMLName that passes a check.
-// Anything else is an error, also in an answer of status 200. (minio-go takes any document for an empty
-// list, and does not repeat a request whose answer breaks off.)
+// Anything else is an error, also in an answer of status 200. (minio-go takes any
+// document for an empty list, and does not repeat a request whose answer breaks off.)
 func list[T any](
 	ctx context.Context, c *Client, bucket, what string, query url.Values, check func(*T) error,
 ) (doc *T, err error) {
