@@ -3,5 +3,6 @@
 package harness
 
 // Raced reports whether the race detector watches, which makes everything many times
-// slower.
+// slower. Except for a release, it does not watch the libraries that the Makefile names
+// in UNWATCHED.
 const Raced = true
