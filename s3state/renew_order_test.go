@@ -50,3 +50,40 @@ func TestRenewsWhatIsOldFirst(t *testing.T) {
 		}
 	}
 }
+
+// A gateway's clock is ten years ahead for a moment, and what is written then is dated
+// so. Nobody could undo locks of everything that begin there. The clock of this machine
+// may be years behind: then the server's dates count, as far as its answers have them.
+func TestRenewsFromNoWrongClock(t *testing.T) {
+	t.Parallel()
+	for name, behind := range map[string]time.Duration{"right here": 0, "years behind here": 2000 * Day} {
+		t.Run(name, func(t *testing.T) {
+			r := newRenewal(t)
+			r.backUp()
+			r.srv.FreezeClock(t, r.now.AddDate(10, 0, 0))
+			odd := r.blob("data", r.body("pack"))
+			r.later(30 * Day)
+			r.backUp()
+			r.keeper = r.storeVia(r.srv.Host2, roundTripper(func(req *http.Request) (*http.Response, error) {
+				resp, err := http.DefaultTransport.RoundTrip(req)
+				if err == nil { // as servers do whose clock is not moved by a test
+					resp.Header.Set("Date", r.now.UTC().Format(http.TimeFormat))
+				}
+				return resp, err
+			}), WithClock(func() time.Time { return r.now.Add(-behind) }))
+			res, err := r.renew(RenewOptions{Suspicious: func(context.Context) (string, error) { return "", nil }})
+			if err != nil || !res.Kept() || res.Renewed == 0 {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			for version, until := range r.locks() {
+				if !strings.HasPrefix(version, odd) && until.After(r.now.Add(41*Day)) {
+					t.Errorf("%s is locked until %s, at %s", version, until, r.now)
+				}
+				gone := strings.HasPrefix(version, "locks/") || strings.HasPrefix(version, "rwm/")
+				if until.Before(r.now.Add(30*Day)) && !gone {
+					t.Errorf("%s is locked until %s only, at %s", version, until, r.now)
+				}
+			}
+		})
+	}
+}

@@ -74,10 +74,20 @@ func (r *renewer) list(ctx context.Context) error {
 	}
 	var newest entry // state
 	var newer Version
+	latest := r.s.now().Add(offAtMost) // that a date can be right
+	asked := false
 	err := r.s.listVersions(ctx, r.bucket, "", r.rep, func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]
-			if v.LastModified.After(res.Time) {
+			if v.LastModified.After(latest) && !asked {
+				asked = true
+				latest = r.s.serverTime(ctx, r.bucket, r.s.now()).Add(offAtMost)
+				if v.LastModified.After(latest) {
+					r.s.log.Warn("the server has dated a version days into the future; no lock is made to begin then",
+						"bucket", r.bucket, "key", v.Key, "version", v.VersionID, "date", v.LastModified)
+				}
+			}
+			if v.LastModified.After(res.Time) && !v.LastModified.After(latest) {
 				res.Time = v.LastModified
 			}
 			var superseded time.Time
@@ -208,7 +218,7 @@ func (r *renewer) renewAll(ctx context.Context) error {
 	// enough. With a grace of two days that means each day, which is G/2.
 	enough := until.Add(max(grace/2, 3*Day/2) - grace)
 	renew := func(ctx context.Context, o entry) {
-		if r.res.Time.Sub(o.Modified) < tooYoung {
+		if age := r.res.Time.Sub(o.Modified); age < tooYoung && age > -offAtMost {
 			r.count(o, &r.res.Young, time.Time{}, nil)
 			return
 		}
