@@ -6,6 +6,8 @@ package buckets
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
 
@@ -30,10 +32,23 @@ func Remove(ctx context.Context, client *minio.Client, name string) error {
 	_, unlocated := client.GetBucketLocation(ctx, name)
 	counted, sent := count(ctx)
 	err := client.RemoveBucket(counted, name)
+	for try := 1; try < attempts && inSuccess(err) && ctx.Err() == nil; try++ {
+		err = client.RemoveBucket(counted, name)
+	}
 	if unlocated == nil && sent() > 1 && s3err.Code(err) == "NoSuchBucket" {
 		return nil
 	}
 	return err
+}
+
+// attempts is how often a request is sent whose answer is an error in a success.
+const attempts = 5
+
+// inSuccess reports whether an error came in an answer of status 200. minio-go does not
+// repeat such a request, whatever the error says.
+func inSuccess(err error) bool {
+	var resp minio.ErrorResponse
+	return errors.As(err, &resp) && resp.StatusCode == http.StatusOK
 }
 
 // count gives a context that counts the requests sent under it. Transports other than
