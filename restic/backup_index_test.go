@@ -87,7 +87,7 @@ func randomIndex(rnd *rand.Rand, odd bool) (text []byte, data map[ID]bool, trees
 			}
 			if rnd.IntN(2) == 0 {
 				kind = "tree"
-				trees = append(trees, fmt.Sprintf("%s %s %d %d %s", pack, id, at, length, strings.TrimLeft(plain, `,"uncompressed_length":`)))
+				trees = append(trees, fmt.Sprintf("%s %s %d %d %s", pack, id, at, length, strings.TrimPrefix(plain, `,"uncompressed_length":`)))
 			} else {
 				data[id] = true
 			}
