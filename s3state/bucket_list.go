@@ -2,6 +2,8 @@ package s3state
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,7 +24,8 @@ type BucketSummary struct {
 }
 
 // List returns the caller's buckets with the policy check and the lock of each. A
-// bucket that cannot be checked is listed with its error.
+// bucket that cannot be checked is listed with its error; one that was removed meanwhile
+// is not listed.
 func (s *Store) List(ctx context.Context) ([]BucketSummary, error) {
 	s = s.made()
 	_, buckets, err := s.ownBuckets(ctx)
@@ -45,6 +48,7 @@ func (s *Store) List(ctx context.Context) ([]BucketSummary, error) {
 		})
 	}
 	_ = g.Wait() // errors are in the list
+	list = slices.DeleteFunc(list, func(b BucketSummary) bool { return errors.Is(b.Err, ErrNoBucket) })
 	return list, ctx.Err()
 }
 

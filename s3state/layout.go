@@ -82,7 +82,10 @@ func partOfRepository(key string) bool {
 	case TypeLock, TypeState, TypeCanary, TypeTree:
 		return false
 	}
-	return true
+	// Whatever it is called, what lies where locks do is one, but for the config of a
+	// repository at the prefix locks/.
+	name, ok := strings.CutPrefix(key, "locks/")
+	return !ok || name == "config" || strings.Contains(name, "/")
 }
 
 // Saved states are objects with these names in the bucket itself.

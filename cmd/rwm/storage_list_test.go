@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/minio/minio-go/v7"
@@ -77,5 +78,10 @@ func TestListOfABucketThatCannotBeRead(t *testing.T) {
 			t.Errorf("%s %s: exit code %d\n%s", c.path, c.code, code, out)
 		}
 		server.ClearFaults(t)
+	}
+	// What was removed since the buckets were listed is not missed.
+	server.Inject(t, s3test.Fault{Method: http.MethodGet, Path: "/" + buckets[0] + `/?\?`, Kind: s3test.Status, Status: 404, Code: "NoSuchBucket"})
+	if code, out := list(); code != exitOK || strings.Contains(out, buckets[0]) || !strings.Contains(out, buckets[1]) {
+		t.Errorf("exit code %d\n%s", code, out)
 	}
 }
