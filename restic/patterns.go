@@ -24,6 +24,12 @@ type Patterns struct {
 	ExcludeFiles, IExcludeFiles []string
 }
 
+// including reports whether only what patterns include is wanted.
+func (p Patterns) including() bool {
+	include := p.include()
+	return !include.Empty()
+}
+
 func (p Patterns) include() engfilter.IncludePatternOptions {
 	return engfilter.IncludePatternOptions{
 		Includes: p.Includes, InsensitiveIncludes: p.IIncludes,

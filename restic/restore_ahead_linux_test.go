@@ -46,6 +46,9 @@ func TestRestoreAheadIsTheEngines(t *testing.T) {
 			{OwnershipByName: true},
 			{Patterns: Patterns{Includes: []string{"*1*"}}, Delete: true},
 			{Patterns: Patterns{Includes: []string{"*plain*"}}},
+			{Patterns: Patterns{IIncludes: []string{"/*/*PLAIN*", "*2"}}, Verify: true},
+			{Patterns: Patterns{Includes: []string{"/*/*/*"}}, Overwrite: OverwriteIfChanged},
+			{Patterns: Patterns{Includes: []string{"no such name"}}},
 			{Patterns: Patterns{Excludes: []string{"*3*"}}, ExcludeXattrs: []string{"user.*"}},
 		} {
 			o.Snapshot, o.Target = newer.String()+":"+g.dir, target
