@@ -63,7 +63,8 @@ func (c *Client) Uploads(ctx context.Context, bucket, prefix string) iter.Seq2[U
 			return
 		}
 		query := url.Values{"uploads": {""}, "prefix": {prefix}, "encoding-type": {"url"}}
-		for key, id := "", ""; ; {
+		var goesOn progress
+		for {
 			page, err := list(ctx, c, bucket, "list unfinished uploads", query, (*uploadPage).decode)
 			if err != nil {
 				yield(Upload{}, err)
@@ -74,16 +75,15 @@ func (c *Client) Uploads(ctx context.Context, bucket, prefix string) iter.Seq2[U
 					return
 				}
 			}
-			switch {
-			case !page.IsTruncated:
-				return
-			case page.NextKeyMarker == key && page.NextUploadIDMarker == id:
-				yield(Upload{}, errNoWayOn)
+			if !page.IsTruncated {
 				return
 			}
-			key, id = page.NextKeyMarker, page.NextUploadIDMarker
-			query.Set("key-marker", key)
-			query.Set("upload-id-marker", id)
+			if err := goesOn.to(page.next()); err != nil {
+				yield(Upload{}, err)
+				return
+			}
+			query.Set("key-marker", page.NextKeyMarker)
+			query.Set("upload-id-marker", page.NextUploadIDMarker)
 		}
 	}
 }
@@ -96,6 +96,14 @@ type uploadPage struct {
 	NextUploadIDMarker string `xml:"NextUploadIdMarker"`
 	EncodingType       string
 	Upload             []Upload
+}
+
+// next is where the next page begins; "" if that is not said.
+func (p *uploadPage) next() string {
+	if p.NextKeyMarker == "" && p.NextUploadIDMarker == "" {
+		return ""
+	}
+	return p.NextKeyMarker + "\x00" + p.NextUploadIDMarker
 }
 
 func (p *uploadPage) decode() error {
@@ -118,11 +126,12 @@ type Bucket struct {
 // Buckets lists the identity's own buckets, and tells who the identity is. Buckets of
 // others are not among them.
 //
-// Errors: ErrAccessDenied, ErrCredentials, ErrUnreachable.
+// Errors: ErrAccessDenied, ErrCredentials, ErrUnreachable, ErrBadListing.
 func (c *Client) Buckets(ctx context.Context) (Owner, []Bucket, error) {
 	c = c.made()
 	var all []Bucket
 	query := url.Values{}
+	var goesOn progress
 	for token := ""; ; {
 		page, err := list(ctx, c, "", "list buckets", query, func(*bucketPage) error { return nil })
 		if err != nil {
@@ -136,6 +145,9 @@ func (c *Client) Buckets(ctx context.Context) (Owner, []Bucket, error) {
 			return page.Owner, all, nil
 		}
 		token = page.ContinuationToken
+		if err := goesOn.to(token); err != nil {
+			return Owner{}, nil, err
+		}
 		query.Set("continuation-token", token)
 	}
 }

@@ -41,12 +41,15 @@ func TestUploads(t *testing.T) {
 		want    []string
 		fails   bool
 	}
+	other := strings.ReplaceAll(more, ">a<", ">b<")
 	cases := map[string]upl{
 		"none":        {inTurn{page("")}, nil, false},
 		"encoded":     {inTurn{page("<EncodingType>url</EncodingType>" + upload("a%2Bb+c"))}, []string{"a+b c"}, false},
 		"not encoded": {inTurn{page(upload("a%2Bb+c"))}, []string{"a%2Bb+c"}, false},
 		"two pages":   {inTurn{page(upload("a") + more), page(upload("b"))}, []string{"a", "b"}, false},
 		"in circles":  {inTurn{page(upload("a") + more), page(upload("b") + more)}, []string{"a", "b"}, true},
+		"in larger circles": {inTurn{page(upload("a") + more), page(upload("b") + other), page(upload("a") + more)},
+			[]string{"a", "b", "a"}, true},
 		"once wrong":  {inTurn{"<Error><Code>InternalError</Code></Error>", page(upload("a"))}, []string{"a"}, false},
 		"second page": {inTurn{page(upload("a") + more), "<Error><Code>InternalError</Code></Error>"}, []string{"a"}, true},
 	}
@@ -84,6 +87,10 @@ func TestBuckets(t *testing.T) {
 	me, got, err := fakeClient(t, &answers).Buckets(t.Context())
 	if err != nil || me.ID != "me" || len(got) != 2 || got[0].Name != "a" || got[0].Created.Year() != 2026 || got[1].Name != "b" {
 		t.Errorf("%+v, %+v, %v", me, got, err)
+	}
+	circle := inTurn{page("<ContinuationToken>t</ContinuationToken>"), page("<ContinuationToken>u</ContinuationToken>"), page("<ContinuationToken>t</ContinuationToken>")}
+	if _, got, err := fakeClient(t, &circle).Buckets(t.Context()); err == nil {
+		t.Errorf("in circles: %+v", got)
 	}
 	for name, answer := range notALists {
 		if _, got, err := fakeClient(t, &inTurn{strings.ReplaceAll(answer, "ListMultipartUploads", "ListAllMyBuckets")}).Buckets(t.Context()); err == nil {

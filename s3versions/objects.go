@@ -46,7 +46,7 @@ func (c *Client) Objects(ctx context.Context, bucket, prefix string, recursive b
 			query.Set("delimiter", "/")
 		}
 		v1 := c.known.listV1.Load()
-		goesOn := progress{seen: make(map[string]bool)}
+		var goesOn progress
 		for next, first := "", true; ; first = false {
 			page, err := c.objectPage(ctx, bucket, query, v1, next)
 			if first && !v1 && s3err.Code(err) == "NotImplemented" {
@@ -117,9 +117,13 @@ func (p *progress) page(all []Object) error {
 	return nil
 }
 
+// to says that the next page begins at next, which no other may have.
 func (p *progress) to(next string) error {
 	if next == "" || p.seen[next] {
-		return fmt.Errorf("%w: the server does not say how its list goes on", ErrBadListing)
+		return errNoWayOn
+	}
+	if p.seen == nil {
+		p.seen = map[string]bool{}
 	}
 	p.seen[next] = true
 	return nil
