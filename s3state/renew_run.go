@@ -26,6 +26,8 @@ type renewer struct {
 	weakened   string      // what the bucket's settings have lost
 	distrusted bool        // the ledger was wrong
 	lateLost   atomic.Bool // the server cannot store locks that end late
+	latest     time.Time   // date that can be right
+	asked      bool        // the server, for the time
 
 	// The versions that are needed: what was there before, and what is new.
 	old, fresh *manifest
@@ -74,20 +76,11 @@ func (r *renewer) list(ctx context.Context) error {
 	}
 	var newest entry // state
 	var newer Version
-	latest := r.s.now().Add(offAtMost) // that a date can be right
-	asked := false
+	r.latest, r.asked = r.s.now().Add(offAtMost), false
 	err := r.s.listVersions(ctx, r.bucket, "", r.rep, func(entries []Version) error {
 		for i := range entries {
 			v := &entries[i]
-			if v.LastModified.After(latest) && !asked {
-				asked = true
-				latest = r.s.serverTime(ctx, r.bucket, r.s.now()).Add(offAtMost)
-				if v.LastModified.After(latest) {
-					r.s.log.Warn("the server has dated a version days into the future; no lock is made to begin then",
-						"bucket", r.bucket, "key", v.Key, "version", v.VersionID, "date", v.LastModified)
-				}
-			}
-			if v.LastModified.After(res.Time) && !v.LastModified.After(latest) {
+			if v.LastModified.After(res.Time) && r.dated(ctx, v) {
 				res.Time = v.LastModified
 			}
 			var superseded time.Time
@@ -117,6 +110,21 @@ func (r *renewer) list(ctx context.Context) error {
 	}
 	res.Needed, res.Bytes = r.old.count+r.fresh.count, r.old.bytes+r.fresh.bytes
 	return err
+}
+
+// dated reports whether the date of a version can be right. Nobody can undo a lock that
+// begins years ahead, as one does where a clock was wrong. The server is asked only about
+// a date that is ahead of this machine's clock.
+func (r *renewer) dated(ctx context.Context, v *Version) bool {
+	if v.LastModified.After(r.latest) && !r.asked {
+		r.asked = true
+		r.latest = r.s.serverTime(ctx, r.bucket, r.s.now()).Add(offAtMost)
+		if v.LastModified.After(r.latest) {
+			r.s.log.Warn("the server has dated a version days into the future; no lock is made to begin then",
+				"bucket", r.bucket, "key", v.Key, "version", v.VersionID, "date", v.LastModified)
+		}
+	}
+	return !v.LastModified.After(r.latest)
 }
 
 // add notes a version to be renewed. Old ones come first, and those that were renewed
