@@ -185,8 +185,8 @@ func (t *tracker) List(ctx context.Context, ft engbackend.FileType, fn func(engb
 // remember every ID.
 func (t *tracker) eachPack(ctx context.Context, fn func(id ID, size int64)) error {
 	err := t.List(ctx, engbackend.PackFile, func(fi engbackend.FileInfo) error {
-		if id, err := ParseID(fi.Name); err == nil && id.String() == fi.Name {
-			fn(id, fi.Size)
+		if o, ok := listed(fi); ok {
+			fn(o.id, o.size)
 		}
 		return nil
 	})

@@ -48,8 +48,8 @@ func newStoredBlobs(s *Session) *storedBlobs {
 func (b *storedBlobs) list(ctx context.Context, repo *engrepository.Repository, fn func(engbackend.FileInfo) error) error {
 	var files []listedObject
 	err := b.stack.List(ctx, engbackend.IndexFile, func(fi engbackend.FileInfo) error {
-		if id, err := ParseID(fi.Name); err == nil && id.String() == fi.Name {
-			files = append(files, listedObject{id, fi.Size})
+		if f, ok := listed(fi); ok {
+			files = append(files, f)
 		}
 		return nil
 	})

@@ -49,14 +49,20 @@ type listedObject struct {
 	size int64
 }
 
+// listed is what a listing says of an object; ok is false if its name is no ID.
+func listed(fi engbackend.FileInfo) (o listedObject, ok bool) {
+	id, err := ParseID(fi.Name)
+	return listedObject{id, fi.Size}, err == nil && id.String() == fi.Name
+}
+
 // each lists the objects of a type and runs fn on all of them, several at a time.
 func (p *proof) each(ctx context.Context, t engbackend.FileType, task string, fn func(ctx context.Context, h engbackend.Handle, o listedObject) error) (engrestic.IDSet, error) {
 	names := engrestic.NewIDSet()
 	var list []listedObject
 	err := p.session.stack.List(ctx, t, func(fi engbackend.FileInfo) error {
-		if id, err := ParseID(fi.Name); err == nil && id.String() == fi.Name {
-			list = append(list, listedObject{id, fi.Size})
-			names.Insert(engrestic.ID(id))
+		if o, ok := listed(fi); ok {
+			list = append(list, o)
+			names.Insert(engrestic.ID(o.id))
 		}
 		return nil
 	})
