@@ -11,26 +11,11 @@ import (
 // A time.Duration becomes nanoseconds in JSON. A result holds seconds instead, as a
 // number whose name says so: Seconds, AheadSeconds.
 func TestResultsHoldSeconds(t *testing.T) {
-	var paths []string
-	for _, name := range stable {
-		paths = append(paths, "./"+name)
-	}
-	imported := newImporter(t, paths...)
 	checked := 0
-	for _, name := range stable {
-		p, err := imported.Import(mainModule + "/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, symbol := range p.Scope().Names() {
-			object, ok := p.Scope().Lookup(symbol).(*types.TypeName)
-			if !ok || !object.Exported() {
-				continue
-			}
-			checked++
-			for _, field := range nanoseconds(object) {
-				t.Errorf("%s.%s.%s is a time.Duration, which JSON writes in nanoseconds", name, symbol, field)
-			}
+	for name, object := range exportedTypes(t) {
+		checked++
+		for _, field := range nanoseconds(object) {
+			t.Errorf("%s.%s is a time.Duration, which JSON writes in nanoseconds", name, field)
 		}
 	}
 	if checked < 200 {

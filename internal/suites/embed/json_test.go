@@ -5,6 +5,7 @@ import (
 	"errors"
 	"go/types"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,37 +21,25 @@ var notResults = []string{"restic.FileHeader", "s3versions.Retry", "s3state.Retr
 // struct with an error, unless it is an event, an option or an error that is returned,
 // has methods for JSON; and what writes itself also reads itself.
 func TestResultsWithErrorsSurviveJSON(t *testing.T) {
-	var paths []string
-	for _, name := range stable {
-		paths = append(paths, "./"+name)
-	}
-	imported := newImporter(t, paths...)
 	checked := 0
-	for _, name := range stable {
-		p, err := imported.Import(mainModule + "/" + name)
-		if err != nil {
-			t.Fatal(err)
+	for name, object := range exportedTypes(t) {
+		if name == "keeper.Secret" { // written as a mask
+			continue
 		}
-		for _, symbol := range p.Scope().Names() {
-			object, ok := p.Scope().Lookup(symbol).(*types.TypeName)
-			if !ok || !object.Exported() || name+"."+symbol == "keeper.Secret" { // written as a mask
-				continue
+		for _, what := range []string{"JSON", "Text", "Binary"} {
+			if has(object, "Marshal"+what) && !has(object, "Unmarshal"+what) && name != "restic.Snapshot" { // read field by field
+				t.Errorf("%s has Marshal%s, and no Unmarshal%s", name, what, what)
 			}
-			for _, what := range []string{"JSON", "Text", "Binary"} {
-				if has(object, "Marshal"+what) && !has(object, "Unmarshal"+what) && name+"."+symbol != "restic.Snapshot" { // read field by field
-					t.Errorf("%s.%s has Marshal%s, and no Unmarshal%s", name, symbol, what, what)
-				}
-			}
-			st, ok := object.Type().Underlying().(*types.Struct)
-			returned := has(object, "Error") && !hasValue(object, "Error")
-			if !ok || returned || has(object, "event") || strings.HasSuffix(symbol, "Options") || listed(notResults, name+"."+symbol) {
-				continue
-			}
-			for f := range st.Fields() {
-				if f.Exported() && f.Type().String() == "error" {
-					if checked++; !has(object, "MarshalJSON") || !has(object, "UnmarshalJSON") {
-						t.Errorf("%s.%s.%s is an error, which JSON writes as {}", name, symbol, f.Name())
-					}
+		}
+		st, ok := object.Type().Underlying().(*types.Struct)
+		returned := has(object, "Error") && !hasValue(object, "Error")
+		if !ok || returned || has(object, "event") || strings.HasSuffix(name, "Options") || slices.Contains(notResults, name) {
+			continue
+		}
+		for f := range st.Fields() {
+			if f.Exported() && f.Type().String() == "error" {
+				if checked++; !has(object, "MarshalJSON") || !has(object, "UnmarshalJSON") {
+					t.Errorf("%s.%s is an error, which JSON writes as {}", name, f.Name())
 				}
 			}
 		}
@@ -62,15 +51,6 @@ func TestResultsWithErrorsSurviveJSON(t *testing.T) {
 
 func hasValue(object *types.TypeName, method string) bool {
 	return types.NewMethodSet(object.Type()).Lookup(object.Pkg(), method) != nil
-}
-
-func listed(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // What went wrong with a part is in the JSON of the whole, and is read back.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"go/types"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -177,24 +178,44 @@ func TestComparisonWithATag(t *testing.T) {
 	}
 }
 
-// api lists everything a caller can name, a line for each.
-func api(t *testing.T) (lines []string) {
+// exported iterates over what the public packages export, with names like restic.Node.
+func exported(t *testing.T) iter.Seq2[string, types.Object] {
 	var paths []string
 	for _, name := range stable {
 		paths = append(paths, "./"+name)
 	}
 	imported := newImporter(t, paths...)
-	for _, name := range stable {
-		p, err := imported.Import(mainModule + "/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		short := func(q *types.Package) string { return strings.TrimPrefix(q.Path(), mainModule+"/") }
-		for _, symbol := range p.Scope().Names() {
-			if object := p.Scope().Lookup(symbol); object.Exported() {
-				lines = append(lines, apiOf(object, short)...)
+	return func(yield func(string, types.Object) bool) {
+		for _, name := range stable {
+			p, err := imported.Import(mainModule + "/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, symbol := range p.Scope().Names() {
+				if object := p.Scope().Lookup(symbol); object.Exported() && !yield(name+"."+symbol, object) {
+					return
+				}
 			}
 		}
+	}
+}
+
+// exportedTypes iterates over the types among them.
+func exportedTypes(t *testing.T) iter.Seq2[string, *types.TypeName] {
+	return func(yield func(string, *types.TypeName) bool) {
+		for name, object := range exported(t) {
+			if object, ok := object.(*types.TypeName); ok && !yield(name, object) {
+				return
+			}
+		}
+	}
+}
+
+// api lists everything a caller can name, a line for each.
+func api(t *testing.T) (lines []string) {
+	short := func(q *types.Package) string { return strings.TrimPrefix(q.Path(), mainModule+"/") }
+	for _, object := range exported(t) {
+		lines = append(lines, apiOf(object, short)...)
 	}
 	slices.Sort(lines)
 	return slices.Compact(lines)
