@@ -83,6 +83,9 @@ func (s *surveyor) take(page []s3state.Version) error {
 
 func (s *surveyor) one(v *s3state.Version) {
 	s.line = strconv.AppendBool(strconv.AppendQuote(strconv.AppendQuote(s.line[:0], v.Key), v.VersionID), v.IsLatest)
+	// A null version can be written again, and keeps its name.
+	s.line = strconv.AppendInt(strconv.AppendInt(s.line, v.LastModified.UnixNano(), 36), v.Size, 36)
+	s.line = strconv.AppendQuote(s.line, v.ETag)
 	s.all.Write(s.line)
 	s.Newest = later(s.Newest, v.LastModified)
 	kind := s3state.TypeOf(v.Key)

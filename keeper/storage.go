@@ -55,7 +55,8 @@ var errNoPassword = errors.New("the repository's password is not configured")
 
 // Survey sums up a bucket's version listing.
 type Survey struct {
-	// Fingerprint changes whenever a version or delete marker comes or goes.
+	// Fingerprint changes whenever a version or delete marker comes, goes or is
+	// replaced, as a null version can be.
 	Fingerprint string `json:"fingerprint"`
 
 	Objects  int64 `json:"objects"` // current
