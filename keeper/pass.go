@@ -72,7 +72,8 @@ func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
 	if k.cfg.Parallel == 0 {
 		group.SetLimit(4)
 	}
-	for i, name := range names {
+	for _, i := range k.state.order(names) {
+		name := names[i]
 		group.Go(func() error {
 			p, err := k.visit(ctx, name)
 			mu.Lock()
@@ -158,6 +159,11 @@ func (v *visit) work(ctx context.Context) {
 	if err != nil {
 		v.storage = nil
 	}
+	if v.r.Begun != "" && v.r.Begun != TaskRenew && v.storage != nil && v.due(TaskRenew) {
+		// The last pass died, perhaps of something that an attacker on the host has made,
+		// and would every time, before it comes to the locks.
+		v.do(ctx, TaskRenew, v.renew)
+	}
 	ok := v.do(ctx, TaskSurvey, func(ctx context.Context) (Outcome, string, error) {
 		if err != nil {
 			return NotProved, "", err
@@ -184,19 +190,24 @@ func (v *visit) work(ctx context.Context) {
 		if within.Err() != nil {
 			continue
 		}
-		every := v.cfg.every(t)
-		if t == TaskRead && every.On() {
-			every = Period(period(v.cfg, t))
-		}
-		last := v.r.task(t).Tried
-		if v.r.task(t).Outcome != Proved || t == TaskRenew && v.r.frozen() && !v.r.FrozenRenewal {
-			last = time.Time{} // what was not proved is tried again at every pass
-		}
-		due := every.due(last, v.k.now()) || t == TaskProve && every.On() && v.provedAnyway()
-		if due && v.allowed(t) {
+		if v.due(t) {
 			v.do(within, t, steps[t])
 		}
 	}
+}
+
+// due reports whether a task has to be done now, and may be.
+func (v *visit) due(t Task) bool {
+	every := v.cfg.every(t)
+	if t == TaskRead && every.On() {
+		every = Period(period(v.cfg, t))
+	}
+	last := v.r.task(t).Tried
+	if v.r.task(t).Outcome != Proved || t == TaskRenew && v.r.frozen() && !v.r.FrozenRenewal {
+		last = time.Time{} // what was not proved is tried again at every pass
+	}
+	due := every.due(last, v.k.now()) || t == TaskProve && every.On() && v.provedAnyway()
+	return due && v.allowed(t)
 }
 
 // allowed reports whether a task may be done as things are.
@@ -228,6 +239,11 @@ func (v *visit) do(ctx context.Context, t Task, s step) bool {
 	v.k.emit(TaskStarted{v.name, t})
 	start, requests, bytes := v.k.now(), v.meter.requests.Load(), v.meter.bytes.Load()
 	began := time.Now()
+	if ctx.Err() != nil && !spent(ctx) {
+		return false
+	}
+	v.r.Begun = t
+	v.save()
 	outcome, text, err := s.try(ctx)
 	if t == TaskRenew && err != nil && spent(ctx) && v.renewAllCurrent() {
 		again, done := v.more()
@@ -245,16 +261,22 @@ func (v *visit) do(ctx context.Context, t Task, s step) bool {
 	if ctx.Err() != nil && !spent(ctx) {
 		return false // interrupted: the next pass does it, and nothing is known
 	}
+	v.r.Begun = ""
 	tr.Tried, tr.Outcome, tr.Text = start, outcome, text
 	tr.Requests, tr.Bytes, tr.Seconds = v.meter.requests.Load()-requests, v.meter.bytes.Load()-bytes, time.Since(began).Seconds()
 	if outcome == Proved {
 		tr.Proved = start
 	}
+	v.save()
+	v.k.emit(TaskFinished{v.name, t, outcome, text, time.Since(began)})
+	return outcome == Proved
+}
+
+// save keeps what is known in the middle of a pass.
+func (v *visit) save() {
 	if err := v.k.state.save(v.name, v.r, false); err != nil {
 		v.k.log.Warn("state not saved", "storage", v.name, "error", err) // said again at the end
 	}
-	v.k.emit(TaskFinished{v.name, t, outcome, text, time.Since(began)})
-	return outcome == Proved
 }
 
 // oneLine makes an error fit for a message.

@@ -20,9 +20,11 @@ type record struct {
 	Version int `json:"version"`
 	identity
 
-	LastPass time.Time            `json:"last_pass"`
-	Tasks    map[Task]*taskRecord `json:"tasks"`
-	Survey   *Survey              `json:"survey,omitempty"`
+	LastPass time.Time `json:"last_pass"`
+	// Begun is the task that a pass is doing, or died of.
+	Begun  Task                 `json:"begun,omitempty"`
+	Tasks  map[Task]*taskRecord `json:"tasks"`
+	Survey *Survey              `json:"survey,omitempty"`
 	// Sizes is the size of the bucket once a day, for its growth.
 	Sizes []sizeAt `json:"sizes,omitempty"`
 

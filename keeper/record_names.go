@@ -191,6 +191,23 @@ func (d stateDir) read(storage string) (*record, error) {
 	return r, nil
 }
 
+// order is the order in which a pass visits storages, by their places among names:
+// those at which a pass died come last. Else they could keep it from all others.
+func (d stateDir) order(names []string) (all []int) {
+	var last []int
+	for i, name := range names {
+		var died struct {
+			Begun Task `json:"begun"`
+		}
+		if text, err := os.ReadFile(d.file(name)); err == nil && json.Unmarshal(text, &died) == nil && died.Begun != "" {
+			last = append(last, i)
+		} else {
+			all = append(all, i)
+		}
+	}
+	return append(all, last...)
+}
+
 var errUnreadable = errors.New("it cannot be understood")
 
 // recall is load for a storage of the configuration, under whatever name it was before;
