@@ -149,18 +149,22 @@ func (StorageFinished) event() {}
 
 func (k *Keeper) emit(e Event) { k.events.Emit(e) }
 
-// names are the storages asked for, all without any.
+// names are the storages asked for, each once; all without any.
 func (k *Keeper) names(asked []string) ([]string, error) {
 	if len(asked) == 0 {
 		return slices.Sorted(maps.Keys(k.cfg.Storages)), nil
 	}
+	var names []string
 	for _, name := range asked {
 		if k.cfg.Storages[name] == nil {
 			return nil, fmt.Errorf("%w: %q; the configuration has %s", ErrUnknownStorage, name,
 				strings.Join(slices.Sorted(maps.Keys(k.cfg.Storages)), ", "))
 		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	return asked, nil
+	return names, nil
 }
 
 // Status describes the storages as earlier passes found them. It sends nothing. Without

@@ -96,7 +96,7 @@ func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
 	}
 	report.Seconds = k.now().Sub(report.Start).Seconds()
 	err = errors.Join(append(errs, context.Cause(ctx))...)
-	k.pingEnd(context.WithoutCancel(ctx), report, err)
+	k.pingEnd(context.WithoutCancel(ctx), report, asked, err)
 	return report, err
 }
 

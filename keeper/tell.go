@@ -27,7 +27,7 @@ type Ping string
 // alarm of its own, which is how a dead keeper is noticed.
 const (
 	PingStart   Ping = "start"
-	PingSuccess Ping = "success" // the pass was made, and all is green
+	PingSuccess Ping = "success" // the pass was made, and all storages are green
 	PingFail    Ping = "fail"
 )
 
@@ -214,10 +214,16 @@ func (k *Keeper) ping(ctx context.Context, r *Report, p Ping, text string) {
 }
 
 // pingEnd reports success only if the pass was made, everything is green, and people
-// could be told.
-func (k *Keeper) pingEnd(ctx context.Context, r *Report, err error) {
+// could be told. some says that the pass was not over all storages: the others are as
+// earlier passes found them.
+func (k *Keeper) pingEnd(ctx context.Context, r *Report, some bool, err error) {
+	all := r.Storages
+	if some {
+		known, statusErr := k.Status()
+		all, err = known, errors.Join(err, statusErr)
+	}
 	red := 0
-	for _, s := range r.Storages {
+	for _, s := range all {
 		if s == nil || !s.Green {
 			red++
 		}
@@ -228,8 +234,8 @@ func (k *Keeper) pingEnd(ctx context.Context, r *Report, err error) {
 	case r.Untold != "":
 		k.ping(ctx, r, PingFail, "changes could not be told: "+oneLine(r.Untold))
 	case red > 0:
-		k.ping(ctx, r, PingFail, fmt.Sprintf("%d of %s %s red", red, plural.Of(len(r.Storages), "storage"), plural.Are(red)))
+		k.ping(ctx, r, PingFail, fmt.Sprintf("%d of %s %s red", red, plural.Of(len(all), "storage"), plural.Are(red)))
 	default:
-		k.ping(ctx, r, PingSuccess, plural.Of(len(r.Storages), "storage")+" "+plural.Are(len(r.Storages))+" green")
+		k.ping(ctx, r, PingSuccess, plural.Of(len(all), "storage")+" "+plural.Are(len(all))+" green")
 	}
 }
