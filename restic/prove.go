@@ -49,7 +49,7 @@ type ProveOptions struct {
 	// forged with the repository's key may name blobs that its packs do not have.
 	PackHeaders bool
 	// Ledger remembers what was proved, across proofs of several moments of a
-	// repository. nil starts from nothing.
+	// repository. nil starts from nothing, and reads all as of a moment again.
 	Ledger *Ledger
 	// OnEvent receives Progress and CheckFinding events.
 	OnEvent func(Event)

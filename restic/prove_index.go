@@ -96,8 +96,10 @@ func (p *proof) each(ctx context.Context, t engbackend.FileType, task string, fn
 // something about the object; ok is false then.
 func (p *proof) unseal(ctx context.Context, h engbackend.Handle, o listedObject, b BrokenObject) (plain []byte, ok bool, err error) {
 	b.Object = p.keyFor(h)
+	right := p.freshen(h, o.id)
 	raw, err := p.store.whole(ctx, h, o.size)
 	if err == nil {
+		right()
 		if plain, err = p.session.stack.unpack.unseal(p.key, h.Type, raw); err == nil {
 			return plain, true, nil
 		}

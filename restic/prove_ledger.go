@@ -15,15 +15,17 @@ import (
 )
 
 // Ledger remembers, across proofs of one repository, which packs were compared with
-// the index, so that they are not read again: the name of a pack is the hash of its
-// content, and a version of an object never changes. It can be kept in a file where no
+// the index, so that they are not read again, and of which indexes and snapshots a copy
+// in the cache stands for the version in the bucket: the name of each is the hash of
+// its content, and a version of an object never changes. It can be kept in a file where no
 // host can write. It is safe for concurrent use. The zero value knows nothing.
 type Ledger struct {
 	mu         sync.Mutex
 	repository [sha256.Size]byte // of its ID and its master key
 	key        tagKey
-	// packs are tags of a pack, its version, and what an index says of it.
-	packs map[uint64]struct{}
+	// known are tags of a pack, its version, and what an index says of it, and of other
+	// objects and their versions.
+	known map[uint64]struct{}
 }
 
 // open returns the key of the tags for a repository. What is known of another one is
@@ -33,8 +35,8 @@ func (l *Ledger) open(id string, master *engcrypto.Key) tagKey {
 	repository := identity(id, master)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.packs == nil || l.repository != repository {
-		l.repository, l.key, l.packs = repository, newTagKey(), map[uint64]struct{}{}
+	if l.known == nil || l.repository != repository {
+		l.repository, l.key, l.known = repository, newTagKey(), map[uint64]struct{}{}
 	}
 	return l.key
 }
@@ -69,8 +71,8 @@ func (l *Ledger) MarshalBinary() ([]byte, error) {
 	defer l.mu.Unlock()
 	out := append([]byte{ledgerForm}, l.repository[:]...)
 	out = append(out, l.key[:]...)
-	out = slices.Grow(out, 8*len(l.packs))
-	for _, tag := range slices.Sorted(maps.Keys(l.packs)) {
+	out = slices.Grow(out, 8*len(l.known))
+	for _, tag := range slices.Sorted(maps.Keys(l.known)) {
 		out = binary.BigEndian.AppendUint64(out, tag)
 	}
 	return out, nil
@@ -86,24 +88,24 @@ func (l *Ledger) UnmarshalBinary(data []byte) error {
 	defer l.mu.Unlock()
 	copy(l.repository[:], data[1:])
 	copy(l.key[:], data[1+len(l.repository):])
-	l.packs = make(map[uint64]struct{}, (len(data)-head)/8)
+	l.known = make(map[uint64]struct{}, (len(data)-head)/8)
 	for data = data[head:]; len(data) > 0; data = data[8:] {
-		l.packs[binary.BigEndian.Uint64(data)] = struct{}{}
+		l.known[binary.BigEndian.Uint64(data)] = struct{}{}
 	}
 	return nil
 }
 
-func (l *Ledger) knowsPack(key tagKey, tag uint64) bool {
+func (l *Ledger) knows(key tagKey, tag uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, ok := l.packs[tag]
+	_, ok := l.known[tag]
 	return ok && l.key == key
 }
 
-func (l *Ledger) addPack(key tagKey, tag uint64) {
+func (l *Ledger) add(key tagKey, tag uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.key == key {
-		l.packs[tag] = struct{}{}
+		l.known[tag] = struct{}{}
 	}
 }

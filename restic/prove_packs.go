@@ -36,7 +36,7 @@ func (p *proof) readPacks(ctx context.Context) error {
 		}
 		version, lasting := p.versionOf(packHandleOf(info.id))
 		tag := tags.mix(tags.mix(tags.tag((*[32]byte)(&info.id)), info.sum), tags.tag(&version))
-		if !whole && lasting && p.o.Ledger.knowsPack(p.tagKey, tag) {
+		if !whole && lasting && p.o.Ledger.knows(p.tagKey, tag) {
 			continue
 		}
 		jobs = append(jobs, job{info, whole, tag})
@@ -54,7 +54,7 @@ func (p *proof) readPacks(ctx context.Context) error {
 			defer bar.Add(1)
 			err := p.readPack(ctx, j.info, j.whole)
 			if err == nil {
-				p.o.Ledger.addPack(p.tagKey, j.tag)
+				p.o.Ledger.add(p.tagKey, j.tag)
 				p.store.renewed(j.info)
 				return nil
 			}
@@ -81,6 +81,25 @@ func (p *proof) versionOf(h engbackend.Handle) (hash [sha256.Size]byte, lasting 
 	}
 	o, ok := past.objects.Get(p.keyFor(h))
 	return sha256.Sum256([]byte(o.VersionID)), ok && o.VersionID != "" && o.VersionID != "null"
+}
+
+// freshen throws away the copy in the cache that may be one of another version of an
+// object than the one that is looked at: what the storage has is to be read. right
+// notes that it is what its name stands for.
+func (p *proof) freshen(h engbackend.Handle, id ID) (right func()) {
+	if _, past := p.loc.(*asOfLocation); !past {
+		return func() {}
+	}
+	version, lasting := p.versionOf(h)
+	tags := p.tagKey.tagger()
+	tag := tags.mix(tags.mix(tags.tag((*[32]byte)(&id)), uint64(h.Type)), tags.tag(&version))
+	if lasting && p.o.Ledger.knows(p.tagKey, tag) {
+		return func() {}
+	}
+	if p.store.dir != "" {
+		p.store.drop(h)
+	}
+	return func() { p.o.Ledger.add(p.tagKey, tag) }
 }
 
 // readPack compares the header of a pack with the index. Read whole, its content must

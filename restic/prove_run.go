@@ -33,8 +33,9 @@ import (
 // and PackHeaders narrow the gap.
 //
 // Indexes, snapshots and packs of trees are kept below "proof" in the cache directory.
-// A copy is used only if its hash is its name and its size is the listed one. Nothing
-// is locked or written.
+// A copy is used only if its hash is its name, its size is the listed one and, as of a
+// moment, the Ledger knows that it is one of the version of that moment. Nothing is
+// locked or written.
 //
 // The proof is never nil. err is nil if and only if the verdict is Proved; else it
 // wraps ErrBroken or ErrNotProved. A moment at which no key opens with the password is

@@ -39,6 +39,7 @@ type treeWalk struct {
 	edges  []uint32 // number of children and children, of trees that were read before they were reached
 	edgeAt []uint32 // of each tree, 0 for none
 	packs  []uint8
+	fresh  []bool // packs whose copies are of the right version, by who reads them
 	queue  []uint32
 	active int
 	ended  bool
@@ -85,7 +86,7 @@ func (p *proof) walkTrees(ctx context.Context) error {
 func newTreeWalk(p *proof) *treeWalk {
 	places := p.trees.places
 	w := &treeWalk{p: p, flags: make([]uint8, len(places)), edgeAt: make([]uint32, len(places)), edges: make([]uint32, 1),
-		packs: make([]uint8, len(p.packs.list)), start: make([]int, len(p.packs.list)+1), bad: map[uint32][]BrokenObject{}}
+		packs: make([]uint8, len(p.packs.list)), fresh: make([]bool, len(p.packs.list)), start: make([]int, len(p.packs.list)+1), bad: map[uint32][]BrokenObject{}}
 	w.wake = sync.NewCond(&w.mu)
 	for i := range places {
 		if i == 0 || places[i].tag != places[i-1].tag { // of copies the first one counts

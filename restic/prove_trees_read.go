@@ -80,6 +80,10 @@ func (r *treeReader) read(ctx context.Context, pack uint32, trees []uint32) erro
 	if p.exact {
 		p.need([]dataBlob{{pack: pack}})
 	}
+	right := func() {}
+	if !p.o.PackHeaders && !r.w.fresh[pack] { // else readPacks has seen to it
+		right, r.w.fresh[pack] = p.freshen(h, info.id), true
+	}
 	from := p.store.source(h, info.size())
 	if from == p.store.cached && p.store.dir != "" {
 		// what the cache does not have it fetches whole, which needs no memory
@@ -94,8 +98,10 @@ func (r *treeReader) read(ctx context.Context, pack uint32, trees []uint32) erro
 				return err
 			}
 			r.lose(s.trees, h, oneLine(err))
+			right = func() {}
 		}
 	}
+	right()
 	return nil
 }
 

@@ -74,3 +74,66 @@ func TestProofKnowsVersions(t *testing.T) {
 		t.Error("no pack of trees that is damaged before its header was found")
 	}
 }
+
+// The same of an index, a snapshot or a pack of trees, of which the cache has a copy that
+// was right.
+func TestProofKnowsVersionsOfMetadata(t *testing.T) {
+	ctx := t.Context()
+	loc := versionedBucket(t, s3test.Start(t))
+	s, err := Init(ctx, loc, testPassword, WithoutCache())
+	if err != nil {
+		t.Fatal(err)
+	}
+	backupAt(t, s, time.Now(), "h", nil, writeTree(t, sampleFiles()))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ledger, cache := &Ledger{}, WithCacheDir(t.TempDir())
+	prove := func() (*Proof, error) { // without PackHeaders, packs of trees are no exception
+		return Prove(ctx, AsOf(loc.client, loc.bucket, "", "as of now", slices.Values(currentObjects(t, loc))), testPassword,
+			ProveOptions{Ledger: ledger}, cache)
+	}
+	if proof, err := prove(); err != nil {
+		t.Fatalf("%+v, %v", proof, err)
+	}
+	first, err := prove()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, o := range currentObjects(t, loc) {
+		if o.Key == "config" || strings.HasPrefix(o.Key, "keys/") {
+			continue
+		}
+		read, err := loc.client.GetObject(ctx, loc.bucket, o.Key, minio.GetObjectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put := func(body string) {
+			if _, err := loc.client.PutObject(ctx, loc.bucket, o.Key, strings.NewReader(body), o.Size, minio.PutObjectOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(strings.Repeat("x", len(body)))
+		switch proof, err := prove(); {
+		case errors.Is(err, ErrBroken) && proof.Broken[0].Object == o.Key:
+			found++
+		case !strings.HasPrefix(o.Key, "data/"): // of which those with trees are read
+			t.Errorf("%s: %+v, %v", o.Key, proof, err)
+		}
+		put(string(body))
+		if proof, err := prove(); err != nil {
+			t.Fatalf("put right: %+v, %v", proof, err)
+		}
+		if proof, err := prove(); err != nil || proof.Requests != first.Requests {
+			t.Errorf("it is read again: %+v, %v, at first %d requests", proof, err, first.Requests)
+		}
+	}
+	if found < 3 {
+		t.Errorf("%d of an index, a snapshot and a pack of trees were found", found)
+	}
+}
