@@ -55,7 +55,9 @@ type StorageCheck struct {
 	// be verified; then only damage that shows without a state was looked for.
 	State          *SavedState
 	Objects, Bytes int64
-	Read           int64 // objects whose bytes were read
+	// Read counts the objects whose bytes were read. With LeavePacks and a ReadPercent
+	// it leaves the packs to the caller, who reads and counts them.
+	Read int64
 	// Suspicious counts what History marks, by the listing alone unless DropVersions
 	// made the check; FirstSuspicion is the first. Suspicions do not make the storage
 	// incomplete: a state does not miss what was deleted before it was saved.
@@ -147,7 +149,7 @@ func (s *Store) CheckStorage(ctx context.Context, bucket string, opts CheckStora
 // was removed.
 func (s *Store) checkStorage(ctx context.Context, bucket string, opts CheckStorageOptions, last bool, rep *reporter) (*StorageCheck, error) {
 	c := &StorageCheck{Bucket: bucket, whole: opts.Whole}
-	var p *manifest
+	var p, again *manifest
 	var err error
 	var h *timeline
 	given := opts.Moment != Moment{}
@@ -177,7 +179,7 @@ func (s *Store) checkStorage(ctx context.Context, bucket string, opts CheckStora
 			return nil, err
 		}
 		defer now.close()
-		if err := s.readAgain(ctx, bucket, now, c, last, rep); err != nil {
+		if err := s.readAgain(ctx, bucket, now, opts, c, last, rep); err != nil {
 			return nil, err
 		}
 		if opts.Whole {
@@ -186,10 +188,10 @@ func (s *Store) checkStorage(ctx context.Context, bucket string, opts CheckStora
 		now.h.reviewed = opts.ReviewedUntil
 		now.h.sum()
 		c.suspicions(now.h)
-		p, h = now.manifest, now.h
+		p, again, h = now.manifest, now.again, now.h
 	}
 	if opts.ReadPercent > 0 {
-		if err := s.readObjects(ctx, bucket, p, opts, c, last || given, rep); err != nil {
+		if err := s.readSome(ctx, bucket, p, again, opts, c, last || given, rep); err != nil {
 			return nil, err
 		}
 	}

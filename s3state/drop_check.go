@@ -20,7 +20,7 @@ func (s *Store) checkBeforeDrop(ctx context.Context, bucket string, opts DropOpt
 		return c, err
 	}
 	defer now.close()
-	if err := s.readAgain(ctx, bucket, now, c, last, rep); err != nil {
+	if err := s.readAgain(ctx, bucket, now, CheckStorageOptions{}, c, last, rep); err != nil {
 		return c, err
 	}
 	c.decide(now.h)
