@@ -140,8 +140,8 @@ func returnCode(err error) int {
 // ExitCode returns the exit status a program should end with after err: 0 for nil, 130
 // if the context was cancelled or its deadline has passed, the status of the first
 // failed step after a run, 1 for a failed hook whatever its own code, 11 if another run
-// holds the lock, 2 for a configuration error or an unknown backup, and otherwise as
-// [restic.ExitCode] (1, 3, 10, 11, 12).
+// holds the lock, 2 for a configuration error, an unknown backup or an invalid argument
+// (s3state.ErrInvalid), and otherwise as [restic.ExitCode] (1, 3, 10, 11, 12).
 func ExitCode(err error) int {
 	var run *RunError
 	switch {
@@ -157,6 +157,8 @@ func ExitCode(err error) int {
 		return 11
 	case errors.Is(err, ErrConfig), errors.Is(err, ErrUnknownBackup):
 		return 2
+	case errors.Is(err, s3state.ErrInvalid) && !errors.As(err, new(*s3state.StepError)) && !errors.As(err, new(*s3state.BatchError)):
+		return 2 // the argument of a call that has done nothing
 	}
 	return restic.ExitCode(err)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"github.com/cesnet/rwm/internal/buckets"
 )
@@ -14,6 +15,9 @@ import (
 func (t *Tool) MakeBucket(ctx context.Context, bucket string, versioning bool) error {
 	t = t.made()
 	at := Location{Bucket: bucket}
+	if err := s3utils.CheckValidBucketNameStrict(bucket); err != nil {
+		return fmt.Errorf("make %s: %w: %w", at, ErrInvalid, err)
+	}
 	// Some servers answer the creation of one's own bucket as if it were new.
 	if exists, err := t.client.BucketExists(ctx, bucket); err == nil && exists {
 		return fmt.Errorf("make %s: %w", at, ErrBucketExists)

@@ -69,7 +69,7 @@ func explain(err error, op string, at Location) error {
 		return fmt.Errorf("%s: %w", what, err)
 	case ErrNotEmpty:
 		return s3err.As(cause, err, "%s: %v; its objects and versions go with `rwm storage-delete %s`", what, cause, at.Bucket)
-	case ErrUnreachable:
+	case ErrUnreachable, ErrInvalid:
 		return s3err.As(cause, err, "%s: %v: %v", what, cause, err)
 	}
 	return s3err.As(cause, err, "%s: %v", what, cause)

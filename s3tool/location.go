@@ -3,6 +3,8 @@ package s3tool
 import (
 	"fmt"
 	"strings"
+
+	"github.com/cesnet/rwm/s3versions"
 )
 
 const scheme = "s3://"
@@ -26,6 +28,9 @@ func ParseLocation(text string) (Location, error) {
 	}
 	if strings.Contains(bucket, ":") {
 		return Location{}, fmt.Errorf("%w: %q is not s3://BUCKET/KEY", ErrInvalid, text)
+	}
+	if err := s3versions.CheckBucketName(bucket); err != nil {
+		return Location{}, err
 	}
 	return Location{Bucket: bucket, Key: key}, nil
 }

@@ -109,18 +109,18 @@ func read(t *testing.T, path string) string {
 
 func TestParseLocation(t *testing.T) {
 	for text, want := range map[string]s3tool.Location{
-		"s3://b":           {Bucket: "b"},
-		"s3://b/":          {Bucket: "b"},
-		"b/k":              {Bucket: "b", Key: "k"},
-		"s3://b/k/":        {Bucket: "b", Key: "k/"},
-		"s3://b//k":        {Bucket: "b", Key: "/k"},
-		"s3://b/a+b %20?#": {Bucket: "b", Key: "a+b %20?#"},
+		"s3://bkt":           {Bucket: "bkt"},
+		"s3://bkt/":          {Bucket: "bkt"},
+		"bkt/k":              {Bucket: "bkt", Key: "k"},
+		"s3://bkt/k/":        {Bucket: "bkt", Key: "k/"},
+		"s3://bkt//k":        {Bucket: "bkt", Key: "/k"},
+		"s3://bkt/a+b %20?#": {Bucket: "bkt", Key: "a+b %20?#"},
 	} {
 		if got, err := s3tool.ParseLocation(text); err != nil || got != want {
 			t.Errorf("%q: %+v %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "s3://", "s3:///k", "/k", "https://host/b"} {
+	for _, text := range []string{"", "s3://", "s3:///k", "/k", "https://host/b", "s3://b", "b/k"} {
 		if got, err := s3tool.ParseLocation(text); !errors.Is(err, s3tool.ErrInvalid) {
 			t.Errorf("%q: %+v %v", text, got, err)
 		}

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cesnet/rwm/keeper"
 	"github.com/cesnet/rwm/rwm"
+	"github.com/cesnet/rwm/s3state"
+	"github.com/cesnet/rwm/s3tool"
 )
 
 // The exit codes of every command. 0, 1, 3, 10, 11, 12 and 130 are restic's, with
@@ -81,6 +84,14 @@ func (a *app) exitCode(err error) int {
 		return exitBrokenPipe
 	case errors.As(err, &usage):
 		return a.usageCode
+	case errors.As(err, new(*s3tool.PartialError)):
+		return exitFailure
+	case errors.Is(err, keeper.ErrUnknownStorage), errors.Is(err, keeper.ErrUnknownAlarm):
+		return exitUsage
 	}
-	return rwm.ExitCode(err)
+	code := rwm.ExitCode(err)
+	if code == exitUsage && errors.Is(err, s3state.ErrInvalid) {
+		return a.usageCode
+	}
+	return code
 }

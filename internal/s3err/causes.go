@@ -24,7 +24,8 @@ var (
 	// ErrNotProved means that it could not be determined whether a repository holds
 	// together.
 	ErrNotProved = errors.New("not proved")
-	// ErrInvalid means that a request was refused before anything was sent.
+	// ErrInvalid means that a request was refused before anything was sent, or that no
+	// bucket can have the name.
 	ErrInvalid = errors.New("invalid argument")
 )
 

@@ -19,6 +19,8 @@ import (
 var byCode = map[string]error{
 	"NoSuchBucket": ErrNoBucket,
 
+	"InvalidBucketName": ErrInvalid,
+
 	"NoSuchKey":     ErrNoObject,
 	"NoSuchVersion": ErrNoObject,
 	"NoSuchObject":  ErrNoObject,

@@ -39,6 +39,7 @@ func TestClassifyAndTransient(t *testing.T) {
 		{answer(200, "InternalError"), nil, true},
 		{answer(400, "BadDigest"), nil, true},
 		{answer(400, "InvalidArgument"), nil, false},
+		{answer(400, "InvalidBucketName"), ErrInvalid, false},
 		{answer(408, "RequestTimeout"), nil, true},
 		{answer(429, ""), nil, true},
 		{answer(500, ""), nil, true},
