@@ -241,8 +241,10 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 			acknowledged("alarm-" + a.ID)
 		}
 	}
-	if marks := r.unreviewed(); len(marks) > 0 && (alarm == "history" || alarm == "all") {
-		r.Review.Until = marks[len(marks)-1].Time
+	marks := r.unreviewed()
+	past := slices.DeleteFunc(slices.Clone(marks), func(m Mark) bool { return m.Time.After(k.now().Add(mostAhead)) })
+	if len(past) > 0 && (alarm == "history" || alarm == "all") {
+		r.Review.Until = past[len(past)-1].Time
 		acknowledged("history")
 		r.JudgedFor = "" // the last good moment may be a later one now
 	}
@@ -257,6 +259,10 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 	if !r.Lost.IsZero() && (alarm == "state" || alarm == "all") {
 		r.Lost = time.Time{}
 		acknowledged("state-lost")
+	}
+	if !found && len(marks) > 0 && (alarm == "history" || alarm == "all") {
+		return fmt.Errorf("storage %s: the server dates what its history shows at %s: acknowledged, that would cover all that happens until then; find out which clock is wrong",
+			storage, marks[0].Time.UTC().Format(time.RFC3339))
 	}
 	if !found {
 		return fmt.Errorf("storage %s: %w: %q; rwm keep status lists what is open", storage, ErrUnknownAlarm, alarm)

@@ -175,6 +175,10 @@ func (d stateDir) file(storage string) string {
 // mostStep is how far a clock may be set back without anything being forgotten.
 const mostStep = time.Hour
 
+// mostAhead is how far the server's clock may be ahead. What it dates later than that
+// nobody can have looked at: an acknowledgement would cover everything until then.
+const mostAhead = 24 * time.Hour
+
 // forgetFuture drops times in the future at which something was done: the clock was
 // wrong then, or is now. A storage would otherwise stay green until that time without
 // any proof.
@@ -197,6 +201,18 @@ func (r *record) forgetFuture(now time.Time) {
 		}
 	}
 	r.Sizes = slices.DeleteFunc(r.Sizes, func(s sizeAt) bool { return s.Time.After(limit) })
+	for _, until := range []*time.Time{&r.Review.Until, &r.Review.SettingsUntil} {
+		if until.After(now.Add(mostAhead)) {
+			*until = time.Time{}
+		}
+	}
+	if known := r.Review.Settings; known != nil {
+		for i := range known.Changes {
+			if c := &known.Changes[i]; c.Seen.After(limit) {
+				c.Seen = now // a person can acknowledge that
+			}
+		}
+	}
 }
 
 // holes reports whether something is null that a keeper never leaves null. A task may

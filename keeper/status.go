@@ -145,7 +145,7 @@ func (j *judge) passes() {
 		}
 		j.red("unreachable", command, "The bucket cannot be listed: %s.", strings.TrimRight(t.Text, "."))
 	}
-	if s := j.r.Survey; s != nil && s.Newest.Sub(j.now) > 24*time.Hour {
+	if s := j.r.Survey; s != nil && s.Newest.Sub(j.now) > mostAhead {
 		j.red("clock", "timedatectl", "By the server's clock something was written at %s, and here it is %s: one of the clocks is wrong, so what is due cannot be told.",
 			s.Newest.UTC().Format(time.RFC3339), j.now.UTC().Format(time.RFC3339))
 	}

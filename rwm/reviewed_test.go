@@ -86,3 +86,22 @@ func TestSettingsNotedDuringAHistory(t *testing.T) {
 		t.Errorf("proved during a history: %s\n%s", got, text)
 	}
 }
+
+// What was reviewed while this machine's clock was a year ahead covers nothing that
+// happens once it is right again.
+func TestReviewedByAWrongClock(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "reviews.json")
+	m := reviewer(t, file)
+	now := time.Now()
+	m.now = func() time.Time { return now.Add(365 * 24 * time.Hour) }
+	if err := m.SetReviewed("bucket", now.Add(364*24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := m.Reviewed("bucket"); err != nil || r.Until.IsZero() {
+		t.Errorf("%+v, %v", r, err)
+	}
+	m.now = func() time.Time { return now }
+	if r, err := m.Reviewed("bucket"); err != nil || !r.Until.IsZero() || !r.SettingsUntil.IsZero() {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
