@@ -2,12 +2,15 @@ package keeper
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/cesnet/rwm/keeper/signs"
+	"github.com/cesnet/rwm/s3state"
 )
 
 // dying is a Storage in which one task never ends, as if the machine's memory did not
@@ -117,6 +120,47 @@ func TestPassesThatDieAtOneStorage(t *testing.T) {
 		_, _ = k.Pass(ctx)
 		if want := []string{"b", "c", "a"}; i > 0 && !slices.Equal(visited, want) {
 			t.Errorf("pass %d visited %q, not %q", i+1, visited, want)
+		}
+	}
+}
+
+// closed is a Storage whose policy cannot be read.
+type closed struct {
+	dying
+	renewal error
+}
+
+func (s *closed) Policy(context.Context) (*PolicyResult, error) { return nil, s3state.ErrAccessDenied }
+
+func (s *closed) Renew(ctx context.Context, _ string) (*Renewal, error) {
+	return &Renewal{Kept: true}, errors.Join(s.renewal, s.did(ctx, TaskRenew))
+}
+
+// A keeper without a state, who may not read the bucket's policy, does not know whether
+// it is locked: it renews what is.
+func TestRenewedWithoutKnowingTheLock(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		want Outcome
+	}{{nil, Proved}, {fmt.Errorf("bucket b: %w", ErrNotLocked), Proved}, {s3state.ErrAccessDenied, NotProved}} {
+		var done []Task
+		cfg := &StorageConfig{Policy: Always(), Renew: Period(24 * time.Hour), Sensitivity: signs.Off}
+		k, err := New(&Config{StateDir: t.TempDir(), Storages: map[string]*StorageConfig{"s": cfg}},
+			WithStorage(func(context.Context, string, *StorageConfig, http.RoundTripper) (Storage, error) {
+				return &closed{dying{done: &done}, c.err}, nil
+			}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := k.Pass(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := report.Storages[0]
+		i := slices.IndexFunc(s.Tasks, func(ts TaskStatus) bool { return ts.Task == TaskRenew })
+		if got := s.Tasks[i]; !slices.Contains(done, TaskRenew) || got.Outcome != c.want || s.Locked != (c.err == nil) {
+			t.Errorf("%v: locked %t, done %q, %+v", c.err, s.Locked, done, got)
 		}
 	}
 }

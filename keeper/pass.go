@@ -214,7 +214,8 @@ func (v *visit) due(t Task) bool {
 func (v *visit) allowed(t Task) bool {
 	switch t {
 	case TaskRenew:
-		return v.r.Locked || !v.cfg.Policy.On()
+		// If it is not known to be locked, that may be because its policy cannot be read.
+		return v.r.Locked || !v.cfg.Policy.On() || v.r.task(TaskPolicy).Outcome != Proved
 	case TaskForget:
 		return !v.r.frozen()
 	case TaskDrop:

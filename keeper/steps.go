@@ -148,11 +148,11 @@ func (v *visit) renew(ctx context.Context) (Outcome, string, error) {
 		a.acceptLock(time.Duration(v.cfg.Promise))
 	}
 	r, err := v.storage.Renew(ctx, freeze)
-	if errors.Is(err, ErrNotLocked) && !v.cfg.Policy.On() {
-		// Nothing else has asked whether it is locked.
-		if !v.r.Locked {
-			return Proved, "the bucket is not locked", nil
-		}
+	switch {
+	case !errors.Is(err, ErrNotLocked):
+	case !v.r.Locked:
+		return Proved, "the bucket is not locked", nil
+	case !v.cfg.Policy.On(): // nothing else asks whether it is locked
 		return Failed, "the bucket was locked, and is not any more", nil
 	}
 	if err != nil {
