@@ -53,25 +53,41 @@ func (h *timeline) dated() []Suspicion {
 		dropped = h.res.States[0].Time
 	}
 	groups := make(map[string][]snapshotClaim)
-	times := make(map[string]time.Time)
 	for _, c := range h.claims {
 		groups[c.Group] = append(groups[c.Group], c)
-		times[c.key] = c.Time
 	}
-	var found []Suspicion
+	odd := make(map[string]bool) // by key: its time does not fit
 	for _, group := range groups {
 		slices.SortFunc(group, func(a, b snapshotClaim) int { return cmp.Or(a.written.Compare(b.written), cmp.Compare(a.key, b.key)) })
-		misdated := make([]bool, len(group))
 		var newest time.Time // that an earlier one claims, none that lies in the future
-		for i, c := range group {
+		for _, c := range group {
 			future := c.Time.Sub(c.written) > ahead
-			// A changed copy has the time of its original.
-			original, known := times["snapshots/"+c.Original]
-			copied := known && original.Equal(c.Time) || !known && c.Original != "" && c.written.Before(dropped)
-			misdated[i] = !copied && (future || newest.Sub(c.Time) > behind)
+			if future || newest.Sub(c.Time) > behind {
+				odd[c.key] = true
+			}
 			if !future && c.Time.After(newest) {
 				newest = c.Time
 			}
+		}
+	}
+	byKey := make(map[string]snapshotClaim)
+	for _, c := range h.claims {
+		byKey[c.key] = c
+	}
+	// A changed copy has the time of its original. That must be no lie itself, nor
+	// another host's, which may have been saved at any time.
+	copied := func(c *snapshotClaim) bool {
+		o, known := byKey["snapshots/"+c.Original]
+		if !known {
+			return c.Original != "" && c.written.Before(dropped)
+		}
+		return o.Time.Equal(c.Time) && !odd[o.key] && (o.Group == c.Group || o.Tree == c.Tree)
+	}
+	var found []Suspicion
+	for _, group := range groups {
+		misdated := make([]bool, len(group))
+		for i := range group {
+			misdated[i] = odd[group[i].key] && !copied(&group[i])
 		}
 		found = append(found, h.displacing(group, misdated)...)
 	}

@@ -45,3 +45,36 @@ func TestClocksThatAreOff(t *testing.T) {
 		}
 	}
 }
+
+// A copy that tag or rewrite makes has the time of its original, which is no lie. That of
+// a snapshot with a false time is one, however many are made; so is that of another host's
+// with something else in it.
+func TestCopiesOfLies(t *testing.T) {
+	const written, retention = 10 * 86400, 10*86400 + 60
+	key := func(n int) string { return fmt.Sprintf("snapshots/%064x", n) }
+	claim := func(n, when, time int, group string, original int) snapshotClaim {
+		c := snapshotClaim{SnapshotClaim{Time: at(time), Group: group, Tree: fmt.Sprint(n)}, key(n), "v", at(when)}
+		if original > 0 {
+			c.Original = key(original)[len("snapshots/"):]
+		}
+		return c
+	}
+	for name, c := range map[string]struct {
+		claims []snapshotClaim
+		gone   []int
+		lies   bool
+	}{
+		"a copy of a lie":                {[]snapshotClaim{claim(3, written, 5000, "host", 0), claim(4, written+1, 5000, "host", 3)}, []int{1, 3}, true},
+		"a copy of another host's":       {[]snapshotClaim{claim(3, 5000, 5000, "another", 0), claim(4, written, 5000, "host", 3)}, []int{1}, true},
+		"a copy of one that was in time": {[]snapshotClaim{claim(3, 5000, 5000, "host", 0), claim(4, written, 5000, "host", 3)}, []int{1, 3}, false},
+	} {
+		h := newTimeline("b")
+		h.claims = append(c.claims, claim(1, 1000, 1000, "host", 0), claim(2, 9*86400, 9*86400, "host", 0))
+		for _, n := range c.gone {
+			h.gone.note(key(n), at(retention))
+		}
+		if found := h.dated(); len(found) > 0 != c.lies {
+			t.Errorf("%s: %+v", name, found)
+		}
+	}
+}

@@ -91,19 +91,20 @@ func eachWithEach(h *timeline) (found []string) {
 		}
 		return compareKeys(a, b)
 	})
-	times := make(map[string]time.Time)
+	times, odd := make(map[string]time.Time), make(map[string]bool)
+	var newest time.Time
 	for _, c := range group {
 		times[c.key] = c.Time
-	}
-	misdated := make([]bool, len(group))
-	var newest time.Time
-	for i, c := range group {
 		future := c.Time.Sub(c.written) > ahead
-		original, known := times["snapshots/"+c.Original]
-		misdated[i] = !(known && original.Equal(c.Time)) && (future || newest.Sub(c.Time) > behind)
+		odd[c.key] = future || newest.Sub(c.Time) > behind
 		if !future && c.Time.After(newest) {
 			newest = c.Time
 		}
+	}
+	misdated := make([]bool, len(group))
+	for i, c := range group {
+		original, known := times["snapshots/"+c.Original]
+		misdated[i] = odd[c.key] && !(known && original.Equal(c.Time) && !odd["snapshots/"+c.Original])
 	}
 	for i, liar := range group {
 		var victim *snapshotClaim
