@@ -15,11 +15,16 @@ import (
 )
 
 // serveHooks is a webhook and a watchdog that write what they get to $WORK/hooks, a
-// line for each request. $HOOKS is its address, and keeper.conf has the storage main:
+// line for each request. What is below /moved leads to a page that anybody can GET.
+// $HOOKS is its address, and keeper.conf has the storage main:
 // the script's bucket, seen with the admin's credentials.
 func serveHooks(env *testscript.Env, endpoint, key, secret string) error {
 	var mu sync.Mutex
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/moved") {
+			http.Redirect(w, r, "/login", http.StatusFound)
+			return
+		}
 		body, _ := io.ReadAll(r.Body)
 		mu.Lock()
 		defer mu.Unlock()

@@ -11,7 +11,10 @@ import (
 	_ "github.com/cesnet/rwm/cmd/rwm/internal/lategc"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	keepMessages()
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is the whole program: it returns the exit code instead of ending the
 // process, so that deferred work (unlocking above all) is always done.
