@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -175,13 +174,9 @@ func (s *managed) promised(string) s3state.Promise {
 // Renew does not judge the history itself: the pass has done so, and knows what a
 // person has reviewed.
 func (s *managed) Renew(ctx context.Context, freeze string) (r *Renewal, err error) {
-	if err := os.MkdirAll(filepath.Dir(s.ledger), 0o700); err != nil {
-		return nil, err
-	}
-	ledger, err := s3state.OpenRenewLedger(s.ledger)
-	if err != nil {
-		return nil, err
-	}
+	// Without the ledger everything is renewed. That takes a request for each version,
+	// but the promise holds.
+	ledger, unreadable := s3state.OpenRenewLedger(s.ledger)
 	defer func() { err = errors.Join(err, ledger.Close()) }()
 	opts := s3state.RenewOptions{
 		Ledger: ledger, Freeze: freeze, Suspicious: func(context.Context) (string, error) { return "", nil },
@@ -196,8 +191,12 @@ func (s *managed) Renew(ctx context.Context, freeze string) (r *Renewal, err err
 	if err != nil {
 		return nil, err
 	}
-	return &Renewal{Extended: res.Renewed, Needed: res.Needed, Young: res.Young, Floor: res.Floor, Kept: res.Kept(), Problems: res.Problems,
-		Weakened: res.Weakened, Wrong: res.Wrong}, nil
+	r = &Renewal{Extended: res.Renewed, Needed: res.Needed, Young: res.Young, Floor: res.Floor, Kept: res.Kept(), Problems: res.Problems,
+		Weakened: res.Weakened, Wrong: res.Wrong}
+	if unreadable != nil {
+		r.Kept, r.Problems = false, append(r.Problems, unreadable.Error())
+	}
+	return r, nil
 }
 
 func (s *managed) renewAllCurrent() { s.all = true }

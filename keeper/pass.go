@@ -60,6 +60,11 @@ func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
 		return nil, err
 	}
 	defer unlock()
+	defer func() {
+		if err := likeTop(string(k.state)); err != nil {
+			k.log.Warn("owner of the state", "error", err)
+		}
+	}()
 	if err := k.settle(); err != nil {
 		return nil, err
 	}
