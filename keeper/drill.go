@@ -78,7 +78,7 @@ func (s *managed) drillAt(ctx context.Context, view *s3state.View, now bool, pla
 		}
 	}
 	if now && plan.Whole > 0 {
-		return s.whole(ctx, session, snapshots, plan.Whole, rng, result)
+		return s.whole(ctx, session, reader, snapshots, plan.Whole, rng, result)
 	}
 	return nil
 }
@@ -104,11 +104,16 @@ const largestSample = 256 << 20
 // repeatedly, so that it loads a tree for each step and not every tree there is.
 func pick(ctx context.Context, src source, snapshots []restic.Snapshot, n int, rng *rand.Rand) (picked []sample, err error) {
 	trees := map[restic.ID][]restic.TreeNode{}
+	held := 0
 	load := func(id restic.ID) ([]restic.TreeNode, error) {
 		if nodes, ok := trees[id]; ok {
 			return nodes, nil
 		}
 		nodes, err := src.Tree(ctx, id)
+		if held += len(nodes); held > mostEntries {
+			clear(trees)
+			held = len(nodes)
+		}
 		trees[id] = nodes
 		return nodes, err
 	}
@@ -152,12 +157,16 @@ func pick(ctx context.Context, src source, snapshots []restic.Snapshot, n int, r
 // snapshot names, with nothing after them.
 func (f sample) restore(ctx context.Context, session *restic.Session, reader *restic.Reader) (int64, error) {
 	w := &comparing{want: f.node.Content, hash: sha256.New()}
+	var total uint64
 	for _, id := range f.node.Content {
 		size, ok := reader.Size(restic.BlobHandle{Type: restic.BlobData, ID: id})
 		if !ok {
 			return 0, fmt.Errorf("part %s is missing", id.Short())
 		}
-		w.sizes = append(w.sizes, size)
+		w.sizes, total = append(w.sizes, size), total+size
+	}
+	if total != f.node.Size { // it may have any number of parts
+		return 0, fmt.Errorf("its parts have %d bytes, the snapshot says %d", total, f.node.Size)
 	}
 	err := session.Dump(ctx, restic.DumpOptions{Snapshot: f.snapshot.ID.String(), Path: f.path, FileOnly: true}, w)
 	if err == nil {
@@ -204,17 +213,11 @@ func (c *comparing) finish(size uint64) error {
 }
 
 // whole restores the newest snapshot of some small backup with everything in it.
-func (s *managed) whole(ctx context.Context, session *restic.Session, snapshots []restic.Snapshot, most int64, rng *rand.Rand, result *DrillResult) error {
-	var small []restic.Snapshot
-	for _, sn := range snapshots {
-		if sn.Summary != nil && sn.Summary.TotalBytesProcessed <= uint64(most) {
-			small = append(small, sn)
-		}
+func (s *managed) whole(ctx context.Context, session *restic.Session, reader *restic.Reader, snapshots []restic.Snapshot, most int64, rng *rand.Rand, result *DrillResult) error {
+	sn, err := small(ctx, source{reader}, reader.Size, snapshots, uint64(most), rng)
+	if err != nil || sn == nil {
+		return err
 	}
-	if len(small) == 0 {
-		return nil
-	}
-	sn := small[rng.IntN(len(small))]
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}

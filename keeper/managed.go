@@ -56,7 +56,7 @@ func ofBucket(cfg *StorageConfig) string {
 // openManaged reads the secrets and makes the managers. It sends nothing.
 func openManaged(ctx context.Context, cfg *StorageConfig, rt http.RoundTripper, state string, now func() time.Time, log *slog.Logger) (*managed, error) {
 	cache := filepath.Join(state, "cache")
-	s := &managed{cfg: cfg, bucket: cfg.ResticBucket, log: log, cache: cache, dir: filepath.Join(cache, "drill"),
+	s := &managed{cfg: cfg, bucket: cfg.ResticBucket, log: log, cache: cache, dir: stateDir(state).drills(),
 		ledger: filepath.Join(state, "renewals", ofBucket(cfg))}
 	rc := &rwm.Config{S3EndpointURL: cfg.S3EndpointURL, ResticBucket: cfg.ResticBucket}
 	var err error

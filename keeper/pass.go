@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -67,6 +68,10 @@ func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
 	}()
 	if err := k.settle(); err != nil {
 		return nil, err
+	}
+	// What a drill that was killed has restored is in the clear.
+	if err := os.RemoveAll(k.state.drills()); err != nil {
+		k.log.Warn("what a drill has restored", "error", err)
 	}
 	report := &Report{Start: k.now(), Storages: make([]*Status, len(names)), Changes: []Change{}}
 	k.ping(ctx, report, PingStart, "")

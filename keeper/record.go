@@ -175,6 +175,9 @@ func (d stateDir) file(storage string) string {
 // mostStep is how far a clock may be set back without anything being forgotten.
 const mostStep = time.Hour
 
+// drills is where drills restore to.
+func (d stateDir) drills() string { return filepath.Join(string(d), "cache", "drill") }
+
 // mostAhead is how far the server's clock may be ahead. What it dates later than that
 // nobody can have looked at: an acknowledgement would cover everything until then.
 const mostAhead = 24 * time.Hour
