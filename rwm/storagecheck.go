@@ -23,9 +23,11 @@ type StorageCheck struct {
 // cache, without a lock and by version IDs, so whatever is written or deleted meanwhile
 // does not disturb it. Packs are then read by that check alone.
 //
-// OK is set only if restic's check found the repository whole; without the password the
-// Proof says that nothing is proved. The findings of restic's check are among the
-// problems. If the credentials may not read versions, as those of a host, restic's
+// OK is set only if restic's check found the repository whole and the header of every
+// pack that it has not read is what the index says, which an attacker who knows the
+// password can forge; see [ProofOptions] for how many requests that may take. Without
+// the password the Proof says that nothing is proved. The findings of restic's check are
+// among the problems. If the credentials may not read versions, as those of a host, restic's
 // check is left out and a [Warning] says so.
 func (m *Manager) CheckStorage(ctx context.Context, bucket string, opts s3state.CheckStorageOptions) (*StorageCheck, error) {
 	m = m.made()
@@ -58,6 +60,15 @@ func (m *Manager) CheckStorage(ctx context.Context, bucket string, opts s3state.
 			}
 		}
 		c.Total += unlisted
+		var broken *restic.BrokenError
+		if errors.As(inside, &broken) {
+			for _, b := range broken.Broken {
+				c.problem(b.String())
+			}
+			c.Total += broken.Total - len(broken.Broken)
+		}
+	case repository != nil && errors.Is(inside, restic.ErrNotProved) && !errors.Is(inside, restic.ErrUnreachable) && ctx.Err() == nil:
+		// decide says so
 	case errors.Is(inside, restic.ErrDamaged):
 		c.problem(fmt.Sprintf("the repository cannot be opened: %v", inside))
 	case errors.Is(inside, s3state.ErrStateDiffers), errors.Is(inside, s3state.ErrMissing):
@@ -130,7 +141,21 @@ func (m *Manager) checkRepository(ctx context.Context, opts s3state.CheckStorage
 		check.Subset = restic.SubsetPercent(opts.ReadPercent)
 	}
 	result, err := session.Check(ctx, check)
-	return result, errors.Join(err, session.Close())
+	if err = errors.Join(err, session.Close()); err == nil && opts.ReadPercent < 100 {
+		err = m.compareHeaders(ctx, loc)
+	}
+	return result, err
+}
+
+// compareHeaders proves a repository that was checked: what reads no data believes the
+// index, which may name packs that have something else in them.
+func (m *Manager) compareHeaders(ctx context.Context, loc restic.Location) error {
+	m.evidence.begin(m)
+	defer m.evidence.end(m)
+	_, err := restic.Prove(ctx, loc, m.cfg.ResticPassword, restic.ProveOptions{
+		MaxRequests: max(m.proof.withDefaults().MaxRequests, 0), PackHeaders: true, Ledger: m.evidence.packs(),
+	}, m.sessionOptions(nil)...)
+	return err
 }
 
 // aheadOfAnyClock is when a moment lies in the future for every server.

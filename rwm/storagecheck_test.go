@@ -2,6 +2,7 @@ package rwm_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -69,5 +70,49 @@ func TestCheckStorageWithPassword(t *testing.T) {
 	w.config.S3AccessKey, w.config.S3SecretKey = w.Host.AccessKey, w.Host.SecretKey
 	if c, err := w.manager().CheckStorage(t.Context(), w.config.ResticBucket, s3state.CheckStorageOptions{}); err == nil && c.Repository != nil {
 		t.Errorf("as the host: %v %+v", err, c)
+	}
+}
+
+// A pack of other bytes under the name and with the size of the one that the index
+// means, of which a rule has removed the right version.
+func TestCheckStorageComparesHeaders(t *testing.T) {
+	w := newWorld(t).policed()
+	if _, err := w.manager().Backup(t.Context(), "home"); err != nil {
+		t.Fatal(err)
+	}
+	w.config.S3AccessKey, w.config.S3SecretKey = w.Admin.AccessKey, w.Admin.SecretKey
+	admin, client := w.manager(), w.Client(t, w.Admin)
+	bucket, found := w.config.ResticBucket, 0
+	for _, key := range w.objects("data/") {
+		was, err := client.StatObject(t.Context(), bucket, key, minio.StatObjectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad, err := client.PutObject(t.Context(), bucket, key, strings.NewReader(strings.Repeat("x", int(was.Size))), was.Size, minio.PutObjectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		copied := minio.CopySrcOptions{Bucket: bucket, Object: key, VersionID: was.VersionID}
+		if _, err := client.CopyObject(t.Context(), minio.CopyDestOptions{Bucket: bucket, Object: "kept"}, copied); err != nil {
+			t.Fatal(err)
+		}
+		remove := func(version string) {
+			if err := client.RemoveObject(t.Context(), bucket, key, minio.RemoveObjectOptions{VersionID: version}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		remove(was.VersionID)
+		c, err := admin.CheckStorage(t.Context(), bucket, s3state.CheckStorageOptions{})
+		if !errors.Is(err, s3state.ErrStorageIncomplete) || c.OK || c.Proof.Verdict != s3state.Broken || !strings.Contains(fmt.Sprint(c.Problems), key[len(key)-64:]) {
+			t.Errorf("%s: %v %+v", key, err, c)
+		}
+		found++
+		if _, err := client.CopyObject(t.Context(), minio.CopyDestOptions{Bucket: bucket, Object: key}, minio.CopySrcOptions{Bucket: bucket, Object: "kept"}); err != nil {
+			t.Fatal(err)
+		}
+		remove(bad.VersionID)
+	}
+	if found < 2 {
+		t.Errorf("only %d packs", found)
 	}
 }

@@ -27,7 +27,8 @@ objects and compares their SHA-256 with the names that restic gave them.
 This needs no repository password, but without it nothing is proved: an attacker may
 have deleted needed objects before a state was saved. If the bucket is restic_bucket of
 the configuration and restic_password is set, restic's own check follows, without cache
-or lock. With --read-data it reads all packs and verifies their content.
+or lock, and the header of every pack is compared with the index. With --read-data it
+reads all packs and verifies their content.
 
   rwm --config admin.conf storage-check backups
   rwm --config admin.conf storage-check backups --read-data=5%
