@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"strconv"
+	"time"
 
 	"github.com/cesnet/rwm/s3state"
 )
@@ -70,6 +71,8 @@ type surveyor struct {
 	Survey
 	all, snapshots hash.Hash
 	line           []byte
+	snapshot       string    // whose versions are taken
+	first          time.Time // of them
 }
 
 func newSurveyor() *surveyor { return &surveyor{all: sha256.New(), snapshots: sha256.New()} }
@@ -105,14 +108,30 @@ func (s *surveyor) one(v *s3state.Version) {
 		s.OldCount, s.OldBytes = s.OldCount+1, s.OldBytes+v.Size
 	}
 	if kind == s3state.TypeSnapshot {
-		s.NewestSnapshot = later(s.NewestSnapshot, v.LastModified)
-		if s.OldestSnapshot.IsZero() || v.LastModified.Before(s.OldestSnapshot) {
-			s.OldestSnapshot = v.LastModified
+		if v.Key != s.snapshot {
+			s.snapshotEnds()
+			s.snapshot, s.first = v.Key, v.LastModified
+		}
+		if v.LastModified.Before(s.first) {
+			s.first = v.LastModified
 		}
 	}
 }
 
+// snapshotEnds is called once all versions of a snapshot were taken. The first is what
+// counts: a host that uploads an old one again has not made a backup.
+func (s *surveyor) snapshotEnds() {
+	if s.snapshot == "" {
+		return
+	}
+	s.NewestSnapshot = later(s.NewestSnapshot, s.first)
+	if s.OldestSnapshot.IsZero() || s.first.Before(s.OldestSnapshot) {
+		s.OldestSnapshot = s.first
+	}
+}
+
 func (s *surveyor) end() *Survey {
+	s.snapshotEnds()
 	s.Fingerprint, s.Snapshots = hex.EncodeToString(s.all.Sum(nil)), hex.EncodeToString(s.snapshots.Sum(nil))
 	found := s.Survey
 	return &found

@@ -68,7 +68,7 @@ type Survey struct {
 	// Snapshots changes whenever a snapshot comes or goes, as Fingerprint does.
 	Snapshots string `json:"snapshots,omitempty"`
 	// Newest is when the last version or marker was written, NewestSnapshot when the
-	// last snapshot object, by the server's clock.
+	// newest snapshot object was first written, by the server's clock.
 	Newest         time.Time `json:"newest"`
 	NewestSnapshot time.Time `json:"newest_snapshot"`
 	// OldestSnapshot is when the oldest snapshot object that still has a version was
