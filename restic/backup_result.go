@@ -97,7 +97,7 @@ type itemSummary struct {
 
 // MarshalJSON writes the fields of restic's summary message, without its message_type.
 // Errors become their texts.
-func (r *BackupResult) MarshalJSON() ([]byte, error) {
+func (r BackupResult) MarshalJSON() ([]byte, error) {
 	summary := backupSummary{
 		r.FilesNew, r.FilesChanged, r.FilesUnmodified, r.DirsNew, r.DirsChanged, r.DirsUnmodified, r.DataBlobs, r.TreeBlobs,
 		r.DataAdded, r.DataAddedPacked, r.FilesProcessed, r.BytesProcessed, r.End.Sub(r.Start).Seconds(), r.Start, r.End,

@@ -17,6 +17,9 @@ import (
 // notResults have an error in a field, and are never part of a result.
 var notResults = []string{"restic.FileHeader", "s3versions.Retry", "s3state.Retry"}
 
+// neverCopied hold a lock, so there are only pointers to them.
+var neverCopied = []string{"s3state.Known"}
+
 // encoding/json writes an error as {}, which cannot be read back. So each exported
 // struct with an error, unless it is an event, an option or an error that is returned,
 // has methods for JSON; and what writes itself also reads itself.
@@ -30,6 +33,9 @@ func TestResultsWithErrorsSurviveJSON(t *testing.T) {
 			if has(object, "Marshal"+what) && !has(object, "Unmarshal"+what) && name != "restic.Snapshot" { // read field by field
 				t.Errorf("%s has Marshal%s, and no Unmarshal%s", name, what, what)
 			}
+		}
+		if has(object, "MarshalJSON") && !hasValue(object, "MarshalJSON") && !slices.Contains(neverCopied, name) {
+			t.Errorf("%s is written otherwise as a value than by a pointer, and not read back", name)
 		}
 		st, ok := object.Type().Underlying().(*types.Struct)
 		returned := has(object, "Error") && !hasValue(object, "Error")
@@ -51,6 +57,20 @@ func TestResultsWithErrorsSurviveJSON(t *testing.T) {
 
 func hasValue(object *types.TypeName, method string) bool {
 	return types.NewMethodSet(object.Type()).Lookup(object.Pkg(), method) != nil
+}
+
+// A result that a program keeps by value is read back like one behind a pointer.
+func TestResultsSurviveJSONByValue(t *testing.T) {
+	type kept struct{ Last resticapi.BackupResult }
+	want := kept{resticapi.BackupResult{SnapshotID: resticapi.ID{1}, FilesNew: 2, ErrorCount: 3}}
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got kept
+	if err := json.Unmarshal(text, &got); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v became %+v, %v\n%s", want, got, err, text)
+	}
 }
 
 // What went wrong with a part is in the JSON of the whole, and is read back.
