@@ -48,7 +48,8 @@ type Prices struct {
 }
 
 // StorageConfig is one storage. In the file, the key defaults holds the values for all
-// storages.
+// storages, and what is in neither has the default of docs/keeper.md. One made in Go has
+// no defaults: a task without a period is off. Parse a file's text to get them.
 type StorageConfig struct {
 	S3EndpointURL  string `yaml:"s3_endpoint_url"`
 	S3AccessKey    Secret `yaml:"s3_access_key"`

@@ -69,10 +69,15 @@ func WithStorage(open func(ctx context.Context, name string, cfg *StorageConfig,
 	return func(k *Keeper) { k.open = open }
 }
 
-// New makes a Keeper. It sends nothing and reads no secret.
+// New makes a Keeper. It sends nothing and reads no secret. The error is an
+// rwm.ErrConfig if the configuration cannot be used at all: a storage is nil or has a
+// name that no file can have, or Parallel is out of range.
 func New(cfg *Config, opts ...Option) (*Keeper, error) {
 	if cfg == nil {
 		return nil, fmt.Errorf("%w: none is given", rwm.ErrConfig)
+	}
+	if err := cfg.usable(); err != nil {
+		return nil, err
 	}
 	k := &Keeper{cfg: cfg, state: stateDir(cfg.stateDir()), now: time.Now, log: slog.New(slog.DiscardHandler)}
 	for i, opt := range opts {

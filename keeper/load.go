@@ -182,9 +182,7 @@ func (l *loader) validate(cfg *Config) {
 	if len(cfg.Storages) == 0 {
 		l.fail(0, "storages", "is missing: there is nothing to keep")
 	}
-	if cfg.Parallel < 0 || cfg.Parallel > 256 {
-		l.fail(l.lines["parallel"], "parallel", "must be between 1 and 256")
-	}
+	l.validateParallel(cfg)
 	for key, price := range map[string]float64{
 		"per_1000_gets": cfg.Prices.PerThousandGets, "per_1000_lists": cfg.Prices.PerThousandPuts,
 		"per_gib_read": cfg.Prices.PerGiBOut, "per_gib_month": cfg.Prices.PerGiBMonth,
@@ -196,6 +194,32 @@ func (l *loader) validate(cfg *Config) {
 	for _, name := range slices.Sorted(maps.Keys(cfg.Storages)) {
 		l.validateStorage(name, cfg.Storages[name])
 	}
+}
+
+func (l *loader) validateParallel(cfg *Config) {
+	if cfg.Parallel < 0 || cfg.Parallel > 256 {
+		l.fail(l.lines["parallel"], "parallel", "must be between 1 and 256")
+	}
+}
+
+func (l *loader) validateName(name string) {
+	if path := "storages." + name; !storageName.MatchString(name) {
+		l.fail(l.lines[path], path, "a storage's name may have only letters, digits, dots, dashes and underscores, since files are named after it")
+	}
+}
+
+// usable checks of a configuration made in Go what a pass cannot do without. What a
+// storage of its own lacks makes it red.
+func (c *Config) usable() error {
+	l := &loader{name: c.path}
+	l.validateParallel(c)
+	for _, name := range slices.Sorted(maps.Keys(c.Storages)) {
+		l.validateName(name)
+		if c.Storages[name] == nil {
+			l.fail(0, "storages."+name, "is nil")
+		}
+	}
+	return errors.Join(l.errs...)
 }
 
 // mostPrice is more than anything costs, in any currency.
@@ -212,9 +236,7 @@ func (l *loader) validateStorage(name string, s *StorageConfig) {
 		}
 		l.fail(line, path+"."+key, format, args...)
 	}
-	if !storageName.MatchString(name) {
-		l.fail(l.lines[path], path, "a storage's name may have only letters, digits, dots, dashes and underscores, since files are named after it")
-	}
+	l.validateName(name)
 	if s.S3EndpointURL == "" {
 		bad("s3_endpoint_url", "is missing")
 	} else if _, err := s3config.Endpoint(s.S3EndpointURL); err != nil {

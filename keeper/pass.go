@@ -31,10 +31,14 @@ type Report struct {
 	Unpinged string `json:"unpinged,omitempty"`
 }
 
-// Green reports whether every storage is green.
+// Green reports whether every storage is green. A report of no storage is not, and
+// neither is the nil Report of a pass that could not begin.
 func (r *Report) Green() bool {
+	if r == nil || len(r.Storages) == 0 {
+		return false
+	}
 	for _, s := range r.Storages {
-		if !s.Green {
+		if s == nil || !s.Green {
 			return false
 		}
 	}

@@ -102,6 +102,7 @@ func status(name string, cfg *StorageConfig, admin, keeperConf string, r *record
 	j := &judge{Status: s, cfg: cfg, r: r, now: now, admin: "rwm --config " + admin, keep: "rwm keep --config " + keeperConf, keeper: keeperConf}
 	j.backups()
 	j.passes()
+	j.anything()
 	j.alarms()
 	j.marks()
 	j.settings()
@@ -128,6 +129,15 @@ type judge struct {
 
 func (j *judge) red(code, command, format string, args ...any) {
 	j.Reds = append(j.Reds, Red{code, fmt.Sprintf(format, args...), command})
+}
+
+// anything reports a storage of which nothing is asked, such as one whose StorageConfig
+// was made in Go without periods.
+func (j *judge) anything() {
+	on := func(t Task) bool { return j.cfg.every(t).On() }
+	if !slices.ContainsFunc(tasks, on) && !j.cfg.ExpectBackupWithin.On() {
+		j.red("no-tasks", j.keep+" --explain", "Every task is off, and so is expect_backup_within: nothing is checked.")
+	}
 }
 
 func (j *judge) passes() {
