@@ -40,6 +40,9 @@ func orderArgs(root *kong.Node, args []string) ([]string, error) {
 	if o.empty != "" && !o.help {
 		return nil, usageError{fmt.Errorf("%s is empty: give it a value, or leave it out%s", o.empty, emptyHint)}
 	}
+	if o.valueless != "" && !o.help {
+		return nil, usageError{fmt.Errorf("%s needs a value", o.valueless)}
+	}
 	if o.help || len(o.node.Children) > 0 && !o.lost { // a group without a command shows what it has
 		o.out = append(o.out, "--help")
 	}
@@ -56,8 +59,11 @@ type orderer struct {
 	words []string   // arguments of the command
 	help  bool
 	empty string // the first flag or argument with an empty value
-	stray bool   // there was a flag that is unknown, and may take the next word
-	lost  bool   // so what follows is left to kong, whose error names the flag
+	// valueless is a flag that ends the command line instead of having a value. The "--"
+	// before the arguments, which comes after the flags here, must not become its value.
+	valueless string
+	stray     bool // there was a flag that is unknown, and may take the next word
+	lost      bool // so what follows is left to kong, whose error names the flag
 }
 
 const emptyHint = `; a shell makes "$NAME" empty when NAME is not set`
@@ -136,7 +142,11 @@ func (o *orderer) word(arg string) error {
 func (o *orderer) long(arg string) {
 	name, value, hasValue := strings.Cut(arg[2:], "=")
 	flag := findFlag(o.node, func(f *kong.Flag) bool { return f.Name == name || slices.Contains(f.Aliases, name) })
-	if flag != nil && !hasValue && takesValue(flag) && len(o.rest) > 0 {
+	switch {
+	case flag == nil || hasValue || !takesValue(flag):
+	case len(o.rest) == 0:
+		o.valueless = "--" + flag.Name
+	default:
 		value, hasValue = o.rest[0], true
 		arg += "=" + value
 		o.rest = o.rest[1:]
@@ -173,7 +183,7 @@ func (o *orderer) short(arg string) {
 			o.rest = o.rest[1:]
 			return
 		default:
-			o.out = append(o.out, "--"+flag.Name)
+			o.valueless = "--" + flag.Name
 		}
 	}
 }

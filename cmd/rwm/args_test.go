@@ -33,7 +33,6 @@ func TestOrderArgs(t *testing.T) {
 		"aws s3 ls -- x":                                              "aws s3 ls -- x",
 		"--debug aws --version":                                       "--debug aws --version",
 		"restic forget a --prune b -n":                                "restic forget --prune --dry-run -- a b",
-		"restic snapshots --host":                                     "restic snapshots --host",
 		"storage-restore-state a b key -q3kd-_.7EzTqkVJ5bWn --quiet":  "storage-restore-state --quiet -- a b key -q3kd-_.7EzTqkVJ5bWn",
 		"storage-restore-state a b key --9kd-_.7EzTqkVJ5bWn":          "storage-restore-state -- a b key --9kd-_.7EzTqkVJ5bWn",
 		"storage-restore-state a b --config=/long/name/of.conf key v": "storage-restore-state --config=/long/name/of.conf -- a b key v",
@@ -45,6 +44,38 @@ func TestOrderArgs(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, strings.Fields(want)) {
 			t.Errorf("%s:\n got %q\nwant %q", in, got, want)
+		}
+	}
+}
+
+// A flag that ends the command line has no value: not the "--" that is put between
+// flags and arguments, as whose name `restore latest --target` would make a directory.
+func TestFlagsNeedValues(t *testing.T) {
+	var c cli
+	parser, err := newParser(&c, os.Stdout, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, flag := range map[string]string{
+		"restic restore latest --target": "--target",
+		"restic restore latest -t":       "--target",
+		"restic tag latest --set":        "--set",
+		"restic backup /a -nH":           "--host",
+		"restic snapshots --host":        "--host",
+		"storage-history b --html":       "--html",
+		"storage-create b host --lock":   "--lock",
+		"restic snapshots --config":      "--config",
+		"restic --at":                    "--at",
+		"--config":                       "--config",
+	} {
+		got, err := orderArgs(parser.Model.Node, strings.Fields(in))
+		if err == nil || err.Error() != flag+" needs a value" {
+			t.Errorf("%s: %q, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"storage-check b --read-data", "restic snapshots -v", "help storage-history b --html"} {
+		if _, err := orderArgs(parser.Model.Node, strings.Fields(in)); err != nil {
+			t.Errorf("%s: %v", in, err)
 		}
 	}
 }
