@@ -47,7 +47,7 @@ func (a *accessor) uploads(ctx context.Context, key string) {
 	a.named("tag an object", a.tag(ctx, key), tags)
 	a.named("tag an object at upload", put("X-Amz-Tagging", "rwm=canary"), tags)
 	a.named("lock an object at upload", put("X-Amz-Object-Lock-Mode", "GOVERNANCE", "X-Amz-Object-Lock-Retain-Until-Date", a.soon().Format(time.RFC3339)),
-		"the host can keep objects from being removed for as long as it likes, which costs room")
+		"the host can keep objects from being removed for as long as it likes, which costs space")
 }
 
 // named notes an attempt that is no harm in itself, and says what follows if it
@@ -56,6 +56,11 @@ func (a *accessor) named(action string, err error, consequence string) {
 	if err != nil && s3err.Status(err)/100 == 4 {
 		err = ErrAccessDenied
 	}
+	a.noteWith(action, err, consequence)
+}
+
+// noteWith says what follows if an attempt succeeds that should not, and is no harm.
+func (a *accessor) noteWith(action string, err error, consequence string) {
 	if a.note(action, Refused, false, err) == Allowed {
 		a.report.Results[len(a.report.Results)-1].Detail = consequence
 	}

@@ -37,8 +37,10 @@ func TestAccessUploads(t *testing.T) {
 				if r.Outcome != outcome {
 					t.Errorf("%s: %+v, not %s", action, r, outcome)
 				}
+			}
+			for _, r := range rep.Results {
 				if r.Outcome == Allowed && r.Expected == Refused && r.Detail == "" {
-					t.Errorf("%s: nothing says what follows", action)
+					t.Errorf("%s: nothing says what follows", r.Action)
 				}
 			}
 		})
