@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,7 +94,7 @@ func (p *proof) prove(ctx context.Context, loc Location, password string, opts [
 	p.res.Seconds = time.Since(began).Seconds()
 	err = p.judge(err)
 	if err != nil {
-		p.res.Reason = oneLine(err)
+		p.res.Reason = strings.TrimPrefix(oneLine(err), ErrNotProved.Error()+": ") // the Verdict says that
 	}
 	return &p.res, err
 }

@@ -261,6 +261,9 @@ func (s *Store) listAt(ctx context.Context, bucket string, at time.Time, rep *re
 // noStateAt is the error for a time at which the bucket was empty; it names the first
 // time at which it was not.
 func noStateAt(bucket string, at, first time.Time) error {
+	if at.After(time.Now()) { // what is current was asked for
+		return s3err.As(ErrNoState, nil, "bucket %s holds no object", bucket)
+	}
 	err := fmt.Errorf("bucket %s: %w: it held no object at %s", bucket, ErrNoState, at.Format(time.RFC3339))
 	if first.After(at) {
 		err = fmt.Errorf("%w; the earliest moment is %s", err, first.In(at.Location()).Format(time.RFC3339Nano))

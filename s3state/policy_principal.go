@@ -197,7 +197,7 @@ func (s *Store) principals(ctx context.Context, targetUser string) (admin, targe
 		return "", "", err
 	}
 	if admin = adminBeside(admin, target); target == admin {
-		return "", "", fmt.Errorf("%w: the target user is the admin, %s; a host needs credentials of its own", ErrInvalid, admin)
+		return "", "", fmt.Errorf("%w: the target user is the admin, %s; if these are the host's credentials, use the admin's; else name another user: a host needs credentials of its own", ErrInvalid, admin)
 	}
 	return admin, target, nil
 }
@@ -213,7 +213,7 @@ func (s *Store) principalsOf(ctx context.Context, bucket, targetUser string) (ad
 	}
 	target, err = targetPrincipal(targetUser, admin)
 	if admin = adminBeside(admin, target); err == nil && target == admin {
-		err = fmt.Errorf("%w: the target user is the admin, %s", ErrInvalid, admin)
+		err = fmt.Errorf("%w: the target user is the admin, %s: a host needs credentials of its own", ErrInvalid, admin)
 	}
 	return admin, target, err
 }

@@ -191,3 +191,15 @@ func TestViewOfWhatIsCurrent(t *testing.T) {
 		}
 	}
 }
+
+// Whoever asks for what is current, by a time ahead of any clock, is not told of that
+// time.
+func TestViewOfAnEmptyBucket(t *testing.T) {
+	w := newWorld(t)
+	w.put("config", "c")
+	w.del("config")
+	_, err := w.admin.View(w.ctx, w.bucket, Moment{At: time.Now().Add(24 * time.Hour)}, ViewOptions{})
+	if !errors.Is(err, ErrNoState) || err.Error() != "bucket "+w.bucket+" holds no object" {
+		t.Error(err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cesnet/rwm/internal/redact"
+	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
@@ -81,11 +82,15 @@ func hint(err error) string {
 		return "`rwm restic unlock` removes stale locks"
 	case errors.Is(err, restic.ErrSealed):
 		return "see docs/sealed.md: the admin reads for the host, or lets it read for a time (rwm storage-unseal BUCKET --for 4h)"
+	case s3err.Forbidden(err) && !strings.Contains(err.Error(), "the admin"):
+		return "what a host may not do, such as reading old versions or changing the bucket, takes the admin's credentials"
 	case errors.Is(err, restic.ErrNoBucket):
 		return "`rwm storage-list` shows the buckets there are; the admin creates one (rwm storage-create BUCKET USERNAME)"
 	case errors.Is(err, errNoConfig):
 		return "name the configuration with --config FILE, or write rwm.conf here; docs/configuration.md says what is in it"
 	case errors.As(err, new(*rwm.TooEarlyError)): // it says what can be opened
+	case errors.Is(err, restic.ErrRepositoryGone):
+		return "docs/recovery.md shows how; for a new repository in its place: `rwm restic init --fresh-start`"
 	case errors.Is(err, restic.ErrNoRepository):
 		return "if there was one, its old versions may still be there: see `rwm storage-info BUCKET` and docs/recovery.md; " +
 			"for a new repository: `rwm restic init`"

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +106,91 @@ func TestRecoveryRunbook(t *testing.T) {
 		conf("rescue.conf", rescued, srv.Admin)
 		enter("--config", "rescue.conf", "restic", "check", "--read-data")
 	}
+
+	// What the page says about messages is true of them.
+	srv.AdvanceClock(t, 10*time.Minute) // longer than a state may take to be saved
+	admin, client := []string{"--config", "recovery.conf"}, srv.Client(t, srv.Admin)
+	restored := func(to string, moment ...string) []string {
+		return slices.Concat(admin, []string{"storage-restore-state", bucket, to}, moment)
+	}
+	forged := func(change func(map[string]any)) []string {
+		return restored(bucket+"-forged", forgedState(t, client, bucket, state, change)...)
+	}
+	conf("wrong.conf", bucket, srv.Admin)
+	if text, err := os.ReadFile("wrong.conf"); err != nil || os.WriteFile("wrong.conf", bytes.ReplaceAll(text, []byte("too"), []byte("wrong")), 0o600) != nil {
+		t.Fatal(err)
+	}
+	checkMessages(t, string(page), map[string][]string{
+		"cannot be restored … not in bucket … as it says": forged(func(s map[string]any) {
+			s["versions"].([]any)[0].(map[string]any)["VersionId"] = "0123456789abcdef"
+		}),
+		"disagrees with the version history":                          forged(func(map[string]any) {}), // all of it is gone by now
+		"Access Denied … may not read old versions":                   {"restic", "--at", good, "snapshots"},
+		"the target user is the admin":                                {"storage-restore-state", bucket, bucket + "-host", "--at", good},
+		"it held no object at … the earliest moment is …":             restored(bucket+"-early", "--at", "2020-01-01"),
+		"no repository in bucket … the earliest moment with one is …": append(admin, "restic", "--at", "2020-01-01", "snapshots"),
+		"bucket exists already":                                       restored(bucket+"-rescue", "--at", good),
+		"directory … is not empty":                                    restored(filepath.Join(dir, "repository"), "--at", good),
+		"wrong password":                                              {"--config", "wrong.conf", "restic", "--at", good, "snapshots"},
+		"the repository was deleted":                                  append(admin, "restic", "snapshots"),
+	})
+}
+
+var messageRow = regexp.MustCompile(`(?m)^\| ([^|]*) \|[^|]*\|[^|]*\|$`)
+
+// checkMessages runs what causes each message in the table of the page.
+func checkMessages(t *testing.T, page string, causes map[string][]string) {
+	t.Helper()
+	rows := messageRow.FindAllStringSubmatch(page, -1)
+	if len(rows) != len(causes)+1 { // and the heading
+		t.Errorf("%d messages on the page, %d tried", len(rows)-1, len(causes))
+	}
+	for _, row := range rows[1:] {
+		args := causes[row[1]]
+		if args == nil {
+			t.Errorf("not tried: %s", row[1])
+			continue
+		}
+		out, code := typed(t, args)
+		rest, found := out, code != 0
+		for part := range strings.SplitSeq(row[1], "…") {
+			var here bool
+			_, rest, here = strings.Cut(rest, strings.TrimSpace(part))
+			found = found && here
+		}
+		if !found {
+			t.Errorf("%s: rwm %q ended with %d:\n%s", row[1], args, code, out)
+		}
+	}
+}
+
+// forgedState saves a changed copy of a state, and returns its key and version.
+func forgedState(t *testing.T, client *minio.Client, bucket string, state s3state.SavedState, change func(map[string]any)) []string {
+	t.Helper()
+	o, err := client.GetObject(t.Context(), bucket, state.Key, minio.GetObjectOptions{VersionID: state.VersionID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	packed, err := gzip.NewReader(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var content map[string]any
+	if err := json.NewDecoder(packed).Decode(&content); err != nil {
+		t.Fatal(err)
+	}
+	change(content)
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if err := errors.Join(json.NewEncoder(w).Encode(content), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := client.PutObject(t.Context(), bucket, "rwm/state_forged.json.gz", &b, int64(b.Len()), minio.PutObjectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{info.Key, info.VersionID}
 }
 
 // typed runs a command line and returns what it printed.
