@@ -38,6 +38,7 @@ type managed struct {
 	all    bool // all current objects are renewed
 
 	reviewed time.Time // until then a person has looked at the history
+	forgets  func([]restic.ID)
 
 	listing *s3state.Listing // that of the survey, if the history can use it
 	newest  time.Time        // moment of the survey
@@ -203,6 +204,8 @@ func (s *managed) renewAllCurrent() { s.all = true }
 
 func (s *managed) acceptLock(least time.Duration) { s.accept = least }
 
+func (s *managed) beforeForgetting(fn func([]restic.ID)) { s.forgets = fn }
+
 func (s *managed) reviewedUntil(at time.Time) { s.reviewed = at }
 
 func (s *managed) Forget(ctx context.Context, policy restic.Policy) (*Forgotten, error) {
@@ -213,7 +216,13 @@ func (s *managed) Forget(ctx context.Context, policy restic.Policy) (*Forgotten,
 	if err != nil {
 		return nil, err
 	}
-	res, err := session.Forget(ctx, restic.ForgetOptions{Policy: policy, Prune: &restic.PruneOptions{}})
+	opts := restic.ForgetOptions{Policy: policy, Prune: &restic.PruneOptions{}}
+	opts.OnEvent = func(e restic.Event) {
+		if decided, ok := e.(restic.ForgetDecided); ok && s.forgets != nil {
+			s.forgets(decided.Remove)
+		}
+	}
+	res, err := session.Forget(ctx, opts)
 	if err = errors.Join(err, session.Close()); err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ type record struct {
 
 	Backups map[string]*backupRecord `json:"backups,omitempty"`
 	Alarms  []*Alarm                 `json:"alarms,omitempty"`
-	// Forgot are the snapshots that the last pass forgot itself.
+	// Forgot are the snapshots that the last pass forgot itself, or was about to forget.
 	Forgot []string `json:"forgot,omitempty"`
 	// Review is the time up to which a person has looked at the marks of the history,
 	// and at changed settings, in the form of the admin's own ([rwm.WithReviews]).

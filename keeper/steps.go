@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cesnet/rwm/internal/plural"
+	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/s3state"
 )
 
@@ -230,14 +231,28 @@ func (v *visit) forget(ctx context.Context) (Outcome, string, error) {
 	if err != nil {
 		return NotProved, "", err
 	}
+	note := func(removed []restic.ID) {
+		for _, id := range removed {
+			if !slices.Contains(v.r.Forgot, id.Short()) {
+				v.r.Forgot = append(v.r.Forgot, id.Short())
+			}
+		}
+	}
+	if s, ok := v.storage.(forgetTeller); ok {
+		s.beforeForgetting(func(removed []restic.ID) { note(removed); v.save() })
+	}
 	f, err := v.storage.Forget(ctx, policy)
 	if err != nil {
 		return NotProved, "", err
 	}
-	for _, id := range f.Removed {
-		v.r.Forgot = append(v.r.Forgot, id.Short())
-	}
+	note(f.Removed)
 	return Proved, fmt.Sprintf("%s forgotten, %s freed", plural.Of(len(f.Removed), "snapshot"), plural.Of(f.Freed, "byte")), nil
+}
+
+// forgetTeller is a Storage that says what it is about to forget: once that is gone, a
+// prune that fails or a pass that is killed must not make it an alarm.
+type forgetTeller interface {
+	beforeForgetting(func([]restic.ID))
 }
 
 // drop removes old versions, but only right after the current objects were proved.
