@@ -137,8 +137,10 @@ type HistoryOptions struct {
 //
 // Marks can be settled. An overwritten object whose bytes match its name is not marked;
 // the proof of a later moment settles packs and indexes that were deleted;
-// ReviewedUntil settles all marks. If a lifecycle rule or an admin removes something
-// that was listed before it is read, the bucket is listed again, up to three times.
+// ReviewedUntil settles all marks but those on restic's objects that an upload in parts
+// has overwritten, until they are put right: it may be dated to long before it came. If
+// a lifecycle rule or an admin removes something that was listed before it is read, the
+// bucket is listed again, up to three times.
 //
 // Memory use grows with the number of minutes with activity, of seconds with deletions,
 // of locks, and of saved states, including the differences of those that were compared.

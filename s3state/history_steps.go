@@ -84,7 +84,7 @@ func (h *timeline) sum() {
 	var more []Suspicion
 	for i := range h.configs {
 		if c := &h.configs[i]; !c.right {
-			more = append(more, mark(&c.Version, c.reason, markLasting))
+			more = append(more, mark(&c.Version, c.reason, settles(TypeConfig, &c.Version)))
 		}
 	}
 	if s, ok := h.doesNotHold(); ok {
@@ -169,7 +169,7 @@ func (h *timeline) lasts(kind markKind) bool {
 // standing says why a mark does not count, "" if it does.
 func (h *timeline) standing(at time.Time, kind markKind) Standing {
 	switch {
-	case !at.After(h.reviewed):
+	case !at.After(h.reviewed) && kind != markStanding && (kind != markInParts || h.proving && !h.nowBad):
 		return Reviewed
 	case h.first.IsZero() || at.Before(h.first) || kind == markNoted:
 		return Noted

@@ -43,6 +43,7 @@ const (
 	markLasting  markKind = iota // nothing: what is gone may have been wanted
 	markRepaired                 // the proof of a later moment: the repository lacks nothing
 	markInParts                  // that, and the proof of what is current; see settles
+	markStanding                 // nothing as long as it is current; see settles
 	markStranger                 // it never counts
 	markNoted                    // the same
 )
@@ -96,11 +97,15 @@ func kindOf(t FileType) markKind {
 
 // settles is kindOf for an object that was overwritten. What was uploaded in parts and
 // is still current is in no view of a moment, since [asOf] chooses what lies below it;
-// so the proof of a moment does not settle it, but that of what is current.
+// so the proof of a moment does not settle it, but that of what is current. Nor does a
+// review: the server may date it to before that although it came later.
 func settles(t FileType, v *Version) markKind {
 	kind := kindOf(t)
-	if kind == markRepaired && v.IsLatest && uploadedInParts(v.ETag) && inRepository(v.Key) {
+	if !v.IsLatest || !uploadedInParts(v.ETag) || !inRepository(v.Key) {
+		return kind
+	}
+	if kind == markRepaired {
 		return markInParts
 	}
-	return kind
+	return markStanding
 }

@@ -199,7 +199,9 @@ func (h *timeline) writtenAgain(v, before *Version) {
 			if resticID(v.Key) != "" {
 				h.overwrote.add(v)
 			}
-			h.suspect(mark(v, fmt.Sprintf("a %s was deleted and written again as something else", t), kindOf(t)))
+			kind := settles(t, v)
+			h.inParts = h.inParts || kind == markInParts
+			h.suspect(mark(v, fmt.Sprintf("a %s was deleted and written again as something else", t), kind))
 		}
 	}
 }
