@@ -129,14 +129,14 @@ func (a *adoption) hosts() string {
 // judgeDeny keeps a Deny with which the policy still passes the check of a policed
 // bucket.
 func (a *adoption) judgeDeny(raw json.RawMessage, g grant) (AdoptFate, string) {
+	if a.wanted().denies(g) {
+		return AdoptReplaced, "a wider one is set"
+	}
 	f := *a.config
 	f.versioning, f.acl.Grants = VersioningEnabled, nil
 	f.policy = []byte(withKept(a.wanted().statements(), []json.RawMessage{raw}))
 	if c := checkPolicy(a.bucket, &f); !c.OK {
 		return AdoptRefused, "with it the policy would not pass the check: " + strings.Join(c.Problems, "; ")
-	}
-	if a.wanted().denies(g) {
-		return AdoptReplaced, "a wider one is set"
 	}
 	return AdoptKept, ""
 }

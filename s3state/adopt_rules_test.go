@@ -109,3 +109,20 @@ func TestAdoptLifecycleOfOthers(t *testing.T) {
 		})
 	}
 }
+
+// A bucket of RWM's own gets a keeper: the Deny for everybody without a role, which does
+// not name the keeper yet, is RWM's, too.
+func TestAdoptGivesAKeeper(t *testing.T) {
+	for _, dialect := range []string{"aws", "rgw", "rgw20"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			w := newPlain(t, s3test.Dialect(dialect))
+			for _, opts := range []AdoptOptions{{}, {Sealed: true}, {Keeper: w.srv.Host2.Name}} {
+				res, err := w.admin.Adopt(w.ctx, w.bucket, w.srv.Host.Name, opts)
+				if err != nil || !res.Check.OK || res.Check.KeeperUser() != opts.Keeper {
+					t.Fatalf("%+v: %+v, %v", opts, res, err)
+				}
+			}
+		})
+	}
+}
