@@ -3,12 +3,15 @@ package s3state
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/cesnet/rwm/internal/harness"
+	"github.com/cesnet/rwm/internal/harness/s3test"
 	"github.com/cesnet/rwm/internal/objectlist"
 )
 
@@ -74,4 +77,51 @@ func TestNewestView(t *testing.T) {
 	if given < 100 {
 		t.Errorf("only %d views were given", given)
 	}
+}
+
+// An upload in parts that the server refuses to return, as under a key of the attacker's
+// own, is asked for once, not in each listing: a search for a good moment takes dozens.
+func TestRefusedUploadsAreAskedForOnce(t *testing.T) {
+	w := newWorld(t)
+	key := "data/ab/ab" + strings.Repeat("0", 62)
+	version := w.put(key, strings.Repeat("a", 100))
+	up, err := w.host.core.NewMultipartUpload(w.ctx, w.bucket, key, putOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := w.host.core.PutObjectPart(w.ctx, w.bucket, key, up, 1, strings.NewReader(strings.Repeat("b", 100)), 100, partOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	complete(t, w.host, w.bucket, key, up, part)
+	w.srv.Inject(t, s3test.Fault{Method: http.MethodGet, Path: "/" + key, Kind: s3test.Status, Status: 400, Code: "InvalidRequest"})
+	defer w.srv.ClearFaults(t)
+	var asked atomic.Int64
+	now := time.Now()
+	s := w.storeVia(w.srv.Admin, roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, key) {
+			asked.Add(1)
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	}), WithClock(func() time.Time { return now }))
+	look := func(want int64) {
+		t.Helper()
+		at := now.Add(time.Hour) // within what the clock may be off, so that the upload may be later
+		views, err := s.Views(w.ctx, w.bucket, []time.Time{at, at.Add(time.Minute), at.Add(time.Hour)}, ViewOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range views {
+			if o, ok := v.Get(key); !ok || o.VersionID != version {
+				t.Errorf("%v %+v", ok, o)
+			}
+		}
+		if n := asked.Load(); n != want {
+			t.Errorf("it was asked for %d times, not %d", n, want)
+		}
+	}
+	look(1)
+	look(1)
+	now = now.Add(time.Hour) // it may be readable by now
+	look(2)
 }

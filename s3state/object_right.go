@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 )
 
 // Bounds of reading uploads in parts to find out which version of a key was right:
@@ -13,6 +14,11 @@ const (
 	rightMost   = readMost
 	rightMostOf = 2 << 30 // bytes
 )
+
+// refusedFor is how long a version that the server has refused to return is not asked for
+// again: one search for a good moment takes dozens of listings. It may be readable later,
+// if it was archived or the policy has changed.
+const refusedFor = 15 * time.Minute
 
 // rightBytes returns a function that reads versions of restic's objects and reports
 // whether their bytes match their names. What it remembers counts against the bounds as
@@ -29,7 +35,14 @@ func (s *Store) rightBytes(ctx context.Context, bucket string) func(*Version) (b
 		id := [3]string{bucket, v.Key, v.VersionID}
 		lasting := v.VersionID != "" && v.VersionID != "null"
 		if known, ok := s.right.Load(id); ok && lasting {
-			return known.(bool), nil
+			switch known := known.(type) {
+			case bool:
+				return known, nil
+			case time.Time:
+				if s.now().Sub(known).Abs() < refusedFor {
+					return false, nil
+				}
+			}
 		}
 		_, err := s.fetchChecked(ctx, bucket, entryFrom(v), io.Discard)
 		switch {
@@ -39,6 +52,9 @@ func (s *Store) rightBytes(ctx context.Context, bucket string) func(*Version) (b
 			}
 			return err == nil, nil
 		case refusedAlone(err):
+			if lasting {
+				s.right.Store(id, s.now())
+			}
 			return false, nil
 		}
 		return false, err
