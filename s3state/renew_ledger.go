@@ -131,6 +131,19 @@ func (l *RenewLedger) set(key, version string, until time.Time) {
 	l.line(id, until.Unix())
 }
 
+// refused stands for the time until which a version is locked that could not be renewed.
+const refused = 1
+
+func (l *RenewLedger) setRefused(key, version string) {
+	if !l.wasRefused(key, version) {
+		l.set(key, version, time.Unix(refused, 0))
+	}
+}
+
+func (l *RenewLedger) wasRefused(key, version string) bool {
+	return l.until(key, version).Equal(time.Unix(refused, 0))
+}
+
 func (l *RenewLedger) line(id [16]byte, until int64) {
 	_, _ = fmt.Fprintf(l.w, "%x %d\n", id, until)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -48,6 +50,47 @@ func TestRenewsWhatIsOldFirst(t *testing.T) {
 		if renewed := !until.Before(whole(r.now).Add(40 * Day)); renewed == written && !strings.HasPrefix(version, "rwm/") && !strings.HasPrefix(version, "locks/") {
 			t.Errorf("%s is locked until %s, at %s", version, until, r.now)
 		}
+	}
+}
+
+// Objects whose locks cannot be renewed hold up no others, however many an attacker on
+// the host makes, and come last in the next run.
+func TestRefusedLocksHoldUpNoOthers(t *testing.T) {
+	t.Parallel()
+	r := newRenewal(t)
+	r.backUp()
+	for i := range maxListed + 50 {
+		r.put(fmt.Sprintf("data/00/%064d", i), "")
+	}
+	var order []bool // whether a refused one was asked for
+	r.keeper = r.storeVia(r.srv.Host2, roundTripper(func(req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodPut && req.URL.Query().Has("retention") {
+			refused := strings.Contains(req.URL.Path, "/data/00/0")
+			if order = append(order, refused); refused {
+				answer := httptest.NewRecorder()
+				answer.WriteHeader(http.StatusForbidden)
+				return answer.Result(), nil
+			}
+		}
+		return http.DefaultTransport.RoundTrip(req)
+	}), WithClock(func() time.Time { return r.now }), WithParallel(1))
+	for range 2 {
+		r.later(6 * Day)
+		order = nil
+		res, err := r.renew(RenewOptions{Suspicious: func(context.Context) (string, error) { return "", nil }})
+		var failed *BatchError
+		if !errors.As(err, &failed) || failed.Total != maxListed+50 || res.Kept() {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		for version, until := range r.locks() {
+			refused := strings.HasPrefix(version, "data/00/0")
+			if renewed := !until.Before(whole(r.now).Add(40 * Day)); renewed == refused && !strings.HasPrefix(version, "rwm/") && !strings.HasPrefix(version, "locks/") {
+				t.Errorf("%s is locked until %s, at %s", version, until, r.now)
+			}
+		}
+	}
+	if first := slices.Index(order, true); slices.Contains(order[first:], false) {
+		t.Errorf("the %d. request is for what was refused before", first+1)
 	}
 }
 

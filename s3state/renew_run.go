@@ -29,9 +29,10 @@ type renewer struct {
 	latest     time.Time   // date that can be right
 	asked      bool        // the server, for the time
 
-	// The versions that are needed: what was there before, and what is new.
-	old, fresh *manifest
-	failed     BatchError
+	// The versions that are needed: what was there before, what is new, and what the last
+	// run could not renew.
+	old, fresh, refused *manifest
+	failed              BatchError
 	// lapsing are the versions that lifecycle may remove while this runs, unless they
 	// are renewed first.
 	lapsing map[[16]byte]struct{}
@@ -51,7 +52,7 @@ type claim struct {
 }
 
 func (r *renewer) close() {
-	for _, m := range []*manifest{r.old, r.fresh} {
+	for _, m := range []*manifest{r.old, r.fresh, r.refused} {
 		if m != nil {
 			m.close()
 		}
@@ -61,7 +62,7 @@ func (r *renewer) close() {
 // list finds the versions that are needed.
 func (r *renewer) list(ctx context.Context) error {
 	r.close()
-	r.old, r.fresh = &manifest{}, &manifest{}
+	r.old, r.fresh, r.refused = &manifest{}, &manifest{}, &manifest{}
 	r.failed = BatchError{Op: "renew the locks of", Bucket: r.bucket}
 	r.prove, r.packs, r.claimed, r.done = nil, 0, 0, 0
 	r.lapsing = map[[16]byte]struct{}{}
@@ -108,7 +109,7 @@ func (r *renewer) list(ctx context.Context) error {
 	if err == nil && newest.Key != "" && res.Frozen == "" && !kept.has(newest.Key, newest.VersionID) {
 		err = r.add(newest)
 	}
-	res.Needed, res.Bytes = r.old.count+r.fresh.count, r.old.bytes+r.fresh.bytes
+	res.Needed, res.Bytes = r.old.count+r.fresh.count+r.refused.count, r.old.bytes+r.fresh.bytes+r.refused.bytes
 	return err
 }
 
@@ -129,8 +130,12 @@ func (r *renewer) dated(ctx context.Context, v *Version) bool {
 
 // add notes a version to be renewed. Old ones come first, and those that were renewed
 // before: if the time or the requests do not suffice for all, what a host has just
-// written is still locked for long.
+// written is still locked for long. What cannot be renewed comes last: a host may be
+// able to make any number of that.
 func (r *renewer) add(o entry) error {
+	if r.opts.Ledger.wasRefused(o.Key, o.VersionID) {
+		return r.refused.add(o)
+	}
 	if r.res.Time.Sub(o.Modified) > r.grace()/2 || !r.opts.Ledger.until(o.Key, o.VersionID).IsZero() {
 		return r.old.add(o)
 	}
@@ -213,7 +218,11 @@ func (r *renewer) stopped() error {
 	}
 	last := r.failed.Failed[len(r.failed.Failed)-1].Err
 	// A server that answered others meanwhile is not unreachable.
-	if hopeless(last) && !(errors.Is(last, ErrUnreachable) && r.answer > 0) || r.failed.Total >= maxListed {
+	if hopeless(last) && !(errors.Is(last, ErrUnreachable) && r.answer > 0) {
+		return &r.failed
+	}
+	// Some that are refused say nothing of the others, unless nothing was ever renewed.
+	if r.failed.Total >= maxListed && r.res.Renewed+r.res.Longer+r.res.Known == 0 {
 		return &r.failed
 	}
 	return nil
@@ -244,6 +253,9 @@ func (r *renewer) renewAll(ctx context.Context) error {
 			r.res.Needed, r.res.Bytes = r.res.Needed-1, r.res.Bytes-o.Size
 			return
 		case err != nil:
+			if !s3err.Transient(err) && !hopeless(err) {
+				r.opts.Ledger.setRefused(o.Key, o.VersionID)
+			}
 			r.count(o, &r.res.Failed, locked, err)
 			return
 		}
@@ -256,10 +268,12 @@ func (r *renewer) renewAll(ctx context.Context) error {
 		}
 		r.count(o, counter, locked, nil)
 	}
-	if err := r.each(ctx, r.old.each, renew); err != nil {
-		return err
+	for _, m := range []*manifest{r.old, r.fresh, r.refused} {
+		if err := r.each(ctx, m.each, renew); err != nil {
+			return err
+		}
 	}
-	return r.each(ctx, r.fresh.each, renew)
+	return nil
 }
 
 // extend locks a version until a time, and says until when it is locked. The server
