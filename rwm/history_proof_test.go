@@ -79,7 +79,7 @@ func (w *world) before(h *s3state.History, attack time.Time) {
 	if h.Total == 0 || h.Proof.Verdict != s3state.Proved || h.LastGood.IsZero() || !h.LastGood.Before(attack) {
 		w.t.Fatalf("last good %v, attack %v, %+v, %v", h.LastGood, attack, h.Proof, h.Suspicions)
 	}
-	s, _, err := w.admin().OpenAsOf(w.t.Context(), s3state.Moment{At: h.LastGood}, restic.WithoutCache())
+	s, _, err := w.admin().OpenAsOf(w.t.Context(), s3state.Moment{At: h.LastGood}, restic.WithoutCache(), restic.WithConnections(2))
 	if err != nil {
 		w.t.Fatal(err)
 	}

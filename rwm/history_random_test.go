@@ -257,7 +257,7 @@ func (r *randomHistory) view(at time.Time) string {
 // whole reads all of the repository as of a moment.
 func (r *randomHistory) whole(at time.Time) {
 	r.t.Helper()
-	s, _, err := r.admin().OpenAsOf(r.t.Context(), s3state.Moment{At: at}, restic.WithoutCache())
+	s, _, err := r.admin().OpenAsOf(r.t.Context(), s3state.Moment{At: at}, restic.WithoutCache(), restic.WithConnections(2))
 	if err != nil {
 		r.t.Errorf("named as good: %v", err)
 		return

@@ -157,7 +157,8 @@ func (w *diffWorld) command(program, repo string, args []string) *exec.Cmd {
 	}
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), "RESTIC_REPOSITORY="+repo, "RESTIC_PASSWORD="+diffPassword, "RESTIC_FROM_PASSWORD="+diffPassword,
-		"RESTIC_CACHE_DIR="+repo+"-cache", "TZ=UTC", "RESTIC_PROGRESS_FPS=")
+		"RESTIC_CACHE_DIR="+repo+"-cache", "TZ=UTC", "RESTIC_PROGRESS_FPS=",
+		"GOGC=off", "GOMEMLIMIT=500MiB") // a process that ends soon need not collect garbage
 	return cmd
 }
 

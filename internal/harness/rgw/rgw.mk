@@ -12,9 +12,10 @@ RGW_SUITES   ?= $(foreach p,s3state s3versions,$(if $(wildcard $(p)),./$(p))) ./
 RGW_ALL      := $(RGW_SUITES) ./restic ./cmd/rwm ./rcc ./fusemount ./internal/suites/endtoend ./internal/suites/histories
 # What has no server in it is not repeated: rwm restic against restic on local
 # repositories. Faults are injected before the server is reached: at every run on the
-# embedded one only. The two histories make hundreds of backups; for a release they run
-# here, too.
-RGW_SKIP     ?= TestDifferential|TestDocs|TestFaultsDuring|TestHistoryOfRepairs|TestHistoryReadsOnlyWhatIsNew
+# embedded one only. The histories named here make hundreds of backups, and what they are
+# about is in the repository's files, not in the server; for a release they run here, too.
+RGW_HISTORIES := TestHistoryOfRepairs|TestHistoryReadsOnlyWhatIsNew|TestHistoryWithPassword|TestHistoryAfterADrop|TestHistoryOfAMigrationAndANewPassword|TestHistoryOfPacksDeletedUnderALock|TestHistoryOfBulkySnapshotsAndLocks|TestRandomHistories
+RGW_SKIP      ?= TestDifferential|TestDocs|TestFaultsDuring|$(RGW_HISTORIES)
 
 .PHONY: rgw-packages test-rgw
 

@@ -40,3 +40,13 @@ func Shared(t testing.TB) *Server {
 	}
 	return s
 }
+
+// Stride is how far a test goes from one request at which something happens to the
+// next: on the embedded server, and for a release, it tries each of them; on a real
+// server, where that takes minutes, every third.
+func Stride() int64 {
+	if os.Getenv("RWM_TEST_S3") == "" {
+		return 1
+	}
+	return int64(harness.Size(3, 1))
+}

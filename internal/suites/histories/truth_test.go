@@ -119,7 +119,8 @@ func inRepository(list []restic.ObjectVersion) []string {
 // what it knows of what is in there. nil if all is well.
 func (w *world) good(objects []restic.ObjectVersion, password string) error {
 	loc := restic.AsOf(w.admin, w.bucket, "", "as of then", slices.Values(objects))
-	s, err := restic.Open(w.ctx, loc, password, restic.WithoutCache(), restic.WithRetryFor(0))
+	// A check makes a buffer of 4 MiB for each connection.
+	s, err := restic.Open(w.ctx, loc, password, restic.WithoutCache(), restic.WithRetryFor(0), restic.WithConnections(2))
 	if err != nil {
 		return fmt.Errorf("it does not open: %w", err)
 	}

@@ -28,13 +28,13 @@ var start = time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC)
 // Schedules of one server go through the year together, by its clock.
 const together = 20
 
-// TestYear lives through 200 years with attacks, 10,000 with RWM_TEST_ALL, or as many
+// TestYear lives through 100 years with attacks, 10,000 with RWM_TEST_ALL, or as many
 // as RWM_YEARS says. The seeds of a run are printed; RWM_SEED runs the year of one seed
 // alone, or with RWM_YEARS, those from it on. RWM_YEARS_WITHIN is a duration after
 // which no more years begin.
 func TestYear(t *testing.T) {
 	t.Parallel()
-	n := harness.Size(200, 10_000)
+	n := harness.Size(100, 10_000)
 	seed, given := harness.FirstSeed(t, rand.Uint64()/together*together)
 	if given {
 		n = 1
