@@ -270,7 +270,7 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 			storage, marks[0].Time.UTC().Format(time.RFC3339))
 	}
 	if !found {
-		return fmt.Errorf("storage %s: %w: %q; rwm keep status lists what is open", storage, ErrUnknownAlarm, alarm)
+		return fmt.Errorf("storage %s: %w: %q; `rwm keep status` lists what is open", storage, ErrUnknownAlarm, alarm)
 	}
 	return k.state.save(storage, r, true)
 }

@@ -61,19 +61,30 @@ func (o *output) failure() error {
 	return o.err
 }
 
-// result makes a failed write the end of a command that otherwise succeeded.
+// result makes a failed write the end of a command that otherwise succeeded, and adds
+// it to the error of one that did not: what was printed may say what the code means.
 func (o *output) result(code int, err error) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
-	case o.err == nil || code != exitOK && !errors.Is(err, o.err):
+	if o.err == nil {
 		return code, err
+	}
+	lost := fmt.Errorf("standard output: %w; what was printed is not complete", o.err)
+	switch {
+	case code != exitOK && !errors.Is(err, o.err):
+		if code == exitInterrupted || errors.Is(o.err, errUnread) || errors.Is(o.err, errBrokenPipe) {
+			return code, err
+		}
+		if err != nil && failureText(err) != "" {
+			lost = errors.Join(err, lost)
+		}
+		return code, lost
 	case errors.Is(o.err, errUnread):
 		return exitInterrupted, errors.Join(err, errInterrupted)
 	case errors.Is(o.err, errBrokenPipe):
 		return exitBrokenPipe, nil
 	}
-	return exitFailure, fmt.Errorf("standard output: %w; what was printed is not complete", o.err)
+	return exitFailure, lost
 }
 
 // plainLines passes on whole lines without control characters, for where others
