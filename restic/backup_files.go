@@ -139,7 +139,7 @@ func (w *fileWriter) one(ctx context.Context, h FileHeader, rd io.ReadCloser) er
 	}
 	if h.Err != nil {
 		closeUnread()
-		return h.Err
+		return events.Own(ctx, h.Err)
 	}
 	name, err := h.check()
 	if err != nil {

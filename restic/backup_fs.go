@@ -1,6 +1,7 @@
 package restic
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -26,7 +27,7 @@ func (i fileInfo) IsDir() bool        { return i.fi.Mode.IsDir() }
 func (i fileInfo) Sys() any           { return nil }
 
 // ioSource returns the caller's FS as a file system of the engine's.
-func (r *backupRun) ioSource() (engfs.FS, []string, error) {
+func (r *backupRun) ioSource(ctx context.Context) (engfs.FS, []string, error) {
 	root := path.Join("/", r.FSRoot)
 	err := events.Try(func() error {
 		_, err := fs.Stat(r.FS, ".")
@@ -35,12 +36,13 @@ func (r *backupRun) ioSource() (engfs.FS, []string, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("backup: %w: %w", ErrNoSource, err)
 	}
-	return &ioFS{from: r.FS, root: root, at: r.at}, []string{root}, nil
+	return &ioFS{ctx: ctx, from: r.FS, root: root, at: r.at}, []string{root}, nil
 }
 
 // ioFS is an fs.FS below a directory of its own. Paths are absolute, with slashes. What
 // the caller's code panics with is an error of the file.
 type ioFS struct {
+	ctx  context.Context // of the backup: nothing is read once it has ended
 	from fs.FS
 	root string
 	at   time.Time // of the directories above root
@@ -145,6 +147,9 @@ func (f *ioFile) MakeReadable() (err error) {
 func (f *ioFile) Read(p []byte) (int, error) {
 	if f.file == nil {
 		return 0, &fs.PathError{Op: "read", Path: f.path, Err: fs.ErrInvalid}
+	}
+	if err := f.fs.ctx.Err(); err != nil {
+		return 0, err
 	}
 	n, err := checkedRead(f.file, p)
 	if err != nil && err != io.EOF {

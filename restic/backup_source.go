@@ -42,7 +42,7 @@ func existing(paths []string) (found []string, left []missing, err error) {
 func (r *backupRun) source(ctx context.Context, targets []string, at time.Time, warn warnFunc) (engfs.FS, []string, error) {
 	switch {
 	case r.FS != nil:
-		return r.ioSource()
+		return r.ioSource(ctx)
 	case r.local():
 		return engfs.Local{}, targets, nil
 	}

@@ -20,6 +20,7 @@ const readerGrace = 5 * time.Second
 type stream struct {
 	name  string
 	pipe  *io.PipeReader
+	stop  func()        // no further Read
 	ended chan struct{} // closed once the reader is no longer used
 
 	mu  sync.Mutex
@@ -28,12 +29,13 @@ type stream struct {
 
 func newStream(ctx context.Context, name string, rd io.ReadCloser, mayBeEmpty bool) *stream {
 	pr, pw := io.Pipe()
-	s := &stream{name: name, pipe: pr, ended: make(chan struct{})}
-	stop := context.AfterFunc(ctx, func() { pw.CloseWithError(ctx.Err()) })
+	ctx, stop := context.WithCancel(ctx)
+	s := &stream{name: name, pipe: pr, stop: stop, ended: make(chan struct{})}
+	context.AfterFunc(ctx, func() { pw.CloseWithError(ctx.Err()) })
 	go func() {
 		defer close(s.ended)
 		defer stop()
-		from := &watchedReader{rd: rd}
+		from := &watchedReader{ctx: ctx, rd: rd}
 		_, err := io.Copy(pw, from)
 		closed := events.Try(rd.Close)
 		switch {
@@ -73,6 +75,7 @@ func (s *stream) finish() error {
 	if s == nil {
 		return nil
 	}
+	s.stop()
 	_ = s.pipe.Close()
 	late := time.NewTimer(readerGrace)
 	defer late.Stop()
@@ -99,17 +102,23 @@ func checkedRead(rd io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-// watchedReader remembers how reading ended.
+// watchedReader remembers how reading ended. Once the context has ended there is no
+// further Read: one that gives neither data nor an error would be called for ever.
 type watchedReader struct {
+	ctx context.Context
 	rd  io.Reader
 	n   int64
 	err error // but for io.EOF
 }
 
 func (w *watchedReader) Read(p []byte) (n int, err error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
 	n, err = checkedRead(w.rd, p)
 	w.n += int64(n)
 	if err != nil && err != io.EOF {
+		err = events.Own(w.ctx, err)
 		w.err = err
 	}
 	return n, err

@@ -3,6 +3,8 @@ package restic
 import (
 	"context"
 	"errors"
+
+	"github.com/cesnet/rwm/internal/events"
 )
 
 // ExitCode returns the exit code the restic command would end with: 0 for no error, 3
@@ -29,7 +31,8 @@ func ExitCode(err error) int {
 
 // Interrupted reports whether an operation ended because its context did: it was
 // cancelled, or its deadline has passed. A storage that did not answer in time is
-// ErrUnreachable, not an interruption.
+// ErrUnreachable, not an interruption. Neither is a stream to back up that failed with
+// the end of a context of its own.
 func Interrupted(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnreachable)
+	return events.Ended(err) && (errors.Is(err, context.Canceled) || !errors.Is(err, ErrUnreachable))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -70,6 +71,15 @@ func TestRunAsALibraryHasIt(t *testing.T) {
 	var hook *rwm.HookError
 	if !errors.Is(err, broken) || !errors.As(err, &hook) || hook.Phase != rwm.PhaseBefore || rwm.ExitCode(err) != 1 || report.Rows[0].Backup != nil {
 		t.Error(report, err)
+	}
+
+	// A deadline of its own is a failure like any other: nobody has interrupted the run.
+	cfg.Backups["a"] = rwm.Backup{FilesDirs: []string{t.TempDir()}, Before: func(context.Context) error {
+		return fmt.Errorf("dump: %w", context.DeadlineExceeded)
+	}}
+	report, err = newManager(t, cfg).BackupAll(t.Context())
+	if !errors.Is(err, context.DeadlineExceeded) || rwm.ExitCode(err) != 1 || report.ReturnCode() != 1 {
+		t.Error(rwm.ExitCode(err), report, err)
 	}
 }
 

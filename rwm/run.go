@@ -313,7 +313,7 @@ func (r *run) goHook(ctx context.Context, backup string, phase HookPhase, hook f
 	if err == nil || ctx.Err() != nil && restic.Interrupted(err) {
 		return err
 	}
-	return &HookError{Backup: backup, Phase: phase, Code: 1, Err: err}
+	return &HookError{Backup: backup, Phase: phase, Code: 1, Err: events.Own(ctx, err)}
 }
 
 func (r *run) runHooks(ctx context.Context, backup string, phase HookPhase, commands []string) error {

@@ -1,5 +1,6 @@
 // Package events delivers the typed events of an operation to its caller, and what a
-// function of the caller panics with.
+// function of the caller panics with. It also tells the end of the operation's context
+// from that of another one, with which such a function failed.
 package events
 
 import "sync"
