@@ -172,6 +172,9 @@ func (m *Manager) readReviews() (map[string]Review, error) {
 	if err != nil {
 		return all, fmt.Errorf("read what was reviewed (%s; without that file nothing is taken for reviewed): %w", m.reviews, err)
 	}
+	if all == nil { // the file holds null
+		all = make(map[string]Review)
+	}
 	return all, nil
 }
 

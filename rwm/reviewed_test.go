@@ -105,3 +105,21 @@ func TestReviewedByAWrongClock(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// A file of reviews that holds nothing is as good as none.
+func TestReviewsOfNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "reviews.json")
+	until := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, text := range []string{"null", "{}", `{"http://localhost:1/bucket": null}`} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m := reviewer(t, file)
+		if err := m.SetReviewed("bucket", until); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		if r, err := m.Reviewed("bucket"); err != nil || !r.Until.Equal(until) {
+			t.Errorf("%s: %+v, %v", text, r, err)
+		}
+	}
+}
