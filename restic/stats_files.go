@@ -13,20 +13,23 @@ import (
 
 // restoreSize counts what restoring writes. Trees that several snapshots share are read
 // once. They count the same each time but for their hard links, which count once per
-// snapshot wherever they are.
+// snapshot wherever they are. However often trees name one another, each is gone through
+// once in a snapshot.
 type restoreSize struct {
 	trees *treeAhead
 	res   *StatsResult
 	known map[engrestic.ID]*treeCount
 	room  int                              // how many links known may still take
+	n     int                              // of the snapshot
 	seen  map[engrestorer.HardlinkKey]bool // in this snapshot
 }
 
-// treeCount is what was counted in a tree and below it, but for the directories that
-// are in links.
+// treeCount is what was counted in a tree and below it.
 type treeCount struct {
 	files, bytes uint64      // bytes without those of links
 	links        []linkCount // in their order
+	kept         bool        // links has them all
+	in           int         // the last snapshot in which its links were counted
 }
 
 // linkCount is a file with hard links, or a directory with such files below it.
@@ -45,19 +48,22 @@ func newRestoreSize(trees *treeAhead, res *StatsResult) *restoreSize {
 }
 
 func (c *restoreSize) snapshot(ctx context.Context, root engrestic.ID) error {
+	c.n++
 	c.seen = make(map[engrestorer.HardlinkKey]bool)
 	_, err := c.tree(ctx, root, "/")
 	return err
 }
 
-// tree counts a tree. It returns nil if there was no room to keep what was counted.
+// tree counts a tree.
 func (c *restoreSize) tree(ctx context.Context, id engrestic.ID, dir string) (*treeCount, error) {
-	if t := c.known[id]; t != nil {
-		return t, c.again(ctx, t)
+	if t := c.known[id]; t != nil && (t.kept || t.in == c.n) {
+		c.res.TotalFileCount += t.files
+		c.res.TotalSize += t.bytes
+		return t, c.linksOf(ctx, t)
 	}
-	t, kept := &treeCount{}, true
+	t := &treeCount{kept: true}
 	keep := func(l linkCount) {
-		if kept = kept && c.room > 0; kept {
+		if t.kept = t.kept && c.room > 0; t.kept {
 			c.room--
 			t.links = append(t.links, l)
 		}
@@ -65,8 +71,9 @@ func (c *restoreSize) tree(ctx context.Context, id engrestic.ID, dir string) (*t
 	err := c.trees.eachNode(ctx, id, dir, func(name string, node *engdata.Node) error {
 		t.files++
 		c.res.TotalFileCount++
-		if node.Type != engdata.NodeTypeDir && node.Links != 1 {
-			l := linkCount{key: engrestorer.HardlinkKey{Inode: node.Inode, Device: node.DeviceID}, size: node.Size}
+		key := engrestorer.HardlinkKey{Inode: node.Inode, Device: node.DeviceID}
+		if node.Type != engdata.NodeTypeDir && node.Links != 1 && key.Inode != 0 {
+			l := linkCount{key: key, size: node.Size}
 			c.link(l)
 			keep(l)
 			return nil
@@ -77,40 +84,47 @@ func (c *restoreSize) tree(ctx context.Context, id engrestic.ID, dir string) (*t
 			return nil
 		}
 		sub, err := c.tree(ctx, *node.Subtree, name)
-		switch {
-		case sub == nil:
-			kept = false
-		case len(sub.links) > 0:
-			keep(linkCount{below: sub})
-		default:
-			t.files += sub.files
-			t.bytes += sub.bytes
+		if err != nil {
+			return err
 		}
-		return err
+		t.files += sub.files
+		t.bytes += sub.bytes
+		if !sub.kept {
+			t.kept = false
+		} else if len(sub.links) > 0 {
+			keep(linkCount{below: sub})
+		}
+		return nil
 	})
-	if err != nil || !kept {
+	if err != nil {
 		return nil, err
+	}
+	if t.in = c.n; !t.kept {
+		t.links = nil
 	}
 	c.known[id] = t
 	return t, nil
 }
 
-// again counts a tree that was counted before.
-func (c *restoreSize) again(ctx context.Context, t *treeCount) error {
-	c.res.TotalFileCount += t.files
-	c.res.TotalSize += t.bytes
+// linksOf counts the links of a tree that was counted before, unless that was in this
+// snapshot.
+func (c *restoreSize) linksOf(ctx context.Context, t *treeCount) error {
+	if t.in == c.n {
+		return nil
+	}
+	t.in = c.n
 	for _, l := range t.links {
 		if l.below == nil {
 			c.link(l)
-		} else if err := c.again(ctx, l.below); err != nil {
+		} else if err := c.linksOf(ctx, l.below); err != nil {
 			return err
 		}
 	}
-	return ctx.Err() // damaged trees can name one another very often
+	return ctx.Err()
 }
 
 func (c *restoreSize) link(l linkCount) {
-	if l.key.Inode == 0 || !c.seen[l.key] {
+	if !c.seen[l.key] {
 		c.seen[l.key] = true
 		c.res.TotalSize += l.size
 	}

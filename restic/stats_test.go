@@ -112,6 +112,51 @@ func TestStatsOfHardLinks(t *testing.T) {
 	}
 }
 
+// Trees that name one another again and again, which takes the password, stand for more
+// paths than anybody can go through. A history measures snapshots in this way.
+func TestStatsOfManyPaths(t *testing.T) {
+	loc := wholeRepository(t)
+	forged := newSealer(t, loc)
+	const deep, size = 60, 7
+	linked := fmt.Sprintf(`{"name":"c","type":"file","links":2,"inode":5,"size":%d,"content":[]}`, size)
+	trees := []string{`{"nodes":[` + linked + `]}`}
+	files := uint64(1)
+	for range deep {
+		sub := engrestic.Hash([]byte(trees[len(trees)-1])).String()
+		trees = append(trees, fmt.Sprintf(`{"nodes":[{"name":"a","type":"dir","subtree":"%s"},{"name":"b","type":"dir","subtree":"%s"},%s]}`, sub, sub, linked))
+		files = 2*files + 3
+	}
+	_, entry := forged.pack("tree", trees...)
+	forged.index(entry)
+	snapshot := forged.snapshot(engrestic.Hash([]byte(trees[deep])).String())
+	s, err := Open(t.Context(), loc, testPassword, WithoutCache())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, room := range []int{mostLinksKept, 3, 0} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		res := &StatsResult{}
+		err := s.run(ctx, access{index: true, lists: true}, func(ctx context.Context, repo *engrepository.Repository) error {
+			list, err := s.view.choose(ctx, repo, SnapshotFilter{IDs: []string{snapshot}}, s.reporter(nil))
+			if err != nil {
+				return err
+			}
+			ahead := newTreeAhead(ctx, repo)
+			defer ahead.wait()
+			ahead.once = true
+			ahead.begin(treeIDs(list))
+			c := newRestoreSize(ahead, res)
+			c.room = room
+			return c.snapshot(ctx, *list[0].Tree)
+		})
+		cancel()
+		if err != nil || res.TotalFileCount != files || res.TotalSize != size {
+			t.Errorf("with room for %d: %v, %d files and %d bytes, not %d and %d", room, err, res.TotalFileCount, res.TotalSize, files, size)
+		}
+	}
+}
+
 // countedLoads counts the loads of each tree.
 type countedLoads struct {
 	blobLoader
