@@ -94,6 +94,8 @@ func hint(err error) string {
 	case errors.Is(err, restic.ErrNoRepository):
 		return "if there was one, its old versions may still be there: see `rwm storage-info BUCKET` and docs/recovery.md; " +
 			"for a new repository: `rwm restic init`"
+	case errors.Is(err, s3state.ErrNoState) && errors.Is(err, s3state.ErrNoObject) && !errors.As(err, new(*s3state.BatchError)):
+		return "`rwm storage-info BUCKET` shows the saved states, also deleted ones, with their keys and versions"
 	case errors.Is(err, s3state.ErrUnconfirmed):
 		return "`rwm storage-history BUCKET` shows what happened, and the last good moment"
 	}
