@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"strings"
 
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
@@ -56,12 +57,23 @@ func (t *treeAhead) eachNode(ctx context.Context, id engrestic.ID, dir string, f
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if len(dir) > maxTreePath || strings.Count(dir, "/") > maxTreeDepth {
+		return unreadTree(id, dir[:100]+"…", fmt.Errorf("%w: directories are nested deeper than any file system has them", ErrDamaged))
+	}
 	e, err := t.take(ctx, id, dir)
 	if err != nil {
 		return unreadTree(id, dir, err)
 	}
 	return e.eachNode(dir, fn)
 }
+
+// A few forged trees can be nested so deep that their paths, of which a walk holds that
+// of each directory above, take gigabytes. No path has more than 4 KiB on Linux, and
+// 32,767 UTF-16 units on Windows.
+const (
+	maxTreePath  = 128 << 10
+	maxTreeDepth = 4096
+)
 
 func (e *aheadTree) eachNode(dir string, fn func(name string, node *engdata.Node) error) error {
 	for item := range e.all() {

@@ -2,9 +2,12 @@ package restic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -178,4 +181,32 @@ func TestStatsOfAFormat1Repository(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameJSON(t, "raw-data", got, want.Stdout)
+}
+
+// Trees nested deeper than any file system has them are refused: the paths of all that
+// lie above one another would take gigabytes.
+func TestStatsOfDeepTrees(t *testing.T) {
+	loc := wholeRepository(t)
+	forged := newSealer(t, loc)
+	name := strings.Repeat("n", 255)
+	trees := []string{`{"nodes":[]}`}
+	for range 3000 {
+		sub := engrestic.Hash([]byte(trees[len(trees)-1])).String()
+		trees = append(trees, fmt.Sprintf(`{"nodes":[{"name":"%s","type":"dir","subtree":"%s"}]}`, name, sub))
+	}
+	_, entry := forged.pack("tree", trees...)
+	forged.index(entry)
+	snapshot := forged.snapshot(engrestic.Hash([]byte(trees[len(trees)-1])).String())
+	s, err := Open(t.Context(), loc, testPassword, WithoutCache())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = s.Stats(t.Context(), StatsOptions{Filter: SnapshotFilter{IDs: []string{snapshot}}})
+	runtime.ReadMemStats(&after)
+	if took := (after.TotalAlloc - before.TotalAlloc) >> 20; !errors.Is(err, ErrDamaged) || took > 200 {
+		t.Errorf("%d MiB, %v", took, err)
+	}
 }
