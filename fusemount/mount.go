@@ -141,7 +141,7 @@ func (f *FileSystem) Ready(ctx context.Context) error {
 	case <-f.m.ready:
 		return f.m.readyErr
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 }
 

@@ -109,7 +109,7 @@ func (k *Keeper) Pass(ctx context.Context, names ...string) (*Report, error) {
 		errs = append(errs, k.tell(ctx, report))
 	}
 	report.Seconds = k.now().Sub(report.Start).Seconds()
-	err = errors.Join(append(errs, context.Cause(ctx))...)
+	err = errors.Join(append(errs, ctx.Err())...)
 	k.pingEnd(context.WithoutCancel(ctx), report, asked, err)
 	return report, err
 }

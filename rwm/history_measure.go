@@ -64,7 +64,7 @@ func notMeasured(ctx context.Context, err error) error {
 func elsewhere(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return ctx.Err()
 	case errors.Is(err, restic.ErrUnreachable):
 		return err
 	}

@@ -68,7 +68,7 @@ func (m *Manager) prover(e *evidence, opts ...restic.Option) s3state.Prover {
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
+			return nil, ctx.Err()
 		case errors.Is(err, restic.ErrUnreachable):
 			return nil, err // it says nothing about the moment
 		case found.Verdict == restic.Proved:

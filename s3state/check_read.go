@@ -6,6 +6,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+
+	"github.com/cesnet/rwm/internal/reqctx"
 )
 
 // readAgain reads what was written more than once. It may have been overwritten with
@@ -80,7 +82,7 @@ func (s *Store) readObjects(ctx context.Context, bucket string, p *manifest, wan
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(reqctx.WithoutCause(ctx))
 	defer cancel(nil)
 	work := make(chan entry)
 	var wg sync.WaitGroup

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/cesnet/rwm/internal/s3err"
 )
 
@@ -43,7 +44,7 @@ type removedCount struct {
 func (s *Store) newRemover(ctx context.Context, op, bucket string, rep *reporter) *remover {
 	r := &remover{s: s, bucket: bucket, rep: rep, work: make(chan []Version), stuck: make(map[string]bool)}
 	r.failed.Op, r.failed.Bucket = op, bucket
-	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	r.ctx, r.cancel = context.WithCancelCause(reqctx.WithoutCause(ctx))
 	for range min(batchWorkers, s.parallel) {
 		r.wg.Add(1)
 		go func() {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
@@ -29,7 +30,7 @@ func (s *Store) dropUploads(ctx context.Context, bucket string, now time.Time, d
 		return nil
 	}
 	var mu sync.Mutex // guards res and failed
-	g, gctx := errgroup.WithContext(ctx)
+	g, gctx := errgroup.WithContext(reqctx.WithoutCause(ctx))
 	g.SetLimit(min(batchWorkers, s.parallel))
 	for _, u := range old {
 		g.Go(func() error {

@@ -164,7 +164,9 @@ func TestInterruptedSaysWhatIsLeft(t *testing.T) {
 			}
 			for at := int64(0); ; at += step {
 				run, check := op.prepare(t, base)
-				ctx, cancel := context.WithCancel(t.Context())
+				// as signal.NotifyContext does
+				ctx, end := context.WithCancelCause(t.Context())
+				cancel := func() { end(errors.New("terminated signal received")) }
 				h := &hook{base: http.DefaultTransport, at: at, fn: cancel}
 				w := *base
 				w.t = t

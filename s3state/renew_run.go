@@ -11,6 +11,7 @@ import (
 
 	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/internal/plural"
+	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
@@ -175,7 +176,7 @@ func (r *renewer) until(v *Version) time.Time {
 
 // each calls fn for the versions that are needed, many at once.
 func (r *renewer) each(ctx context.Context, all func(func(entry) error) error, fn func(context.Context, entry)) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(reqctx.WithoutCause(ctx))
 	defer cancel(nil)
 	work := make(chan entry)
 	var wg sync.WaitGroup

@@ -8,13 +8,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/minio/minio-go/v7"
 )
 
 // copyAll copies what the target does not have yet.
 func (r *restorer) copyAll(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(reqctx.WithoutCause(ctx))
 	defer cancel(nil)
 	work := make(chan entry)
 	var (

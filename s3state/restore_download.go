@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cesnet/rwm/internal/plural"
+	"github.com/cesnet/rwm/internal/reqctx"
 )
 
 // DownloadOptions name what to download, and where to.
@@ -125,7 +126,7 @@ type downloader struct {
 }
 
 func (d *downloader) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(reqctx.WithoutCause(ctx))
 	defer cancel(nil)
 	d.failed = BatchError{Op: "download", Bucket: d.opts.Source}
 	parallel := d.opts.Parallel

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cesnet/rwm/internal/events"
+	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/cesnet/rwm/s3versions"
 )
 
@@ -87,7 +88,7 @@ const deleteBatch = 250
 
 // all lists and removes in batches, both at once.
 func (r *removal) all(ctx context.Context, at Location) (*RemoveResult, error) {
-	ctx, stop := context.WithCancelCause(ctx)
+	ctx, stop := context.WithCancelCause(reqctx.WithoutCause(ctx))
 	defer stop(nil)
 	b := &batches{removal: r, at: at, result: &RemoveResult{}, failed: &PartialError{Op: "remove " + at.String()}, stop: stop}
 	b.group.SetLimit(r.tool.parallel)
