@@ -25,7 +25,7 @@ var layers = map[string][]string{
 	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest", "internal/readfile", "internal/plural", "internal/reqctx", "internal/s3config"},
 	"fusemount":            {"restic", "internal/blobload"},
 	"s3state":              {"s3versions", "internal/buckets", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/plural", "internal/errjson"},
-	"s3tool":               {"s3versions", "internal/buckets", "internal/s3err", "internal/events", "internal/readfile"},
+	"s3tool":               {"s3versions", "internal/buckets", "internal/reqctx", "internal/s3err", "internal/events", "internal/readfile"},
 	"s3versions":           {"internal/reqctx", "internal/s3err"},
 	"restic":               {"s3versions", "internal/blobload", "internal/buckets", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/readfile", "internal/plural", "internal/printable", "internal/errjson"},
 	"internal/buckets":     {"internal/s3err"},
