@@ -54,5 +54,5 @@ storages:
 	// prove the newest moment, 1d
 	// look for ransomware, always
 	// read packs, 90d
-	// restore drill, 7d
+	// do a restore drill, 7d
 }

@@ -39,7 +39,7 @@ func (t Task) describe() string {
 		TaskForget:  "forget and prune",
 		TaskDrop:    "drop old versions",
 		TaskRead:    "read packs",
-		TaskDrill:   "restore drill",
+		TaskDrill:   "do a restore drill",
 	}[t]
 }
 

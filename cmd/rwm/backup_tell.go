@@ -132,7 +132,7 @@ func describeRun(report *rwm.Report, err error) string {
 	for _, row := range report.Rows {
 		fmt.Fprintf(&b, "%s: %s", printable(row.Name), yesNo(row.OK, "OK", "ERROR"))
 		if row.Err != nil {
-			fmt.Fprintf(&b, " (%d): %s", row.ReturnCode, printable(row.Err.Error()))
+			fmt.Fprintf(&b, " (%d): %s", row.ReturnCode, printable(rowFailure(row)))
 		}
 		b.WriteString("\n")
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
 )
@@ -59,7 +60,7 @@ func (a *app) showStep(row rwm.Row) {
 		a.say("saved %s version %s", row.State.Key, row.State.VersionID)
 	}
 	if row.Err != nil && !a.cli.JSON {
-		a.warn("rwm: %s: %v", rowTitle(row), row.Err)
+		a.warn("rwm: %s: %s", rowTitle(row), rowFailure(row))
 		if h := hint(row.Err); h != "" {
 			a.warn("     %s", h)
 		}
@@ -106,6 +107,15 @@ func rowTitle(row rwm.Row) string {
 	return string(row.Step)
 }
 
+// rowFailure says why a step failed. Of one that was interrupted that is no cause.
+func rowFailure(row rwm.Row) string {
+	text := failureText(row.Err)
+	if restic.Interrupted(row.Err) {
+		return interruptedText(row.Err, text)
+	}
+	return text
+}
+
 func (a *app) showReport(r *rwm.Report) {
 	if a.cli.JSON {
 		out := struct {
@@ -133,7 +143,7 @@ func newJSONRow(row rwm.Row) jsonRow {
 		Start: row.Start, Seconds: row.Seconds,
 	}
 	if row.Err != nil {
-		out.Error = row.Err.Error()
+		out.Error = rowFailure(row)
 	}
 	if row.Backup != nil && !row.Backup.SnapshotID.IsZero() {
 		out.SnapshotID = row.Backup.SnapshotID.String()
