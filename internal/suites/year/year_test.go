@@ -80,13 +80,16 @@ func liveAll(t *testing.T, seed uint64, n int) {
 		srv.FreezeClock(t, at)
 	}
 	move(start)
-	rt := &http.Transport{MaxIdleConnsPerHost: 64}
+	// Renewals that end half-way cancel requests. net/http may then end another one on the
+	// same connection (package reqctx), and those of the hosts here are not repeated.
+	rt, ofKeepers := &http.Transport{MaxIdleConnsPerHost: 64}, &http.Transport{MaxIdleConnsPerHost: 64}
 	t.Cleanup(rt.CloseIdleConnections)
+	t.Cleanup(ofKeepers.CloseIdleConnections)
 	dir := t.TempDir()
 	all := make([]*schedule, n)
 	for i := range all {
 		s := &schedule{
-			seed: seed + uint64(i), now: clock, bucket: fmt.Sprint("year-", seed+uint64(i)), fail: &failing{rt: rt},
+			seed: seed + uint64(i), now: clock, bucket: fmt.Sprint("year-", seed+uint64(i)), fail: &failing{rt: ofKeepers},
 			versions: map[string]*version{}, parts: map[string][]string{}, pruned: map[string]time.Time{},
 		}
 		s.fail.after.Store(never)
