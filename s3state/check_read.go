@@ -82,7 +82,8 @@ func (s *Store) readObjects(ctx context.Context, bucket string, p *manifest, wan
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(reqctx.WithoutCause(ctx))
+	outer := ctx
+	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 	work := make(chan entry)
 	var wg sync.WaitGroup
@@ -145,7 +146,7 @@ func (s *Store) readObjects(ctx context.Context, bucket string, p *manifest, wan
 	}
 	close(work)
 	wg.Wait()
-	if cause := context.Cause(ctx); cause != nil {
+	if cause := reqctx.Cause(outer, ctx); cause != nil {
 		return cause
 	}
 	if err == nil && refused > 0 && refused == read {

@@ -21,7 +21,7 @@ func TestDropRemovesLocksLast(t *testing.T) {
 		}
 		w.save()
 		ctx, cancel := context.WithCancel(w.ctx)
-		h := &hook{base: http.DefaultTransport, at: at, fn: cancel, ends: true}
+		h := &hook{base: http.DefaultTransport, at: at, fn: cancel}
 		_, err := w.storeVia(w.srv.Admin, h, WithParallel(1)).DropVersions(ctx, w.bucket, DropOptions{})
 		cancel()
 		left := map[FileType]bool{}

@@ -20,6 +20,7 @@ const (
 // interruption would bring the deleted object back.
 type remover struct {
 	s      *Store
+	outer  context.Context // of the operation
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	bucket string
@@ -42,9 +43,9 @@ type removedCount struct {
 }
 
 func (s *Store) newRemover(ctx context.Context, op, bucket string, rep *reporter) *remover {
-	r := &remover{s: s, bucket: bucket, rep: rep, work: make(chan []Version), stuck: make(map[string]bool)}
+	r := &remover{s: s, outer: ctx, bucket: bucket, rep: rep, work: make(chan []Version), stuck: make(map[string]bool)}
 	r.failed.Op, r.failed.Bucket = op, bucket
-	r.ctx, r.cancel = context.WithCancelCause(reqctx.WithoutCause(ctx))
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	for range min(batchWorkers, s.parallel) {
 		r.wg.Add(1)
 		go func() {
@@ -77,7 +78,7 @@ func (r *remover) flush() error {
 		return nil
 	case <-r.ctx.Done():
 		r.keep(batch)
-		return context.Cause(r.ctx)
+		return reqctx.Cause(r.outer, r.ctx)
 	}
 }
 
@@ -141,7 +142,7 @@ func (r *remover) finish() (removedCount, error) {
 	ferr := r.flush()
 	close(r.work)
 	r.wg.Wait()
-	cause := context.Cause(r.ctx)
+	cause := reqctx.Cause(r.outer, r.ctx)
 	r.cancel(nil)
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/cesnet/rwm/internal/s3err"
 	"github.com/cesnet/rwm/s3versions"
 )
@@ -30,13 +29,13 @@ func (s *Store) dropUploads(ctx context.Context, bucket string, now time.Time, d
 		return nil
 	}
 	var mu sync.Mutex // guards res and failed
-	g, gctx := errgroup.WithContext(reqctx.WithoutCause(ctx))
+	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(min(batchWorkers, s.parallel))
 	for _, u := range old {
 		g.Go(func() error {
 			err := s.abortUpload(gctx, bucket, u)
 			if gctx.Err() != nil {
-				return context.Cause(gctx)
+				return gctx.Err()
 			}
 			mu.Lock()
 			defer mu.Unlock()

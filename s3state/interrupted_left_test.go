@@ -167,7 +167,7 @@ func TestInterruptedSaysWhatIsLeft(t *testing.T) {
 				// as signal.NotifyContext does
 				ctx, end := context.WithCancelCause(t.Context())
 				cancel := func() { end(errors.New("terminated signal received")) }
-				h := &hook{base: http.DefaultTransport, at: at, fn: cancel, ends: true}
+				h := &hook{base: http.DefaultTransport, at: at, fn: cancel}
 				w := *base
 				w.t = t
 				err := run(ctx, w.storeVia(w.srv.Admin, h, WithParallel(1)))

@@ -176,7 +176,8 @@ func (r *renewer) until(v *Version) time.Time {
 
 // each calls fn for the versions that are needed, many at once.
 func (r *renewer) each(ctx context.Context, all func(func(entry) error) error, fn func(context.Context, entry)) error {
-	ctx, cancel := context.WithCancelCause(reqctx.WithoutCause(ctx))
+	outer := ctx
+	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 	work := make(chan entry)
 	var wg sync.WaitGroup
@@ -198,13 +199,13 @@ func (r *renewer) each(ctx context.Context, all func(func(entry) error) error, f
 			case work <- o:
 				return nil
 			case <-ctx.Done():
-				return context.Cause(ctx)
+				return reqctx.Cause(outer, ctx)
 			}
 		})
 	})
 	close(work)
 	wg.Wait()
-	if cause := context.Cause(ctx); err == nil && cause != nil {
+	if cause := reqctx.Cause(outer, ctx); err == nil && cause != nil {
 		err = cause
 	}
 	return err

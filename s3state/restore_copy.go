@@ -15,7 +15,8 @@ import (
 
 // copyAll copies what the target does not have yet.
 func (r *restorer) copyAll(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(reqctx.WithoutCause(ctx))
+	outer := ctx
+	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 	work := make(chan entry)
 	var (
@@ -74,7 +75,7 @@ func (r *restorer) copyAll(ctx context.Context) error {
 		case work <- o:
 			return nil
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return reqctx.Cause(outer, ctx)
 		}
 	}, func(o entry) { done(o, nil, true, 0) })
 	close(work)
@@ -82,7 +83,7 @@ func (r *restorer) copyAll(ctx context.Context) error {
 	if failed.Total > 0 {
 		return &failed
 	}
-	if cause := context.Cause(ctx); cause != nil {
+	if cause := reqctx.Cause(outer, ctx); cause != nil {
 		return cause
 	}
 	return err

@@ -126,7 +126,8 @@ type downloader struct {
 }
 
 func (d *downloader) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(reqctx.WithoutCause(ctx))
+	outer := ctx
+	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 	d.failed = BatchError{Op: "download", Bucket: d.opts.Source}
 	parallel := d.opts.Parallel
@@ -169,8 +170,8 @@ func (d *downloader) run(ctx context.Context) error {
 	case d.failed.Total > 0:
 		d.failed.Next = inPlace + "; run the same again to go on"
 		return &d.failed
-	case context.Cause(ctx) != nil:
-		err := fmt.Errorf("download from bucket %s: %w; %s, run the same again to go on", d.opts.Source, context.Cause(ctx), inPlace)
+	case ctx.Err() != nil:
+		err := fmt.Errorf("download from bucket %s: %w; %s, run the same again to go on", d.opts.Source, reqctx.Cause(outer, ctx), inPlace)
 		return ended(ctx, err, StepError{Op: opDownload, Bucket: d.opts.Source, Step: "copy the objects", Left: inPlace, Next: "run the same again to go on"})
 	}
 	return err

@@ -88,7 +88,8 @@ const deleteBatch = 250
 
 // all lists and removes in batches, both at once.
 func (r *removal) all(ctx context.Context, at Location) (*RemoveResult, error) {
-	ctx, stop := context.WithCancelCause(reqctx.WithoutCause(ctx))
+	outer := ctx
+	ctx, stop := context.WithCancelCause(outer)
 	defer stop(nil)
 	b := &batches{removal: r, at: at, result: &RemoveResult{}, failed: &PartialError{Op: "remove " + at.String()}, stop: stop}
 	b.group.SetLimit(r.tool.parallel)
@@ -107,7 +108,7 @@ func (r *removal) all(ctx context.Context, at Location) (*RemoveResult, error) {
 	})
 	send()
 	b.group.Wait() //nolint:errcheck // failures are in failed
-	if cause := context.Cause(ctx); cause != nil {
+	if cause := reqctx.Cause(outer, ctx); cause != nil {
 		err = cause
 	}
 	if err != nil && !errors.Is(err, errAllFail) {

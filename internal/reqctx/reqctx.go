@@ -38,3 +38,14 @@ func (r request) AfterFunc(f func()) (stop func() bool) { return context.AfterFu
 func Foreign(ctx context.Context, err error) bool {
 	return ctx.Err() == nil && errors.Is(err, context.Canceled)
 }
+
+// Cause is [context.Cause] of ctx, which was made of parent and can end with a cause of
+// its own. Where parent has ended it, it is parent's Err: what the caller's context ends
+// with says nothing to who asks for [context.Canceled].
+func Cause(parent, ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if parent.Err() != nil && errors.Is(cause, context.Cause(parent)) {
+		return parent.Err()
+	}
+	return cause
+}

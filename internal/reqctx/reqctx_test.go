@@ -55,3 +55,29 @@ func TestForeign(t *testing.T) {
 		t.Error("its own end")
 	}
 }
+
+func TestCause(t *testing.T) {
+	signal, own := errors.New("terminated signal received"), errors.New("refused")
+	for _, test := range []struct {
+		name string
+		end  func(parent, ctx context.CancelCauseFunc)
+		want error
+	}{
+		{"not ended", func(_, _ context.CancelCauseFunc) {}, nil},
+		{"by the parent", func(parent, _ context.CancelCauseFunc) { parent(signal) }, context.Canceled},
+		{"by itself", func(_, ctx context.CancelCauseFunc) { ctx(own) }, own},
+		{"by itself, then the parent", func(parent, ctx context.CancelCauseFunc) { ctx(own); parent(signal) }, own},
+		{"by the parent first", func(parent, ctx context.CancelCauseFunc) { parent(signal); ctx(own) }, context.Canceled},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			parent, endParent := context.WithCancelCause(t.Context())
+			ctx, end := context.WithCancelCause(parent)
+			defer end(nil)
+			test.end(endParent, end)
+			if got := reqctx.Cause(parent, ctx); got != test.want {
+				t.Errorf("%v, want %v", got, test.want)
+			}
+			endParent(nil)
+		})
+	}
+}
