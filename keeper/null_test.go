@@ -11,7 +11,7 @@ import (
 )
 
 // Where versioning is suspended, a write takes the place of the null version, which
-// keeps its name. Somebody with the admin's keys who does so and turns versioning on
+// keeps its name. An attacker with the admin's keys who does so and turns versioning on
 // again between two passes has changed the bucket, though it lists the same versions.
 func TestNullVersionWrittenAgain(t *testing.T) {
 	t.Parallel()

@@ -192,8 +192,8 @@ func TestViewOfWhatIsCurrent(t *testing.T) {
 	}
 }
 
-// Whoever asks for what is current, by a time ahead of any clock, is not told of that
-// time.
+// An error about what is current, which a time ahead of any clock asks for, does not
+// name that time.
 func TestViewOfAnEmptyBucket(t *testing.T) {
 	w := newWorld(t)
 	w.put("config", "c")
