@@ -13,13 +13,19 @@ import (
 	"github.com/cesnet/rwm/internal/harness/s3test"
 )
 
-// An attacker overwrites a pack with as many other bytes, and a lifecycle rule removes
-// the version below it, so that nothing shows any more that it was written twice. What
-// is known of that version, and what the cache has of it, says nothing about the other.
-func TestProofKnowsVersions(t *testing.T) {
-	ctx := t.Context()
+// versioned is a bucket that keeps versions, with a repository of one snapshot, and
+// proofs of it that share a ledger and a cache.
+type versioned struct {
+	t    *testing.T
+	loc  *s3Location
+	opts ProveOptions
+	opt  Option
+}
+
+func newVersioned(t *testing.T, opts ProveOptions) *versioned {
+	t.Helper()
 	loc := versionedBucket(t, s3test.Start(t))
-	s, err := Init(ctx, loc, testPassword, WithoutCache())
+	s, err := Init(t.Context(), loc, testPassword, WithoutCache())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,46 +33,63 @@ func TestProofKnowsVersions(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	ledger, cache := &Ledger{}, WithCacheDir(t.TempDir())
-	prove := func() (*Proof, error) {
-		return Prove(ctx, AsOf(loc.client, loc.bucket, "", "as of now", slices.Values(currentObjects(t, loc))), testPassword,
-			ProveOptions{PackHeaders: true, Ledger: ledger}, cache)
+	opts.Ledger = &Ledger{}
+	return &versioned{t, loc, opts, WithCacheDir(t.TempDir())}
+}
+
+func (w *versioned) prove() (*Proof, error) {
+	now := AsOf(w.loc.client, w.loc.bucket, "", "as of now", slices.Values(currentObjects(w.t, w.loc)))
+	return Prove(w.t.Context(), now, testPassword, w.opts, w.opt)
+}
+
+// object is what an object holds, and a function that overwrites it.
+func (w *versioned) object(o ObjectVersion) (body string, put func(string)) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	read, err := w.loc.client.GetObject(ctx, w.loc.bucket, o.Key, minio.GetObjectOptions{})
+	if err != nil {
+		w.t.Fatal(err)
 	}
+	text, err := io.ReadAll(read)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(text), func(body string) {
+		w.t.Helper()
+		if _, err := w.loc.client.PutObject(ctx, w.loc.bucket, o.Key, strings.NewReader(body), int64(len(body)), minio.PutObjectOptions{}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// An attacker overwrites a pack with as many other bytes, and a lifecycle rule removes
+// the version below it, so that nothing shows any more that it was written twice. What
+// is known of that version, and what the cache has of it, says nothing about the other.
+func TestProofKnowsVersions(t *testing.T) {
+	w := newVersioned(t, ProveOptions{PackHeaders: true})
 	for i := range 2 {
-		if proof, err := prove(); err != nil || (proof.PacksRead == 0) != (i == 1) {
+		if proof, err := w.prove(); err != nil || (proof.PacksRead == 0) != (i == 1) {
 			t.Fatalf("%+v, %v", proof, err)
 		}
 	}
 	broken := 0
-	for _, o := range currentObjects(t, loc) {
+	for _, o := range currentObjects(t, w.loc) {
 		if !strings.HasPrefix(o.Key, "data/") {
 			continue
 		}
-		read, err := loc.client.GetObject(ctx, loc.bucket, o.Key, minio.GetObjectOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		body := make([]byte, o.Size)
-		if _, err := io.ReadFull(read, body); err != nil {
-			t.Fatal(err)
-		}
-		put := func(body string) {
-			if _, err := loc.client.PutObject(ctx, loc.bucket, o.Key, strings.NewReader(body), o.Size, minio.PutObjectOptions{}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		body, put := w.object(o)
 		put(strings.Repeat("x", len(body)))
-		if proof, err := prove(); !errors.Is(err, ErrBroken) || proof.Broken[0].Object != o.Key {
+		if proof, err := w.prove(); !errors.Is(err, ErrBroken) || proof.Broken[0].Object != o.Key {
 			t.Errorf("%s: %+v, %v", o.Key, proof, err)
 		}
 		// All but the header, which is at the end: that only a pack of trees shows,
 		// without reading data.
-		put("xxxxxxxx" + string(body[8:]))
-		if proof, err := prove(); errors.Is(err, ErrBroken) && proof.Broken[0].Object == o.Key {
+		put("xxxxxxxx" + body[8:])
+		if proof, err := w.prove(); errors.Is(err, ErrBroken) && proof.Broken[0].Object == o.Key {
 			broken++
 		}
-		put(string(body))
-		if proof, err := prove(); err != nil {
+		put(body)
+		if proof, err := w.prove(); err != nil {
 			t.Fatalf("put right: %+v, %v", proof, err)
 		}
 	}
@@ -78,58 +101,32 @@ func TestProofKnowsVersions(t *testing.T) {
 // The same of an index, a snapshot or a pack of trees, of which the cache has a copy that
 // was right.
 func TestProofKnowsVersionsOfMetadata(t *testing.T) {
-	ctx := t.Context()
-	loc := versionedBucket(t, s3test.Start(t))
-	s, err := Init(ctx, loc, testPassword, WithoutCache())
-	if err != nil {
-		t.Fatal(err)
-	}
-	backupAt(t, s, time.Now(), "h", nil, writeTree(t, sampleFiles()))
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	ledger, cache := &Ledger{}, WithCacheDir(t.TempDir())
-	prove := func() (*Proof, error) { // without PackHeaders, packs of trees are no exception
-		return Prove(ctx, AsOf(loc.client, loc.bucket, "", "as of now", slices.Values(currentObjects(t, loc))), testPassword,
-			ProveOptions{Ledger: ledger}, cache)
-	}
-	if proof, err := prove(); err != nil {
+	w := newVersioned(t, ProveOptions{}) // without PackHeaders, packs of trees are no exception
+	if proof, err := w.prove(); err != nil {
 		t.Fatalf("%+v, %v", proof, err)
 	}
-	first, err := prove()
+	first, err := w.prove()
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := 0
-	for _, o := range currentObjects(t, loc) {
+	for _, o := range currentObjects(t, w.loc) {
 		if o.Key == "config" || strings.HasPrefix(o.Key, "keys/") {
 			continue
 		}
-		read, err := loc.client.GetObject(ctx, loc.bucket, o.Key, minio.GetObjectOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(read)
-		if err != nil {
-			t.Fatal(err)
-		}
-		put := func(body string) {
-			if _, err := loc.client.PutObject(ctx, loc.bucket, o.Key, strings.NewReader(body), o.Size, minio.PutObjectOptions{}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		body, put := w.object(o)
 		put(strings.Repeat("x", len(body)))
-		switch proof, err := prove(); {
+		switch proof, err := w.prove(); {
 		case errors.Is(err, ErrBroken) && proof.Broken[0].Object == o.Key:
 			found++
 		case !strings.HasPrefix(o.Key, "data/"): // of which those with trees are read
 			t.Errorf("%s: %+v, %v", o.Key, proof, err)
 		}
-		put(string(body))
-		if proof, err := prove(); err != nil {
+		put(body)
+		if proof, err := w.prove(); err != nil {
 			t.Fatalf("put right: %+v, %v", proof, err)
 		}
-		if proof, err := prove(); err != nil || proof.Requests != first.Requests {
+		if proof, err := w.prove(); err != nil || proof.Requests != first.Requests {
 			t.Errorf("it is read again: %+v, %v, at first %d requests", proof, err, first.Requests)
 		}
 	}
