@@ -15,6 +15,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/cesnet/rwm/internal/ahead"
 	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/rwm"
 )
@@ -247,7 +248,7 @@ func (k *Keeper) Acknowledge(storage, alarm, by, note string) error {
 		}
 	}
 	marks := r.unreviewed()
-	past := slices.DeleteFunc(slices.Clone(marks), func(m Mark) bool { return m.Time.After(k.now().Add(mostAhead)) })
+	past := slices.DeleteFunc(slices.Clone(marks), func(m Mark) bool { return m.Time.After(k.now().Add(ahead.Most)) })
 	if len(past) > 0 && (alarm == "history" || alarm == "all") {
 		r.Review.Until = past[len(past)-1].Time
 		acknowledged("history")

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cesnet/rwm/internal/ahead"
 	"github.com/cesnet/rwm/internal/readfile"
 	"github.com/cesnet/rwm/keeper/signs"
 	"github.com/cesnet/rwm/rwm"
@@ -178,10 +179,6 @@ const mostStep = time.Hour
 // drills is where drills restore to.
 func (d stateDir) drills() string { return filepath.Join(string(d), "cache", "drill") }
 
-// mostAhead is how far the server's clock may be ahead. What it dates later than that
-// nobody can have looked at: an acknowledgement would cover everything until then.
-const mostAhead = 24 * time.Hour
-
 // forgetFuture drops times in the future at which something was done: the clock was
 // wrong then, or is now. A storage would otherwise stay green until that time without
 // any proof.
@@ -204,11 +201,7 @@ func (r *record) forgetFuture(now time.Time) {
 		}
 	}
 	r.Sizes = slices.DeleteFunc(r.Sizes, func(s sizeAt) bool { return s.Time.After(limit) })
-	for _, until := range []*time.Time{&r.Review.Until, &r.Review.SettingsUntil} {
-		if until.After(now.Add(mostAhead)) {
-			*until = time.Time{}
-		}
-	}
+	ahead.Drop(now, &r.Review.Until, &r.Review.SettingsUntil)
 	if known := r.Review.Settings; known != nil {
 		for i := range known.Changes {
 			if c := &known.Changes[i]; c.Seen.After(limit) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cesnet/rwm/internal/ahead"
 	"github.com/cesnet/rwm/internal/plural"
 )
 
@@ -155,7 +156,7 @@ func (j *judge) passes() {
 		}
 		j.red("unreachable", command, "The bucket cannot be listed: %s.", strings.TrimRight(t.Text, "."))
 	}
-	if s := j.r.Survey; s != nil && s.Newest.Sub(j.now) > mostAhead {
+	if s := j.r.Survey; s != nil && s.Newest.Sub(j.now) > ahead.Most {
 		j.red("clock", "timedatectl", "By the server's clock something was written at %s, and here it is %s: one of the clocks is wrong, so what is due cannot be told.",
 			s.Newest.UTC().Format(time.RFC3339), j.now.UTC().Format(time.RFC3339))
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/cesnet/rwm/internal/ahead"
 	"github.com/cesnet/rwm/s3state"
 )
 
@@ -52,12 +53,7 @@ func (m *Manager) Reviewed(bucket string) (Review, error) {
 	m = m.made()
 	all, err := m.readReviews()
 	r := all[m.reviewName(bucket)]
-	// Noted while the clock was wrong: it would cover all that happens until then.
-	for _, until := range []*time.Time{&r.Until, &r.SettingsUntil} {
-		if until.After(m.now().Add(24 * time.Hour)) {
-			*until = time.Time{}
-		}
-	}
+	ahead.Drop(m.now(), &r.Until, &r.SettingsUntil)
 	return r, err
 }
 
