@@ -199,6 +199,9 @@ func (a *adoption) notes() {
 	if !a.check.OK {
 		note("if keys of %s have ever been on the host, replace them: an owner can undo all of this", s3err.Clip(a.plan.Owner))
 	}
+	if a.keeper != "" && a.opts.Keeper == "" && !a.check.OK {
+		note("the policy names %s as the keeper, who stays the keeper: name another one with --keeper if that is wrong", s3err.Clip(a.keeper))
+	}
 	switch a.plan.Versioning {
 	case VersioningEnabled:
 	case VersioningSuspended:

@@ -99,8 +99,8 @@ func (a *adoption) findRoles() (err error) {
 	if a.keeper, err = keeperPrincipal(a.opts.Keeper, a.admin, a.target); err != nil {
 		return err
 	}
-	if a.keeper == "" && a.check.Keeper != a.target && a.check.Keeper != a.admin {
-		a.keeper = a.check.Keeper
+	if a.keeper == "" {
+		a.keeper = a.namedKeeper()
 	}
 	a.chooseForm()
 	a.seal = seal{on: a.opts.Sealed || a.check.Sealed} // for another host, too
@@ -109,6 +109,27 @@ func (a *adoption) findRoles() (err error) {
 	}
 	a.plan.Admin, a.plan.Target, a.plan.Keeper = a.admin, a.target, a.keeper
 	return nil
+}
+
+// namedKeeper is the keeper that the policy names; "" without one. Only a statement that
+// gives a single user a keeper's rights and no others is the keeper's: whoever else may
+// lock objects must not be given the rest of its rights.
+func (a *adoption) namedKeeper() string {
+	grants, err := readPolicy(a.config.policy)
+	if err != nil {
+		return ""
+	}
+	for i, g := range grants {
+		if g.effect != "Allow" || !isKeeper(g) {
+			continue
+		}
+		c := &PolicyCheck{Admin: a.admin, Target: a.target}
+		c.checkStatement(i+1, a.bucket, g)
+		if c.checkKeeper([]grant{g}); len(c.Problems) == 0 {
+			return c.Keeper
+		}
+	}
+	return ""
 }
 
 // chooseForm puts first the form that the policy already has.

@@ -182,12 +182,14 @@ func TestAdopt(t *testing.T) {
 }
 
 const (
-	tlsOnly  = `{"Sid":"tls","Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::BUCKET","arn:aws:s3:::BUCKET/*"],"Condition":{"Bool":{"aws:SecureTransport":"false"}}}`
-	everyone = `{"Sid":"public","Effect":"Allow","Principal":"*","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::BUCKET/*"]}`
-	second2  = `{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::acme:user/host2"]},"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::BUCKET/*"]}`
-	narrowed = `{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::acme:user/host"]},"Action":["s3:PutObject"],"Resource":["arn:aws:s3:::BUCKET/*"],"Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}`
-	noDelete = `{"Effect":"Deny","Principal":{"AWS":["arn:aws:iam::acme:user/host"]},"Action":["s3:DeleteObject"],"Resource":["arn:aws:s3:::BUCKET/*"]}`
-	versions = `{"Effect":"Deny","Principal":{"AWS":["arn:aws:iam::acme:user/host"]},"Action":["s3:DeleteObjectVersion"],"Resource":["arn:aws:s3:::BUCKET","arn:aws:s3:::BUCKET/*"]}`
+	tlsOnly    = `{"Sid":"tls","Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::BUCKET","arn:aws:s3:::BUCKET/*"],"Condition":{"Bool":{"aws:SecureTransport":"false"}}}`
+	everyone   = `{"Sid":"public","Effect":"Allow","Principal":"*","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::BUCKET/*"]}`
+	second2    = `{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::acme:user/host2"]},"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::BUCKET/*"]}`
+	narrowed   = `{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::acme:user/host"]},"Action":["s3:PutObject"],"Resource":["arn:aws:s3:::BUCKET/*"],"Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}`
+	likeKeeper = `{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::acme:user/host2"]},"Action":["s3:GetObject","s3:PutObjectRetention"],"Resource":["arn:aws:s3:::BUCKET","arn:aws:s3:::BUCKET/*"]}`
+	allKeepers = `{"Effect":"Allow","Principal":"*","Action":["s3:GetObject","s3:PutObjectRetention"],"Resource":["arn:aws:s3:::BUCKET","arn:aws:s3:::BUCKET/*"]}`
+	noDelete   = `{"Effect":"Deny","Principal":{"AWS":["arn:aws:iam::acme:user/host"]},"Action":["s3:DeleteObject"],"Resource":["arn:aws:s3:::BUCKET/*"]}`
+	versions   = `{"Effect":"Deny","Principal":{"AWS":["arn:aws:iam::acme:user/host"]},"Action":["s3:DeleteObjectVersion"],"Resource":["arn:aws:s3:::BUCKET","arn:aws:s3:::BUCKET/*"]}`
 )
 
 // What is in the policy beside the roles' own is named, and kept or refused; what is
@@ -203,6 +205,8 @@ func TestAdoptPolicyOfOthers(t *testing.T) {
 		"versions denied":         {versions, AdoptKept, ""},
 		"everybody reads":         {everyone, AdoptRefused, "lets * in"},
 		"another user":            {second2, AdoptRefused, "user/host2 in"},
+		"another user, locks":     {likeKeeper, AdoptRefused, "user/host2 in"},
+		"everybody, locks":        {allKeepers, AdoptRefused, "lets * in"},
 		"a condition on the host": {narrowed, AdoptRefused, "Condition would be lost"},
 		"deletion denied":         {noDelete, AdoptRefused, "denies s3:DeleteObject"},
 	} {
