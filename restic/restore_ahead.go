@@ -50,6 +50,9 @@ type restoreAhead struct {
 	trees  *treeAhead
 	end    func()
 	linked map[engrestorer.HardlinkKey]struct{} // files with several names
+	// directories that are passed over: those whose trees cannot be read, in this walk,
+	// and those that are links in the target
+	unread, passed map[string]bool
 
 	mu     sync.Mutex
 	failed map[string]struct{} // paths with errors
@@ -61,6 +64,7 @@ func newRestoreAhead(ctx context.Context, repo *engrepository.Repository, root e
 	return &restoreAhead{
 		Repository: repo, ctx: ctx, o: o, target: target, root: root, end: func() {},
 		linked: make(map[engrestorer.HardlinkKey]struct{}),
+		unread: make(map[string]bool), passed: make(map[string]bool),
 		failed: make(map[string]struct{}), equal: make(map[string]struct{}),
 	}, err
 }
@@ -68,10 +72,22 @@ func newRestoreAhead(ctx context.Context, repo *engrepository.Repository, root e
 // selectItem is the restorer's filter. The restorer calls it for a directory right
 // before it loads its tree.
 func (r *restoreAhead) selectItem(path string, isDir bool) (selected, below bool) {
-	if isDir {
-		r.dir = path
+	if !isDir && r.unread[filepath.Dir(path)] { // it is asked whether to delete it
+		return false, false
 	}
-	return r.selects(path, isDir)
+	selected, below = r.selects(path, isDir)
+	if !isDir {
+		return selected, below
+	}
+	r.dir = path
+	if (selected || below) && r.through(path, selected) {
+		if !r.passed[path] {
+			r.passed[path] = true
+			_ = r.error(path, errThroughLink)
+		}
+		return false, false
+	}
+	return selected, below
 }
 
 // error takes the restorer's errors.
@@ -100,7 +116,11 @@ func (r *restoreAhead) LoadBlob(ctx context.Context, t engrestic.BlobType, id en
 		}
 	}
 	e, err := r.trees.take(ctx, id, r.dir)
+	if err == nil {
+		err = r.sound(e)
+	}
 	if err != nil {
+		r.unread[r.dir] = true
 		return nil, err
 	}
 	if r.ours(e) {
@@ -129,6 +149,7 @@ func (r *restoreAhead) begin() error {
 		}
 	}
 	clear(r.equal)
+	clear(r.unread)
 	r.trees, r.end = r.o.walking(r.selects).begin(r.ctx, r.Repository, engrestic.IDs{r.root})
 	return nil
 }
