@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -14,21 +13,6 @@ import (
 	"github.com/cesnet/rwm/keeper/notify"
 	"github.com/cesnet/rwm/rwm"
 )
-
-// keepMessages makes redirects of messages errors. Services of package notify send with
-// http.DefaultClient, which asks for the page that a redirect leads to, without the
-// message, and takes that for success.
-func keepMessages() {
-	http.DefaultClient.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-		switch {
-		case req.Method != via[0].Method:
-			return errors.New("the receiver redirects to another page, and the message would be lost on the way; give its present address")
-		case len(via) >= 10:
-			return errors.New("it redirects too often")
-		}
-		return nil
-	}
-}
 
 // runTeller tells people and machines how a backup run ended.
 type runTeller struct {

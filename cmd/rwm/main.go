@@ -3,16 +3,18 @@ package main
 import (
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 
 	_ "github.com/cesnet/rwm/cmd/rwm/internal/lategc"
+	"github.com/cesnet/rwm/keeper/notify"
 )
 
 func main() {
-	keepMessages()
+	http.DefaultClient.CheckRedirect = notify.CheckRedirect
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nicholas-fedor/shoutrrr"
+	"github.com/nicholas-fedor/shoutrrr/pkg/router"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
 	"github.com/cesnet/rwm/keeper"
@@ -110,27 +112,37 @@ func (s *Sender) unlessSilent(ctx context.Context, i int, title, text string) er
 
 var errNoAnswer = errors.New("no answer")
 
-// one waits for a service no longer than the limit: shoutrrr takes no context.
+// one waits for a service no longer than the limit: shoutrrr takes no context. It does
+// not send through shoutrrr's router, which has a shorter limit.
 func (s *Sender) one(ctx context.Context, u, title, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		sender, err := shoutrrr.CreateSender(asText(u))
+		service, err := new(router.ServiceRouter).Locate(asText(u))
 		if err != nil {
 			done <- err
 			return
 		}
+		defer keepMessages(service)()
 		params := types.Params{}
 		params.SetTitle(title)
-		done <- errors.Join(sender.Send(harmless(u, text), &params)...)
+		done <- service.Send(harmless(u, text), &params)
 	}()
 	select {
 	case err := <-done:
+		if timedOut(err) { // by a shorter limit of the service's own
+			return fmt.Errorf("%w: %w", errNoAnswer, err)
+		}
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", errNoAnswer, ctx.Err())
 	}
+}
+
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() // context.DeadlineExceeded is one
 }
 
 // Ping calls URL/start, URL or URL/fail, the text in the body.

@@ -1,7 +1,10 @@
 package notify
 
 import (
+	"context"
+	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -39,5 +42,20 @@ func TestSilentServiceIsAskedOnce(t *testing.T) {
 	for len(asked) > 0 {
 		conn := <-asked
 		_ = conn.Close()
+	}
+}
+
+// A service that ends its wait itself did not answer either.
+func TestOwnLimits(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client := &http.Client{Timeout: time.Millisecond}
+	_, err = client.Get("http://" + l.Addr().String())
+	if !timedOut(err) || !timedOut(fmt.Errorf("sending: %w", context.DeadlineExceeded)) || timedOut(net.ErrClosed) || timedOut(nil) {
+		t.Error(err)
 	}
 }
