@@ -233,6 +233,9 @@ func (a *adoption) notes() {
 	if a.ceph && a.seal.on && !a.check.Sealed {
 		note("on Ceph 16, what the host wrote before can still be copied in parts and read; storage-access finds out")
 	}
+	if !a.foundAll {
+		note("so many prefixes are in it that not all were searched for repositories; a lifecycle rule that stays may concern one")
+	}
 	for _, prefix := range a.plan.Repositories {
 		if prefix != "" {
 			note("there is a repository at the prefix %s", s3err.Clip(prefix))

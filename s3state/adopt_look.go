@@ -25,6 +25,8 @@ type adoption struct {
 	rules  []storedRule
 	block  accessBlock
 	ceph   bool
+	// foundAll says that there are no other repositories than plan.Repositories.
+	foundAll bool
 
 	// What is to be.
 	who                   []roles // in the forms to try, that of the policy first
@@ -77,7 +79,7 @@ func (a *adoption) look(ctx context.Context) (err error) {
 	if a.block, err = a.s.accessBlock(ctx, a.bucket); err != nil && !noSuchFeature(err) {
 		return s3err.Wrap(err, "read the public-access block of bucket %s", a.bucket)
 	}
-	a.plan.Repositories, err = a.s.findRepositories(ctx, a.bucket)
+	a.plan.Repositories, a.foundAll, err = a.s.findRepositories(ctx, a.bucket)
 	return err
 }
 
@@ -157,51 +159,67 @@ const (
 	repositoryLists = 100       // requests
 )
 
+// resticDirs are the directories of a repository.
+var resticDirs = []string{"data/", "index/", "keys/", "locks/", "snapshots/"}
+
 // findRepositories looks for restic's config and keys at the root of a bucket and below
-// its prefixes. It does not look for repositories inside a repository.
-func (s *Store) findRepositories(ctx context.Context, bucket string) ([]string, error) {
-	found := []string{}
+// its prefixes, but not below the directories of a repository. whole says that it has
+// looked everywhere else, down to repositoryDepth.
+func (s *Store) findRepositories(ctx context.Context, bucket string) (found []string, whole bool, err error) {
+	found, whole = []string{}, true
 	level := []string{""}
 	lists := 0
 	for range repositoryDepth + 1 {
 		var next []string
 		for _, prefix := range level {
 			if lists++; lists > repositoryLists {
-				return found, nil
+				return found, false, nil
 			}
-			is, below, err := s.repositoryAt(ctx, bucket, prefix)
-			switch {
-			case err != nil:
-				return nil, err
-			case is:
+			at, err := s.repositoryAt(ctx, bucket, prefix)
+			if err != nil {
+				return nil, false, err
+			}
+			if at.is {
 				found = append(found, prefix)
-			default:
-				next = append(next, below...)
 			}
+			next = append(next, at.below...)
+			whole = whole && !at.cut
 		}
 		level = next
 	}
-	return found, nil
+	return found, whole, nil
 }
 
-func (s *Store) repositoryAt(ctx context.Context, bucket, prefix string) (is bool, below []string, err error) {
+// listedPrefix is what lies at a prefix.
+type listedPrefix struct {
+	is    bool     // a repository
+	below []string // prefixes that may hold others
+	cut   bool     // there is more
+}
+
+func (s *Store) repositoryAt(ctx context.Context, bucket, prefix string) (at listedPrefix, err error) {
 	var config, keys bool
 	entries := 0
 	for o, err := range s.s3.Objects(ctx, bucket, prefix, false) {
 		if err != nil {
-			return false, nil, s3err.Wrap(err, "list bucket %s", bucket)
+			return at, s3err.Wrap(err, "list bucket %s", bucket)
+		}
+		if entries++; entries > maxListed {
+			at.cut = true
+			break
 		}
 		switch name := strings.TrimPrefix(o.Key, prefix); {
 		case name == "config":
 			config = true
 		case name == "keys/":
 			keys = true
+			at.below = append(at.below, o.Key)
 		case o.Prefix && name != "rwm/":
-			below = append(below, o.Key)
-		}
-		if entries++; config && keys || entries == maxListed {
-			break
+			at.below = append(at.below, o.Key)
 		}
 	}
-	return config && keys, below, nil
+	if at.is = config && keys; at.is {
+		at.below = slices.DeleteFunc(at.below, func(p string) bool { return slices.Contains(resticDirs, strings.TrimPrefix(p, prefix)) })
+	}
+	return at, nil
 }

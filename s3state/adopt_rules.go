@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/cesnet/rwm/internal/plural"
@@ -30,6 +31,14 @@ func (s *Store) storedRules(ctx context.Context, bucket string) ([]storedRule, e
 	if err != nil {
 		return nil, s3err.Wrap(err, "read the lifecycle of bucket %s", bucket)
 	}
+	rules, err := readStoredRules(data)
+	if err != nil {
+		return nil, fmt.Errorf("read the lifecycle of bucket %s: %w", bucket, err)
+	}
+	return rules, nil
+}
+
+func readStoredRules(data []byte) ([]storedRule, error) {
 	type move struct{ StorageClass string }
 	var doc struct {
 		Rule []struct {
@@ -39,7 +48,7 @@ func (s *Store) storedRules(ctx context.Context, bucket string) ([]storedRule, e
 		}
 	}
 	if err := xml.Unmarshal(data, &doc); err != nil {
-		return nil, fmt.Errorf("read the lifecycle of bucket %s: %w", bucket, err)
+		return nil, err
 	}
 	var rules []storedRule
 	for i := range doc.Rule {
@@ -77,6 +86,9 @@ func (r *storedRule) String() string {
 	if len(r.moves) > 0 {
 		say("moves objects to %s", s3err.Clip(strings.Join(r.moves, ", ")))
 	}
+	if r.Other != "" {
+		say("does what RWM does not know (%s)", r.Other)
+	}
 	if len(does) == 0 {
 		say("does nothing that RWM knows of")
 	}
@@ -110,10 +122,22 @@ func (a *adoption) judgeRule(r *storedRule) (AdoptFate, string) {
 		return AdoptKept, ""
 	}
 	set := &Settings{Lock: a.has, Lifecycle: []LifecycleForecast{{LifecycleRule: r.LifecycleRule}}}
+	if a.concernsPrefix(r.Prefix) {
+		set.Lifecycle[0].Prefix = "" // judged as if it were for the repository at the root
+	}
 	if set.judge(); len(set.Problems) > 0 {
 		return AdoptRefused, set.Problems[0]
 	}
 	return AdoptKept, ""
+}
+
+// concernsPrefix reports whether a rule for keys with a prefix can touch one of the
+// repositories that were found.
+func (a *adoption) concernsPrefix(prefix string) bool {
+	return slices.ContainsFunc(a.plan.Repositories, func(repository string) bool {
+		below, inside := strings.CutPrefix(prefix, repository)
+		return strings.HasPrefix(repository, prefix) || inside && (&LifecycleRule{Prefix: below}).concernsRepository()
+	})
 }
 
 // brokenBy says why a foreign rule would break the promise of a lock with these

@@ -27,6 +27,9 @@ func TestAdoptLifecycleOfOthers(t *testing.T) {
 	old10 := rule("old", "", `<NoncurrentVersionExpiration><NoncurrentDays>10</NoncurrentDays></NoncurrentVersionExpiration>`)
 	old60 := rule("old", "", `<NoncurrentVersionExpiration><NoncurrentDays>60</NoncurrentDays></NoncurrentVersionExpiration>`)
 	logs := rule("logs", "logs/", `<Expiration><Days>9</Days></Expiration>`)
+	lateLogs := rule("logs", "host1/locks/", `<Expiration><Days>9</Days></Expiration>`)
+	prefixed := rule("old", "host1/", `<NoncurrentVersionExpiration><NoncurrentDays>2</NoncurrentDays></NoncurrentVersionExpiration>`)
+	packs := rule("old", "host1/data/00", `<Expiration><Days>90</Days></Expiration>`)
 	for name, c := range map[string]struct {
 		rules string
 		lock  int
@@ -36,6 +39,9 @@ func TestAdoptLifecycleOfOthers(t *testing.T) {
 		"harmful":           {uploads + current, 0, "current refused, uploads kept"},
 		"too soon":          {old10, 0, "old refused"},
 		"elsewhere":         {logs, 0, "logs kept"},
+		"locks at a prefix": {lateLogs, 0, "logs kept"},
+		"at a prefix":       {prefixed, 0, "old refused"},
+		"packs at a prefix": {packs, 0, "old refused"},
 		"with a lock":       {uploads + old60, 20, "old kept, uploads kept"},
 		"sooner than it":    {uploads + old10, 20, "old refused, uploads kept"},
 		"later, and longer": {old10, 5, "old kept"},
@@ -48,6 +54,9 @@ func TestAdoptLifecycleOfOthers(t *testing.T) {
 			// Older Ceph locks no other bucket that exists, and lists rules by their
 			// IDs.
 			w.plainWith(w.admin, minio.MakeBucketOptions{ObjectLocking: c.lock > 0})
+			for _, key := range []string{"host1/config", "host1/keys/k"} {
+				put(t, w.admin, w.bucket, key, key)
+			}
 			a := &accessor{s: w.admin, bucket: w.bucket}
 			if err := a.put(w.ctx, "lifecycle", fmt.Sprintf(rulesOf, c.rules)); err != nil {
 				t.Fatal(err)
@@ -107,6 +116,39 @@ func TestAdoptLifecycleOfOthers(t *testing.T) {
 				t.Errorf("the second time: %+v, %v", res, err)
 			}
 		})
+	}
+}
+
+// What a server does by a rule beyond S3's own is judged, too. MinIO has all of this.
+func TestLifecycleOfMinIO(t *testing.T) {
+	for what, want := range map[string]string{
+		`<NoncurrentVersionExpiration><NewerNoncurrentVersions>1</NewerNoncurrentVersions></NoncurrentVersionExpiration>`: "removes for good what was deleted or overwritten, after 1 day",
+		`<DelMarkerExpiration><Days>2</Days></DelMarkerExpiration>`:                                                       "removes for good what was deleted or overwritten, after 2 days",
+		`<DelMarkerExpiration><Days>60</Days></DelMarkerExpiration>`:                                                      "",
+		`<NoncurrentVersionExpiration><NoncurrentDays>60</NoncurrentDays><NewerNoncurrentVersions>1</NewerNoncurrentVersions></NoncurrentVersionExpiration>` +
+			`<DelMarkerExpiration><Days>3</Days></DelMarkerExpiration>`: "overwritten, after 3 days",
+		`<AllVersionsExpiration><Days>60</Days></AllVersionsExpiration>`:                             "has AllVersionsExpiration, and RWM does not know",
+		`<AllVersionsExpiration></AllVersionsExpiration><DelMarkerExpiration></DelMarkerExpiration>`: "",
+		`<Transition><Days>60</Days><StorageClass>COLD</StorageClass></Transition>`:                  "",
+	} {
+		data := fmt.Appendf(nil, rulesOf, rule("old", "", what))
+		stored, err := readStoredRules(data)
+		if err != nil || len(stored) != 1 {
+			t.Fatalf("%s: %+v, %v", what, stored, err)
+		}
+		r := &stored[0]
+		a := &adoption{plan: &AdoptPlan{Repositories: []string{""}}, has: &Lock{}}
+		if fate, why := a.judgeRule(r); !strings.Contains(why, want) || (fate == AdoptRefused) != (want != "") {
+			t.Errorf("%s: %s: %s, %s, want %s", what, r, fate, why, want)
+		}
+		days := r.NoncurrentDays
+		if days == 0 || days > 30 {
+			days = 30
+		}
+		lock := &LockOptions{Days: days, GraceDays: 10, Mode: Compliance}
+		if why := lock.brokenBy(r); (why != "") != (r.Other != "") {
+			t.Errorf("%s: with a lock: %s", what, why)
+		}
 	}
 }
 

@@ -113,6 +113,9 @@ func (set *Settings) judge() {
 		if r.ExpireDays > 0 || !r.ExpireDate.IsZero() {
 			set.Problems = append(set.Problems, fmt.Sprintf("lifecycle rule %q deletes current objects", s3err.Clip(r.ID)))
 		}
+		if r.Other != "" {
+			set.Problems = append(set.Problems, fmt.Sprintf("lifecycle rule %q has %s, and RWM does not know what that removes", s3err.Clip(r.ID), r.Other))
+		}
 		if r.NoncurrentDays > 0 && r.NoncurrentDays < fewestDays && !promised {
 			set.Problems = append(set.Problems, fmt.Sprintf(
 				"lifecycle rule %q removes for good what was deleted or overwritten, after %s; leave it %d at least", s3err.Clip(r.ID), plural.Of(r.NoncurrentDays, "day"), fewestDays))

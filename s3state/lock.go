@@ -166,6 +166,9 @@ func (l *Lock) judge() {
 		if r.ExpireDays > 0 || !r.ExpireDate.IsZero() {
 			problem("lifecycle deletes current objects (rule %q)", s3err.Clip(r.ID))
 		}
+		if r.Other != "" {
+			problem("lifecycle has %s (rule %q), and RWM does not know what that removes", r.Other, s3err.Clip(r.ID))
+		}
 		if r.NoncurrentDays > 0 && (l.Days == 0 || r.NoncurrentDays < l.Days) {
 			l.Days = r.NoncurrentDays
 		}

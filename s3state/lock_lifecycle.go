@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,9 @@ type LifecycleRule struct {
 	// LoneMarkers removes delete markers that no longer hide any version.
 	LoneMarkers bool `json:"lone_markers,omitempty"`
 	UploadDays  int  `json:"upload_days,omitempty"` // removes uploads unfinished so long
+	// Other names what else the server does by the rule. RWM does not know what that
+	// removes.
+	Other string `json:"other,omitempty"`
 }
 
 func (r *LifecycleRule) concerns(key string) bool { return strings.HasPrefix(key, r.Prefix) }
@@ -54,7 +58,20 @@ type ruleXML struct {
 
 	NoncurrentVersionExpiration    *noncurrentXML
 	AbortIncompleteMultipartUpload *uploadsXML
+	DelMarkerExpiration            *delMarkerXML // MinIO's
+	Other                          []otherXML    `xml:",any"`
 }
+
+// delMarkerXML removes all versions of what has been deleted for some days.
+type delMarkerXML struct{ Days int }
+
+type otherXML struct {
+	XMLName xml.Name
+	Text    string `xml:",innerxml"`
+}
+
+// harmlessActions are those that remove nothing.
+var harmlessActions = []string{"Transition", "NoncurrentVersionTransition", "Compression", "NoncurrentVersionCompression"}
 
 type expirationXML struct {
 	Days                      int    `xml:",omitempty"`
@@ -129,6 +146,17 @@ func (x *ruleXML) rule() LifecycleRule {
 	if n := x.NoncurrentVersionExpiration; n != nil {
 		// More than 100 years is for ever, and beyond 292 no time.Duration.
 		r.NoncurrentDays, r.NewerNoncurrent = min(max(n.NoncurrentDays, 0), maxLockDays), max(n.NewerNoncurrentVersions, 0)
+		if r.NoncurrentDays == 0 && r.NewerNoncurrent > 0 {
+			r.NoncurrentDays = 1 // MinIO removes the others at once
+		}
+	}
+	if m := x.DelMarkerExpiration; m != nil && m.Days > 0 && (r.NoncurrentDays == 0 || m.Days < r.NoncurrentDays) {
+		r.NoncurrentDays, r.NewerNoncurrent = min(m.Days, maxLockDays), 0
+	}
+	for _, o := range x.Other {
+		if strings.TrimSpace(o.Text) != "" && !slices.Contains(harmlessActions, o.XMLName.Local) {
+			r.Other = strings.TrimPrefix(r.Other+", "+s3err.Clip(o.XMLName.Local), ", ")
+		}
 	}
 	if a := x.AbortIncompleteMultipartUpload; a != nil {
 		r.UploadDays = max(a.DaysAfterInitiation, 0)
