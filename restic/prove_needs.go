@@ -64,6 +64,9 @@ func (n *Needed) Among(keys iter.Seq[string]) []string {
 // all keys, all indexes, the snapshots, and packs as the options say. Where a blob is
 // in several packs one of them is enough.
 //
+// It is for what copies or counts objects. What it leaves out may still be needed if an
+// attacker has written the indexes, so it is no reason to remove or unlock anything.
+//
 // If the repository is broken, Needs returns the list together with the error. The list
 // then also names what is missing, as far as that could be determined, and is nil if
 // nothing could be. It takes some 200 bytes of memory for each object, in addition to
