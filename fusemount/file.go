@@ -3,6 +3,7 @@
 package fusemount
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sort"
@@ -129,8 +130,17 @@ func (r *reply) Bytes(buf []byte) ([]byte, fuse.Status) {
 	return buf, fuse.OK
 }
 
+// mostParts is how many parts of a reply the kernel takes at once, less those of
+// go-fuse. It refuses a reply with more, and the reader would wait for ever.
+const mostParts = 1000
+
 // Slices avoids a copy when a reply spans several blobs.
-func (r *reply) Slices() ([][]byte, fuse.Status) { return r.parts, fuse.OK }
+func (r *reply) Slices() ([][]byte, fuse.Status) {
+	if len(r.parts) > mostParts { // of blobs that restic would not make
+		return [][]byte{bytes.Join(r.parts, nil)}, fuse.OK
+	}
+	return r.parts, fuse.OK
+}
 
 func (r *reply) Done() {
 	for i, b := range r.blobs {

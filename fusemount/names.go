@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cesnet/rwm/restic"
 )
@@ -19,6 +20,7 @@ type name struct {
 // arrange names snapshots, sorted by time, as the templates say.
 func arrange(snapshots []restic.Snapshot, pathTemplates []string, timeTemplate string) *name {
 	root := &name{entries: map[string]*name{}}
+	taken := make(map[string]int)
 	for _, t := range pathTemplates {
 		root.dir(fixedPart(t))
 	}
@@ -27,7 +29,7 @@ func arrange(snapshots []restic.Snapshot, pathTemplates []string, timeTemplate s
 		for _, t := range pathTemplates {
 			paths, ending := expand(t, timeTemplate, sn)
 			for _, p := range paths {
-				last := root.free(p, ending)
+				last := root.free(p, ending, taken)
 				root.put(p+last, &name{snapshot: sn})
 				if ending != "" {
 					// snapshots are sorted by time, so the last is the latest
@@ -40,12 +42,30 @@ func arrange(snapshots []restic.Snapshot, pathTemplates []string, timeTemplate s
 }
 
 // split returns the elements of a path below the root, none of them "..", "." or empty.
+// Each can be the name of a file: the kernel refuses a directory with any other.
 func split(p string) []string {
 	p = strings.TrimPrefix(path.Clean("/"+p), "/")
 	if p == "" {
 		return nil
 	}
-	return strings.Split(p, "/")
+	steps := strings.Split(p, "/")
+	for i, step := range steps {
+		steps[i] = strings.ReplaceAll(shorten(step, 255), "\x00", "_")
+	}
+	return steps
+}
+
+// shorten cuts a name, at a character if it is one of UTF-8.
+func shorten(name string, most int) string {
+	if len(name) <= most {
+		return name
+	}
+	for i := most; i > most-utf8.UTFMax; i-- {
+		if utf8.RuneStart(name[i]) {
+			return name[:i]
+		}
+	}
+	return name[:most]
 }
 
 // dir returns the directory at a path, made as needed.
@@ -89,13 +109,18 @@ func (n *name) at(p string) *name {
 	return n
 }
 
-// free returns ending, with a number appended if the name is taken.
-func (n *name) free(p, ending string) string {
-	for i, try := 1, ending; ; i++ {
+// free returns ending, with a number appended if the name is taken. taken counts the
+// names that are: thousands of snapshots may have the same time.
+func (n *name) free(p, ending string, taken map[string]int) string {
+	for i := taken[p+ending]; ; i++ {
+		try := ending
+		if i > 0 {
+			try = fmt.Sprintf("%s-%d", ending, i)
+		}
 		if n.at(p+try) == nil {
+			taken[p+ending] = i + 1
 			return try
 		}
-		try = fmt.Sprintf("%s-%d", ending, i)
 	}
 }
 
@@ -137,7 +162,7 @@ func expand(template, timeTemplate string, sn *restic.Snapshot) (paths []string,
 			for i := range tags {
 				// in restic, a snapshot's only tag may name nested directories, as in
 				// a/b
-				if len(tags) > 1 || strings.Join(split(tags[i]), "/") != tags[i] {
+				if len(tags) > 1 || shallow(tags[i]) != strings.Join(split(tags[i]), "/") {
 					tags[i] = fileName(tags[i])
 				}
 			}
@@ -147,14 +172,26 @@ func expand(template, timeTemplate string, sn *restic.Snapshot) (paths []string,
 		case 'I':
 			add(sn.ID.String())
 		case 'u':
-			add(sn.Username)
+			add(shallow(sn.Username))
 		case 'h':
-			add(sn.Hostname)
+			add(shallow(sn.Hostname))
 		default:
 			add(string(c))
 		}
 	}
 	return paths, ""
+}
+
+// mostSteps bounds the directories that a host, user or tag may name.
+const mostSteps = 16
+
+// shallow is a text that may name nested directories, but not thousands, nor others
+// than its own.
+func shallow(text string) string {
+	if steps := strings.Split(text, "/"); len(steps) > mostSteps || slices.Contains(steps, "..") {
+		return fileName(text)
+	}
+	return text
 }
 
 // fileName turns a tag into a valid file name.
