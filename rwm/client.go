@@ -3,6 +3,7 @@ package rwm
 import (
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -30,7 +31,8 @@ func NewTransport() (*http.Transport, error) {
 }
 
 // NewClient makes the S3 client of a configuration. It uses path-style addressing and
-// asks the server for the bucket's region. A nil transport means [NewTransport].
+// asks the server for the bucket's region, unless the extra arguments of the backups say
+// otherwise with -o s3.…. A nil transport means [NewTransport].
 //
 // The client itself retries a request only once, since packages restic and s3state do
 // their own retries and know which failures are transient.
@@ -53,13 +55,15 @@ func NewClient(cfg *Config, transport http.RoundTripper) (*minio.Client, error) 
 			return nil, err
 		}
 	}
-	client, err := minio.New(endpoint.Host, &minio.Options{
-		Creds:        credentials.NewStaticV4(cfg.S3AccessKey, cfg.S3SecretKey, ""),
-		Secure:       endpoint.Scheme == "https",
-		Transport:    reqctx.RepeatLocation(transport),
-		BucketLookup: minio.BucketLookupPath,
-		MaxRetries:   2,
-	})
+	flags, err := cfg.clientFlags(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	client, err := minio.New(endpoint.Host, flags.MinioOptions(minio.Options{
+		Creds:     credentials.NewStaticV4(cfg.S3AccessKey, cfg.S3SecretKey, ""),
+		Secure:    endpoint.Scheme == "https",
+		Transport: reqctx.RepeatLocation(transport),
+	}))
 	if err != nil {
 		return nil, cfg.source.at("s3_endpoint_url", "%s", err)
 	}

@@ -35,7 +35,7 @@ backups: {one: {filesdirs: [/a]}, two: {filesdirs: [/b], extras: [--no-scan]}}
 	t.Setenv("RESTIC_PACK_SIZE", "large")
 	cfg, err := rwm.ParseConfig(strings.NewReader(text+"backup_extras: [--pack-size=32]\n"), "rwm.conf")
 	if err == nil {
-		err = cfg.Validate()
+		_, err = rwm.New(cfg)
 	}
 	if err != nil {
 		t.Errorf("%v", err)

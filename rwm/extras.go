@@ -37,7 +37,15 @@ func parseExtrasIn(env resticflags.Env, lists ...[]string) (*resticflags.BackupA
 	if err := args.Check(); err != nil {
 		return nil, err
 	}
-	opts, err := args.SessionOptions()
+	access := args.Access
+	s3, err := access.TakeS3()
+	if err == nil && s3.Anonymous {
+		err = errors.New("-o s3.unsafe-anonymous-auth cannot be used here: a backup writes")
+	}
+	if err != nil {
+		return nil, err
+	}
+	opts, err := access.SessionOptions()
 	if err != nil {
 		return nil, err
 	}
@@ -67,4 +75,20 @@ func checkVariables(lists ...[]string) error {
 		}
 	}
 	return &ConfigError{Msg: fmt.Sprintf("environment variables %s: %v", strings.Join(resticflags.Variables(), ", "), err)}
+}
+
+// clientFlags are what the extra arguments say about the client, which all backups
+// share.
+func (c *Config) clientFlags(env resticflags.Env) (flags resticflags.Client, err error) {
+	if flags, err = resticflags.ParseClient(env, c.BackupExtras); err != nil {
+		return flags, c.source.at("backup_extras", "%s", err)
+	}
+	var each [][]string
+	for _, name := range c.BackupNames() {
+		each = append(each, c.Backups[name].Extras)
+		if flags, err = resticflags.ParseClient(env, c.BackupExtras, each...); err != nil {
+			return flags, c.source.at("backups."+name+".extras", "%s", err)
+		}
+	}
+	return flags, nil
 }

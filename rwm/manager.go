@@ -113,11 +113,11 @@ func (m *Manager) connect() error {
 		return nil
 	}
 	if m.transport == nil {
-		extras, err := parseExtras(m.cfg.BackupExtras)
+		flags, err := m.cfg.clientFlags(os.Getenv)
 		if err != nil {
-			return m.cfg.source.at("backup_extras", "%s", err)
+			return err
 		}
-		for _, file := range append(slices.Clone(extras.HTTP.Cacert), extras.HTTP.TLSClientCert) {
+		for _, file := range append(slices.Clone(flags.Cacert), flags.TLSClientCert) {
 			if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
 				return m.cfg.source.at("backup_extras", "%s is not a regular file, and nothing could end the waiting for it; read it yourself and give WithTransport", file)
 			}
@@ -126,7 +126,7 @@ func (m *Manager) connect() error {
 		if err != nil {
 			return err
 		}
-		if m.transport, err = extras.HTTP.Transport(context.Background(), transport); err != nil {
+		if m.transport, err = flags.Transport(context.Background(), transport); err != nil {
 			return m.cfg.source.at("backup_extras", "%s", err)
 		}
 	}

@@ -110,9 +110,11 @@ func (p *plan) dry() bool {
 }
 
 // sessionAccess is what of the arguments needs a repository opened with it.
-// Compression and pack size are options of a single backup.
+// Compression and pack size are options of a single backup, and the client is there.
 func sessionAccess(args *resticflags.BackupArgs) resticflags.Access {
 	access := args.Access
+	_, _ = access.TakeS3() // checked by parseExtras
+	access.HTTP = resticflags.HTTP{}
 	access.Compression, access.PackSize = "", 0
 	return access
 }

@@ -73,6 +73,9 @@ func (c *Config) validateRuns() error {
 	if _, err := parseExtrasIn(resticflags.NoEnv, c.BackupExtras); err != nil {
 		errs = append(errs, c.source.at("backup_extras", "%s", err))
 	}
+	if len(errs) == 0 {
+		errs = append(errs, c.validateClient())
+	}
 	errs = append(errs, c.validateVariables()...)
 	return errors.Join(append(errs, c.validateRetention()...)...)
 }
@@ -140,18 +143,15 @@ func (c *Config) validateBackup(name string, backup Backup) (errs []error) {
 	if err := (&restic.BackupOptions{Excludes: backup.Excludes}).Check(); err != nil {
 		errs = append(errs, c.source.at(path+".excludes", "%s", err))
 	}
-	if err := c.validateExtras(backup); err != nil {
+	if _, err := parseExtrasIn(resticflags.NoEnv, backup.Extras); err != nil {
 		errs = append(errs, c.source.at(path+".extras", "%s", err))
 	}
 	return errs
 }
 
-// validateExtras refuses for a single backup what holds for the whole client.
-func (c *Config) validateExtras(backup Backup) error {
-	args, err := parseExtrasIn(resticflags.NoEnv, backup.Extras)
-	if err == nil && args.HTTP.Given() {
-		return errors.New("--cacert, --tls-client-cert, --insecure-tls and --http-user-agent apply to all requests; put them into backup_extras")
-	}
+// validateClient refuses extras that disagree about what holds for the whole client.
+func (c *Config) validateClient() error {
+	_, err := c.clientFlags(resticflags.NoEnv)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cesnet/rwm/internal/redact"
+	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/rwm"
 	"golang.org/x/term"
 )
@@ -25,12 +26,13 @@ type app struct {
 	loaded         *rwm.Config  // by config; nil before
 	connected      *rwm.Manager // by managerOf, the last one; nil before
 	observed       *rwm.ObservedTransport
-	plain          *plainLines // stderr, line by line
-	written        *output     // what is below stdout
-	wantsJSON      atomic.Bool // cli.JSON for the goroutine of the signals
-	usageCode      int         // exit code for a wrong command line
-	creating       bool        // a repository is made: its password is new
-	floor          []byte      // by raiseFloor
+	plain          *plainLines    // stderr, line by line
+	written        *output        // what is below stdout
+	wantsJSON      atomic.Bool    // cli.JSON for the goroutine of the signals
+	usageCode      int            // exit code for a wrong command line
+	reach          resticflags.S3 // of -o s3.…, for the configured repository
+	creating       bool           // a repository is made: its password is new
+	floor          []byte         // by raiseFloor
 }
 
 func newApp(stdin, stdout, stderr *os.File) *app {
@@ -148,6 +150,13 @@ func (a *app) managerOf(cfg *rwm.Config, events func(rwm.Event), more ...rwm.Opt
 	}, more...)
 	if file, err := rwm.ReviewsFile(); err == nil { // else there is no home
 		opts = append(opts, rwm.WithReviews(file))
+	}
+	if a.reach != (resticflags.S3{}) {
+		client, err := configuredClient(cfg, transport, a.reach)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, rwm.WithClient(client))
 	}
 	a.connected, err = rwm.New(cfg, opts...)
 	return a.connected, err

@@ -20,5 +20,5 @@ const asOf = "rwm's own, for the configured bucket as it was: restic has no such
 
 // noCase are the commands without a case, and why.
 var noCase = map[string]string{
-	"options": "it lists the options of the backends that are linked, which are fewer than restic's: of those of S3, `enable-restore` and its companions are missing, `layout`, which is deprecated, and `list-objects-v1`, because a server that needs it is recognised",
+	"options": "it lists the options of the backends that are linked, which are fewer than restic's: of those of S3, `enable-restore` and its companions are missing; `layout`, which is deprecated, `list-objects-v1`, because a server that needs it is recognised, and those of backends that are not linked are accepted and change nothing",
 }

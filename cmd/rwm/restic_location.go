@@ -5,15 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/cesnet/rwm/internal/reqctx"
 	"github.com/cesnet/rwm/internal/resticflags"
+	"github.com/cesnet/rwm/internal/s3config"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 )
@@ -81,15 +84,35 @@ func (a *app) s3Location(name string, cfg *rwm.Config, options resticflags.S3) (
 	if err != nil {
 		return nil, err
 	}
-	lookup := map[string]minio.BucketLookupType{
-		"": minio.BucketLookupPath, "path": minio.BucketLookupPath, "dns": minio.BucketLookupDNS, "auto": minio.BucketLookupAuto,
+	client, err := s3Client(u, creds, transport, options)
+	if err != nil {
+		return nil, err
 	}
-	client, err := minio.New(u.Host, &minio.Options{
-		Creds: creds, Secure: u.Scheme == "https", Transport: reqctx.RepeatLocation(transport), MaxRetries: cmp.Or(options.Retries, 2),
-		Region: options.Region, BucketLookup: lookup[options.BucketLookup],
-	})
+	return restic.S3(client, bucket, prefix), nil
+}
+
+func s3Client(endpoint *url.URL, creds *credentials.Credentials, transport http.RoundTripper, options resticflags.S3) (*minio.Client, error) {
+	client, err := minio.New(endpoint.Host, options.MinioOptions(minio.Options{
+		Creds: creds, Secure: endpoint.Scheme == "https", Transport: reqctx.RepeatLocation(transport),
+	}))
 	if err != nil {
 		return nil, usageError{fmt.Errorf("s3 repository: %w", err)}
 	}
-	return restic.S3(client, bucket, prefix), nil
+	return client, nil
+}
+
+// configuredClient is the client of the configuration, reached as -o s3.… says.
+func configuredClient(cfg *rwm.Config, transport http.RoundTripper, options resticflags.S3) (*minio.Client, error) {
+	if err := requireS3(cfg); err != nil {
+		return nil, err
+	}
+	u, err := s3config.Endpoint(cfg.S3EndpointURL)
+	if err != nil {
+		return nil, err
+	}
+	creds, err := s3Credentials(u, cfg, options, transport)
+	if err != nil {
+		return nil, err
+	}
+	return s3Client(u, creds, transport, options)
 }

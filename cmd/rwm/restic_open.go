@@ -25,7 +25,7 @@ type repository struct {
 	password string
 	typed    bool // on a terminal, so that it can be typed again
 	opts     []restic.Option
-	s3       resticflags.S3 // for -r
+	s3       resticflags.S3 // of -o s3.…
 }
 
 // session opens the repository of the command line, with the flags given there.
@@ -177,9 +177,6 @@ func (a *app) namedRepository(access resticflags.Access, more []restic.Option) (
 }
 
 func (r *repository) configured(access resticflags.Access) error {
-	if r.s3 != (resticflags.S3{}) {
-		return usageError{errors.New("-o s3.region, s3.bucket-lookup, s3.retries and s3.unsafe-anonymous-auth are for a repository that is named with -r s3:…, not for the configured one")}
-	}
 	cfg, err := r.app.config()
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w; without a configuration name the repository with -r or $RESTIC_REPOSITORY", err)
@@ -195,6 +192,7 @@ func (r *repository) configured(access resticflags.Access) error {
 		}
 	}
 	r.password = cfg.ResticPassword
+	r.app.reach = r.s3
 	if r.manager, err = r.app.managerOf(cfg, nil); err != nil {
 		return err
 	}

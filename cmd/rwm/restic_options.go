@@ -8,12 +8,12 @@ func (resticOptionsCmd) Help() string { return "The extended options that -o tak
 
 var extendedOptions = [][2]string{
 	{"local.connections", "set a limit for the number of concurrent operations (default: 16)"},
-	{"s3.bucket-lookup", "with -r s3:…, bucket lookup style: 'auto', 'dns', or 'path' (default: path)"},
+	{"s3.bucket-lookup", "bucket lookup style: 'auto', 'dns', or 'path' (default: path)"},
 	{"s3.connections", "set a limit for the number of concurrent connections (default: 16)"},
-	{"s3.region", "with -r s3:…, set region (default: $AWS_DEFAULT_REGION, or the server is asked)"},
-	{"s3.retries", "with -r s3:…, set the number of attempts of a request (default: 2)"},
+	{"s3.region", "set region (default: the server is asked; with -r s3:…, $AWS_DEFAULT_REGION)"},
+	{"s3.retries", "set the number of attempts of a request (default: 2)"},
 	{"s3.storage-class", "set S3 storage class (STANDARD, STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or REDUCED_REDUNDANCY)"},
-	{"s3.unsafe-anonymous-auth", "with -r s3:…, do not sign requests: for public buckets"},
+	{"s3.unsafe-anonymous-auth", "do not sign requests: for public buckets"},
 }
 
 func (resticOptionsCmd) Run(a *app) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/cesnet/rwm/internal/redact"
@@ -29,13 +30,17 @@ func (a *app) transport(cfg *rwm.Config) (http.RoundTripper, error) {
 	return a.observed, nil
 }
 
-// httpFlags are restic's flags for HTTP, from the command line or backup_extras.
+// httpFlags are restic's flags for HTTP, from the command line or the backups' extras.
 func (a *app) httpFlags(cfg *rwm.Config) resticflags.HTTP {
 	flags := a.cli.Restic.HTTP
 	if !flags.Given() {
-		// What is wrong with backup_extras is found by rwm.New.
-		if extras, err := resticflags.ParseBackup(cfg.BackupExtras); err == nil {
-			flags = extras.HTTP
+		var each [][]string
+		for _, name := range cfg.BackupNames() {
+			each = append(each, cfg.Backups[name].Extras)
+		}
+		// What is wrong with them is found by rwm.New.
+		if client, err := resticflags.ParseClient(os.Getenv, cfg.BackupExtras, each...); err == nil {
+			flags = client.HTTP
 		}
 	}
 	return flags

@@ -210,6 +210,25 @@ func TestExtendedOptionsOfS3(t *testing.T) {
 	if opts, err := a.SessionOptions(); err != nil || len(opts) != 2 {
 		t.Errorf("%v %d", err, len(opts))
 	}
+	// restic's other options, and its ways to write them, are no error: wrappers and
+	// configurations of the original have them.
+	a = Access{Option: []string{"S3.Region=a, s3.retries=2", "s3.retries=2", "s3.layout=default", "s3.list-objects-v1=true", "rest.connections=3", "sftp.command=ssh -p 1"}}
+	if got, err = a.TakeS3(); err != nil || got != (S3{Region: "a", Retries: 2}) {
+		t.Errorf("%v %+v", err, got)
+	}
+	if opts, err := a.SessionOptions(); err != nil || len(opts) != 0 {
+		t.Errorf("%v %d", err, len(opts))
+	}
+	for _, wrong := range []string{"s3.retries=1,s3.retries=2", "s3.list-objects-v1=perhaps", "s3.enable-restore=true", "s3.nosuch=1", "nosuch"} {
+		a := Access{Option: []string{wrong}}
+		_, err := a.TakeS3()
+		if err == nil {
+			_, err = a.SessionOptions()
+		}
+		if err == nil {
+			t.Errorf("%s: no error", wrong)
+		}
+	}
 	for _, wrong := range []string{"s3.bucket-lookup=x", "s3.retries=0", "s3.retries=many", "s3.unsafe-anonymous-auth=perhaps"} {
 		if _, err := (&Access{Option: []string{wrong}}).TakeS3(); err == nil {
 			t.Errorf("%s: no error", wrong)
