@@ -3,7 +3,9 @@ package keeper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -46,6 +48,9 @@ func (s *managed) Access(ctx context.Context) (*AccessResult, error) {
 	a, err := s.host.Storage().Access(ctx, s.bucket, s3state.AccessOptions{As: s3state.RoleHost, Quick: true})
 	if err != nil {
 		return nil, err
+	}
+	if open := a.Unproved(); open != nil {
+		return nil, fmt.Errorf("the server did not answer some attempts (%s)", strings.Join(open, ", "))
 	}
 	r := &AccessResult{OK: a.OK}
 	for _, one := range a.Results {

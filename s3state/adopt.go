@@ -194,7 +194,13 @@ func (a *adoption) prove(ctx context.Context, res *AdoptResult) (err error) {
 	if a.opts.Host == nil {
 		return nil
 	}
-	if res.Access, err = a.opts.Host.Access(ctx, a.bucket, AccessOptions{As: RoleHost}); err != nil {
+	res.Access, err = a.opts.Host.Access(ctx, a.bucket, AccessOptions{As: RoleHost})
+	if err == nil {
+		if open := res.Access.Unproved(); open != nil {
+			err = fmt.Errorf("the server did not answer some attempts (%s)", strings.Join(open, ", "))
+		}
+	}
+	if err != nil {
 		return ended(ctx, fmt.Errorf("adopt %s: all steps are done, but what the host can do is not proved: %w", a.bucket, err), StepError{
 			Op: "adopt", Bucket: a.bucket, Step: "prove what the host can do", Done: res.Done, Next: "run storage-access with the host's credentials",
 		})

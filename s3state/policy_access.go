@@ -32,14 +32,17 @@ type AccessResult struct {
 	Harm bool
 	// Gap says the same, but the server is at fault: nothing in the bucket can prevent
 	// it.
-	Gap    bool
-	Detail string // the server's answer, if it was not as expected, or what follows
+	Gap bool
+	// Unproved says that an attempt that could do harm got no answer: the server is
+	// overloaded, failed or was not reached.
+	Unproved bool
+	Detail   string // the server's answer, if it was not as expected, or what follows
 }
 
-// Met reports that the role can do what it needs, and no harm. A right that the server
-// grants beyond the policy counts only if it does harm.
+// Met reports that the role can do what it needs, and was shown to do no harm. A right
+// that the server grants beyond the policy counts only if it does harm.
 func (r AccessResult) Met() bool {
-	return !r.Harm && (r.Expected != Allowed || r.Outcome == Allowed)
+	return !r.Harm && !r.Unproved && (r.Expected != Allowed || r.Outcome == Allowed)
 }
 
 // AccessReport lists what credentials allow.
@@ -49,8 +52,8 @@ type AccessReport struct {
 	RoleBy  RoleBy       // how that is known
 	Check   *PolicyCheck // what the policy says
 	Results []AccessResult
-	// OK is false if the role can do harm, or cannot do what it needs to. Gaps of the
-	// server do not change it.
+	// OK is false if the role can do harm, or that could not be tried, or it cannot do
+	// what it needs to. Gaps of the server do not change it.
 	OK bool
 }
 
@@ -119,6 +122,7 @@ func (a *accessor) note(action string, expected Outcome, harm bool, err error) O
 		r.Detail = s3err.Describe(err).Error()
 	}
 	r.Harm = harm && r.Outcome == Allowed
+	r.Unproved = harm && r.Outcome == Unknown && (s3err.Status(err) == 0 || s3err.Transient(err))
 	a.report.OK = a.report.OK && r.Met()
 	a.report.Results = append(a.report.Results, r)
 	return r.Outcome
@@ -131,6 +135,19 @@ func reached(err error) bool {
 		return true
 	}
 	return false
+}
+
+// Unproved lists the attempts that got no answer, if nothing else is wrong; else nil.
+func (r *AccessReport) Unproved() (actions []string) {
+	for _, one := range r.Results {
+		switch {
+		case one.Unproved:
+			actions = append(actions, one.Action)
+		case !one.Met():
+			return nil
+		}
+	}
+	return actions
 }
 
 func (a *accessor) put(ctx context.Context, what string, body string) error {

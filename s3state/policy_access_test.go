@@ -2,8 +2,12 @@ package s3state
 
 import (
 	"errors"
+	"io"
+	"net"
+	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -71,5 +75,58 @@ func TestAccess(t *testing.T) {
 	}
 	if got := contents(t, w.admin, w.bucket); got["config"] != config {
 		t.Errorf("it harmed: %q", got)
+	}
+}
+
+// An attempt that the server does not answer proves nothing.
+func TestAccessThatIsNotAnswered(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		fails func(*http.Request) bool
+		how   func(*http.Request) (*http.Response, error)
+		what  string
+	}{
+		"overloaded": {
+			func(r *http.Request) bool { return r.Method == http.MethodDelete && r.URL.Query().Has("versionId") },
+			func(r *http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: 503, Body: io.NopCloser(strings.NewReader("")), Header: http.Header{}, Request: r}, nil
+			},
+			"delete a version",
+		},
+		"broken": {
+			func(r *http.Request) bool { return r.Method == http.MethodPut && r.URL.Query().Has("policy") },
+			func(*http.Request) (*http.Response, error) {
+				return nil, &net.OpError{Op: "read", Err: syscall.ECONNRESET}
+			},
+			"change the policy",
+		},
+		"no such feature": {
+			func(r *http.Request) bool { return r.Method == http.MethodPut && r.URL.Query().Has("lifecycle") },
+			func(r *http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: 501, Body: io.NopCloser(strings.NewReader("")), Header: http.Header{}, Request: r}, nil
+			},
+			"",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			host := w.storeVia(w.srv.Host, roundTripper(func(r *http.Request) (*http.Response, error) {
+				if c.fails(r) {
+					return c.how(r)
+				}
+				return http.DefaultTransport.RoundTrip(r)
+			}))
+			rep, err := host.Access(w.ctx, w.bucket, AccessOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rep.Results {
+				if r.Unproved != (r.Action == c.what) || r.Unproved && (r.Outcome != Unknown || r.Met()) {
+					t.Errorf("%+v", r)
+				}
+			}
+			if rep.OK != (c.what == "") || strings.Join(rep.Unproved(), "") != c.what {
+				t.Errorf("OK is %v, not proved %q", rep.OK, rep.Unproved())
+			}
+		})
 	}
 }

@@ -16,8 +16,8 @@ func (storageAccessCmd) Help() string {
 	return `Run it with the credentials of the host, of the keeper or of the admin. It tests what
 they allow, on an object of its own (rwm/canary_…) and by setting values that are
 already set, and compares it with what the role needs and must not be able to do. It undoes
-what should not have been possible. The exit code is 1 if the role can do harm or lacks
-a right it needs.
+what should not have been possible. The exit code is 1 if the role can do harm, lacks a right
+it needs, or if the server did not answer an attempt, which then proves nothing.
 
 It finds out whose credentials they are, on AWS by asking its STS. Only where the bucket
 belongs to an account of many users and nothing tells them apart (Ceph 19 and later with
@@ -34,6 +34,9 @@ func (c storageAccessCmd) Run(a *app) error {
 		return err
 	}
 	a.showAccess(r)
+	if open := r.Unproved(); open != nil {
+		return fmt.Errorf("bucket %s: not proved: the server did not answer some attempts (%s); run it again", c.Bucket, strings.Join(open, ", "))
+	}
 	if !r.OK {
 		hint := ""
 		if r.RoleBy == s3state.RoleByRights {
@@ -54,11 +57,12 @@ func (a *app) showAccess(r *s3state.AccessReport) {
 			Met      bool            `json:"met"`
 			Harm     bool            `json:"harm"`
 			Gap      bool            `json:"gap"`
+			Unproved bool            `json:"unproved"`
 			Detail   string          `json:"detail,omitempty"`
 		}
 		rows := []row{}
 		for _, x := range r.Results {
-			rows = append(rows, row{x.Action, x.Outcome, x.Expected, x.Met(), x.Harm, x.Gap, x.Detail})
+			rows = append(rows, row{x.Action, x.Outcome, x.Expected, x.Met(), x.Harm, x.Gap, x.Unproved, x.Detail})
 		}
 		_ = a.emit(map[string]any{"bucket": r.Bucket, "role": r.Role, "role_by": r.RoleBy, "ok": r.OK, "results": rows})
 		return
@@ -72,6 +76,8 @@ func (a *app) showAccess(r *s3state.AccessReport) {
 			verdict = "HARM"
 		case x.Gap:
 			verdict, gap = "GAP", ", but for a gap of this server: "+x.Action
+		case x.Unproved:
+			verdict = "NOT PROVED"
 		case !x.Met():
 			verdict = "MISSING"
 		case x.Outcome != x.Expected:
