@@ -121,7 +121,7 @@ func (e *engine) build(t *testing.T, version string) {
 	golang, debian := from[0][1], from[1][1]
 	output(t, e.podman("import", debianStable(t), debian))
 	stand := e.podman("build", "--pull=never", "--network=host", "--tag="+golang, "--file=-", e.dir)
-	stand.Stdin = strings.NewReader("FROM " + debian + "\nENV PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin GOTOOLCHAIN=local GOPROXY=file:///proxy\n")
+	stand.Stdin = strings.NewReader("FROM " + debian + "\nENV PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin GOTOOLCHAIN=local GOPROXY=file:///root/go/pkg/mod/cache/download\n")
 	output(t, stand)
 
 	mod := exec.Command("go", "mod", "download")
@@ -130,8 +130,8 @@ func (e *engine) build(t *testing.T, version string) {
 	env := exec.Command("go", "env", "GOROOT", "GOMODCACHE", "GOCACHE")
 	env.Dir = ".."
 	dirs := strings.Fields(output(t, env))
-	cmd := e.podman("build", "--pull=never", "--network=host", limits[0], limits[1],
-		"--volume="+dirs[0]+":/usr/local/go:ro", "--volume="+dirs[1]+"/cache/download:/proxy:ro", "--volume="+dirs[2]+":/root/.cache/go-build",
+	cmd := e.podman("build", "--pull=never", "--layers=false", "--network=host", limits[0], limits[1],
+		"--volume="+dirs[0]+":/usr/local/go:ro", "--volume="+dirs[1]+":/root/go/pkg/mod:ro", "--volume="+dirs[2]+":/root/.cache/go-build",
 		"--file=packaging/container/Dockerfile", "--build-arg=VERSION="+version, "--tag=rwm", ".")
 	cmd.Dir = ".."
 	output(t, cmd)
