@@ -13,9 +13,10 @@ import (
 // orderArgs rewrites a command line the way GNU programs and restic read it, as
 // kong alone does not: flags may stand between arguments (`backup /a -x /b`), a
 // flag takes the next word whatever it looks like (`--exclude -old`), `-x=v`, `-xv`
-// and `-x v` are the same, and `--` after a group of commands is dropped. Which
-// flags take a value is read from kong's model. Unknown flags stay as they are:
-// kong has the better error for them.
+// and `-x v` are the same, `--` after a group of commands is dropped, and the flags of
+// a command may stand before it (`restic --host h1 backup /a`). Which flags take a
+// value is read from kong's model. Unknown flags stay as they are: kong has the better
+// error for them.
 func orderArgs(root *kong.Node, args []string) ([]string, error) {
 	o := orderer{node: root, rest: args}
 	for len(o.rest) > 0 {
@@ -25,6 +26,7 @@ func orderArgs(root *kong.Node, args []string) ([]string, error) {
 		case arg == "--" && len(o.node.Children) > 0:
 		case arg == "--":
 			o.takeAll()
+		case o.early(arg):
 		case o.takesID(arg):
 			o.words = append(o.words, arg)
 		case len(arg) > 2 && strings.HasPrefix(arg, "--"):
@@ -43,7 +45,8 @@ func orderArgs(root *kong.Node, args []string) ([]string, error) {
 	if o.valueless != "" && !o.help {
 		return nil, usageError{fmt.Errorf("%s needs a value", o.valueless)}
 	}
-	if o.help || len(o.node.Children) > 0 && !o.lost { // a group without a command shows what it has
+	o.out = append(o.out, o.before...)                                       // no command came, and kong says that there is no such flag
+	if o.help || len(o.node.Children) > 0 && !o.lost && len(o.before) == 0 { // a group without a command shows what it has
 		o.out = append(o.out, "--help")
 	}
 	if len(o.words) > 0 {
@@ -62,8 +65,9 @@ type orderer struct {
 	// valueless is a flag that ends the command line instead of having a value. The "--"
 	// before the arguments, which comes after the flags here, must not become its value.
 	valueless string
-	stray     bool // there was a flag that is unknown, and may take the next word
-	lost      bool // so what follows is left to kong, whose error names the flag
+	before    []string // flags before the command that has them
+	stray     bool     // there was a flag that is unknown, and may take the next word
+	lost      bool     // so what follows is left to kong, whose error names the flag
 }
 
 const emptyHint = `; a shell makes "$NAME" empty when NAME is not set`
@@ -111,6 +115,10 @@ func (o *orderer) word(arg string) error {
 		}
 		o.node = child
 		o.out = append(o.out, arg)
+		if len(child.Children) == 0 {
+			o.rest = append(o.before, o.rest...)
+			o.before = nil
+		}
 		if child.Passthrough && len(o.rest) > 0 && slices.Contains([]string{"--help", "-h"}, o.rest[0]) {
 			// Help of ours; that of the program comes after a --.
 			o.out = append([]string{"--help"}, o.out...)
@@ -137,6 +145,49 @@ func (o *orderer) word(arg string) error {
 		return nil
 	}
 	return usageError{unknownCommand(o.node, arg)}
+}
+
+// early keeps a flag, and its value, that stands before the command that has it: under
+// `restic`, as the restic command reads them. Flags that no command has are left alone,
+// and of those that mean different things nothing is guessed but what restic takes for
+// granted: that they have a value.
+func (o *orderer) early(arg string) bool {
+	if o.node.Parent == nil || len(o.node.Children) == 0 || len(arg) < 2 || arg[0] != '-' {
+		return false
+	}
+	name, _, hasValue := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "=")
+	match := func(f *kong.Flag) bool { return f.Name == name || slices.Contains(f.Aliases, name) }
+	if arg[1] != '-' {
+		letters := []rune(name)
+		hasValue = hasValue || len(letters) > 1
+		match = func(f *kong.Flag) bool { return f.Short == letters[0] }
+	}
+	if findFlag(o.node, match) != nil {
+		return false
+	}
+	found := flagsBelow(o.node, match)
+	if len(found) == 0 {
+		return false
+	}
+	o.before = append(o.before, arg)
+	if !hasValue && len(o.rest) > 0 && slices.ContainsFunc(found, takesValue) {
+		o.before = append(o.before, o.rest[0])
+		o.rest = o.rest[1:]
+	}
+	return true
+}
+
+// flagsBelow finds the flags of the commands in a group.
+func flagsBelow(node *kong.Node, match func(*kong.Flag) bool) (found []*kong.Flag) {
+	for _, child := range node.Children {
+		for _, f := range child.Flags {
+			if match(f) {
+				found = append(found, f)
+			}
+		}
+		found = append(found, flagsBelow(child, match)...)
+	}
+	return found
 }
 
 func (o *orderer) long(arg string) {
