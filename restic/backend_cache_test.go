@@ -160,6 +160,31 @@ func TestSpoiledCache(t *testing.T) {
 	}
 }
 
+// A full disk leaves the file with the cache's version empty: the cache is used again
+// once there is room. One of a later version is left alone.
+func TestCacheVersionThatIsNone(t *testing.T) {
+	loc := wholeRepository(t)
+	for version, want := range map[string]string{"": "1", "\x00\x00": "1", "99": "99"} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, openAgain(t, loc, WithoutLock()).ID(), "version")
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(version), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		warned := false
+		openAgain(t, loc, WithCacheDir(dir), WithoutLock(), WithEvents(func(e Event) {
+			if _, is := e.(Warning); is {
+				warned = true
+			}
+		}))
+		if got := string(readFile(t, file)); got != want || warned != (version == "99") {
+			t.Errorf("%q: now %q, warned %v", version, got, warned)
+		}
+	}
+}
+
 // Packs that the index no longer has leave the cache, at most once a day.
 func TestCacheLosesPacksThatWent(t *testing.T) {
 	loc := wholeRepository(t)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sync/semaphore"
 
@@ -143,11 +144,26 @@ func openCache(o *options, loc Location, id string) *engcache.Cache {
 		dir = filepath.Join(dir, "as-of")
 	}
 	c, err := engcache.New(id, dir)
+	if err != nil && removeUnreadableVersion(filepath.Join(dir, id, "version")) {
+		c, err = engcache.New(id, dir)
+	}
 	if err != nil {
 		o.noCacheBecause(loc, err)
 		return nil
 	}
 	return c
+}
+
+// removeUnreadableVersion removes the file that says how a cache is laid out if there is
+// no number in it, and reports whether it did. A full disk leaves it empty; the engine
+// would refuse the cache for ever.
+func removeUnreadableVersion(file string) bool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(string(text), 10, 32)
+	return err != nil && os.Remove(file) == nil
 }
 
 func (o *options) noCacheBecause(loc Location, err error) {
