@@ -35,6 +35,8 @@ type endpoints struct {
 	mu sync.Mutex
 	of map[string]endpoint
 
+	region string // that the server wants for requests that concern no bucket
+
 	listV1 atomic.Bool // it does not know ListObjectsV2
 }
 

@@ -38,11 +38,20 @@ const maxReply = 8 << 20
 // the caller closes. Any other answer becomes an error, a minio.ErrorResponse.
 func (c *Client) Send(ctx context.Context, r Request) (*http.Response, error) {
 	c = c.made()
-	req, err := c.signed(ctx, r)
-	if err != nil {
-		return nil, err
+	for again := false; ; again = true {
+		at, err := c.locate(ctx, r.Bucket)
+		if err != nil {
+			return nil, err
+		}
+		req, err := c.signed(ctx, r, at)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := c.do(req, r.Bucket)
+		if again || !c.otherRegion(r, at.region, err) {
+			return resp, err
+		}
 	}
-	return c.do(req, r.Bucket)
 }
 
 // Do sends a request as it is, unsigned, and treats the answer as Send does.
@@ -80,11 +89,7 @@ func (c *Client) Call(ctx context.Context, r Request) ([]byte, error) {
 	return reply, err
 }
 
-func (c *Client) signed(ctx context.Context, r Request) (*http.Request, error) {
-	at, err := c.locate(ctx, r.Bucket)
-	if err != nil {
-		return nil, err
-	}
+func (c *Client) signed(ctx context.Context, r Request, at endpoint) (*http.Request, error) {
 	u := at.url
 	if r.Key != "" {
 		u.Path = strings.TrimSuffix(u.Path, "/") + "/" + r.Key
