@@ -57,8 +57,8 @@ func (t *treeAhead) eachNode(ctx context.Context, id engrestic.ID, dir string, f
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if len(dir) > maxTreePath || strings.Count(dir, "/") > maxTreeDepth {
-		return unreadTree(id, dir[:100]+"…", fmt.Errorf("%w: directories are nested deeper than any file system has them", ErrDamaged))
+	if err := tooDeep(id, dir); err != nil {
+		return err
 	}
 	e, err := t.take(ctx, id, dir)
 	if err != nil {
@@ -74,6 +74,22 @@ const (
 	maxTreePath  = 128 << 10
 	maxTreeDepth = 4096
 )
+
+// tooDeep is the error of a directory that is nested too deep, or nil.
+func tooDeep(id engrestic.ID, dir string) error {
+	if err := checkDepth(len(dir), strings.Count(dir, "/")); err != nil {
+		return unreadTree(id, dir[:min(len(dir), 100)]+"…", err)
+	}
+	return nil
+}
+
+// checkDepth refuses a directory with a path of that length and that many steps.
+func checkDepth(length, steps int) error {
+	if length > maxTreePath || steps > maxTreeDepth {
+		return fmt.Errorf("%w: directories are nested deeper than any file system has them", ErrDamaged)
+	}
+	return nil
+}
 
 func (e *aheadTree) eachNode(dir string, fn func(name string, node *engdata.Node) error) error {
 	for item := range e.all() {

@@ -230,9 +230,19 @@ func (t *treeAhead) load(ctx context.Context, e *aheadTree) {
 
 func (e *aheadTree) cost() int64 { return aheadTreeCost * int64(len(e.raw)) }
 
+// Below a path as long as this, or a place as deep, nothing is loaded ahead: it is
+// forged, and paths and orders would take more memory than the trees.
+const (
+	aheadPath  = 4096
+	aheadDepth = 256
+)
+
 // below returns the trees below one that the walk will go into, up to a directory that
 // has none: there every walk ends.
 func (t *treeAhead) below(e *aheadTree) (list []nextTree) {
+	if len(e.path) > aheadPath || len(e.order) > 4*aheadDepth {
+		return nil
+	}
 	for i, n := range e.nodes {
 		if n.Type != engdata.NodeTypeDir {
 			continue

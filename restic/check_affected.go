@@ -2,6 +2,7 @@ package restic
 
 import (
 	"context"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -15,8 +16,8 @@ import (
 type AffectedSnapshot struct {
 	ID ID
 	// Paths are the files that cannot be restored completely and the directories whose
-	// entries are unknown, sorted. It holds the first MaxAffectedPaths found; Count
-	// counts all.
+	// entries are unknown, sorted. It holds the first MaxAffectedPaths found, and fewer
+	// once those of all snapshots have 64 MiB; Count counts all.
 	Paths []string
 	Count int
 }
@@ -70,7 +71,7 @@ func (c *checkRun) findAffected(ctx context.Context) error {
 	if len(c.bad.blobs) == 0 && len(c.bad.entries) == 0 {
 		return nil
 	}
-	w := affectedWalk{c: c, hits: make(map[engrestic.ID]int)}
+	w := affectedWalk{c: c, hits: make(map[engrestic.ID]int), room: affectedRoom}
 	for _, sn := range c.snapshots.all {
 		w.paths = nil
 		count, err := w.tree(ctx, *sn.Tree, "/")
@@ -140,18 +141,29 @@ type affectedWalk struct {
 	c     *checkRun
 	hits  map[engrestic.ID]int // how many paths are affected in a tree
 	paths []string
+	room  int // bytes that further paths may have
 }
 
+// affectedRoom bounds the paths of all snapshots, in bytes.
+const affectedRoom = 64 << 20
+
 func (w *affectedWalk) hit(name string) int {
-	if len(w.paths) < MaxAffectedPaths {
+	if w.room < len(name) {
+		w.room = 0
+	}
+	if !w.full() {
 		w.paths = append(w.paths, name)
+		w.room -= len(name)
 	}
 	return 1
 }
 
+// full reports whether no more paths of this snapshot are wanted.
+func (w *affectedWalk) full() bool { return len(w.paths) >= MaxAffectedPaths || w.room == 0 }
+
 // tree returns how many paths are affected in a tree.
 func (w *affectedWalk) tree(ctx context.Context, id engrestic.ID, dir string) (count int, err error) {
-	if known, ok := w.hits[id]; ok && (known == 0 || len(w.paths) >= MaxAffectedPaths) {
+	if known, ok := w.hits[id]; ok && (known == 0 || w.full()) {
 		return known, nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -159,6 +171,9 @@ func (w *affectedWalk) tree(ctx context.Context, id engrestic.ID, dir string) (c
 	}
 	if w.c.bad.blobs[engrestic.BlobHandle{ID: id, Type: engrestic.TreeBlob}] {
 		return w.hit(dir), nil
+	}
+	if tooDeep(id, dir) != nil {
+		return w.hit(dir[:min(len(dir), 100)] + "…"), nil
 	}
 	nodes, err := engdata.LoadTree(ctx, w.c.repo, id)
 	if err != nil {
@@ -172,7 +187,9 @@ func (w *affectedWalk) tree(ctx context.Context, id engrestic.ID, dir string) (c
 		if err != nil {
 			return 0, err
 		}
-		count += n
+		if count += n; count < 0 { // a few forged trees can have that many paths
+			count = math.MaxInt
+		}
 	}
 	w.hits[id] = count
 	return count, nil

@@ -285,6 +285,9 @@ func (d *differ) take(dir string, id engrestic.ID) (*aheadTree, error) {
 	if err := d.ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := tooDeep(id, dir); err != nil {
+		return nil, err
+	}
 	e, err := d.ahead.take(d.ctx, id, dir)
 	if err != nil {
 		return nil, unreadTree(id, dir, err)

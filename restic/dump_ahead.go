@@ -2,6 +2,9 @@ package restic
 
 import (
 	"context"
+	"fmt"
+	"path"
+	"strings"
 
 	engdata "github.com/restic/restic/rwmlink/data"
 	engrepository "github.com/restic/restic/rwmlink/repository"
@@ -31,6 +34,15 @@ type dumpAhead struct {
 	first    int // the number of feed[0], counting all trees from the beginning
 	asked    int // how many the dumper has asked for
 	noMore   bool
+
+	levels []dumpLevel // where the dumper is
+}
+
+// dumpLevel is a directory that the dumper has come to: the length of its path, and
+// those of the names of the directories in it that the dumper has yet to come to.
+type dumpLevel struct {
+	path int
+	dirs []int
 }
 
 // dumpAhead runs dump on the repository with a planner ahead of it.
@@ -118,16 +130,58 @@ func (a *dumpAhead) hand(e *aheadTree) bool {
 }
 
 func (a *dumpAhead) LoadBlob(ctx context.Context, t engrestic.BlobType, id engrestic.ID, buf []byte) ([]byte, error) {
-	var found []byte
-	if t == engrestic.TreeBlob {
-		found = a.handed(ctx, id)
-	} else {
-		found = a.take(ctx, ID(id))
+	if t != engrestic.TreeBlob {
+		if found := a.take(ctx, ID(id)); found != nil {
+			return found, nil
+		}
+		return a.blobLoader.LoadBlob(ctx, t, id, buf)
 	}
-	if found != nil {
-		return found, nil
+	raw, err := a.handed(ctx, id), error(nil)
+	if raw == nil {
+		raw, err = a.blobLoader.LoadBlob(ctx, t, id, buf)
 	}
-	return a.blobLoader.LoadBlob(ctx, t, id, buf)
+	if err == nil {
+		err = a.enter(raw)
+	}
+	return raw, err
+}
+
+// enter checks a tree that the dumper has come to. No entry of an archive must lead
+// those who unpack it to another place than its directory: by a name that is a path, or
+// through a link of the same name. The dumper comes to trees depth first, and to each
+// directory's once.
+func (a *dumpAhead) enter(raw []byte) error {
+	e := &aheadTree{raw: raw}
+	e.decode()
+	if err := twice(e, false); err != nil {
+		return err
+	}
+	for len(a.levels) > 0 && len(a.levels[len(a.levels)-1].dirs) == 0 {
+		a.levels = a.levels[:len(a.levels)-1]
+	}
+	var level dumpLevel
+	if n := len(a.levels); n > 0 {
+		above := &a.levels[n-1]
+		level.path = above.path + len("/") + above.dirs[0]
+		above.dirs = above.dirs[1:]
+	}
+	if err := checkDepth(level.path, len(a.levels)); err != nil {
+		return err
+	}
+	for item := range e.all() {
+		if item.Error != nil {
+			break // which is the dumper's to report
+		}
+		n := item.Node
+		if path.Base("/"+n.Name) != n.Name || n.Name == "." || n.Name == ".." || strings.ContainsRune(n.Name, 0) {
+			return fmt.Errorf("%w: no entry can be named %q", ErrDamaged, n.Name)
+		}
+		if n.Type == engdata.NodeTypeDir {
+			level.dirs = append(level.dirs, len(n.Name))
+		}
+	}
+	a.levels = append(a.levels, level)
+	return nil
 }
 
 // handed returns the tree that the dumper asks for, if the planner has it. The dumper

@@ -102,6 +102,9 @@ func (f *finder) snapshot(sn *engdata.Snapshot) error {
 }
 
 func (f *finder) dir(id engrestic.ID, dir string) error {
+	if err := tooDeep(id, dir); err != nil {
+		return f.skip(dir[:min(len(dir), 100)]+"…", err)
+	}
 	if f.ahead != nil {
 		return f.dirAhead(id, dir)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 
@@ -88,6 +89,10 @@ func (m *treeRepairer) note(path string, kind RepairKind) {
 func (m *treeRepairer) node(node *engdata.Node, path string) *engdata.Node {
 	if node.Type == engdata.NodeTypeIrregular || node.Type == engdata.NodeTypeInvalid {
 		m.note(path, RepairType)
+		return nil
+	}
+	if node.Type == engdata.NodeTypeDir && checkDepth(len(path), strings.Count(path, "/")) != nil {
+		m.note(path[:min(len(path), 100)]+"…", RepairType)
 		return nil
 	}
 	if node.Type != engdata.NodeTypeFile {

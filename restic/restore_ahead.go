@@ -115,7 +115,11 @@ func (r *restoreAhead) LoadBlob(ctx context.Context, t engrestic.BlobType, id en
 			return nil, err
 		}
 	}
-	e, err := r.trees.take(ctx, id, r.dir)
+	var e *aheadTree
+	err := r.tooLong()
+	if err == nil {
+		e, err = r.trees.take(ctx, id, r.dir)
+	}
 	if err == nil {
 		err = r.sound(e)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	engdata "github.com/restic/restic/rwmlink/data"
 )
@@ -42,6 +43,20 @@ func twiceUnlessOrdered(e *aheadTree, ordered bool) error {
 		return nil
 	}
 	return twice(e, caseless)
+}
+
+// tooLong is the error of a directory whose path no system call takes: nothing in it can
+// be restored. A few forged trees can be nested so deep that the errors of all that
+// lies below take gigabytes.
+func (r *restoreAhead) tooLong() error {
+	most := 4096
+	if runtime.GOOS == "windows" {
+		most = 3 * 32767
+	}
+	if len(r.target)+len(r.dir) <= most {
+		return nil
+	}
+	return fmt.Errorf("the path is too long for this system, and nothing below is restored: %w", syscall.ENAMETOOLONG)
 }
 
 // caseless says that file systems usually take names that differ in case as the same.

@@ -93,6 +93,9 @@ func (w *treeRewriter) tree(ctx context.Context, saver engrestic.BlobSaver, dir 
 	if out, ok := w.known[at]; ok {
 		return out, nil
 	}
+	if err := tooDeep(id, dir); err != nil {
+		return out, err
+	}
 	e, err := w.ahead.take(ctx, id, dir)
 	if err == nil {
 		err = e.fault
