@@ -1,9 +1,11 @@
 package rwm
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -19,9 +21,14 @@ import (
 // begin within three minutes, because some servers finish a batch delete or a copy
 // before they answer. Callers set shorter limits for each request.
 func NewTransport() (*http.Transport, error) {
-	transport, err := minio.DefaultTransport(true)
+	// minio-go reads SSL_CERT_FILE now and parses it, for each transport; on Unix,
+	// package x509 reads it itself, once, when a server turns out to be https.
+	transport, err := minio.DefaultTransport(runtime.GOOS == "darwin" || runtime.GOOS == "windows")
 	if err != nil {
 		return nil, err
+	}
+	if transport.TLSClientConfig == nil {
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	transport.DialContext = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	transport.MaxIdleConnsPerHost = 64
