@@ -13,6 +13,7 @@ import (
 
 	"github.com/cesnet/rwm/internal/events"
 	"github.com/cesnet/rwm/internal/printable"
+	"github.com/cesnet/rwm/internal/redact"
 )
 
 // Report is the result of a pass.
@@ -294,8 +295,9 @@ func (v *visit) save() {
 	}
 }
 
-// oneLine makes an error fit for a message.
+// oneLine makes an error fit for a message. A server may repeat in its answer what a
+// request was signed with.
 func oneLine(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
+	text = strings.Join(strings.Fields(redact.Text(text)), " ")
 	return printable.Text(text, 600)
 }

@@ -111,7 +111,7 @@ func (t *runTeller) warn(err error) {
 func describeRun(report *rwm.Report, err error) string {
 	var b strings.Builder
 	if report == nil {
-		return fmt.Sprintf("The run did not begin: %v\n", err)
+		return fmt.Sprintf("The run did not begin: %s\n", messageText(err))
 	}
 	for _, row := range report.Rows {
 		fmt.Fprintf(&b, "%s: %s", printable(row.Name), yesNo(row.OK, "OK", "ERROR"))
@@ -121,7 +121,16 @@ func describeRun(report *rwm.Report, err error) string {
 		b.WriteString("\n")
 	}
 	if err != nil && len(report.Rows) == 0 {
-		fmt.Fprintln(&b, err)
+		fmt.Fprintln(&b, messageText(err))
 	}
 	return b.String()
+}
+
+// messageText is an error for a message: an answer of the server in it can neither
+// begin a line nor turn text around.
+func messageText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return indented(visible(failureText(err)))
 }

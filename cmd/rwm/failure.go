@@ -40,7 +40,7 @@ func (a *app) printFailure(err error, code int) {
 		}{"exit_error", code, message})
 		return
 	}
-	a.warn("rwm: %s", strings.ReplaceAll(message, "\n", "\n     "))
+	a.warn("rwm: %s", message)
 	if h := hint(err); h != "" && code != exitInterrupted {
 		a.warn("     %s", h)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cesnet/rwm/restic"
+	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
 	"github.com/cesnet/rwm/s3tool"
 )
@@ -51,6 +53,23 @@ func TestErrorsDoNotReachTheTerminalRaw(t *testing.T) {
 	a.printFailure(errors.New("two\nlines of \x1b[2J\r\x9b\xff\u202e and wörds of \"text\""), 1)
 	if want := "rwm: two\n     lines of \\x1b[2J\\r\\x9b\\xff\\u202e and wörds of \"text\"\n"; out.String() != want {
 		t.Errorf("%q, not %q", out.String(), want)
+	}
+}
+
+// Nor can what a server answers look like a warning of the program, or repeat what a
+// request was signed with, on the terminal and in messages.
+func TestWarningsAndMessagesOfAHostileServer(t *testing.T) {
+	answer := errors.New("no\nrwm: all is well\u202e\nAuthorization: AWS4-HMAC-SHA256 Credential=AKID/x, Signature=cafe\nX-Amz-Security-Token: cafe")
+	a, _, stderr := testApp(false)
+	a.warning(answer.Error())
+	a.waits("opening", answer)
+	a.onEvent(restic.Warning{Text: "x", Err: answer})
+	message := describeRun(nil, answer) + describeRun(&rwm.Report{}, answer) +
+		describeRun(&rwm.Report{Rows: []rwm.Row{{Step: rwm.StepBackup, Name: "home", Err: answer}}}, answer)
+	for _, text := range []string{stderr.String(), message} {
+		if strings.Contains(text, "\nrwm: all") || strings.Contains(text, "cafe") || strings.Contains(text, "\u202e") || !strings.Contains(text, "all is well") {
+			t.Errorf("%s", text)
+		}
 	}
 }
 

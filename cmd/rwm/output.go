@@ -14,6 +14,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
+
+	"github.com/cesnet/rwm/internal/redact"
 )
 
 // stream is standard output or standard error. Writing to it first takes a
@@ -64,15 +66,18 @@ func (a *app) sayAt(level int, format string, args ...any) {
 }
 
 // warn writes a line to stderr that is not the end of the run. Names and version IDs
-// in it may be an attacker's.
+// in it may be an attacker's, and an answer of the server may repeat a request's
+// signature. What has several lines cannot look like several warnings.
 func (a *app) warn(format string, args ...any) {
-	text := a.suggestion(fmt.Sprintf(format, args...))
+	text := a.suggestion(redact.Text(fmt.Sprintf(format, args...)))
 	if a.cli.JSON {
 		a.warnJSON(text)
 		return
 	}
-	fmt.Fprintln(a.stderr, visible(text))
+	fmt.Fprintln(a.stderr, indented(visible(text)))
 }
+
+func indented(text string) string { return strings.ReplaceAll(text, "\n", "\n     ") }
 
 func (a *app) warnJSON(text string) {
 	_ = emitTo(a.stderr, map[string]string{"message_type": "warning", "message": text})

@@ -21,7 +21,7 @@ const (
 // below it included. Packages of internal/ that are not named take no part in the
 // library.
 var layers = map[string][]string{
-	"keeper":               {"rwm", "s3state", "restic", "internal/readfile", "internal/plural", "internal/printable", "internal/s3config", "internal/events", "internal/ahead"},
+	"keeper":               {"rwm", "s3state", "restic", "internal/readfile", "internal/plural", "internal/printable", "internal/redact", "internal/s3config", "internal/events", "internal/ahead"},
 	"rwm":                  {"fusemount", "s3state", "s3versions", "restic", "internal/resticflags", "internal/s3err", "internal/events", "internal/suggest", "internal/readfile", "internal/plural", "internal/reqctx", "internal/s3config", "internal/ahead"},
 	"fusemount":            {"restic", "internal/blobload"},
 	"s3state":              {"s3versions", "internal/buckets", "internal/reqctx", "internal/s3err", "internal/events", "internal/objectlist", "internal/plural", "internal/errjson"},
@@ -40,6 +40,7 @@ var layers = map[string][]string{
 	"internal/readfile":    {},
 	"internal/plural":      {},
 	"internal/printable":   {},
+	"internal/redact":      {},
 	"internal/s3config":    {},
 	"internal/ahead":       {},
 }
