@@ -83,6 +83,11 @@ func (a *app) prepareRCC(config *rcc.Config, cfg *rwm.Config, args []string) err
 	default:
 		return fmt.Errorf("%s cannot be reached; nothing was done: %w", cfg.S3EndpointURL, err)
 	}
+	// rclone signs for the region that it is told. The client knows it by now; where it
+	// does not, because the bucket is not there for instance, us-east-1 is what is left.
+	if location, err := m.Client().GetBucketLocation(a.ctx, config.Bucket); err == nil {
+		config.Region = location
+	}
 	for _, bucket := range config.Purges(args) {
 		check, err := m.Storage().CheckPolicy(a.ctx, bucket)
 		if err == nil && check.Admin != "" && check.Target != "" {

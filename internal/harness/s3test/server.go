@@ -69,6 +69,7 @@ type options struct {
 	args    []string
 	dialect string
 	account string
+	region  string
 }
 
 // dialectOfCeph is that of the real server that the suites run on.
@@ -93,6 +94,11 @@ func Account(id string) Option { return func(o *options) { o.account = id } }
 // RGW makes the server answer in Ceph's dialect.
 func RGW() Option { return Dialect(dialectOfCeph) }
 
+// Region makes the server take requests that are signed for that region only.
+func Region(name string) Option {
+	return func(o *options) { o.region, o.args = name, append(o.args, "--region="+name) }
+}
+
 // Start runs a server of the test's own, which ends with the test.
 func Start(t testing.TB, opts ...Option) *Server {
 	t.Helper()
@@ -104,6 +110,9 @@ func Start(t testing.TB, opts ...Option) *Server {
 	if endpoint := os.Getenv("RWM_TEST_S3"); endpoint != "" {
 		if o.dialect != "" && o.dialect != externalDialect() {
 			harness.NotOnThisServer(t, "it is about servers of the dialect "+o.dialect)
+		}
+		if o.region != "" {
+			harness.NotOnThisServer(t, "its region is another one")
 		}
 		if o.account != "" {
 			harness.NotOnThisServer(t, "its users are in no account")
