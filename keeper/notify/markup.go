@@ -33,16 +33,21 @@ func asText(u string) string {
 
 var (
 	slackMarkup = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-	everyone    = regexp.MustCompile(`(?i)@(all|channel|everyone|here|room)\b`)
+	// mention calls everyone, or in Zulip anyone.
+	mention = regexp.MustCompile(`(?i)@((?:all|channel|everyone|here|room)\b|[*_])`)
+	// link gives an address another name; tag does so, or calls everyone.
+	link = strings.NewReplacer("](", "]\u200b(", "][", "]\u200b[") // a space of no width
+	tag  = regexp.MustCompile(`<(\S)`)
 )
 
 // harmless escapes text for the service of a URL.
 func harmless(u, text string) string {
-	switch service(u) {
+	switch strings.ToLower(service(u)) {
 	case "slack", "hook":
 		return slackMarkup.Replace(text)
-	case "discord", "mattermost", "rocketchat", "zulip":
-		return everyone.ReplaceAllString(text, "@\u200b$1") // a space of no width
+	case "discord", "googlechat", "hangouts", "lark", "matrix", "mattermost", "rocketchat", "teams", "wecom", "zulip":
+		text = mention.ReplaceAllString(text, "@\u200b$1")
+		return tag.ReplaceAllString(link.Replace(text), "<\u200b$1")
 	}
 	return text
 }
