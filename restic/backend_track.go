@@ -54,19 +54,37 @@ func newTracker(be engbackend.Backend, retries *broadcast, aliveDir string) *tra
 
 // unlocking runs fn, which releases a lock, and after d cancels every lock request in
 // flight, including the refresh that the engine makes with its own context and waits
-// for.
-func (t *tracker) unlocking(d time.Duration, fn func()) {
+// for. When ctx ends meanwhile, what is left of d becomes patience at most.
+func (t *tracker) unlocking(ctx context.Context, d, patience time.Duration, fn func()) {
 	t.mu.Lock()
 	end := t.endLocks
 	t.mu.Unlock()
-	timer := time.AfterFunc(d, end)
+	released, ended := make(chan struct{}), make(chan bool, 1)
+	go func() {
+		timer, deadline, cancelled := time.NewTimer(d), time.Now().Add(d), ctx.Done()
+		defer timer.Stop()
+		for {
+			select {
+			case <-released:
+				ended <- false
+				return
+			case <-cancelled:
+				cancelled = nil
+				timer.Reset(min(patience, time.Until(deadline)))
+			case <-timer.C:
+				end()
+				ended <- true
+				return
+			}
+		}
+	}()
 	fn()
-	if timer.Stop() {
-		return
+	close(released)
+	if <-ended {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.lockLife, t.endLocks = context.WithCancel(context.Background())
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.lockLife, t.endLocks = context.WithCancel(context.Background())
 }
 
 // forLock returns a context for a request for a lock.

@@ -24,7 +24,8 @@ const abortTime = lockTimeCancelled
 
 // CloseContext is Close, but when ctx ends before the running operations do, these are
 // cancelled and return ErrClosed. They get ten seconds to end; if they do not, the
-// error wraps ErrStillRunning, and the lock stays until they have ended.
+// error wraps ErrStillRunning, and the lock stays until they have ended. The storage,
+// too, gets ten seconds more to remove the lock.
 func (s *Session) CloseContext(ctx context.Context) error {
 	if s.never() {
 		return errNilSession
@@ -40,17 +41,17 @@ func (s *Session) CloseContext(ctx context.Context) error {
 			return fmt.Errorf("%s: %w %v after they were cancelled", s.loc, ErrStillRunning, abortTime)
 		}
 	}
-	return s.shutDown()
+	return s.shutDown(ctx)
 }
 
 // finishClosing releases the lock once the operations have ended.
 func (s *Session) finishClosing() {
 	_ = s.users.Acquire(context.Background(), allUsers)
-	_ = s.shutDown()
+	_ = s.shutDown(context.Background())
 }
 
 // shutDown closes the session. The caller has acquired all users.
-func (s *Session) shutDown() error {
+func (s *Session) shutDown(ctx context.Context) error {
 	defer s.users.Release(allUsers)
 	if s.shut {
 		return nil
@@ -58,7 +59,7 @@ func (s *Session) shutDown() error {
 	s.shut = true
 	s.poison()
 	defer s.abort(ErrClosed)
-	return errors.Join(s.releaseLock(context.Background()), s.stack.Close())
+	return errors.Join(s.releaseLock(ctx), s.stack.Close())
 }
 
 // abortable returns a context that also ends when CloseContext gives up waiting.

@@ -54,7 +54,7 @@
 // Cancelling the context stops any operation, and the lock is still removed. If the
 // storage does not answer, the session waits up to half a minute, or ten seconds after
 // a cancellation; then the lock stays, which ErrLockLeft reports. The next session of
-// this host removes it.
+// this host removes it, except with WithoutCache and no WithLockDir.
 //
 // # The past
 //

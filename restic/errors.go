@@ -41,7 +41,9 @@ var (
 	// takes a new lock.
 	ErrLockLost = errors.New("lock was lost")
 	// ErrLockLeft: the session's lock could not be removed from the storage. Unlock
-	// removes it, and so does the next session of this host.
+	// removes it, and so does the next session of this host. Without a lock directory
+	// (see WithLockDir) it is stale in half an hour, or to Unlock once its process has
+	// ended.
 	ErrLockLeft = errors.New("the lock could not be removed")
 	// ErrIncomplete: the snapshot was made, but some of the source could not be read
 	// (restic's exit code 3).
@@ -103,7 +105,7 @@ func (e *LockedError) Error() string {
 		kind = "exclusively "
 	}
 	if e.Own {
-		return fmt.Sprintf("%s: %v %sby another session of this process since %s (lock %s); close that session first",
+		return fmt.Sprintf("%s: %v %sby another session of this process since %s (lock %s); close that session first (a lock that Close could not remove is stale in half an hour)",
 			e.Location, ErrLocked, kind, e.Since.Format(time.RFC3339), short(e.Name))
 	}
 	return fmt.Sprintf("%s: %v %sby process %d of %s on host %s since %s (lock %s); wait for it to end, or remove the lock with unlock if that process is gone",

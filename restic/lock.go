@@ -200,20 +200,20 @@ func (s *Session) removeLeftLocks(ctx context.Context) error { return s.unlockin
 
 // unlocking runs first and then removes the remaining locks, all within the time limit.
 func (s *Session) unlocking(ctx context.Context, first func()) (err error) {
-	limit := lockTime
-	if ctx.Err() != nil || s.cancelled.Load() {
+	limit, start := lockTime, time.Now()
+	if s.cancelled.Load() {
 		limit = lockTimeCancelled
 	}
-	s.stack.unlocking(limit, func() {
+	s.stack.unlocking(ctx, limit, lockTimeCancelled, func() {
 		first()
 		var errs []error
 		for _, name := range s.stack.leftLocks() {
 			h := engbackend.Handle{Type: engbackend.LockFile, Name: name}
 			if err := s.stack.removeLock(context.Background(), h); err != nil && !s.stack.IsNotExist(err) {
 				if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-					err = fmt.Errorf("no answer within %v", limit)
+					err = fmt.Errorf("no answer within %v", time.Since(start).Round(time.Second))
 				}
-				errs = append(errs, fmt.Errorf("%s: %w: %s: %w; unlock removes it, and so does the next session of this host", s.loc, ErrLockLeft, objectName(h), err))
+				errs = append(errs, fmt.Errorf("%s: %w: %s: %w; %s", s.loc, ErrLockLeft, objectName(h), err, s.stack.alive.whenLeft()))
 			}
 		}
 		err = errors.Join(errs...)

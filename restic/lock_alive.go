@@ -119,6 +119,14 @@ func (a *aliveFiles) state(name string) processState {
 	return processEnded
 }
 
+// whenLeft says what becomes of a lock that was left behind.
+func (a *aliveFiles) whenLeft() string {
+	if a.dir == "" {
+		return "nothing shows that it was let go, so it is stale in half an hour, or once this process has ended"
+	}
+	return "unlock removes it, and so does the next session of this host"
+}
+
 // forget removes what is known of a lock that is gone from the storage.
 func (a *aliveFiles) forget(name string) {
 	if a.dir != "" {

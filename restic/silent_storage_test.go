@@ -103,7 +103,7 @@ func TestUnlockingEndsARefresh(t *testing.T) {
 	m.hangs.Store(true)
 	refreshed := make(chan error, 1)
 	go func() { refreshed <- save(name('2')) }()
-	tr.unlocking(time.Millisecond, func() {
+	tr.unlocking(t.Context(), time.Millisecond, time.Millisecond, func() {
 		if err := <-refreshed; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
@@ -113,6 +113,32 @@ func TestUnlockingEndsARefresh(t *testing.T) {
 	if err := errors.Join(save(name('3')), tr.Remove(context.Background(), name('3')), tr.Remove(context.Background(), name('1'))); err != nil {
 		t.Error(err)
 	}
+}
+
+// Who cancels while a lock is being removed does not wait as long as before.
+func TestCancelledWhileUnlocking(t *testing.T) {
+	m := &silent{memory: newMemory()}
+	tr := newTracker(m, &broadcast{}, "")
+	h := engbackend.Handle{Type: engbackend.LockFile, Name: "11"}
+	if err := tr.Save(context.Background(), h, engbackend.NewByteReader([]byte("lock"), m.Hasher())); err != nil {
+		t.Fatal(err)
+	}
+	m.hangs.Store(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	tr.unlocking(ctx, time.Hour, time.Millisecond, func() {
+		removed := make(chan error, 1)
+		go func() { removed <- tr.removeLock(context.Background(), h) }()
+		cancel()
+		select {
+		case err := <-removed:
+			if !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Error("the removal goes on")
+			m.hangs.Store(false)
+		}
+	})
 }
 
 // Nobody writes into the pipe that is backed up: the backup ends all the same when it

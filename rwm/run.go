@@ -52,7 +52,7 @@ func (m *Manager) Backup(ctx context.Context, names ...string) (*Report, error) 
 	}
 	defer lock.release()
 
-	defer r.close()
+	defer r.close(ctx)
 	if err := r.prepare(ctx, plan); err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (r *run) open(ctx context.Context, access resticflags.Access) error {
 	if r.session != nil && r.key == key {
 		return nil
 	}
-	r.close()
+	r.close(ctx)
 	opts, err := access.SessionOptions()
 	if err != nil {
 		return err
@@ -222,11 +222,11 @@ func (r *run) open(ctx context.Context, access resticflags.Access) error {
 }
 
 // close gives the repository's lock back.
-func (r *run) close() {
+func (r *run) close(ctx context.Context) {
 	if r.session == nil {
 		return
 	}
-	if err := r.session.Close(); err != nil {
+	if err := r.session.CloseContext(ctx); err != nil {
 		r.warn("closing the repository: " + err.Error())
 	}
 	r.session = nil
@@ -249,7 +249,7 @@ func (r *run) all(ctx context.Context, p *plan) {
 			return r.retention(ctx, p, row)
 		})
 	}
-	r.close() // or the state would contain our lock
+	r.close(ctx) // or the state would contain our lock
 	if r.cfg.Location != nil {
 		r.emit(StepSkipped{StepState, "the repository is not in the configured bucket"})
 		return
