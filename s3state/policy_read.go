@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/cesnet/rwm/internal/s3err"
 )
@@ -42,6 +43,9 @@ func splitPolicy(policy []byte) (statements []json.RawMessage, grants []grant, e
 	if err := json.Unmarshal(policy, &doc); err != nil {
 		return nil, nil, fmt.Errorf("the policy is not JSON: %v", err)
 	}
+	if err := namedOnce(json.NewDecoder(bytes.NewReader(policy))); err != nil {
+		return nil, nil, err
+	}
 	if err := json.Unmarshal(doc.Statement, &statements); err != nil {
 		statements = []json.RawMessage{doc.Statement}
 	}
@@ -57,6 +61,40 @@ func splitPolicy(policy []byte) (statements []json.RawMessage, grants []grant, e
 		grants = append(grants, g)
 	}
 	return statements, grants, nil
+}
+
+// namedOnce refuses valid JSON with an object that has a name twice, if only in another
+// case. Servers take the first one, the last one or, like versitygw, both, so nobody
+// knows what such a policy allows.
+func namedOnce(d *json.Decoder) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	open, nested := token.(json.Delim)
+	if !nested {
+		return nil
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		if open == '{' {
+			token, err := d.Token()
+			if err != nil {
+				return err
+			}
+			name := fmt.Sprint(token)
+			folded := strings.ToLower(name)
+			if seen[folded] {
+				return fmt.Errorf("the policy has %q twice in one place", s3err.Clip(name))
+			}
+			seen[folded] = true
+		}
+		if err := namedOnce(d); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token() // the end
+	return err
 }
 
 func readStatement(st map[string]json.RawMessage) (grant, error) {

@@ -127,9 +127,16 @@ func TestCheckPolicy(t *testing.T) {
 		"a condition":                 edit(`"Effect"`, `"Condition":{},"Effect"`),
 		"NotAction":                   edit(`"Action"`, `"NotAction"`),
 		"NotPrincipal":                edit(`"Principal"`, `"NotPrincipal"`),
-		"another owner":               func(f *bucketConfig) { f.acl.Owner.ID = "acme$other" },
-		"the host as owner":           func(f *bucketConfig) { f.acl.Owner.ID = "acme$host" },
-		"no owner":                    func(f *bucketConfig) { f.acl.Owner.ID = "" },
+		// versitygw, for one, takes both.
+		"actions twice":       edit(`"Action":["s3:ListBucket"`, `"Action":["s3:*"],"Action":["s3:ListBucket"`),
+		"principals twice":    edit(`"Principal":{"AWS":["arn:aws:iam::acme:user/host"]}`, `"Principal":"*","Principal":{"AWS":["arn:aws:iam::acme:user/host"]}`),
+		"users twice":         edit(`{"AWS":["arn:aws:iam::acme:user/host"]}`, `{"AWS":["arn:aws:iam::acme:user/x"],"AWS":["arn:aws:iam::acme:user/host"]}`),
+		"statements twice":    edit(`"Statement":`, `"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}],"Statement":`),
+		"in different cases":  edit(`"Statement":`, `"statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}],"Statement":`),
+		"a condition's twice": extra(`{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],"Condition":{"Bool":{"aws:SecureTransport":"true","aws:SecureTransport":"false"}}}`),
+		"another owner":       func(f *bucketConfig) { f.acl.Owner.ID = "acme$other" },
+		"the host as owner":   func(f *bucketConfig) { f.acl.Owner.ID = "acme$host" },
+		"no owner":            func(f *bucketConfig) { f.acl.Owner.ID = "" },
 		"an ACL for everybody": func(f *bucketConfig) {
 			f.acl.Grants = append(f.acl.Grants, Grant{Grantee{URI: "http://acs.amazonaws.com/groups/global/AllUsers"}, "WRITE"})
 		},
