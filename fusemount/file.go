@@ -98,8 +98,15 @@ func (f *file) Read(ctx context.Context, _ fs.FileHandle, dest []byte, off int64
 			r.Done()
 			return nil, errno(err)
 		}
-		end := ends[first+i]
-		start := end - uint64(len(b.Data))
+		start, end := uint64(0), ends[first+i]
+		if first+i > 0 {
+			start = ends[first+i-1]
+		}
+		if uint64(len(b.Data)) != end-start { // two indexes disagree
+			f.m.log.Error("file cannot be read", "file", f.path(), "error", errSize.Error(), "blob", restic.ID(b.Handle.ID).String())
+			r.Done()
+			return nil, syscall.EIO
+		}
 		r.parts = append(r.parts, b.Data[max(from, start)-start:min(to, end)-start])
 	}
 	// a blob that was read to its end is in the kernel's cache

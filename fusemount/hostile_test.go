@@ -5,12 +5,17 @@ package fusemount
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/cesnet/rwm/restic"
 )
@@ -106,4 +111,81 @@ func TestManySnapshotsOfOneTime(t *testing.T) {
 			t.Error(n)
 		}
 	})
+}
+
+// A blob that is shorter or longer than the index says is damaged: a read would leave
+// its bounds.
+func TestMountRefusesFalseSizes(t *testing.T) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer enc.Close()
+	s := newRepo(t)
+	p := newPlanter(t, s)
+	var packs []map[string]any
+	var nodes []string
+	for i, c := range []struct{ is, said int }{{20, 1 << 20}, {1 << 20, 200_000}, {20, 21}, {21, 20}, {0, 1}} {
+		plain := random(uint64(i), c.is) // which is not compressed
+		id := restic.ID(sha256.Sum256(plain)).String()
+		packs = append(packs, p.blob("data", id, enc.EncodeAll(plain, []byte{}), c.said))
+		nodes = append(nodes, nodeJSON(fmt.Sprint(i), "file", fmt.Sprintf(`"size":%d,"content":[%q]`, c.said, id)))
+	}
+	// Of two indexes that disagree, either may be asked, for the size and for the place.
+	for i := range 16 {
+		plain := random(uint64(100+i), 20)
+		id := restic.ID(sha256.Sum256(plain)).String()
+		for j, said := range []int{1 << 20, 20} {
+			frames := [][]byte{[]byte("none"), enc.EncodeAll(plain, nil)}[j]
+			index, err := json.Marshal(map[string]any{"packs": []any{p.blob("data", id, frames, said)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.put("index", p.seal(index))
+		}
+		nodes = append(nodes, nodeJSON(fmt.Sprint("two ", 10+i), "file", fmt.Sprintf(`"size":%d,"content":[%q]`, 1<<20, id)))
+	}
+	root := treeJSON(nodes...)
+	tree := restic.ID(sha256.Sum256(root)).String()
+	packs = append(packs, p.blob("tree", tree, enc.EncodeAll(root, nil), len(root)))
+	index, err := json.Marshal(map[string]any{"packs": packs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.put("index", p.seal(index))
+	sn := p.put("snapshots", p.seal(fmt.Appendf(nil, `{"time":"2026-01-02T03:04:05Z","tree":%q,"paths":["/x"],"hostname":"h"}`, tree)))
+	fsys, err := s.FS(t.Context(), sn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fsys.Close()
+	f := mountRepo(t, s, Options{})
+	names, err := os.ReadDir(filepath.Join(f.Dir(), "ids", sn[:8]))
+	if err != nil || len(names) != len(nodes) {
+		t.Fatal(names, err)
+	}
+	for _, n := range names {
+		name := n.Name()
+		within(t, 20*time.Second, func() {
+			file, err := os.Open(filepath.Join(f.Dir(), "ids", sn[:8], name))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer file.Close()
+			info, err := file.Stat()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, at := range []int64{info.Size() - 1, 0} {
+				if n, err := file.ReadAt(make([]byte, 1), at); err == nil {
+					t.Errorf("mount: file %s has %d bytes at %d", name, n, at)
+				}
+			}
+		})
+		if got, err := fsys.ReadFile(name); !errors.Is(err, restic.ErrDamaged) {
+			t.Errorf("FS: file %s has %d bytes, %v", name, len(got), err)
+		}
+	}
 }

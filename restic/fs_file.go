@@ -78,8 +78,11 @@ func (f *fsFile) readOnce(p []byte, offset int64, sequential bool) (int, error) 
 	if err != nil {
 		return 0, f.fail("read", err)
 	}
-	begin := f.ends[i] - int64(len(data))
-	if offset < begin { // the index and the blob disagree
+	begin := int64(0)
+	if i > 0 {
+		begin = f.ends[i-1]
+	}
+	if int64(len(data)) != f.ends[i]-begin { // the index and the blob disagree
 		return 0, f.fail("read", fmt.Errorf("%w: %v has another size than the index says", ErrDamaged, BlobHandle{BlobData, f.node.Content[i]}))
 	}
 	return copy(p, data[offset-begin:]), nil

@@ -279,18 +279,23 @@ func (r *Reader) decrypt(p BlobLocation, buf []byte, room func(size int) []byte)
 		return plain, err
 	}
 	if raw, ok := unwrapRaw(plain); ok {
-		return raw, nil // of any length, but not longer than buf
+		plain = raw
+	} else if plain, err = r.unpack(plain, room(int(p.Size))[:0]); err != nil {
+		return nil, err
 	}
+	if len(plain) != int(p.Size) {
+		return nil, fmt.Errorf("it unpacks to %d bytes, but the index says %d", len(plain), p.Size)
+	}
+	return plain, nil
+}
+
+func (r *Reader) unpack(frames, buf []byte) ([]byte, error) {
 	r.inUse.RLock()
 	defer r.inUse.RUnlock()
 	if r.closed {
 		return nil, ErrClosed
 	}
-	plain, err = r.zstd.DecodeAll(plain, room(int(p.Size))[:0])
-	if err == nil && len(plain) != int(p.Size) {
-		return nil, fmt.Errorf("it unpacks to %d bytes, but the index says %d", len(plain), p.Size)
-	}
-	return plain, err
+	return r.zstd.DecodeAll(frames, buf)
 }
 
 // LoadBlob loads a whole blob. It tries every copy, and bypasses the cache if that
