@@ -106,8 +106,16 @@ func (f *FileSystem) load(s *restic.Session) {
 			return err
 		}
 		m.loader = newLoader(f.reader, m.log, m.opts.CacheSize, m.opts.ReadTimeout)
-		m.snapshots.list = func(ctx context.Context) ([]restic.Snapshot, error) { return s.Snapshots(ctx, m.opts.Filter) }
-		m.snapshots.grown = f.reader.Refresh
+		m.snapshots.list = func(ctx context.Context) ([]restic.Snapshot, error) {
+			ctx, end := f.whileOpen(ctx)
+			defer end()
+			return s.Snapshots(ctx, m.opts.Filter)
+		}
+		m.snapshots.grown = func(ctx context.Context) error {
+			ctx, end := f.whileOpen(ctx)
+			defer end()
+			return f.reader.Refresh(ctx)
+		}
 		_, err = m.snapshots.current(f.life)
 		return err
 	}()
@@ -118,6 +126,14 @@ func (f *FileSystem) load(s *restic.Session) {
 	if err != nil {
 		f.fail(m.readyErr)
 	}
+}
+
+// whileOpen returns a context that also ends with the file system: Close waits for what
+// is loaded.
+func (f *FileSystem) whileOpen(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(f.life, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // fail unmounts a file system that did not become ready.

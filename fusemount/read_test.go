@@ -4,6 +4,7 @@ package fusemount
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -52,6 +53,37 @@ func s3Repo(t *testing.T, files map[string][]byte, opts ...restic.Option) (s *re
 	t.Cleanup(func() { s.Close() })
 	sn := backup(t, s, restic.BackupOptions{Paths: []string{src}})
 	return s, server, faults, filepath.Join("ids", sn.ID.Short(), src)
+}
+
+// Closing does not wait for a storage that is silent while the snapshots are listed.
+func TestClosedBeforeReady(t *testing.T) {
+	t.Parallel()
+	s, _, faults, _ := s3Repo(t, nil)
+	faults.Inject(s3test.Fault{Method: "GET", Path: "/snapshots/", Kind: s3test.StallBody})
+	defer faults.Clear()
+	again, err := restic.Open(t.Context(), s.Location(), password, restic.WithoutCache())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Mount(t.Context(), again, t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := f.Ready(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("ready: %v", err)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- errors.Join(f.Close(), again.Close()) }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("Close waits for the storage")
+	}
 }
 
 func TestFailingStorage(t *testing.T) {
