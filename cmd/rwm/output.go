@@ -186,6 +186,9 @@ func (a *app) show(g *grid) {
 	for n, cells := range g.rows {
 		row := make(table.Row, len(cells))
 		for i, c := range cells {
+			if a.stdout.terminal {
+				c = visible(c)
+			}
 			row[i] = a.paint(c)
 		}
 		if g.spread && n > 0 {

@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/cesnet/rwm/restic"
 )
 
 func testApp(terminal bool) (*app, *bytes.Buffer, *bytes.Buffer) {
@@ -47,6 +49,20 @@ func TestTableOnTerminalAndInPipe(t *testing.T) {
 	a.show(g)
 	if strings.Contains(out.String(), "\x1b") {
 		t.Errorf("colour although NO_COLOR is set: %q", out)
+	}
+}
+
+// Nor can a name in a table turn text around or hide, or begin a row.
+func TestTableShowsWhatCannotBeSeen(t *testing.T) {
+	a, out, _ := testApp(true)
+	a.showSnapshots([]restic.Snapshot{{Hostname: "h\u202e1\u200b", Tags: []string{"a\u2066b"}, Paths: []string{"/\nx\x9b"}}}, nil, false)
+	for _, r := range "\u202e\u200b\u2066\x9b" {
+		if strings.ContainsRune(out.String(), r) {
+			t.Errorf("%q in %q", r, out)
+		}
+	}
+	if !strings.Contains(out.String(), `h\u202e1\u200b`) || strings.Contains(out.String(), "/\n") {
+		t.Errorf("%s", out)
 	}
 }
 

@@ -114,7 +114,7 @@ func (resticKeyListCmd) Run(a *app) error {
 			continue
 		}
 		list = append(list, jsonKey{k.Current, k.ID, k.User, k.Host, formatTime(k.Created)})
-		g.add(yesNo(k.Current, "*", " ")+k.ID.Short(), k.User, k.Host, formatTime(k.Created))
+		g.add(yesNo(k.Current, "*", " ")+k.ID.Short(), oneLine(k.User), oneLine(k.Host), formatTime(k.Created))
 	}
 	if a.cli.JSON {
 		return a.emit(list)
