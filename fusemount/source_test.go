@@ -50,7 +50,7 @@ func sampleDir(t *testing.T) string {
 	put("bytes\xff\xfe\n\"\\", []byte("no utf-8"))
 	put("deep/er/and/deeper/file", random(2, 70_000))
 	secret := put("secret", []byte("mode 000"))
-	for i := range 300 {
+	for i := range harness.Size(100, 300) {
 		put(fmt.Sprintf("small/%03d/%d", i%10, i), random(uint64(100+i), 100+37*i))
 	}
 	sparse, err := os.Create(filepath.Join(dir, "sparse"))

@@ -71,7 +71,7 @@ func follow(t *testing.T, rs []keyRange) {
 // Thousands of snapshots, indexes and locks with strange keys between them are found
 // completely, too.
 func TestParallelListingOfManySnapshots(t *testing.T) {
-	harness.Checks(t, 15)
+	harness.Checks(t, harness.SizeRaced(6, 15, 15))
 	f := &fakeListing{}
 	s := fakeClient(t, f, WithParallel(8))
 	rapid.Check(t, func(rt *rapid.T) {
@@ -121,7 +121,7 @@ func keyGen() *rapid.Generator[string] {
 // A parallel listing gives every version exactly once, in order, for any keys and
 // any of the known ways of servers.
 func TestParallelListingFindsEverything(t *testing.T) {
-	harness.Checks(t, 40)
+	harness.Checks(t, harness.SizeRaced(15, 40, 40))
 	f := &fakeListing{}
 	s := fakeClient(t, f, WithParallel(8))
 	rapid.Check(t, func(rt *rapid.T) {
