@@ -66,7 +66,7 @@ func TestDumpAhead(t *testing.T) {
 	seed := harness.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	s, m := initMemory(t)
-	for range 3 {
+	for range harness.Size(1, 3) {
 		mustBackup(t, s, dumpSource(t, rng))
 		var loads atomic.Int64
 		m.before(func(op string, h engbackend.Handle) error {
