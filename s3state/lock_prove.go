@@ -107,14 +107,14 @@ func (c *lockCanary) try(ctx context.Context, mode LockMode) (proof *LockProof, 
 	proof = &LockProof{}
 	for _, attempt := range attempts {
 		err := attempt.do()
-		switch status := s3err.Status(err); {
+		switch {
 		case err == nil:
 			// What was possible after the lock's end proves nothing.
 			if _, late, err := c.put(ctx); err == nil && !late.Before(c.until) {
 				return nil, false, nil
 			}
 			return nil, true, fmt.Errorf("%w: these credentials can %s, in mode %s", ErrLockFails, attempt.what, mode)
-		case status >= 400 && status < 500 && status != http.StatusNotFound:
+		case refuses(err) && s3err.Status(err) != http.StatusNotFound:
 			proof.Refused = append(proof.Refused, attempt.what)
 		default:
 			return nil, true, s3err.Wrap(err, "try to %s", attempt.what)

@@ -55,11 +55,22 @@ func (a *accessor) reading(action string, err error) {
 	switch status := s3err.Status(err); {
 	case status == http.StatusNotModified || status == http.StatusPreconditionFailed || status == http.StatusRequestedRangeNotSatisfiable:
 		err = nil
-	case status/100 == 4 || status == http.StatusNotImplemented:
+	case refuses(err) || status == http.StatusNotImplemented:
 		err = ErrAccessDenied
 	}
 	if a.note("file data: "+action, Refused, true, err) == Allowed {
 		a.report.Results[len(a.report.Results)-1].Detail = "the host is not sealed: it reads file data this way"
+	}
+}
+
+// refuses reports whether the server refused a request in one way or another. One that
+// it was too busy for, or that came too slowly, it has not judged.
+func refuses(err error) bool {
+	switch status := s3err.Status(err); status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, 499: // nginx's, of a request given up
+		return false
+	default:
+		return status/100 == 4
 	}
 }
 

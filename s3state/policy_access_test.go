@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/minio/minio-go/v7"
 )
 
 func TestAccess(t *testing.T) {
@@ -128,5 +130,16 @@ func TestAccessThatIsNotAnswered(t *testing.T) {
 				t.Errorf("OK is %v, not proved %q", rep.OK, rep.Unproved())
 			}
 		})
+	}
+}
+
+// A server that is too busy has not refused to let a sealed host read.
+func TestReadingABusyServer(t *testing.T) {
+	for status, unproved := range map[int]bool{403: false, 404: false, 400: false, 409: false, 501: false, 408: true, 429: true, 503: true} {
+		a := &accessor{report: &AccessReport{OK: true}}
+		a.reading("GET", minio.ErrorResponse{StatusCode: status, Code: "X"})
+		if r := a.report.Results[0]; r.Unproved != unproved || r.Met() == unproved || a.report.OK == unproved {
+			t.Errorf("%d: %+v", status, r)
+		}
 	}
 }
