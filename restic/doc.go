@@ -98,7 +98,7 @@ package restic
 //
 //	session.go, access*.go    the open repository; how an operation uses it
 //	session_index.go          when the index is loaded again
-//	open*.go, init.go         from a location and a password to a session
+//	open*.go, init*.go        from a location and a password to a session
 //	gone.go, sealed*.go       a deleted repository; a host that may not read file data
 //	ahead.go, lock_taking.go  what is read while a lock is taken, and when that counts
 //	waiting.go                says that opening or locking takes long

@@ -62,13 +62,19 @@ func initialize(ctx context.Context, loc Location, o options, password string) (
 	if err != nil {
 		return nil, err
 	}
-	view := &keyView{Backend: stack}
+	sole := &soleInit{Backend: stack, loc: loc}
+	view := &keyView{Backend: sole}
 	view.done.Store(true)
 	repo, err := engrepository.New(view, o.engine())
 	if err == nil {
 		err = repo.Init(ctx, o.version, password, polynomial)
 	}
 	if err != nil {
+		if sole.key == "" {
+			if there := refuseExisting(ctx, loc, stack); errors.Is(there, ErrExists) {
+				err = there // made meanwhile
+			}
+		}
 		_ = stack.Close()
 		return nil, err
 	}
