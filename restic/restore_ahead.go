@@ -56,7 +56,9 @@ type restoreAhead struct {
 
 	mu     sync.Mutex
 	failed map[string]struct{} // paths with errors
-	equal  map[string]struct{} // files found equal that the restorer has not skipped yet
+	// how long blobs are of which indexes disagree
+	lengths map[engrestic.BlobHandle]uint
+	equal   map[string]struct{} // files found equal that the restorer has not skipped yet
 }
 
 func newRestoreAhead(ctx context.Context, repo *engrepository.Repository, root engrestic.ID, o *RestoreOptions) (*restoreAhead, error) {
@@ -65,7 +67,7 @@ func newRestoreAhead(ctx context.Context, repo *engrepository.Repository, root e
 		Repository: repo, ctx: ctx, o: o, target: target, root: root, end: func() {},
 		linked: make(map[engrestorer.HardlinkKey]struct{}),
 		unread: make(map[string]bool), passed: make(map[string]bool),
-		failed: make(map[string]struct{}), equal: make(map[string]struct{}),
+		failed: make(map[string]struct{}), equal: make(map[string]struct{}), lengths: make(map[engrestic.BlobHandle]uint),
 	}, err
 }
 
