@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cesnet/rwm/internal/resticflags"
 	"github.com/cesnet/rwm/restic"
 	"github.com/cesnet/rwm/rwm"
 	"github.com/cesnet/rwm/s3state"
@@ -84,5 +85,16 @@ func TestDifferencesAreListed(t *testing.T) {
 	}
 	if errors.Is(err, s3state.ErrStateDiffers) != true {
 		t.Error("not an ErrStateDiffers")
+	}
+}
+
+// A repository file may hold credentials, if only by mistake.
+func TestRepositoryThatIsNoURL(t *testing.T) {
+	for _, name := range []string{"s3:https://me:se/cret@host/b", "s3:https://me:se%zcret@host/b", "s3:https://me:se cret@host/b"} {
+		a, _, _ := testApp(false)
+		_, err := a.location(name, &rwm.Config{}, resticflags.S3{})
+		if err == nil || strings.Contains(err.Error(), ":se") || strings.Contains(err.Error(), "%zc") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

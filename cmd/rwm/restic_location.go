@@ -69,7 +69,8 @@ func (a *app) s3Location(name string, cfg *rwm.Config, options resticflags.S3) (
 	}
 	u, err := url.Parse(name)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("s3 repository: %w", err)}
+		// The error would repeat what may be a password, from a repository file.
+		return nil, usageError{errors.New("s3 repository: it is not a URL like s3:https://HOST/BUCKET/PREFIX")}
 	}
 	bucket, prefix, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
 	if u.Host == "" || bucket == "" {
