@@ -30,6 +30,7 @@ type app struct {
 	written        *output        // what is below stdout
 	wantsJSON      atomic.Bool    // cli.JSON for the goroutine of the signals
 	usageCode      int            // exit code for a wrong command line
+	asked          bool           // for the configuration file, with --config
 	reach          resticflags.S3 // of -o s3.…, for the configured repository
 	creating       bool           // a repository is made: its password is new
 	floor          []byte         // by raiseFloor
@@ -118,7 +119,7 @@ func (a *app) config() (*rwm.Config, error) {
 // optionalConfig is for what can do without: without a file it is empty, unless
 // the file was asked for.
 func (a *app) optionalConfig() (*rwm.Config, error) {
-	if _, err := os.Stat(a.cli.Config); errors.Is(err, os.ErrNotExist) && a.cli.Config == defaultConfig {
+	if _, err := os.Stat(a.cli.Config); errors.Is(err, os.ErrNotExist) && !a.asked {
 		return &rwm.Config{}, nil
 	}
 	return a.config()

@@ -22,7 +22,7 @@ const defaultConfig = "rwm.conf"
 
 // cli is every command and the flags all of them share.
 type cli struct {
-	Config string `help:"Configuration file (YAML, mode 0600)." placeholder:"FILE" default:"rwm.conf" predictor:"file"`
+	Config string `help:"Configuration file (YAML, mode 0600)." placeholder:"FILE" predictor:"file"`
 	Debug  bool   `help:"Log what is done to stderr, requests included."`
 	resticflags.Output
 

@@ -49,7 +49,7 @@ func (c keepCmd) Run(a *app) error {
 		return err
 	}
 	path := a.cli.Config
-	if path == defaultConfig {
+	if !a.asked {
 		path = defaultKeeperConfig
 	}
 	cfg, err := keeper.ReadConfig(a.ctx, path)

@@ -68,6 +68,9 @@ func (a *app) parseAndRun(parser *kong.Kong, args []string) (code int, err error
 		err = usageError{err}
 		return a.exitCode(err), err // the help may have been too long for its reader
 	}
+	if a.asked = a.cli.Config != ""; !a.asked {
+		a.cli.Config = defaultConfig
+	}
 	if a.cli.Verbose > 0 && a.cli.Quiet {
 		return a.usageCode, usageError{errors.New("--quiet and --verbose cannot be used together")}
 	}
