@@ -186,6 +186,10 @@ func (f *FS) tree(dir *TreeNode) ([]TreeNode, error) {
 // maxLinks bounds the symbolic links on the way to a path, as Linux does.
 const maxLinks = 40
 
+// maxLinkTarget is the longest target of a link that is followed. No system has longer
+// ones.
+const maxLinkTarget = 64 << 10
+
 // resolve finds the node of a path.
 func (f *FS) resolve(op, name string, followLast bool) (*TreeNode, error) {
 	fail := func(err error) (*TreeNode, error) { return nil, &fs.PathError{Op: op, Path: name, Err: err} }
@@ -228,6 +232,9 @@ func (f *FS) resolve(op, name string, followLast bool) (*TreeNode, error) {
 			return fail(errors.New("too many symbolic links"))
 		}
 		target := node.LinkTarget
+		if len(target) > maxLinkTarget {
+			return fail(fmt.Errorf("the target of a symbolic link has %d bytes", len(target)))
+		}
 		if path.IsAbs(target) {
 			if !pathBelow(f.folder, path.Clean(target)) {
 				return fail(ErrNoPath) // it points out of the folder
@@ -246,11 +253,14 @@ type nodeInfo struct {
 }
 
 func (i nodeInfo) Name() string       { return i.name }
-func (i nodeInfo) Mode() fs.FileMode  { return i.node.Mode }
 func (i nodeInfo) ModTime() time.Time { return i.node.ModTime }
 func (i nodeInfo) IsDir() bool        { return i.node.Type == NodeDir }
 func (i nodeInfo) Sys() any           { return i.node }
 func (i nodeInfo) String() string     { return fs.FormatFileInfo(i) }
+
+// Mode is of the node's type, whatever the recorded mode says: what a caller decides by
+// it is done by that.
+func (i nodeInfo) Mode() fs.FileMode { return i.node.Mode&^fs.ModeType | i.node.Type.mode() }
 
 func (i nodeInfo) Size() int64 {
 	if i.node.Type == NodeSymlink {

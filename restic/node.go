@@ -49,6 +49,27 @@ var nodeTypeNames = map[NodeType]string{
 // socket; "" for NodeUnknown.
 func (t NodeType) String() string { return nodeTypeNames[t] }
 
+// mode returns the bits of a mode that are the type.
+func (t NodeType) mode() fs.FileMode {
+	switch t {
+	case NodeFile:
+		return 0
+	case NodeDir:
+		return fs.ModeDir
+	case NodeSymlink:
+		return fs.ModeSymlink
+	case NodeDevice:
+		return fs.ModeDevice
+	case NodeCharDevice:
+		return fs.ModeDevice | fs.ModeCharDevice
+	case NodeFifo:
+		return fs.ModeNamedPipe
+	case NodeSocket:
+		return fs.ModeSocket
+	}
+	return fs.ModeIrregular
+}
+
 // MarshalText writes the type as String does.
 func (t NodeType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 

@@ -182,8 +182,8 @@ func (r *restoreAhead) ours(e *aheadTree) bool {
 		return false
 	}
 	for i, n := range e.nodes {
-		if i > 0 && n.Name <= e.nodes[i-1].Name {
-			return false
+		if i > 0 && n.Name <= e.nodes[i-1].Name || n.Type == engdata.NodeTypeDir && n.Subtree == nil {
+			return false // the restorer goes no further than that directory
 		}
 	}
 	return true

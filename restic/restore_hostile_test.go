@@ -182,3 +182,23 @@ func TestNamesTwice(t *testing.T) {
 		}
 	}
 }
+
+// A directory without a tree ends that of its parent: what comes after it is not
+// restored, and existing files keep their modes.
+func TestRestoreTouchesNothingItDoesNotRestore(t *testing.T) {
+	f := newForgeries(t)
+	below, belowID := tree(fileNode("a", "new", ""), `{"name":"b","type":"dir"}`, fileNode("c", "new", ""), fileNode("d", "new", ""))
+	root, _ := tree(dirNode("dir", belowID))
+	snapshot := f.save([]string{"new"}, below, root)
+	target := t.TempDir()
+	old := filepath.Join(target, "dir", "c")
+	if err := errors.Join(os.Mkdir(filepath.Dir(old), 0o755), os.WriteFile(old, []byte("old"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.open().Restore(t.Context(), RestoreOptions{Snapshot: snapshot, Target: target}); err == nil {
+		t.Error("no error")
+	}
+	if info, err := os.Stat(old); err != nil || info.Mode() != 0o600 || info.Size() != 3 {
+		t.Error(info, err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -158,5 +159,42 @@ func TestAffectedPathsBeyondCounting(t *testing.T) {
 	res, err := f.open().Check(t.Context(), CheckOptions{})
 	if !errors.Is(err, ErrDamaged) || len(res.Affected) != 1 || res.Affected[0].Count < MaxAffectedPaths || len(res.Affected[0].Paths) != MaxAffectedPaths {
 		t.Errorf("%v, %d affected", err, len(res.Affected))
+	}
+}
+
+// What the file system says of an entry is one thing, whatever its mode says.
+func TestFSOfFalseModes(t *testing.T) {
+	f := newForgeries(t)
+	empty, emptyID := tree()
+	root, _ := tree(
+		fmt.Sprintf(`{"name":"a","type":"dir","mode":420,"subtree":%q,"content":null}`, emptyID),
+		fmt.Sprintf(`{"name":"b","type":"dir","mode":134218239,"subtree":%q,"content":null}`, emptyID),
+		fmt.Sprintf(`{"name":"c","type":"file","mode":2147484141,"size":4,"content":[%q]}`, blob("text")),
+		`{"name":"d","type":"symlink","mode":511,"linktarget":"c","content":null}`,
+		`{"name":"e","type":"symlink","mode":134218239,"linktarget":"`+strings.Repeat("a/../", 100_000)+`c","content":null}`,
+		`{"name":"f","type":"fifo","mode":420,"content":null}`,
+		`{"name":"g","type":"strange","mode":420,"content":null}`,
+	)
+	fsys, err := f.open().FS(t.Context(), f.save([]string{"text"}, empty, root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fsys.Close()
+	list, err := fsys.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, e := range list {
+		got += fmt.Sprint(e.Name(), e.Type().String()[:1], e.IsDir(), " ")
+	}
+	if got != "adtrue bdtrue c-false dLfalse eLfalse fpfalse g?false " {
+		t.Error(got)
+	}
+	if text, err := fsys.ReadFile("d"); err != nil || string(text) != "text" {
+		t.Errorf("%q %v", text, err)
+	}
+	if _, err := fsys.ReadFile("e"); err == nil {
+		t.Error("a link longer than any path is followed")
 	}
 }
