@@ -115,6 +115,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"extras transport", s3 + "backups: {g: {filesdirs: [/g]}, h: {filesdirs: [/h], extras: [--insecure-tls]}}\n", "put it into backup_extras"},
 		{"extras of two agents", s3 + "backups: {g: {filesdirs: [/g], extras: [--http-user-agent, a]}, h: {filesdirs: [/h], extras: [--http-user-agent, b]}}\n", "another value"},
 		{"extras of two regions", s3 + "backup_extras: [-o, s3.region=a]\nbackups: {h: {filesdirs: [/h], extras: [-o, s3.region=b]}}\n", "another value"},
+		{"extras with a command", s3 + "backups: {h: {filesdirs: [pg_dumpall], extras: [--stdin-from-command]}}\n", "c.yml:4: backups.h.extras: --stdin and --stdin-from-command cannot be used here"},
 		{"extras unsigned", s3 + "backup_extras: [-o, s3.unsafe-anonymous-auth=true]\n", "a backup writes"},
 		{"extras pattern", s3 + "backups: {h: {filesdirs: [/h], extras: [--exclude, '[']}}\n", "c.yml:4: backups.h.extras: backup: exclude patterns: invalid pattern"},
 		{"excludes pattern", s3 + "backups: {h: {filesdirs: [/h], excludes: [good, '[']}}\n", "c.yml:4: backups.h.excludes: backup: exclude patterns: invalid pattern"},
