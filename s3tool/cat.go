@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/s3err"
 )
 
 // readTries is how often a broken download is resumed before it is aborted. Progress
@@ -87,6 +89,6 @@ func (f *failingWriter) Write(p []byte) (int, error) {
 
 // permanent tells a refusal by the server from a transient failure.
 func permanent(err error) bool {
-	code := minio.ToErrorResponse(err).StatusCode
+	code := s3err.Status(err)
 	return code >= 400 && code < 500 && code != 408 && code != 429
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/cesnet/rwm/internal/s3err"
 )
 
 // maxCopySize is what one CopyObject takes; larger objects are copied in parts, by the
@@ -54,7 +56,7 @@ func (c *copier) copyObject(from, to Location) error {
 			info, err := c.tool.client.CopyObject(ctx, target, source)
 			return confirmed(info.ETag, err)
 		})
-	} else if _, err = c.tool.client.ComposeObject(c.ctx, target, source); minio.ToErrorResponse(err).Code == "AccessDenied" {
+	} else if _, err = c.tool.client.ComposeObject(c.ctx, target, source); s3err.Code(err) == "AccessDenied" {
 		// Ceph RGW lets only an object's owner copy parts of it, but copies any size at
 		// once.
 		if _, whole := c.tool.client.CopyObject(c.ctx, target, source); whole == nil {

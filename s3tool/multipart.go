@@ -89,7 +89,7 @@ func (t *Tool) complete(ctx context.Context, to Location, id string, parts []min
 	return t.again(ctx, to.Bucket, "complete an upload", completeTimeout, func(ctx context.Context) error {
 		tries++
 		_, err := t.core.CompleteMultipartUpload(ctx, to.Bucket, to.Key, id, parts, minio.PutObjectOptions{})
-		if tries > 1 && minio.ToErrorResponse(err).Code == "NoSuchUpload" {
+		if tries > 1 && s3err.Code(err) == "NoSuchUpload" {
 			if o, serr := t.Stat(ctx, to); serr == nil && o.ETag == etagOf(parts) {
 				return nil
 			}

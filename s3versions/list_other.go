@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/cesnet/rwm/internal/s3err"
 )
 
 // maxList bounds one answer: a thousand keys of a kilobyte, encoded.
@@ -41,6 +43,9 @@ func list[T any](
 		}
 		return check(doc)
 	})
+	if cause := s3err.Classify(err); cause != nil {
+		err = s3err.As(cause, err, "%v", err)
+	}
 	return doc, err
 }
 
