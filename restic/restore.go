@@ -121,6 +121,9 @@ func (e *RestoreFailedError) Unwrap() []error { return itemErrors(e.Failed) }
 
 // Restore writes the files of a snapshot to a directory.
 //
+// Whatever the snapshot says, nothing outside of the directory is changed: what would
+// lead there, as only forged trees and links that were there before do, is an error.
+//
 // If a file cannot be restored it continues with the others and returns a
 // *RestoreFailedError at the end. The result comes with every error except those about
 // the snapshot or the options.
