@@ -213,9 +213,9 @@ func (r *repository) elsewhere(access resticflags.Access, prefix, otherwise stri
 	if r.location, err = r.app.location(r.name, cfg, r.s3); err != nil {
 		return err
 	}
-	secret := passwordFlags(access)
-	if !secret.given() {
-		secret = secret.or(prefix)
+	flags := passwordFlags(access)
+	secret := flags.or(prefix)
+	if !flags.given() {
 		secret.value = cmp.Or(secret.value, otherwise)
 	}
 	secret.confirm = r.app.creating && prefix == "RESTIC"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,9 +42,10 @@ func (s secret) given() bool { return s.file != "" || s.command != "" || s.none 
 func (s secret) asked() bool { return !s.given() && s.value == "" }
 
 // or takes what is not given from the environment variables of restic that begin
-// with prefix (RESTIC or RESTIC_FROM).
+// with prefix (RESTIC or RESTIC_FROM). --insecure-no-password beside one of these is
+// refused, as in restic: a new repository would be open to everyone.
 func (s secret) or(prefix string) secret {
-	if s.given() {
+	if s.given() && !s.none {
 		return s
 	}
 	if prefix == "RESTIC2" { // restic's old names have the number at the end
@@ -51,8 +53,8 @@ func (s secret) or(prefix string) secret {
 		return s
 	}
 	s.value = os.Getenv(prefix + "_PASSWORD")
-	s.file = os.Getenv(prefix + "_PASSWORD_FILE")
-	s.command = os.Getenv(prefix + "_PASSWORD_COMMAND")
+	s.file = cmp.Or(s.file, os.Getenv(prefix+"_PASSWORD_FILE"))
+	s.command = cmp.Or(s.command, os.Getenv(prefix+"_PASSWORD_COMMAND"))
 	return s
 }
 
