@@ -53,6 +53,7 @@ type restoreAhead struct {
 	// directories that are passed over: those whose trees cannot be read, in this walk,
 	// and those that are links in the target
 	unread, passed map[string]bool
+	lost           map[string]bool // files with a blob in no index
 
 	mu     sync.Mutex
 	failed map[string]struct{} // paths with errors
@@ -66,7 +67,7 @@ func newRestoreAhead(ctx context.Context, repo *engrepository.Repository, root e
 	return &restoreAhead{
 		Repository: repo, ctx: ctx, o: o, target: target, root: root, end: func() {},
 		linked: make(map[engrestorer.HardlinkKey]struct{}),
-		unread: make(map[string]bool), passed: make(map[string]bool),
+		unread: make(map[string]bool), passed: make(map[string]bool), lost: make(map[string]bool),
 		failed: make(map[string]struct{}), equal: make(map[string]struct{}), lengths: make(map[engrestic.BlobHandle]uint),
 	}, err
 }
@@ -74,7 +75,7 @@ func newRestoreAhead(ctx context.Context, repo *engrepository.Repository, root e
 // selectItem is the restorer's filter. The restorer calls it for a directory right
 // before it loads its tree.
 func (r *restoreAhead) selectItem(path string, isDir bool) (selected, below bool) {
-	if !isDir && r.unread[filepath.Dir(path)] { // it is asked whether to delete it
+	if !isDir && (r.lost[path] || r.unread[filepath.Dir(path)]) { // it is also asked whether to delete it
 		return false, false
 	}
 	selected, below = r.selects(path, isDir)
@@ -128,6 +129,11 @@ func (r *restoreAhead) LoadBlob(ctx context.Context, t engrestic.BlobType, id en
 	if err != nil {
 		r.unread[r.dir] = true
 		return nil, err
+	}
+	if r.pass == passFiles {
+		if err := r.noteLost(e); err != nil {
+			return nil, err
+		}
 	}
 	if r.ours(e) {
 		if r.pass == passFiles {
