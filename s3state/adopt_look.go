@@ -114,7 +114,7 @@ func (a *adoption) findRoles() (err error) {
 }
 
 // namedKeeper is the keeper that the policy names; "" without one. Only a statement that
-// gives a single user a keeper's rights and no others is the keeper's: whoever else may
+// gives a single user a keeper's rights and no others is the keeper's: any other who may
 // lock objects must not be given the rest of its rights.
 func (a *adoption) namedKeeper() string {
 	grants, err := readPolicy(a.config.policy)
